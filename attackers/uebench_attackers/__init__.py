@@ -1,0 +1,1 @@
+"""Attackers and countermeasures; the registry finds them by reading the source."""

@@ -1,0 +1,112 @@
+"""Attackers that train one network from scratch, on whatever they are given.
+
+All share one loop (``uebench.train.supervised``) and one normalisation, so that architectures differ in nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
+from uebench.lazy import nn
+from uebench.train import supervised
+
+
+class Resnet(Training):
+    """Training options, and the stem.
+
+    Attributes:
+        stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 alone, for small images.
+    """
+
+    stem: Literal["imagenet", "small"] = "imagenet"
+
+
+class Timm(Training):
+    """Training options, and the model.
+
+    Attributes:
+        model: A name of timm's.
+    """
+
+    model: str
+
+
+T = TypeVar("T", bound=Training)
+
+
+class Architecture(Attacker[T]):
+    """Trains ``model`` from random weights."""
+
+    model: str
+
+    def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
+        """Train with cross-entropy."""
+        network = nn.classifier(
+            self.model, train.num_classes, train.size, stem=getattr(self.config, "stem", "imagenet")
+        )
+        return supervised(network, train, self.config, countermeasures, ctx)
+
+
+class ResNet18(Architecture[Resnet]):
+    """He et al., CVPR 2016."""
+
+    name = "resnet18"
+    version = 1
+    info = Info(title="ResNet-18", venue="CVPR", year=2016, family="residual")
+    Config = Resnet
+    model = "resnet18"
+
+
+class ResNet50(Architecture[Resnet]):
+    """He et al., CVPR 2016."""
+
+    name = "resnet50"
+    version = 1
+    info = Info(title="ResNet-50", venue="CVPR", year=2016, family="residual")
+    Config = Resnet
+    model = "resnet50"
+
+
+class MobileNetV1(Architecture[Training]):
+    """Howard et al., 2017."""
+
+    name = "mobilenet_v1"
+    version = 1
+    info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
+    Config = Training
+    model = "mobilenetv1_100"
+
+
+class InceptionV3(Architecture[Training]):
+    """Szegedy et al., CVPR 2016; without auxiliary logits; images below 75 pixels are enlarged to 75."""
+
+    name = "inception_v3"
+    version = 1
+    info = Info(title="Inception-V3", venue="CVPR", year=2016, family="inception")
+    Config = Training
+    model = "inception_v3"
+
+
+class EfficientNetB1(Architecture[Training]):
+    """Tan and Le, ICML 2019."""
+
+    name = "efficientnet_b1"
+    version = 1
+    info = Info(title="EfficientNet-B1", venue="ICML", year=2019, family="depthwise")
+    Config = Training
+    model = "efficientnet_b1"
+
+
+class AnyTimm(Architecture[Timm]):
+    """Any other architecture: ``timm(model=convnext_atto)``."""
+
+    name = "timm"
+    version = 1
+    info = Info(title="Any model of timm, from scratch: timm(model=NAME)", family="any")
+    Config = Timm
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """Return the model that the user named."""
+        return self.config.model

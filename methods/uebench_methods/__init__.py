@@ -1,0 +1,1 @@
+"""Perturbation generators, one file each; the registry finds them by reading the source."""

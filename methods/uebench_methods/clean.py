@@ -1,0 +1,23 @@
+"""The reference: images as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uebench.api import Batch, Config, Context, Info, Method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Clean(Method[Config]):
+    """Leaves every image unchanged; what an attacker reaches with it is the clean reference."""
+
+    name = "clean"
+    version = 1
+    info = Info(title="No protection: the reference", family="control")
+    Config = Config
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        """Return the images."""
+        return batch.images

@@ -1,0 +1,254 @@
+"""Segue: a generator, guided by side information, trained once and used many times.
+
+Zhiling Zhang, Jie Zhang, Kui Zhang, Wenbo Zhou, Weiming Zhang, Nenghai Yu. Segue: Side-information Guided Generative
+Unlearnable Examples for Facial Privacy Protection in Real World. ICASSP 2025 (arXiv:2310.16061).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field
+
+from uebench import weights
+from uebench.api import Batch, Context, ImageSet, Info, Method, Radius
+from uebench.api import Config as BaseConfig
+from uebench.lazy import nn, torch, transforms
+from uebench.ops import sign_steps
+from uebench.train import pack, unpack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.nn import FaceClassifier, SegueGenerator
+
+
+class Config(BaseConfig):
+    """Options of ``segue``; the symbols are the paper's.
+
+    Attributes:
+        eps: L-inf bound of the perturbation.
+        weights: ``auto``: the generator that comes with uebench where it fits (same resolution, same options), else a
+            fresh one; ``none``: always train on the set to protect; or a safetensors file from ``uebench fit``.
+        epochs: E of Algorithm 1.
+        maxiter: Iterations an epoch; 0 means one pass over the set.
+        surrogate_every: The surrogate trains in epochs 1, 1 + surrogate_every, ...; the generator in every epoch.
+        lr_f: Adam's rate for the surrogate.
+        lr_g: Adam's rate for the generator.
+        batch: Images an iteration.
+        alpha: Weight of L_G1, the surrogate's cross-entropy (Eq. 5).
+        beta: Weight of L_G2, the mean L2 norm of the perturbation before clipping (Eq. 6).
+        rho_d: Radius of the adversarial example that the generator is given (distortion layer); 0 for none.
+        rho_steps: Sign steps of size rho_d / rho_steps to find it.
+        blur: Sigma of the distortion layer's 3x3 Gaussian blur; 0 for none.
+        sharpness: Factor of its sharpness adjustment; 1 for none.
+        flip: Probability of its horizontal flip, and of its vertical flip, of a whole batch.
+        code_bits: Length of the label code; 16 serve 65,536 identities.
+        norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
+        stop_loss: Stop when the surrogate's mean loss over an epoch is below this.
+    """
+
+    eps: Radius = 8 / 255
+    weights: Literal["auto"] | Path | None = "auto"
+    epochs: int = Field(30, ge=1)
+    maxiter: int = Field(0, ge=0)
+    surrogate_every: int = Field(5, ge=1)
+    lr_f: float = Field(5e-4, gt=0)
+    lr_g: float = Field(5e-4, gt=0)
+    batch: int = Field(16, ge=2)
+    alpha: float = Field(1.0, ge=0)
+    beta: float = Field(0.001, ge=0)
+    rho_d: Radius = 1 / 255
+    rho_steps: int = Field(5, ge=1)
+    blur: float = Field(0.2, ge=0)
+    sharpness: float = Field(2.0, ge=0)
+    flip: float = Field(0.1, ge=0, le=1)
+    code_bits: int = Field(16, ge=1, le=62)
+    norm: Literal["instance", "batch"] = "instance"
+    stop_loss: float = Field(0.001, ge=0)
+
+
+class Segue(Method[Config]):
+    """An encoder-decoder that writes each identity's code into the image as a perturbation."""
+
+    name = "segue"
+    version = 1
+    info = Info(
+        title="Segue: Side-information Guided Generative Unlearnable Examples",
+        venue="ICASSP",
+        year=2025,
+        url="https://arxiv.org/abs/2310.16061",
+        family="generator",
+    )
+    Config = Config
+
+    _generator: SegueGenerator
+
+    def obstacle(self, size: int, num_classes: int) -> str | None:
+        """Refuse sizes that the decoder does not return to, and more identities than codes."""
+        if size % 4 or size < 20:
+            return f"images of {size} pixels; the generator needs a multiple of 4, at least 20"
+        if num_classes > 2**self.config.code_bits:
+            return f"{num_classes} identities; a code of {self.config.code_bits} bits names {2**self.config.code_bits}"
+        return None
+
+    def assets(self, size: int) -> tuple[Path, ...]:
+        """Return the weights file in use, if any."""
+        match self.config.weights:
+            case Path() as file:
+                return (file,)
+            case "auto" if (shipped := shipped_weights(size, self.config)) is not None:
+                return (shipped,)
+        return ()
+
+    def fit(self, train: ImageSet, ctx: Context) -> None:
+        """Load the generator, or train it and a surrogate in turns (Algorithm 1)."""
+        for file in self.assets(train.size):
+            network = {"code_bits": self.config.code_bits, "norm": self.config.norm}
+            self.load(weights.load(file, self.name, train.size, network))
+            self._generator.to(ctx.device)
+            return
+        config = self.config
+        generator = nn.SegueGenerator(config.code_bits, config.norm).to(ctx.device)
+        surrogate = nn.classifier("resnet18", train.num_classes, train.size).to(ctx.device)
+        optimizer_g = torch.optim.Adam(generator.parameters(), config.lr_g)
+        optimizer_f = torch.optim.Adam(surrogate.parameters(), config.lr_f)
+        first = 0
+        if saved := ctx.restore():
+            unpack(saved.state, generator, optimizer_g, "g.")
+            unpack(saved.state, surrogate, optimizer_f, "f.")
+            first = config.epochs if saved.values["stopped"] else saved.step
+        for epoch in range(first, config.epochs):
+            loss = math.inf
+            if epoch % config.surrogate_every == 0:
+                loss = self._train_surrogate(generator, surrogate, optimizer_f, self._draw(train, ctx, "f", epoch))
+            objective = self._train_generator(
+                generator, surrogate, optimizer_g, self._draw(train, ctx, "g", epoch), ctx.rng("distortion", epoch)
+            )
+            stopped = loss < config.stop_loss
+            state = pack(generator, optimizer_g, "g.") | pack(surrogate, optimizer_f, "f.")
+            ctx.save(state, epoch + 1, stopped=stopped)
+            ctx.progress(epoch + 1, config.epochs, f"fitting segue, loss {objective:.3f}")
+            if stopped:
+                break
+        self._generator = generator
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        """Add the generated perturbation, clipped to the budget: one forward pass."""
+        self._generator.eval()
+        return self._protect(batch.images, self._generator(batch.images, batch.labels))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the generator's weights."""
+        return dict(self._generator.state_dict())
+
+    def load(self, state: Mapping[str, Tensor]) -> Self:
+        """Take over a generator's weights."""
+        self._generator = nn.SegueGenerator(self.config.code_bits, self.config.norm)
+        self._generator.load_state_dict(dict(state))
+        return self
+
+    def _draw(self, train: ImageSet, ctx: Context, stage: str, epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's full batches: ``maxiter`` of them, or one pass."""
+        rng, size = ctx.rng(stage, epoch), min(self.config.batch, len(train))
+        wanted = self.config.maxiter or len(train) // size
+        passes = math.ceil(wanted * size / len(train))
+        order = torch.cat([torch.randperm(len(train), generator=rng) for _ in range(passes)])
+        return train.batches(size, order=order[: wanted * size])
+
+    def _protect(self, images: Tensor, raw: Tensor) -> Tensor:
+        """X' = x + Clip(G(x), -eps, eps), a valid image."""
+        return (images + raw.clamp(-self.config.eps, self.config.eps)).clamp(0, 1)
+
+    def _train_surrogate(
+        self,
+        generator: SegueGenerator,
+        surrogate: FaceClassifier,
+        optimizer: torch.optim.Optimizer,
+        batches: Iterator[Batch],
+    ) -> float:
+        """Stage 1: lower L_f on protected images (Eq. 3); return its mean."""
+        losses = []
+        with nn.trainable(surrogate, True), nn.trainable(generator, False):
+            generator.train()
+            for batch in batches:
+                protected = self._protect(batch.images, generator(batch.images, batch.labels))
+                loss = torch.nn.functional.cross_entropy(surrogate(protected), batch.labels)
+                optimizer.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                optimizer.step()
+                losses.append(loss.detach())
+        return float(torch.stack(losses).mean())
+
+    def _train_generator(
+        self,
+        generator: SegueGenerator,
+        surrogate: FaceClassifier,
+        optimizer: torch.optim.Optimizer,
+        batches: Iterator[Batch],
+        rng: torch.Generator,
+    ) -> float:
+        """Stage 2: lower L_G with the surrogate frozen in eval mode; return its mean."""
+        losses = []
+        with nn.trainable(surrogate, False), nn.trainable(generator, True):
+            for batch in batches:
+                raw = generator(batch.images + self._adversary(surrogate, batch), batch.labels)
+                distorted = self._distort(self._protect(batch.images, raw), rng)
+                loss = self.objective(surrogate(distorted), batch.labels, raw)
+                optimizer.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                optimizer.step()
+                losses.append(loss.detach())
+        return float(torch.stack(losses).mean())
+
+    def objective(self, logits: Tensor, labels: Tensor, raw: Tensor) -> Tensor:
+        """Return L_G = alpha * L_G1 + beta * L_G2 (Eqs. 4 to 6).
+
+        Args:
+            logits: The surrogate's, (B, K).
+            labels: The side information, (B,).
+            raw: G's output before clipping, (B, 3, H, W): the clipped part has no other gradient.
+        """
+        classified = torch.nn.functional.cross_entropy(logits, labels)
+        magnitude = raw.flatten(1).norm(dim=1).mean()
+        total: Tensor = self.config.alpha * classified + self.config.beta * magnitude
+        return total
+
+    def _adversary(self, surrogate: FaceClassifier, batch: Batch) -> Tensor | float:
+        """Return the perturbation of radius rho_d that raises the surrogate's loss on the clean images."""
+        radius, steps = self.config.rho_d, self.config.rho_steps
+        if not radius:
+            return 0.0
+        return sign_steps(
+            lambda images: torch.nn.functional.cross_entropy(surrogate(images), batch.labels),
+            batch.images,
+            radius=radius,
+            step=radius / steps,
+            steps=steps,
+            ascend=True,
+            clamp=False,
+        )
+
+    def _distort(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Apply the rest of the distortion layer (section 4.4) to a batch."""
+        if self.config.blur:
+            images = transforms.gaussian_blur(images, [3, 3], [self.config.blur] * 2)
+        if self.config.sharpness != 1:
+            images = transforms.adjust_sharpness(images, self.config.sharpness)
+        for axis in (-1, -2):
+            if torch.rand((), generator=rng) < self.config.flip:
+                images = images.flip(axis)
+        return images
+
+
+def shipped_weights(size: int, config: Config) -> Path | None:
+    """Return the generator that comes with uebench for ``size`` pixels and these options, or None."""
+    file = Path(__file__).parent / "weights" / f"segue_{size}.safetensors"
+    if not file.is_file():
+        return None
+    trained = weights.metadata(file, Segue.name)["config"]
+    wanted = config.published()
+    return file if all(trained.get(name) == wanted[name] for name in wanted if name != "weights") else None

@@ -1,0 +1,5 @@
+"""``python -m uebench``."""
+
+from uebench.cli.app import main
+
+main()

@@ -1,0 +1,62 @@
+"""Assembles the commands; turns expected errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from uebench import __version__
+from uebench.cli import fit, listing, run, show, status
+from uebench.errors import UebenchError
+
+app = typer.Typer(
+    name="uebench",
+    help="Measure which unlearnable-example methods really protect faces.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("list")(listing.list_)
+app.command("show")(show.show)
+app.command("status")(status.status)
+app.command("fit")(fit.fit)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"uebench {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Measure which unlearnable-example methods really protect faces."""
+
+
+def main() -> None:
+    """Run the command line."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        app()
+    except UebenchError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted; run the same command again to go on", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"uebench: {' '.join(message.split())}\n")
+    sys.exit(code)

@@ -1,0 +1,62 @@
+"""``uebench list``: what can be named."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from uebench.cli.options import AsJson, Plugins
+from uebench.errors import UsageError, nearest
+
+KINDS = ("methods", "attackers", "countermeasures", "sources", "presets")
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS)}; all if left out.")] = "",
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """List methods, attackers, countermeasures, sources of faces and presets."""
+    if kind and kind not in KINDS:
+        raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
+    tables = {name: _rows(name, plugin) for name in KINDS if kind in ("", name)}
+    if as_json:
+        from uebench.cli.output import print_json
+
+        print_json(tables)
+        return
+    for number, (name, rows) in enumerate(tables.items()):
+        if not kind:
+            typer.echo(("\n" if number else "") + name)
+        _print(rows, "" if kind else "  ")
+
+
+def _rows(kind: str, plugin: Plugins) -> list[dict[str, Any]]:
+    if kind == "presets":
+        from uebench.presets import PRESETS
+
+        return [{"name": name, "title": p.title, "data": p.data, "size": f"{p.size} px"} for name, p in PRESETS.items()]
+    from uebench.registry import Registry
+
+    entries = Registry(plugin or ()).entries(kind[:-1])
+    if kind == "sources":
+        return [{"name": entry.name, "title": entry.info["title"]} for entry in entries]
+    return [
+        {
+            "name": entry.name,
+            "title": entry.info.get("title", ""),
+            "venue": " ".join(str(entry.info[k]) for k in ("venue", "year") if entry.info.get(k)) or "-",
+            "family": entry.info.get("family", ""),
+        }
+        for entry in entries
+    ]
+
+
+def _print(rows: list[dict[str, Any]], indent: str) -> None:
+    if not rows:
+        typer.echo(f"{indent}none")
+        return
+    widths = {column: max(len(str(row[column])) for row in rows) for column in rows[0]}
+    for row in rows:
+        typer.echo((indent + "  ".join(f"{row[column]!s:{width}}" for column, width in widths.items())).rstrip())

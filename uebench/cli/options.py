@@ -1,0 +1,17 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", envvar="UEBENCH_RESULTS", help="Results folder.")]
+RESULTS = Path("results")
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="A Python file with plugins. Repeatable.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]

@@ -1,0 +1,97 @@
+"""``uebench show``: one plugin, or one record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from uebench.cli.options import RESULTS, AsJson, Plugins, Results
+from uebench.errors import UsageError, nearest
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A method, attacker or countermeasure; or the first digits of a key.")],
+    plugin: Plugins = None,
+    results: Results = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Show a plugin with its options, or a record."""
+    from uebench.registry import KINDS, Entry, Registry
+    from uebench.store import Store
+
+    registry = Registry(plugin or ())
+    known = {entry.name: entry for kind in KINDS.values() for entry in registry.entries(kind)}
+    if isinstance(entry := known.get(name), Entry):
+        _plugin(_describe(entry), as_json)
+    elif len(name) >= 4 and all(sign in "0123456789abcdef" for sign in name):
+        _record(Store(results).find(name), as_json)
+    else:
+        raise UsageError(f"{name!r}: no plugin and no key; {nearest(name, known)}")
+
+
+def _describe(entry: Any) -> dict[str, Any]:  # noqa: ANN401
+    plugin = entry.plugin
+    fields = plugin.Config.model_fields
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "version": entry.version,
+        **entry.info,
+        "about": " ".join((plugin.__doc__ or "").split()),
+        "options": {name: (None if f.is_required() else f.get_default()) for name, f in fields.items()},
+        "required": [name for name, field in fields.items() if field.is_required()],
+        "presets": {name: dict(options) for name, options in plugin.presets.items()},
+        "source": Path(entry.source).name,
+    }
+
+
+def _plugin(facts: dict[str, Any], as_json: bool) -> None:
+    from uebench.cli import output
+    from uebench.spec import format_value
+
+    if as_json:
+        output.print_json(facts)
+        return
+    where = " ".join(str(facts[k]) for k in ("venue", "year") if facts.get(k))
+    typer.echo(f"{facts['name']} ({facts['kind']}, version {facts['version']})\n{facts['title']}. {where}".rstrip())
+    if facts.get("url"):
+        typer.echo(facts["url"])
+    typer.echo(f"{facts['about']}\n")
+    for name, default in facts["options"].items():
+        shown = "required" if name in facts["required"] else format_value(default)
+        changed = [f"{preset}: {format_value(o[name])}" for preset, o in facts["presets"].items() if name in o]
+        typer.echo(f"  {name:16} {shown}{'   (' + ', '.join(changed) + ')' if changed else ''}")
+
+
+def _record(record: dict[str, Any], as_json: bool) -> None:
+    from uebench.cli import output
+    from uebench.spec import format_value
+
+    if as_json:
+        output.print_json(record)
+        return
+    counts, peak, audit, timings = (record[part] for part in ("counts", "peak", "audit", "timings"))
+    data, training, made = record["data"], record["training"], record["provenance"]
+    budget = f"{audit['norm']} {format_value(audit['eps'])}" if audit["norm"] != "none" else "no budget"
+    lines = {
+        "key": record["key"],
+        "data": f"{data['name']}, {data['num_classes']} identities, {data['train_images']} train + "
+        f"{data['test_images']} test images, {data['size']} px",
+        "method": f"{record['written']['method']}: {output.options(record['method']['config'])}",
+        "attacker": record["written"]["attacker"],
+        "  options": output.options(record["attacker"][0]["config"]),
+        "  model": output.options(training["model"]),
+        "seed": f"{record['seed']} (method {record['method_seed']}), preset {record['preset']}",
+        "clean test acc. %": f"{output.percent(**counts)}, chance {100 / data['num_classes']:.1f}",
+        "peak %": f"{100 * peak['correct'] / peak['n']:.1f} in epoch {peak['epoch']}",
+        "training": f"{training['epochs']} epochs, {training['steps']} steps, stopped: {training['stopped']}",
+        "audit": f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}",
+        "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}, "
+        f"train {timings['train_seconds']:.1f} ({timings['train_images_per_second']:.0f} images/s)",
+        "made by": f"uebench {made['versions']['uebench']} ({made['commit']}), torch {made['versions']['torch']}, "
+        f"{made['device']}, {made['threads']} threads, {made['finished']}",
+    }
+    for name, text in lines.items():
+        typer.echo(f"{name:18} {text}")

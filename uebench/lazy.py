@@ -1,0 +1,31 @@
+"""torch on first use.
+
+Planning a grid or finding a finished cell needs the plugins' configuration classes, not torch, whose import takes
+seconds. Plugin files therefore write ``from uebench.lazy import nn, torch`` and use these names as if they had been
+imported; a plugin that imports torch itself works just as well and only plans more slowly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["nn", "torch", "transforms"]
+
+if TYPE_CHECKING:
+    import torch
+    from torchvision.transforms.v2 import functional as transforms
+
+    from uebench import nn
+else:
+
+    class _Lazy(ModuleType):
+        """Stands for a module and imports it at the first attribute access."""
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+            return getattr(importlib.import_module(self.__name__), name)
+
+    torch = _Lazy("torch")
+    transforms = _Lazy("torchvision.transforms.v2.functional")
+    nn = _Lazy("uebench.nn")

@@ -1,0 +1,30 @@
+"""What a protected set really is, after rounding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def audit(delta: NDArray[Any]) -> dict[str, float | int | None]:
+    """Measure a perturbation.
+
+    Args:
+        delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
+
+    Returns:
+        ``max_levels``: largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: Euclidean length an image on
+        the [0, 1] pixel scale; ``psnr_mean``: in dB, over images that changed, or None; ``changed``: how many did.
+    """
+    squares = np.array([float(np.square(image.astype(np.int64)).sum()) for image in delta]) / 255**2
+    changed = squares[squares > 0]
+    psnr = 10 * np.log10(delta[0].size / changed) if len(changed) else None
+    return {
+        "max_levels": int(np.abs(delta.astype(np.int32)).max()),
+        "l2_mean": float(np.sqrt(squares).mean()),
+        "l2_max": float(np.sqrt(squares).max()),
+        "psnr_mean": None if psnr is None else float(psnr.mean()),
+        "changed": len(changed),
+    }

@@ -1,0 +1,47 @@
+"""Keeping a perturbation inside its budget, before and after rounding to grey levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uebench.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.api import Budget
+
+
+def project(delta: Tensor, budget: Budget) -> Tensor:
+    """Return the point of the budget's ball that is nearest to ``delta``.
+
+    Args:
+        delta: (B, 3, H, W) float, on the [0, 1] pixel scale.
+        budget: The ball.
+    """
+    match budget.norm:
+        case "linf":
+            return delta.clamp(-budget.eps, budget.eps)
+        case "l2":
+            length: Tensor = delta.flatten(1).norm(dim=1).clamp_min(1e-12)
+            return delta * (budget.eps / length).clamp_max(1).view(-1, 1, 1, 1)
+        case _:
+            return delta
+
+
+def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:
+    """Round a protected image to grey levels without leaving an L-inf ball.
+
+    Args:
+        protected: (B, 3, H, W) float in [0, 1].
+        clean: (B, 3, H, W) uint8.
+        budget: The ball that ``protected`` lies in.
+
+    Returns:
+        (B, 3, H, W) int16: protected minus clean, in grey levels; adding it to ``clean`` stays in 0..255.
+    """
+    delta = (protected * 255).round().clamp(0, 255).to(torch.int16) - clean.to(torch.int16)
+    if budget.norm == "linf":
+        levels = int(budget.eps * 255 + 1e-6)
+        delta = delta.clamp(-levels, levels)
+    return delta

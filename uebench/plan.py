@@ -1,0 +1,197 @@
+"""From a request to cells with keys, without torch: what is done, what is to do, what is impossible and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from uebench import presets
+from uebench.api import Attacker, Config, Countermeasure, Method
+from uebench.data import Dataset, load
+from uebench.errors import DataError
+from uebench.registry import Entry, Registry
+from uebench.spec import Spec, key, parse, parse_chain
+from uebench.store import DamagedError, Store
+
+REFERENCE = "clean"
+"""The method whose cells every other is compared with: it leaves the images as they are."""
+
+EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
+
+Status = Literal["done", "to do", "damaged", "impossible"]
+
+
+class Grid(Config):
+    """What ``uebench run`` is asked for; a TOML file holds the same names.
+
+    Attributes:
+        method: Methods, each as ``name(option=value)``.
+        attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``.
+        data: Data sets; the preset's own if none is named.
+        seed: Seeds of the attackers.
+        method_seed: Seed of the methods.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        with_clean: Also train every attacker on the unprotected images.
+    """
+
+    method: tuple[str, ...] = Field(min_length=1)
+    attacker: tuple[str, ...] = Field(min_length=1)
+    data: tuple[str, ...] = ()
+    seed: tuple[int, ...] = (0,)
+    method_seed: int = 0
+    preset: str = presets.DEFAULT
+    with_clean: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plugin of a cell: where it comes from, and itself."""
+
+    entry: Entry
+    plugin: Any
+    written: str
+
+    def published(self) -> dict[str, Any]:
+        """Return name, version and options, as keys and records hold them."""
+        return {"name": self.entry.name, "version": self.entry.version, "config": self.plugin.config.published()}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement to make: (data, method, attacker, seed)."""
+
+    dataset: Dataset
+    method: Part
+    attacker: Part
+    countermeasures: tuple[Part, ...]
+    assets: tuple[tuple[str, str], ...]
+    seed: int
+    method_seed: int
+    preset: str
+    status: Status = "to do"
+    reason: str = ""
+
+    @property
+    def protect_key(self) -> str:
+        """Return the address of the protected set."""
+        return key(
+            data=self.dataset.key,
+            method=self.method.published(),
+            assets=[digest for _, digest in self.assets],
+            seed=self.method_seed,
+        )
+
+    @property
+    def key(self) -> str:
+        """Return the address of the record."""
+        chain = [part.published() for part in (self.attacker, *self.countermeasures)]
+        return key(protect=self.protect_key, attacker=chain, evaluation=EVALUATION, seed=self.seed)
+
+    @property
+    def attacker_text(self) -> str:
+        """Return the attacker's chain as it was written."""
+        return "+".join(part.written for part in (self.attacker, *self.countermeasures))
+
+    @property
+    def title(self) -> str:
+        """Return the cell in words, for messages."""
+        return f"{self.dataset.name}: {self.method.written} vs {self.attacker_text}, seed {self.seed}"
+
+    def plugins(self) -> tuple[Part, ...]:
+        """Return every plugin that takes part."""
+        return (self.method, self.attacker, *self.countermeasures)
+
+
+def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
+    """List the cells of a grid with their status, each once, the reference cells first.
+
+    Raises:
+        UsageError: If a name, an option or a preset is wrong.
+        DataError: If a data set cannot be read.
+    """
+    stage = presets.get(grid.preset)
+    written = list(grid.method)
+    if grid.with_clean and REFERENCE not in written:
+        written.insert(0, REFERENCE)
+    methods = [_part(registry, "method", parse(text), grid.preset) for text in written]
+    attackers = [_chain(registry, text, grid.preset) for text in grid.attacker]
+    sets = [load(text, stage.size, registry, store.work / "data") for text in grid.data or (stage.data,)]
+    cells: dict[str, Cell] = {}
+    for dataset, method, (attacker, *countermeasures), seed in product(sets, methods, attackers, grid.seed):
+        assets = tuple((file.name, _digest(file)) for file in method.plugin.assets(dataset.size))
+        cell = Cell(dataset, method, attacker, tuple(countermeasures), assets, seed, grid.method_seed, grid.preset)
+        cells.setdefault(cell.key, _with_status(cell, store))
+    return list(cells.values())
+
+
+def reference(cell: Cell, registry: Registry) -> Cell:
+    """Return the cell that trains the same attacker on the unprotected images."""
+    method = _part(registry, "method", Spec(REFERENCE), cell.preset)
+    return replace(cell, method=method, assets=(), method_seed=0)
+
+
+def estimate(cell: Cell, rates: dict[tuple[str, int], float]) -> float | None:
+    """Return the training seconds to expect at most, from the rates of recorded cells, or None if none is alike.
+
+    Args:
+        cell: The cell.
+        rates: Images a second by (attacker name, image size), as ``known_rates`` returns.
+    """
+    rate = rates.get((cell.attacker.entry.name, cell.dataset.size))
+    epochs = getattr(cell.attacker.plugin.config, "epochs", None)
+    return len(cell.dataset.train.labels) * epochs / rate if rate and epochs else None
+
+
+def known_rates(store: Store) -> dict[tuple[str, int], float]:
+    """Return the training rates that the store's records hold, the newest of each kind."""
+    return {
+        (record["attacker"][0]["name"], record["data"]["size"]): record["timings"]["train_images_per_second"]
+        for _, record in store.cells()
+        if record
+    }
+
+
+def _part(registry: Registry, kind: str, spec: Spec, preset: str) -> Part:
+    training = presets.get(preset).training if kind == "attacker" else None
+    plugin = registry.build(kind, spec, preset, training)
+    expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
+    assert isinstance(plugin, expected)
+    return Part(registry.entry(kind, spec.name), plugin, str(spec))
+
+
+def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
+    first, *others = parse_chain(text)
+    return [
+        _part(registry, "attacker", first, preset),
+        *(_part(registry, "countermeasure", spec, preset) for spec in others),
+    ]
+
+
+def _with_status(cell: Cell, store: Store) -> Cell:
+    for reason in _obstacles(cell):
+        return replace(cell, status="impossible", reason=reason)
+    try:
+        return replace(cell, status="done") if store.read_cell(cell.key) else cell
+    except DamagedError as damage:
+        return replace(cell, status="damaged", reason=str(damage))
+
+
+def _obstacles(cell: Cell) -> Iterator[str]:
+    for part in cell.plugins():
+        if reason := part.plugin.obstacle(cell.dataset.size, cell.dataset.num_classes):
+            yield f"{part.written}: {reason}"
+
+
+@cache
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{file}: weights cannot be read ({(error.strerror or str(error)).lower()})") from None

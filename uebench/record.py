@@ -1,0 +1,129 @@
+"""The record of a finished cell: the one thing that tables and figures are made from. See ``docs/record.md``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Counts(_Strict):
+    """Correct answers among n."""
+
+    correct: int = Field(ge=0)
+    n: int = Field(ge=1)
+
+
+class Peak(Counts):
+    """The best epoch on the clean test set: an oracle that no attacker has; shown beside the headline, never for it."""
+
+    epoch: int = Field(ge=1)
+
+
+class Plugged(_Strict):
+    """A plugin as it took part."""
+
+    name: str
+    version: int
+    config: dict[str, Any]
+
+
+class Asset(_Strict):
+    """A weights file that the protected set depends on."""
+
+    file: str
+    sha256: str
+
+
+class Data(_Strict):
+    """The data set, without any path."""
+
+    name: str
+    source: str
+    options: dict[str, Any]
+    size: int
+    num_classes: int
+    train_images: int
+    test_images: int
+
+
+class Epoch(_Strict):
+    """One epoch of the attacker's training; counts are of its whole training set and of the clean test set."""
+
+    epoch: int
+    loss: float
+    train_correct: int
+    test_correct: int
+
+
+class TrainingFacts(_Strict):
+    """How the attacker's training went."""
+
+    epochs: int
+    steps: int
+    stopped: str
+    model: dict[str, Any]
+
+
+class Audit(_Strict):
+    """The perturbation after rounding; see ``uebench.metrics.audit``."""
+
+    max_levels: int
+    l2_mean: float
+    l2_max: float
+    psnr_mean: float | None
+    changed: int
+    norm: Literal["linf", "l2", "none"]
+    eps: float
+
+
+class Timings(_Strict):
+    """Wall-clock seconds on the machine of ``provenance``."""
+
+    fit_seconds: float
+    protect_seconds: float
+    train_seconds: float
+    train_images_per_second: float
+
+
+class Provenance(_Strict):
+    """What made the record; no host name and no absolute path."""
+
+    versions: dict[str, str]
+    device: str
+    threads: int
+    machine: str
+    commit: str | None
+    sources: dict[str, str]
+    finished: str
+
+
+class Record(_Strict):
+    """A finished cell."""
+
+    format: Literal[1]
+    key: str
+    protect_key: str
+    data_key: str
+    preset: str
+    data: Data
+    method: Plugged
+    assets: list[Asset]
+    attacker: list[Plugged]
+    seed: int
+    method_seed: int
+    written: dict[str, str]
+    counts: Counts
+    peak: Peak
+    per_identity: list[Counts]
+    curve: list[Epoch]
+    training: TrainingFacts
+    audit: Audit
+    timings: Timings
+    provenance: Provenance

@@ -1,0 +1,1 @@
+"""Figures and tables of finished records. Opens without torch."""

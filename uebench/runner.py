@@ -1,0 +1,218 @@
+"""Runs a planned grid: protect -> train -> evaluate -> publish, each cell once, each protected set once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from uebench import referee
+from uebench.api import Trained
+from uebench.context import Progress, RunContext
+from uebench.errors import CellError, StoreError, UebenchError, UsageError
+from uebench.metrics import audit, count_correct
+from uebench.outcome import Outcome
+from uebench.plan import Cell
+from uebench.provenance import provenance
+from uebench.record import FORMAT, Record
+from uebench.store import DamagedError, Protected, Store
+
+
+class Runner:
+    """Computes cells into a store on one device."""
+
+    def __init__(
+        self, store: Store, device: str = "auto", *, progress: Callable[[Cell], Progress] | None = None
+    ) -> None:
+        """Choose the device.
+
+        Args:
+            store: Where records go.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+            progress: Called with each cell that starts; returns where its progress goes.
+
+        Raises:
+            UsageError: If there is no such device.
+        """
+        self.store = store
+        self.device = choose_device(device)
+        self._progress = progress or (lambda _: _silent)
+
+    def run(self, cells: Iterable[Cell], *, force: bool = False) -> list[Outcome]:
+        """Compute what is not done; a cell that fails is recorded and does not stop the others.
+
+        Args:
+            cells: What to compute, as ``plan`` lists it.
+            force: Compute finished cells again.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
+        self.store.check_writable()
+        return [self._outcome(cell, force) for cell in cells]
+
+    def _outcome(self, cell: Cell, force: bool) -> Outcome:
+        if cell.status == "impossible":
+            return Outcome(cell, "impossible", reason=cell.reason)
+        try:
+            return self._cell(cell, force, self._progress(cell))
+        except StoreError:
+            raise
+        except UebenchError as error:
+            reason = str(error)
+        except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError) as error:
+            reason = f"{type(error).__name__} in {_place(error)}: {' '.join(str(error).split())}"
+        self.store.write_failure(cell.key, cell.title, reason)
+        return Outcome(cell, "failed", reason=reason)
+
+    def _cell(self, cell: Cell, force: bool, progress: Progress) -> Outcome:
+        with self.store.claim(cell.key):
+            record = _unless_damaged(self.store.read_cell, cell.key)
+            if record and not force:
+                return Outcome(cell, "done", record)
+            if force:
+                self.store.forget_work(cell.key)
+            protected = self._protected(cell, force, progress)
+            trained, per_identity = self._attack(cell, protected, progress)
+            record = _record(cell, protected, trained, per_identity, self.device)
+            self.store.write_cell(cell.key, record)
+            self.store.forget_work(cell.key)
+            return Outcome(cell, "computed", record)
+
+    def _protected(self, cell: Cell, force: bool, progress: Progress) -> Protected:
+        with self.store.claim(cell.protect_key):
+            found: Protected | None = _unless_damaged(self.store.read_protected, cell.protect_key)
+            if found and not force:
+                return found
+            if force:
+                self.store.forget_work(cell.protect_key)
+            protected = self._protect(cell, progress)
+            self.store.write_protected(cell.protect_key, protected)
+            self.store.forget_work(cell.protect_key)
+            return protected
+
+    def _protect(self, cell: Cell, progress: Progress) -> Protected:
+        method, dataset = cell.method.plugin, cell.dataset
+        clean = referee.image_set(dataset.train, dataset.num_classes, self.device)
+        ctx = self._context(cell.method_seed, cell.protect_key, "fit", progress)
+        seed_everything(ctx)
+        method.fit(clean, ctx)
+        fit_seconds = ctx.seconds
+        ctx = self._context(cell.method_seed, cell.protect_key, "perturb", progress)
+        seed_everything(ctx)
+        delta = referee.protect(method, clean, ctx)
+        budget = method.budget(dataset.size)
+        return Protected(
+            delta,
+            {
+                "audit": {**audit(delta), "norm": budget.norm, "eps": budget.eps},
+                "fit_seconds": fit_seconds,
+                "protect_seconds": ctx.seconds,
+            },
+        )
+
+    def _attack(self, cell: Cell, protected: Protected, progress: Progress) -> tuple[Trained, list[int]]:
+        dataset = cell.dataset
+        train = referee.image_set(referee.apply(dataset, protected.delta), dataset.num_classes, self.device)
+        ctx = self._context(cell.seed, cell.key, "train", progress, referee.examiner(dataset, self.device))
+        seed_everything(ctx)
+        trained = cell.attacker.plugin.fit(train, tuple(part.plugin for part in cell.countermeasures), ctx)
+        test = referee.image_set(dataset.test, dataset.num_classes, self.device)
+        return trained, count_correct(trained.classifier, test).tolist()
+
+    def _context(self, seed: int, key: str, stage: str, progress: Progress, examine: Any = None) -> RunContext:  # noqa: ANN401
+        return RunContext(self.device, seed, store=self.store, key=key, stage=stage, progress=progress, examine=examine)
+
+
+def seed_everything(ctx: RunContext) -> None:
+    """Seed torch's and NumPy's global generators from the context, for plugins that use them."""
+    start = int(torch.randint(2**31, (), generator=ctx.rng("global")))
+    torch.manual_seed(start)
+    np.random.seed(start)  # noqa: NPY002
+
+
+def _record(
+    cell: Cell, protected: Protected, trained: Trained, per_identity: list[int], device: torch.device
+) -> dict[str, Any]:
+    dataset = cell.dataset
+    sizes = np.bincount(dataset.test.labels, minlength=dataset.num_classes).tolist()
+    total = len(dataset.test.labels)
+    if not trained.curve:
+        raise CellError(f"attacker {cell.attacker.written!r}: no epoch in its curve; call ctx.examine at least once")
+    best = max(trained.curve, key=lambda entry: entry["test_correct"])
+    record = {
+        "format": FORMAT,
+        "key": cell.key,
+        "protect_key": cell.protect_key,
+        "data_key": dataset.key,
+        "preset": cell.preset,
+        "data": {
+            "name": dataset.name,
+            **dataset.spec,
+            "num_classes": dataset.num_classes,
+            "train_images": len(dataset.train.labels),
+            "test_images": total,
+        },
+        "method": cell.method.published(),
+        "assets": [{"file": name, "sha256": digest} for name, digest in cell.assets],
+        "attacker": [part.published() for part in (cell.attacker, *cell.countermeasures)],
+        "seed": cell.seed,
+        "method_seed": cell.method_seed,
+        "written": {"method": cell.method.written, "attacker": cell.attacker_text},
+        "counts": {"correct": sum(per_identity), "n": total},
+        "peak": {"correct": best["test_correct"], "n": total, "epoch": best["epoch"]},
+        "per_identity": [{"correct": c, "n": n} for c, n in zip(per_identity, sizes, strict=True)],
+        "curve": [dict(entry) for entry in trained.curve],
+        "training": {
+            "epochs": len(trained.curve),
+            "steps": trained.steps,
+            "stopped": trained.stopped,
+            "model": dict(trained.details),
+        },
+        "audit": protected.meta["audit"],
+        "timings": {
+            "fit_seconds": protected.meta["fit_seconds"],
+            "protect_seconds": protected.meta["protect_seconds"],
+            "train_seconds": trained.seconds,
+            "train_images_per_second": trained.images / max(trained.seconds, 1e-9),
+        },
+        "provenance": provenance(cell, device),
+    }
+    return Record.model_validate(record).model_dump(mode="json")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that ``--device`` names.
+
+    Raises:
+        UsageError: If it is not here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UsageError(f"--device {name}: not available here; use auto or cpu") from None
+    return device
+
+
+def _unless_damaged(read: Callable[[str], Any], key: str) -> Any:  # noqa: ANN401
+    try:
+        return read(key)
+    except DamagedError:
+        return None
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line where an unexpected error arose, without the folder."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else "?"
+
+
+def _silent(done: int, total: int, text: str) -> None:
+    """Show nothing."""

@@ -1,0 +1,161 @@
+"""The one supervised loop: every attacker that trains a network trains it here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from uebench.api import Context, Countermeasure, ImageSet, Trained, Training
+from uebench.errors import CellError
+from uebench.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.nn import FaceClassifier
+
+
+def supervised(
+    model: FaceClassifier,
+    train: ImageSet,
+    options: Training,
+    countermeasures: Sequence[Countermeasure[Any]],
+    ctx: Context,
+) -> Trained:
+    """Train ``model`` with cross-entropy until a stop rule holds, saving itself at each epoch's end.
+
+    Every random draw of an epoch comes from the seed and the epoch's number, so a run that was killed and goes on from
+    its last epoch ends with the same weights.
+
+    Args:
+        model: An untrained network.
+        train: The set, protected or not.
+        options: Optimiser, schedule and stop rules.
+        countermeasures: What the attacker adds, in order.
+        ctx: Seeds, checkpoints, and the referee who counts after each epoch.
+
+    Raises:
+        CellError: If the loss is no longer a number.
+    """
+    for measure in countermeasures:
+        train = ImageSet(measure.on_set(train.images), train.labels, train.num_classes)
+    model.to(ctx.device)
+    optimizer = make_optimizer(model, options)
+    batches = math.ceil(len(train) / options.batch)
+    curve: list[dict[str, Any]] = []
+    seconds, stopped, first = 0.0, "epochs", 0
+    if saved := ctx.restore():
+        unpack(saved.state, model, optimizer)
+        first, curve = saved.step, list(saved.values["curve"])
+        seconds, stopped = saved.values["seconds"], saved.values["stopped"]
+    for epoch in range(first, options.epochs):
+        if stopped != "epochs":
+            break
+        started = time.perf_counter()
+        loss, correct = _epoch(model, train, options, countermeasures, ctx, optimizer, epoch, batches)
+        seconds += time.perf_counter() - started
+        if not math.isfinite(loss):
+            raise CellError(f"training diverged in epoch {epoch + 1} (loss {loss}); lower lr={options.lr:g}")
+        model.eval()
+        curve.append({"epoch": epoch + 1, "loss": loss, "train_correct": correct, **ctx.examine(model)})
+        if loss < options.stop_loss:
+            stopped = f"loss below {options.stop_loss:g}"
+        ctx.save(pack(model, optimizer), epoch + 1, curve=curve, seconds=seconds, stopped=stopped)
+        ctx.progress(epoch + 1, options.epochs, f"training, loss {loss:.3f}")
+    return Trained(
+        classifier=model.eval(),
+        curve=tuple(curve),
+        stopped=stopped,
+        steps=len(curve) * batches,
+        seconds=seconds,
+        images=len(curve) * len(train),
+        details=model.details,
+    )
+
+
+def _epoch(
+    model: FaceClassifier,
+    train: ImageSet,
+    options: Training,
+    countermeasures: Sequence[Countermeasure[Any]],
+    ctx: Context,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    batches: int,
+) -> tuple[float, int]:
+    """Train one epoch; return its mean loss and how many images were classified correctly on the way."""
+    model.train()
+    rng = ctx.rng("epoch", epoch)
+    torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))  # dropout and stochastic depth draw from it
+    order = torch.randperm(len(train), generator=rng)
+    total = torch.zeros((), device=ctx.device)
+    correct = torch.zeros((), dtype=torch.int64, device=ctx.device)
+    for number, batch in enumerate(train.batches(options.batch, order=order)):
+        if len(batch.labels) < 2:  # batch normalisation cannot train on a single image
+            continue
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(options, epoch * batches + number, batches)
+        images = batch.images
+        targets = torch.nn.functional.one_hot(batch.labels, train.num_classes).float()
+        for measure in countermeasures:
+            images, targets = measure.on_batch(images, targets, rng)
+        for measure in countermeasures:
+            images = measure.on_step(images, targets, model, rng)
+        logits = model(images)
+        loss = torch.nn.functional.cross_entropy(logits, targets)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        total += loss.detach() * len(batch.labels)
+        correct += (logits.detach().argmax(1) == targets.argmax(1)).sum()
+    return float(total) / len(train), int(correct)
+
+
+def make_optimizer(model: torch.nn.Module, options: Training) -> torch.optim.Optimizer:
+    """Return the optimiser that ``options`` name."""
+    decay, lr = options.weight_decay, options.lr
+    match options.optimizer:
+        case "adam":
+            return torch.optim.Adam(model.parameters(), lr, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(model.parameters(), lr, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=decay, fused=True)
+
+
+def learning_rate(options: Training, step: int, batches: int) -> float:
+    """Return the rate of optimiser step ``step`` (from 0) when an epoch has ``batches`` steps."""
+    match options.schedule:
+        case "constant":
+            return options.lr
+        case "cosine":
+            return options.lr * (1 + math.cos(math.pi * step / (options.epochs * batches))) / 2
+        case "oscillating":
+            return options.lr * (1 + math.cos(math.pi * step / options.epochs)) / 2
+
+
+def pack(model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors of a model and its optimiser under flat names, for a checkpoint."""
+    tensors = {f"{prefix}model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{prefix}optimizer.{number}.{name}"] = value
+    return tensors
+
+
+def unpack(
+    tensors: Mapping[str, Tensor], model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str = ""
+) -> None:
+    """Put back what ``pack`` took."""
+    head = f"{prefix}model."
+    model.load_state_dict({name.removeprefix(head): t for name, t in tensors.items() if name.startswith(head)})
+    whole = optimizer.state_dict()
+    head = f"{prefix}optimizer."
+    for name, tensor in tensors.items():
+        if name.startswith(head):
+            number, slot = name.removeprefix(head).split(".", 1)
+            whole["state"].setdefault(int(number), {})[slot] = tensor
+    optimizer.load_state_dict(whole)
