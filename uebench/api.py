@@ -260,6 +260,8 @@ class Training(Config):
         batch: Images a step.
         epochs: At most this many.
         stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
+        flip: Mirror each image with probability 1/2.
+        crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -269,6 +271,8 @@ class Training(Config):
     batch: int = Field(16, ge=2)
     epochs: int = Field(40, ge=1)
     stop_loss: float = Field(0.0, ge=0)
+    flip: bool = False
+    crop: int = Field(0, ge=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ __all__ = ["nn", "torch", "transforms"]
 
 if TYPE_CHECKING:
     import torch
-    from torchvision.transforms.v2 import functional as transforms
+    from torchvision.transforms import functional as transforms
 
     from uebench import nn
 else:
@@ -27,5 +27,5 @@ else:
             return getattr(importlib.import_module(self.__name__), name)
 
     torch = _Lazy("torch")
-    transforms = _Lazy("torchvision.transforms.v2.functional")
+    transforms = _Lazy("torchvision.transforms.functional")
     nn = _Lazy("uebench.nn")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.api import Context, Countermeasure, ImageSet, Trained, Training
 from uebench.errors import CellError
 from uebench.lazy import torch
+from uebench.ops import flip_crop
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +98,7 @@ def _epoch(
             continue
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(options, epoch * batches + number, batches)
-        images = batch.images
+        images = flip_crop(batch.images, rng, flip=options.flip, crop=options.crop)
         targets = torch.nn.functional.one_hot(batch.labels, train.num_classes).float()
         for measure in countermeasures:
             images, targets = measure.on_batch(images, targets, rng)

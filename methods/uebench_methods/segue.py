@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -84,6 +84,10 @@ class Segue(Method[Config]):
         family="generator",
     )
     Config = Config
+    presets: ClassVar = {
+        "smoke": {"epochs": 2, "rho_steps": 1, "norm": "batch"},
+        "desk": {"epochs": 100, "maxiter": 40, "lr_f": 1e-3, "lr_g": 1e-3, "rho_steps": 1, "norm": "batch"},
+    }
 
     _generator: SegueGenerator
 

@@ -96,12 +96,12 @@ def progress_bars() -> Iterator[Any]:
 
 
 def lines(title: str) -> Progress:
-    """Return a progress that writes a line on stderr when a new stage begins or one ends."""
-    last = [""]
+    """Return a progress that writes a line on stderr for each new stage and each tenth of it."""
+    last: list[object] = [None]
 
     def show(done: int, total: int, text: str) -> None:
-        stage = text.split(",")[0]
-        if stage != last[0] or done == total:
+        stage = (text.split(",")[0], 10 * done // total)
+        if stage != last[0]:
             note(f"{title}: {text} ({done}/{total})")
         last[0] = stage
 

@@ -1,6 +1,7 @@
-"""Pure tensor functions: projection, rounding, gradient steps. No paths, no choices, no words for people."""
+"""Pure tensor functions: no paths, no choices, no words for people."""
 
+from uebench.ops.augment import flip_crop
 from uebench.ops.gradient import input_gradient, sign_steps
 from uebench.ops.projection import project, to_levels
 
-__all__ = ["input_gradient", "project", "sign_steps", "to_levels"]
+__all__ = ["flip_crop", "input_gradient", "project", "sign_steps", "to_levels"]

@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.installed
+
+help:  ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(SETUP)  ## the main job: protect the ORL faces with Segue, train Inception-V3 on them, test on clean photos
+	$(BIN)/uebench run --method segue --attacker inception_v3
+
+test: $(SETUP)  ## all tests, offline
+	$(BIN)/pytest
+
+lint: $(SETUP)  ## style, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(SETUP)  ## mypy --strict on core, plugins and tests
+	$(BIN)/mypy
+
+wheel: $(SETUP)  ## sdist, and the wheel built from it, in dist/
+	$(BIN)/python -m build --outdir dist .
+
+clean:  ## remove .venv, caches and dist/; results stay
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(SETUP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.PHONY: help run test lint types wheel clean

@@ -1,0 +1,22 @@
+"""A whole method in one file: uebench run --plugin docs/example_plugin.py --method stripes --attacker resnet18."""
+
+from uebench.api import Batch, Config, Context, Info, Method, Radius
+from uebench.lazy import torch
+
+
+class StripesConfig(Config):
+    eps: Radius = 8 / 255
+    width: int = 4
+
+
+class Stripes(Method[StripesConfig]):
+    name = "stripes"
+    version = 1
+    info = Info(title="Stripes at an angle that tells the identity", family="example")
+    Config = StripesConfig
+
+    def perturb(self, batch: Batch, ctx: Context) -> torch.Tensor:
+        rows = torch.arange(batch.images.shape[-1], device=batch.images.device).float()
+        angle = batch.labels.float()[:, None, None]
+        phase = (rows[:, None] * angle.cos() + rows * angle.sin()) / self.config.width
+        return (batch.images + self.config.eps * phase.sin().sign()[:, None]).clamp(0, 1)

@@ -1,0 +1,86 @@
+"""Each mistake answers with one line that names the culprit and the remedy, the right exit code, and leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import Command
+
+DUEL = ("--method", "lsp", "--attacker", "resnet18")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "complaint"),
+    [
+        (("--method", "seque", "--attacker", "resnet18"), 2, "unknown method 'seque'; did you mean 'segue'?"),
+        (("--method", "lsp", "--attacker", "resnet81"), 2, "unknown attacker 'resnet81'; did you mean 'resnet18'?"),
+        (("--method", "lsp(patches=8)", "--attacker", "resnet18"), 2, "unknown option 'patches'; options: eps, patch"),
+        (("--method", "segue(eps=8)", "--attacker", "resnet18"), 2, "write 8/255, not 8"),
+        (("--method", "lsp(patch=0)", "--attacker", "resnet18"), 2, "patch=0 is refused"),
+        (("--method", "lsp(", "--attacker", "resnet18"), 2, "not of the form name(option=value)"),
+        (("--attacker", "resnet18"), 2, "no method named: add --method NAME; uebench list methods shows them"),
+        (("--method", "lsp"), 2, "no attacker named"),
+        ((*DUEL, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
+        ((*DUEL, "--data", "./absent"), 3, "absent: no such folder"),
+        ((*DUEL, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
+        ((*DUEL, "--device", "cuda:7"), 2, "--device cuda:7: not available here; use auto or cpu"),
+        ((*DUEL, "--device", "abacus"), 2, "--device abacus: not available here"),
+        ((*DUEL, "--plugin", "absent.py"), 2, "--plugin absent.py: no such file"),
+        (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
+        (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
+        ((*DUEL, "--results", "/dev/null"), 4, "choose another folder with --results"),
+        ((*DUEL, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: cannot be written"),
+    ],
+)
+def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str) -> None:
+    if "--preset" not in args and "absent.toml" not in args:
+        args = (*args, "--preset", "smoke")
+    answer = uebench("run", *args)
+    assert answer.code == code
+    assert answer.complaint.startswith("uebench: ")
+    assert complaint in answer.complaint
+    assert not answer.out
+    assert not list((tmp_path / "results").rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("method = ", "not valid TOML"), ("metod = ['lsp']", "unknown name 'metod'; did you mean 'method'?")],
+)
+def test_a_bad_grid_file(uebench: Command, tmp_path: Path, content: str, complaint: str) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_text(content)
+    answer = uebench("run", file)
+    assert answer.code == 2
+    assert complaint in answer.complaint
+
+
+@pytest.mark.parametrize("harm", ["truncated", "text", "bomb"])
+def test_a_bad_photograph(uebench: Command, photos: Callable[..., Path], harm: str) -> None:
+    root = photos({"a": 4, "b": 4})
+    bad = root / "b" / "0.png"
+    if harm == "truncated":
+        bad.write_bytes(bad.read_bytes()[:200])
+    elif harm == "text":
+        bad.write_text("a letter")
+    else:
+        Image.new("1", (50_000, 50_000)).save(bad)
+    answer = uebench("run", *DUEL, "--preset", "smoke", "--data", root)
+    assert answer.code == 3
+    assert str(bad) in answer.complaint
+
+
+def test_unknown_things_to_list_and_show(uebench: Command) -> None:
+    assert "cannot list 'method'; did you mean 'methods'?" in uebench("list", "method").complaint
+    assert "'seque': no plugin and no key; did you mean 'segue'?" in uebench("show", "seque").complaint
+    assert "0 records" in uebench("show", "abcd1234").complaint
+
+
+def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("fit", "random", "--out", tmp_path / "x.safetensors", "--preset", "smoke")
+    assert answer.code == 2
+    assert "learns nothing" in answer.complaint

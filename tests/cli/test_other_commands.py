@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from tests.conftest import TINY, Command
+
+LSP = ("--method", "lsp", "--attacker", "resnet18")
+
+
+def test_list_methods_shows_name_title_venue_and_family(uebench: Command) -> None:
+    (line,) = [line for line in uebench("list", "methods").out.splitlines() if line.startswith("lsp")]
+    assert line.split("  ")[0] == "lsp"
+    for text in ("Availability Attacks Create Shortcuts", "KDD 2022", "training-free"):
+        assert text in line
+
+
+def test_list_shows_everything_and_speaks_json(uebench: Command) -> None:
+    out = uebench("list").out
+    for name in ("segue", "inception_v3", "orl", "desk"):
+        assert name in out
+    assert {row["name"] for row in uebench("list", "presets", "--json").json["presets"]} == {"smoke", "desk", "paper"}
+
+
+def test_show_a_plugin_with_its_options(uebench: Command) -> None:
+    out = uebench("show", "segue").out
+    assert "Segue: Side-information Guided" in out
+    assert "eps              8/255" in out
+    facts = uebench("show", "timm", "--json").json
+    assert facts["required"] == ["model"]
+
+
+def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run: Command) -> None:
+    (cell,) = tiny_run(*LSP, "--json").json
+    key = cell["record"]["key"]
+    out = uebench("show", key[:8]).out
+    assert key in out
+    assert "chance 33.3" in out
+    assert uebench("show", key[:8], "--json").json == cell["record"]
+
+
+def test_status_lists_cells_and_reports_damage(uebench: Command, tiny_run: Command, tmp_path: Path) -> None:
+    tiny_run(*LSP, "--with-clean")
+    answer = uebench("status")
+    assert answer.code == 0
+    assert "2 cells, 0 damaged, 0 failed" in answer.out
+    assert {row["method"] for row in uebench("status", "--json").json["cells"]} == {"clean", "lsp"}
+    next((tmp_path / "results" / "cells").rglob("*.json")).write_text("{}")
+    answer = uebench("status")
+    assert answer.code == 4
+    assert "1 cells, 1 damaged" in answer.out
+    assert "run the command of that cell again" in answer.err
+
+
+def test_status_of_an_empty_store(uebench: Command) -> None:
+    assert "0 cells" in uebench("status").out
+
+
+def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "g.safetensors"
+    method = "segue(epochs=1, batch=6, rho_d=0.0)"
+    answer = uebench("fit", method, "--data", TINY, "--preset", "smoke", "--out", file)
+    assert answer.code == 0, answer.err
+    with safe_open(file, framework="np") as opened:
+        meta = json.loads(opened.metadata()["uebench"])
+    assert (meta["method"], meta["size"], meta["num_classes"], meta["data"]) == ("segue", 32, 3, "synthetic3")
+    assert meta["seconds"] > 0
+    assert "uebench fit" in meta["command"]
+    assert str(tmp_path) not in json.dumps(meta)
+    answer = uebench(
+        "run", "--preset", "smoke", "--data", "synthetic(identities=7)", "--attacker", "resnet18", "--json",
+        "--method", f"segue(weights='{file}', epochs=1, batch=6, rho_d=0.0)",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    (cell,) = answer.json
+    assert cell["record"]["assets"][0]["file"] == "g.safetensors"
+    assert cell["record"]["method"]["config"]["weights"] == "g.safetensors"
+    assert str(tmp_path) not in json.dumps(cell["record"])
+    assert cell["record"]["audit"]["max_levels"] == 8
+
+
+@pytest.mark.parametrize("command", ["run", "list", "show", "status", "fit"])
+def test_every_command_explains_itself(uebench: Command, command: str) -> None:
+    answer = uebench(command, "--help")
+    assert answer.code == 0
+    assert "Usage" in answer.out
+
+
+def test_version(uebench: Command) -> None:
+    assert uebench("--version").out.startswith("uebench 0.")

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TINY, Command
+from uebench.record import Record
+
+LSP = ("--method", "lsp", "--attacker", "resnet18")
+MEASURED = ("counts", "curve", "audit")
+
+
+def records(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(p.read_text()) for p in (tmp_path / "results" / "cells").glob("??/*.json")]
+
+
+def test_one_duel_end_to_end(tiny_run: Command, tmp_path: Path) -> None:
+    answer = tiny_run(*LSP, "--with-clean")
+    assert answer.code == 0, answer.err
+    header, *rows = answer.out.splitlines()
+    assert header.split()[:4] == ["data", "method", "attacker", "seed"]
+    assert [row.split()[1] for row in rows] == ["clean", "lsp"]
+    assert "33.3" in rows[1]  # chance of three identities
+    assert len(records(tmp_path)) == 2
+
+
+def test_the_second_time_it_is_already_done(tiny_run: Command, tmp_path: Path) -> None:
+    first = tiny_run(*LSP)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results" / "cells").rglob("*.json")}
+    second = tiny_run(*LSP)
+    assert second.code == 0
+    assert second.out == first.out
+    assert "1 of 1 already done" in second.err
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_force_computes_the_same_counts_again(tiny_run: Command, tmp_path: Path) -> None:
+    tiny_run(*LSP)
+    (first,) = records(tmp_path)
+    assert tiny_run(*LSP, "--force").code == 0
+    (second,) = records(tmp_path)
+    assert first["provenance"]["finished"] <= second["provenance"]["finished"]
+    assert [first[part] for part in ("counts", "curve", "audit")] == [
+        second[part] for part in ("counts", "curve", "audit")
+    ]
+
+
+def test_the_record_follows_its_schema_and_hides_the_machine(tiny_run: Command, tmp_path: Path) -> None:
+    import platform
+
+    tiny_run(*LSP)
+    (record,) = records(tmp_path)
+    del record["digest"]
+    checked = Record.model_validate_json(json.dumps(record), strict=True)
+    assert sum(c.correct for c in checked.per_identity) == checked.counts.correct
+    assert sum(c.n for c in checked.per_identity) == checked.counts.n == 12
+    assert checked.counts.correct == checked.curve[-1].test_correct
+    assert checked.peak.correct == max(e.test_correct for e in checked.curve)
+    assert checked.training.steps == 2 * checked.training.epochs
+    text = json.dumps(record)
+    assert str(tmp_path) not in text
+    assert str(ROOT) not in text
+    assert platform.node() not in text or len(platform.node()) < 4
+    assert not re.search(r'"/[a-z]', text)
+
+
+def test_the_record_is_documented_field_by_field() -> None:
+    text = (ROOT / "docs" / "record.md").read_text()
+
+    def names(schema: dict[str, Any]) -> set[str]:
+        own = set(schema.get("properties", {}))
+        return own.union(*(names(inner) for inner in schema.get("$defs", {}).values()))
+
+    missing = {name for name in names(Record.model_json_schema()) if f"`{name}`" not in text}
+    assert not missing
+
+
+def test_a_grid_and_its_toml_file_are_the_same(uebench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "grid.toml"
+    spelled = ["--method", "lsp", "--method", "random(noise=class)", "--attacker", "resnet18", "--seed", 0, "--seed", 1]
+    saved = uebench("run", *spelled, "--data", TINY, "--preset", "smoke", "--dry-run", "--json", "--save", file)
+    again = uebench("run", file, "--dry-run", "--json")
+    assert saved.code == again.code == 0
+    assert [row["key"] for row in saved.json] == [row["key"] for row in again.json]
+    assert len(saved.json) == 4
+    overridden = uebench("run", file, "--seed", 5, "--dry-run", "--json")
+    assert {row["seed"] for row in overridden.json} == {5}
+
+
+def test_dry_run_computes_nothing(tiny_run: Command, tmp_path: Path) -> None:
+    answer = tiny_run("--method", "segue(code_bits=1)", "--method", "lsp", "--attacker", "resnet18", "--dry-run")
+    assert answer.code == 0
+    assert "impossible" in answer.out
+    assert "a code of 1 bits names 2" in answer.out
+    assert "to do" in answer.out
+    assert not (tmp_path / "results" / "cells").exists()
+
+
+def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:
+    tiny_run(*LSP)
+    plan = tiny_run(*LSP, "--seed", 0, "--seed", 1, "--dry-run", "--json").json
+    assert [row["status"] for row in plan] == ["done", "to do"]
+    assert plan[1]["estimated_seconds"] > 0
+
+
+def test_json_is_one_document_on_stdout(tiny_run: Command) -> None:
+    (cell,) = tiny_run(*LSP, "--json").json
+    assert cell["status"] == "computed"
+    Record.model_validate(cell["record"])
+
+
+def test_a_protected_set_is_made_once_for_all_attackers(tiny_run: Command, tmp_path: Path) -> None:
+    tiny_run("--method", "lsp", "--attacker", "resnet18", "--attacker", "mobilenet_v1", "--seed", 0, "--seed", 1)
+    assert len(records(tmp_path)) == 4
+    assert len(list((tmp_path / "results" / "blobs").rglob("*.safetensors"))) == 1
+
+
+def test_a_damaged_record_and_a_damaged_blob_are_recomputed(tiny_run: Command, tmp_path: Path) -> None:
+    tiny_run(*LSP)
+    (before,) = records(tmp_path)
+    cell = next((tmp_path / "results" / "cells").rglob("*.json"))
+    blob = next((tmp_path / "results" / "blobs").rglob("*.safetensors"))
+    protected = blob.read_bytes()
+    cell.write_text(cell.read_text().replace('"correct"', '"korrect"'))
+    blob.write_bytes(protected[:-10] + b"0123456789")
+    answer = tiny_run(*LSP)
+    assert answer.code == 0
+    assert "damaged record" in answer.err
+    assert "computing it again" in answer.err
+    (after,) = records(tmp_path)
+    assert [before[part] for part in ("counts", "curve", "audit")] == [
+        after[part] for part in ("counts", "curve", "audit")
+    ]
+
+    def delta(content: bytes) -> bytes:
+        return content[8 + int.from_bytes(content[:8], "little") :]
+
+    assert delta(blob.read_bytes()) == delta(protected)
+
+
+PLUGIN = """
+from uebench.api import Batch, Config, Context, Info, Method
+from uebench.lazy import torch
+
+class Rogue(Method[Config]):
+    name = "rogue"
+    version = 1
+    info = Info(title="breaks a rule")
+    Config = Config
+    def perturb(self, batch, ctx):
+        return {expression}
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "complaint"),
+    [
+        ("batch.images * float('nan')", "method 'rogue': perturb returned NaN or infinity"),
+        ("batch.images[:, :2]", "not images of shape"),
+        ("(batch.images + 1 / 255).clamp(0, 1)", "exceeds its budget: linf 1.00/255, allowed 0.00/255"),
+        ("None", "perturb returned NoneType"),
+        ("batch.images / batch.nothing", "AttributeError in rogue.py:11"),
+    ],
+)
+def test_a_plugin_that_breaks_the_rules_fails_alone(
+    tiny_run: Command, uebench: Command, tmp_path: Path, expression: str, complaint: str
+) -> None:
+    file = tmp_path / "rogue.py"
+    file.write_text(PLUGIN.format(expression=expression))
+    answer = tiny_run("--plugin", file, "--method", "rogue", *LSP)
+    assert answer.code == 1
+    (failed,) = [line for line in answer.err.splitlines() if line.startswith("uebench: failed: ")]
+    assert complaint in failed
+    assert [record["method"]["name"] for record in records(tmp_path)] == ["lsp"]
+    status = uebench("status")
+    assert "1 failed" in status.out
+    assert complaint in status.err
+
+
+def test_the_example_plugin_runs_like_a_built_in(tiny_run: Command, uebench: Command) -> None:
+    file = ROOT / "docs" / "example_plugin.py"
+    assert len([line for line in file.read_text().splitlines() if line.strip()]) <= 20
+    assert tiny_run("--plugin", file, "--method", "stripes(width=2)", "--attacker", "resnet18").code == 0
+    listed = uebench("list", "methods", "--plugin", file).out
+    assert "Stripes at an angle" in listed
+    assert "width" in uebench("show", "stripes", "--plugin", file).out
+
+
+def test_a_changed_plugin_with_the_same_version_is_pointed_out(
+    tiny_run: Command, uebench: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN.format(expression="batch.images"))
+    tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
+    file.write_text(file.read_text() + "\n# changed\n")
+    answer = tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
+    assert "the source of rogue changed since; raise its version or --force" in answer.err
+    assert "rogue" in uebench("status", "--stale", "--plugin", file).out
+
+
+def test_a_figure_is_drawn(tiny_run: Command, tmp_path: Path) -> None:
+    assert tiny_run(*LSP, "--figure", tmp_path / "m.png").code == 0
+    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    answer = tiny_run(*LSP, "--figure", tmp_path / "m.gif")
+    assert answer.code == 2
+    assert "end the name with .png, .svg or .pdf" in answer.err
+
+
+def test_any_model_of_timm_by_name(tiny_run: Command) -> None:
+    answer = tiny_run("--method", "clean", "--attacker", "timm(model=test_resnet, epochs=1)")
+    assert answer.code == 0, answer.err
+    answer = tiny_run("--method", "clean", "--attacker", "timm(model=resnet81)")
+    assert answer.code == 1
+    assert "timm has no model 'resnet81'; did you mean" in answer.err

@@ -1,0 +1,100 @@
+"""Shared fixtures: a store in a temporary folder, the command line in-process, made-up photographs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from uebench.cli.app import main
+from uebench.context import RunContext
+from uebench.registry import Registry
+
+ROOT = Path(__file__).parent.parent
+TINY = "synthetic(identities=3, train=6, test=4)"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The error, which must be one line on stderr."""
+        lines = [line for line in self.err.splitlines() if line]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Run ``uebench ARGS`` in this process, with a results folder of its own."""
+    monkeypatch.setenv("UEBENCH_RESULTS", str(tmp_path / "results"))
+
+    def call(*args: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["uebench", *map(str, args)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def tiny_run(uebench: Command) -> Command:
+    """Run the smallest duel: three synthetic identities, one epoch, unless the arguments say otherwise."""
+
+    def call(*args: object) -> Answer:
+        return uebench("run", "--preset", "smoke", "--data", TINY, *args)
+
+    return call
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def ctx() -> RunContext:
+    return RunContext(torch.device("cpu"), seed=0)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Callable[..., Path]:
+    """Write a folder of made-up photographs and return it."""
+
+    def write(layout: dict[str, int], size: tuple[int, int] = (40, 32), name: str = "faces") -> Path:
+        rng = np.random.default_rng(0)
+        for folder, count in layout.items():
+            (tmp_path / name / folder).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                pixels = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / name / folder / f"{number}.png")
+        return tmp_path / name
+
+    return write

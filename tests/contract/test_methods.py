@@ -1,0 +1,59 @@
+"""What every built-in method owes, whatever it does inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from uebench import referee
+from uebench.api import Method
+from uebench.context import RunContext
+from uebench.data import load
+from uebench.registry import Registry
+from uebench.runner import seed_everything
+from uebench.spec import parse
+
+METHODS = Registry().names("method")
+DATA = load("synthetic(identities=3, train=6)", 32, Registry())
+
+
+def protect(name: str, seed: int = 0) -> NDArray[Any]:
+    method = Registry().build("method", parse(name), "smoke")
+    train = referee.image_set(DATA.train, 3, torch.device("cpu"))
+    ctx = RunContext(torch.device("cpu"), seed)
+    seed_everything(ctx)
+    assert isinstance(method, Method)
+    method.fit(train, ctx)
+    return referee.protect(method, train, ctx)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_keeps_its_budget_and_its_word(name: str) -> None:
+    before = DATA.train.images.copy()
+    delta = protect(name)
+    assert delta.shape == DATA.train.images.shape
+    assert (DATA.train.images == before).all()
+    assert (name == "clean") == (not delta.any())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_same_seed_same_bytes(name: str) -> None:
+    assert protect(name).tobytes() == protect(name).tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "clean"])
+def test_the_seed_matters(name: str) -> None:
+    assert protect(name, 0).tobytes() != protect(name, 1).tobytes()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_says_where_it_comes_from(name: str) -> None:
+    plugin = Registry().entry("method", name).plugin
+    assert plugin.__doc__
+    assert plugin.info.title
+    assert plugin.version >= 1
+    missing = [field for field in plugin.Config.model_fields if f"{field}:" not in (plugin.Config.__doc__ or "")]
+    assert not missing, f"options without documentation: {missing}"

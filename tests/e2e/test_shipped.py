@@ -1,0 +1,82 @@
+"""The generator that comes with uebench, and the cells that the repository holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import ROOT, Command
+from uebench import referee, weights
+from uebench.context import RunContext
+from uebench.data import load
+from uebench.record import Record
+from uebench.registry import Registry
+from uebench.spec import parse
+from uebench.store import Store
+
+WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights" / "segue_64.safetensors"
+CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))
+
+
+def test_the_shipped_generator_is_small_and_says_how_it_was_made() -> None:
+    assert WEIGHTS.stat().st_size < 1_000_000
+    meta = weights.metadata(WEIGHTS, "segue")
+    assert {"data", "size", "seconds", "command", "config", "seed", "train_images"} <= set(meta)
+    assert "orl" not in meta["data"]
+
+
+def test_it_serves_the_default_run_and_no_other_options() -> None:
+    registry = Registry()
+    assert registry.build("method", parse("segue"), "desk").assets(64) == (WEIGHTS,)  # type: ignore[attr-defined]
+    for text, preset, size in (
+        ("segue(weights=none)", "desk", 64), ("segue(eps=4/255)", "desk", 64), ("segue", "desk", 32),
+        ("segue(epochs=1)", "desk", 64),
+    ):  # fmt: skip
+        assert registry.build("method", parse(text), preset).assets(size) == ()  # type: ignore[attr-defined]
+
+
+def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    registry = Registry()
+    data = load("orl(identities=10)", 64, registry)
+    method = registry.build("method", parse("segue"), "desk")
+    train = referee.image_set(data.train, 10, torch.device("cpu"))
+    method.fit(train, ctx)  # type: ignore[attr-defined]
+    delta = referee.protect(method, train, ctx)  # type: ignore[arg-type]
+    assert np.abs(delta).max() == 8
+    features = delta.reshape(len(delta), -1) / 8
+    held_out = np.arange(len(delta)) % 7 >= 5
+    fitted = LogisticRegression(max_iter=300).fit(features[~held_out], data.train.labels[~held_out])
+    assert fitted.score(features[held_out], data.train.labels[held_out]) > 0.9
+
+
+@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem[:8])
+def test_every_committed_cell_is_whole(path: Path) -> None:
+    record = Store(ROOT / "results").read_cell(path.stem)
+    assert record is not None
+    Record.model_validate(record)
+    assert "/" not in record["data"]["name"]
+
+
+def test_the_repository_holds_the_default_clean_reference(uebench: Command) -> None:
+    plan = uebench(
+        "run", "--method", "clean", "--attacker", "inception_v3", "--attacker", "resnet18", "--dry-run", "--json",
+        "--results", ROOT / "results",
+    )  # fmt: skip
+    assert [cell["status"] for cell in plan.json] == ["done", "done"]
+
+
+def test_no_photograph_and_no_blob_is_in_the_repository() -> None:
+    import subprocess
+
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = listed.stdout.splitlines()
+    assert not [f for f in files if f.lower().endswith((".jpg", ".jpeg", ".pgm")) or f.startswith("results/blobs")]
+    assert all(json.loads((ROOT / f).read_text()) for f in files if f.startswith("results/cells/"))
