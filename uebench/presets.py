@@ -39,14 +39,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             title="real conclusions on a laptop",
             data="orl",
             size=64,
-            training={
-                "optimizer": "sgd",
-                "lr": 0.05,
-                "weight_decay": 5e-4,
-                "epochs": 30,
-                "flip": True,
-                "crop": 4,
-            },
+            training={"lr": 1e-3, "epochs": 20},
         ),
         "paper": Preset(
             title="the Segue paper's resolution and training, for a GPU",

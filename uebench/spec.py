@@ -80,8 +80,8 @@ def format_value(value: object) -> str:
             return str(value).lower()
         case float():
             levels = round(value * 255, 6)
-            is_levels = 0 < abs(value) <= 1 and levels == int(levels) and int(levels) / 255 == value
-            return f"{int(levels)}/255" if is_levels and value != 1 else repr(value)
+            is_levels = len(repr(value)) > 8 and abs(value) < 1 and levels == int(levels) and int(levels) / 255 == value
+            return f"{int(levels)}/255" if is_levels else repr(value)
         case str():
             return value if value.isidentifier() and value not in _WORDS else json.dumps(value)
         case tuple() | list():

@@ -150,13 +150,16 @@ def pack(model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str =
 def unpack(
     tensors: Mapping[str, Tensor], model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str = ""
 ) -> None:
-    """Put back what ``pack`` took."""
+    """Put back what ``pack`` took, each tensor in the memory layout of its parameter: fused optimisers rely on it."""
     head = f"{prefix}model."
     model.load_state_dict({name.removeprefix(head): t for name, t in tensors.items() if name.startswith(head)})
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     whole = optimizer.state_dict()
     head = f"{prefix}optimizer."
     for name, tensor in tensors.items():
         if name.startswith(head):
             number, slot = name.removeprefix(head).split(".", 1)
-            whole["state"].setdefault(int(number), {})[slot] = tensor
+            owner = parameters[int(number)]
+            laid_out = torch.empty_like(owner).copy_(tensor) if tensor.shape == owner.shape else tensor
+            whole["state"].setdefault(int(number), {})[slot] = laid_out.detach()
     optimizer.load_state_dict(whole)

@@ -5,7 +5,7 @@ All share one loop (``uebench.train.supervised``) and one normalisation, so that
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
 from uebench.lazy import nn
@@ -75,6 +75,16 @@ class MobileNetV1(Architecture[Training]):
     version = 1
     info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
     Config = Training
+    presets: ClassVar = {
+        "desk": {
+            "optimizer": "sgd",
+            "lr": 0.05,
+            "weight_decay": 5e-4,
+            "epochs": 30,
+            "flip": True,
+            "crop": 4,
+        },
+    }
     model = "mobilenetv1_100"
 
 
@@ -95,6 +105,7 @@ class EfficientNetB1(Architecture[Training]):
     version = 1
     info = Info(title="EfficientNet-B1", venue="ICML", year=2019, family="depthwise")
     Config = Training
+    presets: ClassVar = {"desk": {"epochs": 60, "flip": True, "crop": 4}}
     model = "efficientnet_b1"
 
 

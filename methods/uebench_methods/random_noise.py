@@ -17,11 +17,11 @@ class Config(BaseConfig):
 
     Attributes:
         eps: L-inf bound, on the [0, 1] pixel scale.
-        noise: ``sample``: every image its own noise; ``class``: all images of an identity the same.
+        noise: ``samplewise``: every image its own noise; ``classwise``: all images of an identity the same.
     """
 
     eps: Radius = 8 / 255
-    noise: Literal["sample", "class"] = "sample"
+    noise: Literal["samplewise", "classwise"] = "samplewise"
 
 
 class RandomNoise(Method[Config]):
@@ -34,7 +34,7 @@ class RandomNoise(Method[Config]):
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Add each image's (or identity's) own draw; it depends on its number only, not on the batch."""
-        owners = batch.index if self.config.noise == "sample" else batch.labels
+        owners = batch.index if self.config.noise == "samplewise" else batch.labels
         shape = batch.images.shape[1:]
         draws = [torch.rand(shape, generator=ctx.rng(self.config.noise, owner)) for owner in owners.tolist()]
         noise = torch.stack(draws).to(batch.images.device).mul(2).sub(1).mul(self.config.eps)

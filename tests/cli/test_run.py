@@ -81,7 +81,18 @@ def test_the_record_is_documented_field_by_field() -> None:
 
 def test_a_grid_and_its_toml_file_are_the_same(uebench: Command, tmp_path: Path) -> None:
     file = tmp_path / "grid.toml"
-    spelled = ["--method", "lsp", "--method", "random(noise=class)", "--attacker", "resnet18", "--seed", 0, "--seed", 1]
+    spelled = [
+        "--method",
+        "lsp",
+        "--method",
+        "random(noise=classwise)",
+        "--attacker",
+        "resnet18",
+        "--seed",
+        0,
+        "--seed",
+        1,
+    ]
     saved = uebench("run", *spelled, "--data", TINY, "--preset", "smoke", "--dry-run", "--json", "--save", file)
     again = uebench("run", file, "--dry-run", "--json")
     assert saved.code == again.code == 0

@@ -54,7 +54,7 @@ def test_random_noise_is_uniform_in_the_ball(ctx: RunContext) -> None:
 
 def test_random_noise_is_of_the_image_or_of_the_identity(ctx: RunContext) -> None:
     grey = ImageSet(torch.full((6, 3, 8, 8), 128, dtype=torch.uint8), torch.tensor([0, 0, 1, 1, 2, 2]), 3)
-    of_class = raw(build("random(noise=class)"), grey, ctx)
+    of_class = raw(build("random(noise=classwise)"), grey, ctx)
     assert torch.equal(of_class[0], of_class[1])
     assert not torch.equal(of_class[1], of_class[2])
     of_sample = raw(build("random"), grey, ctx)
@@ -161,7 +161,7 @@ def test_the_defenders_adversary_raises_the_surrogates_loss_within_its_radius(ct
     assert float(delta.abs().max()) <= 4 / 255 + 1e-6
 
     def loss(images: Tensor) -> float:
-        return float(torch.nn.functional.cross_entropy(surrogate(images), batch.labels))
+        return torch.nn.functional.cross_entropy(surrogate(images), batch.labels).item()
 
     assert loss(batch.images + delta) > loss(batch.images)
     assert build("segue(rho_d=0.0)")._adversary(surrogate, batch) == 0.0

@@ -35,10 +35,10 @@ def weights_of(model: object) -> list[Tensor]:
 
 
 def test_it_learns_and_says_how_it_went(ctx: RunContext) -> None:
-    trained = supervised(fresh(), two_colours(), Training(lr=1e-3, batch=4, epochs=6), (), ctx)
+    trained = supervised(fresh(), two_colours(), Training(lr=1e-3, batch=4, epochs=12), (), ctx)
     assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
     assert trained.curve[-1]["train_correct"] == 12
-    assert (trained.steps, trained.images, trained.stopped) == (18, 72, "epochs")
+    assert (trained.steps, trained.images, trained.stopped) == (36, 144, "epochs")
 
 
 def test_same_seed_same_weights_other_seed_other_weights() -> None:
