@@ -163,7 +163,9 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str) -> Part:
     plugin = registry.build(kind, spec, preset, training)
     expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
     assert isinstance(plugin, expected)
-    return Part(registry.entry(kind, spec.name), plugin, str(spec))
+    published = {name: value.name for name, value in plugin.config if isinstance(value, Path)}
+    written = Spec(spec.name, {name: published.get(name, value) for name, value in spec.options.items()})
+    return Part(registry.entry(kind, spec.name), plugin, str(written))
 
 
 def _chain(registry: Registry, text: str, preset: str) -> list[Part]:

@@ -44,7 +44,8 @@ def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code:
     assert answer.complaint.startswith("uebench: ")
     assert complaint in answer.complaint
     assert not answer.out
-    assert not list((tmp_path / "results").rglob("*.json"))
+    assert not list((tmp_path / "results").glob("cells/**/*"))
+    assert not list((tmp_path / "results").rglob(".new-*"))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from uebench import __version__
 from uebench.cli import fit, listing, run, show, status
 from uebench.errors import UebenchError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="uebench",
     help="Measure which unlearnable-example methods really protect faces.",
@@ -50,8 +52,10 @@ def main() -> None:
         app()
     except UebenchError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on", 130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # typer answers Ctrl-C with this code and no word
+            _fail("interrupted; run the same command again to go on", INTERRUPTED)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
