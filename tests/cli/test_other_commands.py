@@ -79,7 +79,7 @@ def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, t
     assert cell["record"]["assets"][0]["file"] == "g.safetensors"
     assert cell["record"]["method"]["config"]["weights"] == "g.safetensors"
     assert str(tmp_path) not in json.dumps(cell["record"])
-    assert cell["record"]["audit"]["max_levels"] == 8
+    assert 1 <= cell["record"]["audit"]["max_levels"] <= 8
 
 
 @pytest.mark.parametrize("command", ["run", "list", "show", "status", "fit"])
