@@ -87,6 +87,24 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a set to protect before work starts.
+
+    Attributes:
+        size: Height and width of its images in pixels.
+        counts: How many images each identity has.
+    """
+
+    size: int
+    counts: tuple[int, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Return K, the number of identities."""
+        return len(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Some images of a set.
 
@@ -173,15 +191,18 @@ class Plugin(Generic[C]):
     version: ClassVar[int]
     info: ClassVar[Info]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Options to use under a preset (``smoke``, ``desk``, ``paper``) where the user says nothing."""
+    """Options to use under a stage (``smoke``, ``desk``, ``paper``) where the user says nothing, and other settings,
+    which ``name(preset=official)`` asks for."""
+    why: ClassVar[Mapping[str, str]] = {}
+    """For each preset, one sentence on what differs and why."""
     Config: type[C]
 
     def __init__(self, config: C) -> None:
         """Hold the options; all work waits for ``fit``."""
         self.config = config
 
-    def obstacle(self, size: int, num_classes: int) -> str | None:
-        """Say why this plugin cannot serve images of ``size`` pixels and ``num_classes`` identities, or None."""
+    def obstacle(self, shape: Shape) -> str | None:
+        """Say before any work starts why this plugin cannot serve a set of this shape, or None."""
         return None
 
 
@@ -248,27 +269,35 @@ class Source(Plugin[C], ABC):
         """Return the train and the test split, images square with ``size`` pixels."""
 
 
-class Training(Config):
-    """How an attacker trains; presets fill in what the user leaves out.
+class Optimization(Config):
+    """How a network is trained; shared by attackers and by the surrogate models of methods.
 
     Attributes:
         optimizer: ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
         lr: Initial learning rate.
         weight_decay: L2 penalty (decoupled for adamw).
+        batch: Images a step.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(5e-4, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    batch: int = Field(16, ge=2)
+
+
+class Training(Optimization):
+    """How an attacker trains; presets fill in what the user leaves out.
+
+    Attributes:
         schedule: ``constant``; ``cosine``: to zero at the last step; ``oscillating``: the Segue authors' cosine with
             ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps.
-        batch: Images a step.
         epochs: At most this many.
         stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
         flip: Mirror each image with probability 1/2.
         crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
     """
 
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = Field(5e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "cosine", "oscillating"] = "cosine"
-    batch: int = Field(16, ge=2)
     epochs: int = Field(40, ge=1)
     stop_loss: float = Field(0.0, ge=0)
     flip: bool = False

@@ -42,7 +42,7 @@ def fit_once(
     spec = Spec(spec.name, {"weights": None} | dict(spec.options)) if _has_weights(registry, spec) else spec
     plugin: Method[Any] = registry.build("method", spec, preset)  # type: ignore[assignment]
     dataset = load(data or stage.data, stage.size, registry, store.work / "data")
-    if reason := plugin.obstacle(dataset.size, dataset.num_classes):
+    if reason := plugin.obstacle(dataset.shape):
         raise UsageError(f"{method}: {reason}")
     entry = registry.entry("method", spec.name)
     config = plugin.config.published()
@@ -62,7 +62,7 @@ def fit_once(
             "data": dataset.name,
             "size": dataset.size,
             "num_classes": dataset.num_classes,
-            "train_images": len(dataset.train.labels),
+            "counts": dataset.shape.counts,
             "seed": seed,
             "seconds": ctx.seconds,
             "command": f"uebench fit '{spec}' --data {dataset.name} --preset {preset} --method-seed {seed}",

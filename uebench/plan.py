@@ -187,7 +187,7 @@ def _with_status(cell: Cell, store: Store) -> Cell:
 
 def _obstacles(cell: Cell) -> Iterator[str]:
     for part in cell.plugins():
-        if reason := part.plugin.obstacle(cell.dataset.size, cell.dataset.num_classes):
+        if reason := part.plugin.obstacle(cell.dataset.shape):
             yield f"{part.written}: {reason}"
 
 

@@ -72,13 +72,14 @@ class TrainingFacts(_Strict):
 
 
 class Audit(_Strict):
-    """The perturbation after rounding; see ``uebench.metrics.audit``."""
+    """The perturbation after rounding; see ``uebench.metrics.audit`` and, for ``separable``, ``separability``."""
 
     max_levels: int
     l2_mean: float
     l2_max: float
     psnr_mean: float | None
     changed: int
+    separable: Counts | None = None
     norm: Literal["linf", "l2", "none"]
     eps: float
 

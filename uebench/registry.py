@@ -26,7 +26,13 @@ from uebench.spec import Spec, format_value
 if TYPE_CHECKING:
     from uebench.api import Plugin
 
-KINDS = {"Method": "method", "Attacker": "attacker", "Countermeasure": "countermeasure", "Source": "source"}
+KINDS = {
+    "Method": "method",
+    "NoiseMethod": "method",
+    "Attacker": "attacker",
+    "Countermeasure": "countermeasure",
+    "Source": "source",
+}
 OWN_SOURCES = "uebench.data.sources"
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
@@ -111,8 +117,8 @@ class Registry:
     def build(self, kind: str, spec: Spec, preset: str = "", base: Mapping[str, Any] | None = None) -> Plugin[Any]:
         """Make a plugin from a spec.
 
-        Options come from the class defaults, then ``base`` (those that the plugin has), then the plugin's own preset,
-        then the spec.
+        Options come from the class defaults, then ``base`` (those that the plugin has), then the plugin's own preset
+        (the stage's, or the one that the spec names as ``preset``), then the spec.
 
         Raises:
             UsageError: If the name or an option is unknown, or a value is refused.
@@ -120,9 +126,11 @@ class Registry:
         plugin = self.entry(kind, spec.name).plugin
         known = plugin.Config.model_fields
         options = {name: value for name, value in (base or {}).items() if name in known}
+        given = dict(spec.options)
+        if "preset" in given and (preset := str(given.pop("preset"))) not in plugin.presets:
+            raise UsageError(f"{kind} {spec.name!r}: unknown preset {preset!r}; {nearest(preset, plugin.presets)}")
         options |= plugin.presets.get(preset, {})
-        options |= spec.options
-        return plugin(validate(plugin.Config, options, f"{kind} {spec.name!r}"))
+        return plugin(validate(plugin.Config, options | given, f"{kind} {spec.name!r}"))
 
 
 def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401

@@ -12,7 +12,7 @@ from uebench import referee
 from uebench.api import Trained
 from uebench.context import Progress, RunContext
 from uebench.errors import CellError, StoreError, UebenchError, UsageError
-from uebench.metrics import audit, count_correct
+from uebench.metrics import audit, count_correct, separability
 from uebench.outcome import Outcome
 from uebench.plan import Cell
 from uebench.provenance import provenance
@@ -107,7 +107,12 @@ class Runner:
         return Protected(
             delta,
             {
-                "audit": {**audit(delta), "norm": budget.norm, "eps": budget.eps},
+                "audit": {
+                    **audit(delta),
+                    "separable": separability(delta, dataset.train.labels),
+                    "norm": budget.norm,
+                    "eps": budget.eps,
+                },
                 "fit_seconds": fit_seconds,
                 "protect_seconds": ctx.seconds,
             },

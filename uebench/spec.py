@@ -79,9 +79,9 @@ def format_value(value: object) -> str:
         case None | True | False:
             return str(value).lower()
         case float():
-            levels = round(value * 255, 6)
-            is_levels = len(repr(value)) > 8 and abs(value) < 1 and levels == int(levels) and int(levels) / 255 == value
-            return f"{int(levels)}/255" if is_levels else repr(value)
+            levels = round(value * 255, 2)
+            is_levels = len(repr(value)) > 8 and abs(value) < 1 and levels / 255 == value
+            return f"{levels:g}/255" if is_levels else repr(value)
         case str():
             return value if value.isidentifier() and value not in _WORDS else json.dumps(value)
         case tuple() | list():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from uebench.api import Context, Countermeasure, ImageSet, Trained, Training
+from uebench.api import Batch, Context, Countermeasure, ImageSet, Optimization, Trained, Training
 from uebench.errors import CellError
 from uebench.lazy import torch
 from uebench.ops import flip_crop
@@ -104,17 +104,54 @@ def _epoch(
             images, targets = measure.on_batch(images, targets, rng)
         for measure in countermeasures:
             images = measure.on_step(images, targets, model, rng)
-        logits = model(images)
-        loss = torch.nn.functional.cross_entropy(logits, targets)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        optimizer.step()
-        total += loss.detach() * len(batch.labels)
-        correct += (logits.detach().argmax(1) == targets.argmax(1)).sum()
+        loss, logits = descend(model, optimizer, images, targets)
+        total += loss * len(batch.labels)
+        correct += (logits.argmax(1) == targets.argmax(1)).sum()
     return float(total) / len(train), int(correct)
 
 
-def make_optimizer(model: torch.nn.Module, options: Training) -> torch.optim.Optimizer:
+def draw(train: ImageSet, size: int, rng: torch.Generator, *, count: int = 0) -> Iterator[Batch]:
+    """Yield full batches in random order.
+
+    Args:
+        train: Where from.
+        size: Images a batch; all of a smaller set.
+        rng: A CPU generator.
+        count: How many batches, going through the set again as needed; 0: one pass, without what is left over.
+    """
+    size = min(size, len(train))
+    wanted = size * (count or len(train) // size)
+    passes = math.ceil(wanted / len(train))
+    order = torch.cat([torch.randperm(len(train), generator=rng) for _ in range(passes)])
+    return train.batches(size, order=order[:wanted])
+
+
+def descend(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, *, clip: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Take one optimiser step down the cross-entropy.
+
+    Args:
+        model: In train mode.
+        optimizer: The model's.
+        images: (B, 3, H, W) float32 in [0, 1].
+        targets: Labels (B,) int64, or (B, K) rows that sum to one.
+        clip: Largest norm of the gradient over all weights; 0 for no limit.
+
+    Returns:
+        The loss and the logits (B, K) before the step, detached.
+    """
+    logits = model(images)
+    loss = torch.nn.functional.cross_entropy(logits, targets)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    if clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    return loss.detach(), logits.detach()
+
+
+def make_optimizer(model: torch.nn.Module, options: Optimization) -> torch.optim.Optimizer:
     """Return the optimiser that ``options`` name."""
     decay, lr = options.weight_decay, options.lr
     match options.optimizer:

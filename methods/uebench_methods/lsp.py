@@ -50,7 +50,13 @@ class Lsp(Method[Config]):
         family="training-free",
     )
     Config = Config
-    presets: ClassVar = {"paper": {"patch": 56}}
+    presets: ClassVar = {"official": {}, "segue_paper": {"patch": 56}, "paper": {"patch": 56}, "desk": {"patch": 16}}
+    why: ClassVar = {
+        "official": "the authors' CIFAR-10 command: 4 x 4 patches at 32 px",
+        "segue_paper": "the best patch of Table 3: 4 x 4 patches at 224 px",
+        "paper": "as segue_paper",
+        "desk": "4 x 4 patches at 64 px",
+    }
 
     _noise: Tensor
 

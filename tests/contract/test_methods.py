@@ -55,5 +55,7 @@ def test_it_says_where_it_comes_from(name: str) -> None:
     assert plugin.__doc__
     assert plugin.info.title
     assert plugin.version >= 1
-    missing = [field for field in plugin.Config.model_fields if f"{field}:" not in (plugin.Config.__doc__ or "")]
+    documentation = "".join(parent.__doc__ or "" for parent in plugin.Config.__mro__)
+    missing = [field for field in plugin.Config.model_fields if f" {field}:" not in documentation]
     assert not missing, f"options without documentation: {missing}"
+    assert set(plugin.why) == set(plugin.presets) - {"smoke"}, "each preset says why it differs"

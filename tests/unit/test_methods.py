@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from uebench import referee, weights
-from uebench.api import ImageSet, Method
+from uebench.api import ImageSet, Method, Shape
 from uebench.context import RunContext
 from uebench.data import load
 from uebench.errors import DataError
@@ -239,9 +239,9 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
 
 
 def test_what_segue_cannot_do_is_said_before_work_starts() -> None:
-    assert "multiple of 4" in (build("segue").obstacle(66, 10) or "")
-    assert "a code of 3 bits names 8" in (build("segue(code_bits=3)").obstacle(64, 9) or "")
-    assert build("segue").obstacle(64, 40) is None
+    assert "multiple of 4" in (build("segue").obstacle(Shape(66, (5,) * 10)) or "")
+    assert "a code of 3 bits names 8" in (build("segue(code_bits=3)").obstacle(Shape(64, (5,) * 9)) or "")
+    assert build("segue").obstacle(Shape(64, (5,) * 40)) is None
 
 
 def test_weights_travel_in_a_file_that_says_what_it_is(ctx: RunContext, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from uebench.api import ImageSet
-from uebench.metrics import audit, count_correct, wilson
+from uebench.metrics import audit, count_correct, separability, wilson
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -50,3 +50,34 @@ def test_audit_of_nothing_changed_has_no_psnr() -> None:
 
 def test_the_most_negative_change_does_not_overflow() -> None:
     assert audit(np.full((1, 3, 2, 2), -128, np.int8))["max_levels"] == 128
+
+
+def test_separability_tells_classwise_noise_from_samplewise_noise() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    samplewise = rng.integers(-8, 9, (90, 3, 8, 8), dtype=np.int8)
+    classwise = samplewise[:3][labels]
+    assert separability(classwise, labels) == {"correct": 45, "n": 45}
+    found = separability(samplewise, labels)
+    assert found is not None
+    assert binomtest(found["correct"], found["n"], 1 / 3).pvalue > 0.01
+
+
+def test_separability_agrees_with_scikit_learn() -> None:
+    from sklearn.linear_model import RidgeClassifier
+
+    rng = np.random.default_rng(1)
+    labels = np.repeat(np.arange(4), 20)
+    delta = rng.integers(-8, 9, (80, 3, 4, 4)) + rng.integers(-3, 4, (4, 3, 4, 4))[labels]
+    flat = delta.reshape(80, -1).astype(np.float64)
+    half = flat[::2] - flat[::2].mean(0)
+    model = RidgeClassifier(alpha=np.square(half).sum(1).mean()).fit(half, labels[::2])
+    found = separability(delta, labels)
+    assert found == {"correct": int((model.predict(flat[1::2] - flat[::2].mean(0)) == labels[1::2]).sum()), "n": 40}
+    assert 10 < found["correct"] < 40
+
+
+def test_separability_of_nothing_is_nothing() -> None:
+    labels = np.arange(4)
+    assert separability(np.zeros((4, 3, 2, 2), np.int8), labels // 2) is None
+    assert separability(np.ones((4, 3, 2, 2), np.int8), labels) is None

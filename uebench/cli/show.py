@@ -43,11 +43,14 @@ def _describe(entry: Any) -> dict[str, Any]:  # noqa: ANN401
         "options": {name: (None if f.is_required() else f.get_default()) for name, f in fields.items()},
         "required": [name for name, field in fields.items() if field.is_required()],
         "presets": {name: dict(options) for name, options in plugin.presets.items()},
+        "why": dict(plugin.why),
         "source": Path(entry.source).name,
     }
 
 
 def _plugin(facts: dict[str, Any], as_json: bool) -> None:
+    from rich.table import Table
+
     from uebench.cli import output
     from uebench.spec import format_value
 
@@ -59,10 +62,15 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
     if facts.get("url"):
         typer.echo(facts["url"])
     typer.echo(f"{facts['about']}\n")
+    table = Table("option", "default", *facts["presets"], box=None)
     for name, default in facts["options"].items():
         shown = "required" if name in facts["required"] else format_value(default)
-        changed = [f"{preset}: {format_value(o[name])}" for preset, o in facts["presets"].items() if name in o]
-        typer.echo(f"  {name:16} {shown}{'   (' + ', '.join(changed) + ')' if changed else ''}")
+        settings = [format_value(options[name]) if name in options else "" for options in facts["presets"].values()]
+        table.add_row(name, shown, *settings)
+    if facts["options"]:
+        output.print_table(table)
+    for preset, reason in facts["why"].items():
+        typer.echo(f"{preset}: {reason}")
 
 
 def _record(record: dict[str, Any], as_json: bool) -> None:
@@ -75,6 +83,8 @@ def _record(record: dict[str, Any], as_json: bool) -> None:
     counts, peak, audit, timings = (record[part] for part in ("counts", "peak", "audit", "timings"))
     data, training, made = record["data"], record["training"], record["provenance"]
     budget = f"{audit['norm']} {format_value(audit['eps'])}" if audit["norm"] != "none" else "no budget"
+    found = audit.get("separable")
+    separable = f", linearly separable {output.percent(**found)} %" if found else ""
     lines = {
         "key": record["key"],
         "data": f"{data['name']}, {data['num_classes']} identities, {data['train_images']} train + "
@@ -87,7 +97,7 @@ def _record(record: dict[str, Any], as_json: bool) -> None:
         "clean test acc. %": f"{output.percent(**counts)}, chance {100 / data['num_classes']:.1f}",
         "peak %": f"{100 * peak['correct'] / peak['n']:.1f} in epoch {peak['epoch']}",
         "training": f"{training['epochs']} epochs, {training['steps']} steps, stopped: {training['stopped']}",
-        "audit": f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}",
+        "audit": f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}{separable}",
         "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}, "
         f"train {timings['train_seconds']:.1f} ({timings['train_images_per_second']:.0f} images/s)",
         "made by": f"uebench {made['versions']['uebench']} ({made['commit']}), torch {made['versions']['torch']}, "

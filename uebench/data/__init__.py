@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uebench.api import Listing, Source, Split
+from uebench.api import Listing, Shape, Source, Split
 from uebench.errors import DataError
 from uebench.registry import Registry
 from uebench.spec import Spec, digest, key, parse
@@ -37,6 +37,11 @@ class Dataset:
     num_classes: int
     train: Split
     test: Split
+
+    @property
+    def shape(self) -> Shape:
+        """Return what plugins may know of the training set beforehand."""
+        return Shape(self.size, tuple(np.bincount(self.train.labels).tolist()))
 
     @property
     def chance(self) -> float:

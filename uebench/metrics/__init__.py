@@ -1,6 +1,7 @@
-"""Accuracy with its interval, and the audit of a protected set. Importable without torch."""
+"""Accuracy with its interval, the audit of a protected set, its separability. Importable without torch."""
 
 from uebench.metrics.accuracy import count_correct, wilson
 from uebench.metrics.audit import audit
+from uebench.metrics.separability import separability
 
-__all__ = ["audit", "count_correct", "wilson"]
+__all__ = ["audit", "count_correct", "separability", "wilson"]

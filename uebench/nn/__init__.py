@@ -1,6 +1,17 @@
-"""Networks: classifiers that take images in [0, 1], and perturbation generators."""
+"""Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
 
-from uebench.nn.classifier import FaceClassifier, classifier, trainable
+from uebench.nn.classifier import FaceClassifier, classifier, frozen, trainable
+from uebench.nn.contrastive import SimClr, SimSiam, contrastive
 from uebench.nn.generator import SegueGenerator, binary_code
 
-__all__ = ["FaceClassifier", "SegueGenerator", "binary_code", "classifier", "trainable"]
+__all__ = [
+    "FaceClassifier",
+    "SegueGenerator",
+    "SimClr",
+    "SimSiam",
+    "binary_code",
+    "classifier",
+    "contrastive",
+    "frozen",
+    "trainable",
+]

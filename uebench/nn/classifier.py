@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import timm
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
 
 from uebench.errors import UsageError, nearest
@@ -79,6 +81,16 @@ def classifier(model: str, num_classes: int, size: int, *, stem: Stem = "imagene
         "normalisation": "mean 0.5, std 0.5",
     }
     return FaceClassifier(network, details, input_size).to(memory_format=torch.channels_last)
+
+
+def frozen(model: FaceClassifier) -> FaceClassifier:
+    """Return a copy in eval mode that answers the same but has no weight gradients and no batch normalisation.
+
+    Each normalisation's scale and shift go into the weights of the convolution before it, so that a gradient with
+    respect to images costs less.
+    """
+    network = fuse(copy.deepcopy(model.network).eval())
+    return FaceClassifier(network, model.details, model.input_size).eval().requires_grad_(False)
 
 
 @contextmanager

@@ -1,0 +1,186 @@
+"""TUE: unlearnable examples that transfer, separable by identity and easy for contrastive learners.
+
+Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable Unlearnable Examples. ICLR 2023
+(arXiv:2210.10114), Eqs. 4 to 6.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from uebench.api import Batch, Context, ImageSet, Info, Radius
+from uebench.lazy import nn, torch
+from uebench.ops import Noise, contrastive_view, sign_steps
+from uebench.search import NoiseMethod, SearchOptions
+from uebench.train import draw, make_optimizer, pack, unpack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.nn import SimClr, SimSiam
+
+
+class Config(SearchOptions):
+    """Options of ``tue``.
+
+    Attributes:
+        variant: ``demo``: what the authors' published command computes: the contrastive loss has weight 0, and the
+            spread of an identity's noise has no gradient, so that only the centres are driven apart and no network
+            matters. ``paper``: the joint objective of Eq. 6.
+        encoder: The contrastive learner: ``simclr`` or ``simsiam``.
+        ssl_weight: Weight of its loss; none: 0 for ``demo``, 1 for ``paper``.
+        csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
+        rounds: In each, the encoder trains and then the noise of every image is improved.
+        train_steps: The encoder's batches in a round; 0 means one pass over the set.
+        steps: Descending sign steps an image in each round.
+        step: Their size.
+    """
+
+    variant: Literal["demo", "paper"] = "demo"
+    encoder: Literal["simclr", "simsiam"] = "simclr"
+    ssl_weight: float | None = Field(None, ge=0)
+    csd_weight: float = Field(0.1, ge=0)
+    rounds: int = Field(40, ge=1)
+    train_steps: int = Field(20, ge=0)
+    steps: int = Field(20, ge=1)
+    step: Radius = 0.8 / 255
+    start: Literal["zero", "uniform"] = "uniform"
+    stem: Literal["imagenet", "small"] = "small"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-6, ge=0)
+    batch: int = Field(512, ge=4)
+
+    @property
+    def contrastive(self) -> float:
+        """Return the contrastive loss's weight in force."""
+        return float(self.variant == "paper") if self.ssl_weight is None else self.ssl_weight
+
+
+SEGUE_PAPER = {
+    "variant": "paper", "encoder": "simsiam", "rounds": 40, "train_steps": 0, "steps": 5,
+    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128,
+}  # fmt: skip
+
+
+class Tue(NoiseMethod[Config]):
+    """Noise whose identities lie far apart, and that a contrastive learner finds easy."""
+
+    name = "tue"
+    version = 1
+    info = Info(
+        title="Transferable Unlearnable Examples",
+        venue="ICLR",
+        year=2023,
+        url="https://arxiv.org/abs/2210.10114",
+        family="min-min",
+    )
+    Config = Config
+    presets: ClassVar = {
+        "official": {},
+        "official_simsiam": {
+            "encoder": "simsiam", "rounds": 50, "train_steps": 25, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4,
+        },
+        "segue_paper": SEGUE_PAPER,
+        "paper": SEGUE_PAPER,
+        "desk": {"batch": 128, "stem": "imagenet"},
+        "smoke": {"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
+    }  # fmt: skip
+    why: ClassVar = {
+        "official": "the authors' SimCLR command, whose contrastive loss has weight 0",
+        "official_simsiam": "the authors' SimSiam command; its contrastive loss has weight 0 too",
+        "segue_paper": "the Segue authors' own baseline: SimSiam, both losses, 5 steps an image in each pass",
+        "paper": "as segue_paper: the settings behind the tables that are compared with",
+        "desk": "official with a batch that small sets fill",
+    }
+
+    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+        """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
+        config = self.config
+        encoder = nn.contrastive(config.encoder, train.size, stem=config.stem).to(ctx.device)
+        optimizer = make_optimizer(encoder, config)
+        first = 0
+        if saved := ctx.restore():
+            unpack(saved.state, encoder, optimizer)
+            noise.steps.copy_(saved.state["noise"])
+            first = saved.step
+        for number in range(first, config.rounds):
+            if config.contrastive:
+                self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
+            loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
+            ctx.save(pack(encoder, optimizer) | {"noise": noise.steps}, number + 1)
+            ctx.progress(number + 1, config.rounds, f"fitting tue, loss {loss:.3f}")
+
+    def _train_encoder(
+        self,
+        encoder: SimClr | SimSiam,
+        optimizer: torch.optim.Optimizer,
+        noise: Noise,
+        train: ImageSet,
+        rng: torch.Generator,
+    ) -> None:
+        encoder.train()
+        for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
+            protected = (batch.images + noise[batch.index]).clamp(0, 1)
+            loss = encoder(contrastive_view(protected, rng), contrastive_view(protected, rng))
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimizer.step()
+
+    def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
+        """Take the sign steps of a round; return the mean objective they saw."""
+        config, losses = self.config, []
+        with nn.trainable(encoder, False):
+            order = torch.randperm(len(train), generator=rng)
+            for batch in train.batches(config.batch, order=order):
+
+                def objective(images: Tensor, batch: Batch = batch) -> Tensor:
+                    value = config.csd_weight * separability(
+                        images - batch.images, batch.labels, detach_spread=config.variant == "demo"
+                    )
+                    if config.contrastive:
+                        views = contrastive_view(images, rng), contrastive_view(images, rng)
+                        value = value + config.contrastive * encoder(*views, key_gradient=True)
+                    losses.append(value.detach())
+                    return value
+
+                noise[batch.index] = sign_steps(
+                    objective,
+                    batch.images,
+                    radius=config.eps,
+                    step=config.step,
+                    steps=config.steps,
+                    ascend=False,
+                    start=noise[batch.index],
+                )
+        return float(torch.stack(losses).mean()) if losses else math.nan
+
+
+def separability(delta: Tensor, labels: Tensor, *, detach_spread: bool = False) -> Tensor:
+    """Return the class-wise separability discriminant (Eq. 5): small when identities' noise lies tight and far apart.
+
+    The mean over pairs of identities (i, j) of (s_i + s_j) / ||c_i - c_j||, where c_i is the centre of identity i's
+    noise and s_i the mean distance from it; 0 for fewer than two identities.
+
+    Args:
+        delta: (B, 3, H, W).
+        labels: (B,) int64.
+        detach_spread: Let no gradient through s_i, as the authors' code does.
+    """
+    flat = delta.flatten(1)
+    present, place, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    if len(present) < 2:
+        return flat.sum() * 0
+    zeros = torch.zeros(len(present), flat.shape[1], device=flat.device)
+    centres = zeros.index_add(0, place, flat) / counts[:, None]
+    distances = (flat - centres[place]).pow(2).sum(1).clamp_min(1e-20).sqrt()
+    spread = torch.zeros(len(present), device=flat.device).index_add(0, place, distances) / counts
+    if detach_spread:
+        spread = spread.detach()
+    first, second = torch.triu_indices(len(present), len(present), 1, device=flat.device)
+    apart = (centres[first] - centres[second]).pow(2).sum(1).clamp_min(1e-20).sqrt()
+    ratio: Tensor = (spread[first] + spread[second] + 1e-5) / (apart + 1e-5)
+    return ratio.mean()

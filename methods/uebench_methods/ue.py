@@ -1,0 +1,177 @@
+"""UE: error-minimising noise (also called EM), and its error-maximising twin.
+
+Hanxun Huang, Xingjun Ma, Sarah Monazam Erfani, James Bailey, Yisen Wang. Unlearnable Examples: Making Personal Data
+Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
+
+Deviations from the authors' code: the surrogate sees the images in random order (a face set lies sorted by identity),
+the noise is kept as int8 in steps of eps/127, and protected images are rounded to the nearest grey level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from uebench.api import Batch, Context, ImageSet, Info, Radius
+from uebench.lazy import nn, torch
+from uebench.ops import Noise, sign_steps
+from uebench.search import NoiseMethod, SearchOptions
+from uebench.train import descend, draw, make_optimizer, pack, unpack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.nn import FaceClassifier
+
+
+class Config(SearchOptions):
+    """Options of ``ue``; a round trains the surrogate on the protected images, then improves the noise on all of them.
+
+    Attributes:
+        noise: ``samplewise``: every image its own; ``classwise``: one for each identity, the mean over its images.
+        variant: ``error_min``: noise that leaves nothing to learn; ``error_max``: noise that raises the loss of a
+            surrogate that was first trained on clean images.
+        one_sided: Apply the noise without its negative half, as the authors' data sets do; the search is two-sided.
+        rounds: At most this many.
+        warmup: Rounds at the start that only train the surrogate.
+        surrogate_every: After the warm-up the surrogate trains in every so many rounds.
+        train_steps: Its batches in such a round (the authors' M); 0 means one pass over the set.
+        clip: Largest norm of its gradient; 0 for no limit.
+        steps: Sign steps an image in each round.
+        step: Their size.
+        subset: Share of the images, drawn anew each round, on which the noise is improved.
+        stop_error: Stop when the surrogate errs on less than this share of the protected images (error_max: on more
+            than one minus this); 0 never stops.
+        stop_loss: Stop when the mean loss that the noise steps saw is below this; 0 never stops.
+    """
+
+    noise: Literal["samplewise", "classwise"] = "samplewise"
+    variant: Literal["error_min", "error_max"] = "error_min"
+    one_sided: bool = False
+    rounds: int = Field(40, ge=1)
+    warmup: int = Field(0, ge=0)
+    surrogate_every: int = Field(1, ge=1)
+    train_steps: int = Field(10, ge=0)
+    clip: float = Field(5.0, ge=0)
+    steps: int = Field(20, ge=1)
+    step: Radius = 0.8 / 255
+    subset: float = Field(1.0, gt=0, le=1)
+    stop_error: float = Field(0.01, ge=0, le=1)
+    stop_loss: float = Field(0.0, ge=0)
+    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
+    lr: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+    batch: int = Field(512, ge=2)
+
+
+SEGUE_PAPER = {
+    "rounds": 40, "warmup": 3, "surrogate_every": 5, "train_steps": 0, "clip": 0.0, "steps": 1, "start": "uniform",
+    "stop_error": 0.0, "stop_loss": 0.001, "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 16,
+}  # fmt: skip
+
+
+class Ue(NoiseMethod[Config]):
+    """A surrogate and the noise take turns to lower the same loss, until the images teach nothing more."""
+
+    name = "ue"
+    version = 1
+    info = Info(
+        title="Unlearnable Examples: Making Personal Data Unexploitable",
+        venue="ICLR",
+        year=2021,
+        url="https://arxiv.org/abs/2101.04898",
+        family="min-min",
+    )
+    Config = Config
+    presets: ClassVar = {
+        "official": {},
+        "segue_paper": SEGUE_PAPER,
+        "paper": SEGUE_PAPER,
+        "desk": {"batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255},
+        "smoke": {"batch": 16, "rounds": 1, "train_steps": 2, "steps": 1},
+    }
+    why: ClassVar = {
+        "official": "the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
+        "segue_paper": "the Segue authors' own baseline: one step an image in each pass, and Adam",
+        "paper": "as segue_paper: the settings behind the tables that are compared with",
+        "desk": "official with a quarter of the steps, four times as long, and a batch that small sets fill",
+    }
+
+    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+        """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""
+        config = self.config
+        surrogate = nn.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
+        optimizer = make_optimizer(surrogate, config)
+        first, stopped, total = 0, False, config.warmup + config.rounds
+        if saved := ctx.restore():
+            unpack(saved.state, surrogate, optimizer)
+            noise.steps.copy_(saved.state["noise"])
+            first, stopped = saved.step, saved.values["stopped"]
+        for number in range(first, total):
+            if stopped:
+                break
+            turn, loss = number - config.warmup, math.nan
+            if turn < 0 or turn % config.surrogate_every == 0:
+                batches = draw(train, config.batch, ctx.rng("surrogate", number), count=config.train_steps)
+                self._train_surrogate(surrogate, optimizer, noise, batches)
+            if turn >= 0:
+                loss = self._improve(surrogate, noise, train, ctx.rng("subset", number))
+                stopped = loss < config.stop_loss or self._solved(surrogate, noise, train)
+            ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1, stopped=stopped)
+            ctx.progress(number + 1, total, f"fitting ue, loss {loss:.3f}")
+
+    def applied(self, delta: Tensor) -> Tensor:
+        """Drop the negative half where the authors do."""
+        return delta.clamp_min(0) if self.config.one_sided else delta
+
+    def _train_surrogate(
+        self, surrogate: FaceClassifier, optimizer: torch.optim.Optimizer, noise: Noise, batches: Iterator[Batch]
+    ) -> None:
+        surrogate.train()
+        for batch in batches:
+            protected = (batch.images + noise[self.rows(batch)]).clamp(0, 1)
+            descend(surrogate, optimizer, protected, batch.labels, clip=self.config.clip)
+
+    def _improve(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
+        """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss they saw."""
+        config, model, losses = self.config, nn.frozen(surrogate), []
+        order = torch.randperm(len(train), generator=rng)[: max(1, round(config.subset * len(train)))]
+        for batch in train.batches(config.batch, order=order):
+
+            def loss(images: Tensor, labels: Tensor = batch.labels) -> Tensor:
+                value = torch.nn.functional.cross_entropy(model(images), labels)
+                losses.append(value.detach())
+                return value
+
+            rows = self.rows(batch)
+            delta = sign_steps(
+                loss,
+                batch.images,
+                radius=config.eps,
+                step=config.step,
+                steps=config.steps,
+                ascend=config.variant == "error_max",
+                start=noise[rows],
+            )
+            if config.noise == "samplewise":
+                noise[rows] = delta
+            else:
+                noise.set_means(rows, delta)
+        return float(torch.stack(losses).mean())
+
+    def _solved(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet) -> bool:
+        """Return whether the stop rule on the surrogate's error holds."""
+        if not self.config.stop_error:
+            return False
+        model, wrong = nn.frozen(surrogate), torch.zeros((), dtype=torch.int64, device=train.labels.device)
+        with torch.no_grad():
+            for batch in train.batches(self.config.batch):
+                protected = (batch.images + noise[self.rows(batch)]).clamp(0, 1)
+                wrong += (model(protected).argmax(1) != batch.labels).sum()
+        share = int(wrong) / len(train)
+        if self.config.variant == "error_max":
+            return share > 1 - self.config.stop_error
+        return share < self.config.stop_error

@@ -1,0 +1,53 @@
+"""Perturbations that a method keeps and improves, one for each image or each identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uebench.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEPS = 127
+
+
+class Noise:
+    """Rows of noise in an L-inf ball, as int8 in steps of eps / 127: a quarter of float's memory.
+
+    At 8/255 a step is a sixteenth of a grey level; the bounds themselves are exact.
+    """
+
+    def __init__(self, steps: Tensor, eps: float) -> None:
+        """Hold ``steps`` (R, 3, S, S) int8 in -127..127 of a ball of radius ``eps``."""
+        self.steps = steps
+        self.eps = eps
+
+    @classmethod
+    def zeros(cls, rows: int, size: int, eps: float, device: torch.device) -> Noise:
+        """Return ``rows`` perturbations of zero for images of ``size`` pixels."""
+        return cls(torch.zeros(rows, 3, size, size, dtype=torch.int8, device=device), eps)
+
+    @classmethod
+    def uniform(cls, rows: int, size: int, eps: float, device: torch.device, rng: torch.Generator) -> Noise:
+        """Return ``rows`` perturbations drawn from U(-eps, eps) with a CPU generator."""
+        steps = torch.randint(-STEPS, STEPS + 1, (rows, 3, size, size), dtype=torch.int8, generator=rng)
+        return cls(steps.to(device), eps)
+
+    def __len__(self) -> int:
+        """Return R."""
+        return len(self.steps)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Return the perturbations (B, 3, S, S) float32 at ``rows`` (B,)."""
+        return self.steps[rows].float() * (self.eps / STEPS)
+
+    def __setitem__(self, rows: Tensor, delta: Tensor) -> None:
+        """Keep ``delta`` (B, 3, S, S) at ``rows`` (B,), to the nearest step in the ball."""
+        self.steps[rows] = (delta * (STEPS / max(self.eps, 1e-12))).round().clamp(-STEPS, STEPS).to(torch.int8)
+
+    def set_means(self, owners: Tensor, delta: Tensor) -> None:
+        """Keep at each owner (B,) the mean of its perturbations in ``delta`` (B, 3, S, S)."""
+        rows, place, counts = torch.unique(owners, return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(rows), *delta.shape[1:], device=delta.device).index_add_(0, place, delta)
+        self[rows] = sums / counts.view(-1, 1, 1, 1)
