@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import Field
 from uebench import presets
 from uebench.api import Attacker, Config, Countermeasure, Method
 from uebench.data import Dataset, load
+from uebench.data.side_information import SideInformation, split_off
 from uebench.errors import DataError
 from uebench.registry import Entry, Registry
 from uebench.spec import Spec, key, parse, parse_chain
@@ -63,30 +64,62 @@ class Part:
         return {"name": self.entry.name, "version": self.entry.version, "config": self.plugin.config.published()}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One measurement to make: (data, method, attacker, seed)."""
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """One set to protect: (data, method, side information, seed of the method)."""
 
     dataset: Dataset
     method: Part
-    attacker: Part
-    countermeasures: tuple[Part, ...]
-    assets: tuple[tuple[str, str], ...]
-    seed: int
+    side: SideInformation
     method_seed: int
     preset: str
-    status: Status = "to do"
-    reason: str = ""
+    reason: str = field(default="", compare=False)
+
+    @property
+    def assets(self) -> tuple[tuple[str, str], ...]:
+        """Return name and sha256 of each file that the protected set depends on."""
+        files = (*self.method.plugin.assets(self.dataset.size), *self.side.assets())
+        return tuple((file.name, _digest(file)) for file in files)
 
     @property
     def protect_key(self) -> str:
         """Return the address of the protected set."""
+        labels = {} if self.side.true else {"side_information": self.side.published()}
         return key(
             data=self.dataset.key,
             method=self.method.published(),
             assets=[digest for _, digest in self.assets],
             seed=self.method_seed,
+            **labels,
         )
+
+    @property
+    def title(self) -> str:
+        """Return the protection in words, for messages."""
+        return f"{self.dataset.name}: {self.method.written}"
+
+    def plugins(self) -> tuple[Part, ...]:
+        """Return every plugin that takes part."""
+        return (self.method,)
+
+    def obstacle(self) -> str:
+        """Return why this cannot be done, or nothing."""
+        if reason := self.side.obstacle():
+            return f"{self.method.written}: {reason}"
+        for part in self.plugins():
+            if reason := part.plugin.obstacle(self.dataset.shape):
+                return f"{part.written}: {reason}"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell(Protection):
+    """One measurement to make: a protection, and who attacks it: (data, method, attacker, seed)."""
+
+    attacker: Part
+    countermeasures: tuple[Part, ...]
+    seed: int
+    status: Status = "to do"
 
     @property
     def key(self) -> str:
@@ -109,6 +142,25 @@ class Cell:
         return (self.method, self.attacker, *self.countermeasures)
 
 
+def protections(
+    methods: Iterable[str], data: Iterable[str], preset: str, method_seed: int, registry: Registry, store: Store
+) -> list[Protection]:
+    """List the sets to protect, each once, with the reason where one is impossible.
+
+    Raises:
+        UsageError: If a name, an option or a preset is wrong.
+        DataError: If a data set cannot be read.
+    """
+    stage = presets.get(preset)
+    parts = [_method(registry, parse(text), preset) for text in methods]
+    sets = [load(text, stage.size, registry, store.work / "data") for text in tuple(data) or (stage.data,)]
+    unique: dict[str, Protection] = {}
+    for dataset, (method, side) in product(sets, parts):
+        one = Protection(dataset=dataset, method=method, side=side, method_seed=method_seed, preset=preset)
+        unique.setdefault(one.protect_key, replace(one, reason=one.obstacle()))
+    return list(unique.values())
+
+
 def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
     """List the cells of a grid with their status, each once, the reference cells first.
 
@@ -116,25 +168,23 @@ def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
         UsageError: If a name, an option or a preset is wrong.
         DataError: If a data set cannot be read.
     """
-    stage = presets.get(grid.preset)
-    written = list(grid.method)
-    if grid.with_clean and REFERENCE not in written:
-        written.insert(0, REFERENCE)
-    methods = [_part(registry, "method", parse(text), grid.preset) for text in written]
-    attackers = [_chain(registry, text, grid.preset) for text in grid.attacker]
-    sets = [load(text, stage.size, registry, store.work / "data") for text in grid.data or (stage.data,)]
+    methods = list(grid.method)
+    if grid.with_clean and REFERENCE not in methods:
+        methods.insert(0, REFERENCE)
+    protected = protections(methods, grid.data, grid.preset, grid.method_seed, registry, store)
+    chains = [_chain(registry, text, grid.preset) for text in grid.attacker]
     cells: dict[str, Cell] = {}
-    for dataset, method, (attacker, *countermeasures), seed in product(sets, methods, attackers, grid.seed):
-        assets = tuple((file.name, _digest(file)) for file in method.plugin.assets(dataset.size))
-        cell = Cell(dataset, method, attacker, tuple(countermeasures), assets, seed, grid.method_seed, grid.preset)
+    for protection, (attacker, *countermeasures), seed in product(protected, chains, grid.seed):
+        inherited = {part.name: getattr(protection, part.name) for part in fields(Protection)}
+        cell = Cell(**inherited, attacker=attacker, countermeasures=tuple(countermeasures), seed=seed)
         cells.setdefault(cell.key, _with_status(cell, store))
     return list(cells.values())
 
 
 def reference(cell: Cell, registry: Registry) -> Cell:
     """Return the cell that trains the same attacker on the unprotected images."""
-    method = _part(registry, "method", Spec(REFERENCE), cell.preset)
-    return replace(cell, method=method, assets=(), method_seed=0)
+    method, side = _method(registry, Spec(REFERENCE), cell.preset)
+    return replace(cell, method=method, side=side, method_seed=0)
 
 
 def estimate(cell: Cell, rates: dict[tuple[str, int], float]) -> float | None:
@@ -158,14 +208,19 @@ def known_rates(store: Store) -> dict[tuple[str, int], float]:
     }
 
 
-def _part(registry: Registry, kind: str, spec: Spec, preset: str) -> Part:
+def _method(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
+    rest, side = split_off(spec)
+    return _part(registry, "method", rest, preset, side.written()), side
+
+
+def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:
     training = presets.get(preset).training if kind == "attacker" else None
     plugin = registry.build(kind, spec, preset, training)
     expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
     assert isinstance(plugin, expected)
     published = {name: value.name for name, value in plugin.config if isinstance(value, Path)}
-    written = Spec(spec.name, {name: published.get(name, value) for name, value in spec.options.items()})
-    return Part(registry.entry(kind, spec.name), plugin, str(written))
+    options = {name: published.get(name, value) for name, value in spec.options.items()}
+    return Part(registry.entry(kind, spec.name), plugin, str(Spec(spec.name, options | dict(more or {}))))
 
 
 def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
@@ -177,18 +232,12 @@ def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
 
 
 def _with_status(cell: Cell, store: Store) -> Cell:
-    for reason in _obstacles(cell):
+    if reason := cell.obstacle():
         return replace(cell, status="impossible", reason=reason)
     try:
         return replace(cell, status="done") if store.read_cell(cell.key) else cell
     except DamagedError as damage:
         return replace(cell, status="damaged", reason=str(damage))
-
-
-def _obstacles(cell: Cell) -> Iterator[str]:
-    for part in cell.plugins():
-        if reason := part.plugin.obstacle(cell.dataset.shape):
-            yield f"{part.written}: {reason}"
 
 
 @cache

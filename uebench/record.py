@@ -41,6 +41,14 @@ class Asset(_Strict):
     sha256: str
 
 
+class SideFacts(_Strict):
+    """What the method was given as labels, where these were not the true ones; see ``data/side_information.py``."""
+
+    labels: str | float
+    embedding: str | None = None
+    purity: Counts
+
+
 class Data(_Strict):
     """The data set, without any path."""
 
@@ -125,6 +133,7 @@ class Record(_Strict):
     per_identity: list[Counts]
     curve: list[Epoch]
     training: TrainingFacts
+    side_information: SideFacts | None = None
     audit: Audit
     timings: Timings
     provenance: Provenance

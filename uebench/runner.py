@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from uebench import referee
-from uebench.api import Trained
+from uebench.api import Split, Trained
 from uebench.context import Progress, RunContext
 from uebench.errors import CellError, StoreError, UebenchError, UsageError
 from uebench.metrics import audit, count_correct, separability
 from uebench.outcome import Outcome
-from uebench.plan import Cell
+from uebench.plan import Cell, Protection
 from uebench.provenance import provenance
 from uebench.record import FORMAT, Record
 from uebench.store import DamagedError, Protected, Store
+
+T = TypeVar("T")
 
 
 class Runner:
     """Computes cells into a store on one device."""
 
     def __init__(
-        self, store: Store, device: str = "auto", *, progress: Callable[[Cell], Progress] | None = None
+        self, store: Store, device: str = "auto", *, progress: Callable[[Protection], Progress] | None = None
     ) -> None:
         """Choose the device.
 
         Args:
             store: Where records go.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-            progress: Called with each cell that starts; returns where its progress goes.
+            progress: Called with each piece of work that starts; returns where its progress goes.
 
         Raises:
             UsageError: If there is no such device.
@@ -53,19 +55,39 @@ class Runner:
         self.store.check_writable()
         return [self._outcome(cell, force) for cell in cells]
 
+    def protect(self, protections: Iterable[Protection]) -> list[tuple[Protection, Protected | str]]:
+        """Make the protected sets that are not in the store.
+
+        Returns:
+            Each protection with its set, or with the reason why there is none.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
+        self.store.check_writable()
+        return [(one, one.reason or self._set_of(one)) for one in protections]
+
+    def _set_of(self, one: Protection) -> Protected | str:
+        return self._attempt(one, one.protect_key, lambda progress: self._protected(one, False, progress))
+
     def _outcome(self, cell: Cell, force: bool) -> Outcome:
         if cell.status == "impossible":
             return Outcome(cell, "impossible", reason=cell.reason)
+        done = self._attempt(cell, cell.key, lambda progress: self._cell(cell, force, progress))
+        return Outcome(cell, "failed", reason=done) if isinstance(done, str) else done
+
+    def _attempt(self, what: Protection, key: str, work: Callable[[Progress], T]) -> T | str:
+        """Return what the work gives, or why it failed; the store keeps that reason too."""
         try:
-            return self._cell(cell, force, self._progress(cell))
+            return work(self._progress(what))
         except StoreError:
             raise
         except UebenchError as error:
             reason = str(error)
         except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, OSError) as error:
             reason = f"{type(error).__name__} in {_place(error)}: {' '.join(str(error).split())}"
-        self.store.write_failure(cell.key, cell.title, reason)
-        return Outcome(cell, "failed", reason=reason)
+        self.store.write_failure(key, what.title, reason)
+        return reason
 
     def _cell(self, cell: Cell, force: bool, progress: Progress) -> Outcome:
         with self.store.claim(cell.key):
@@ -81,7 +103,7 @@ class Runner:
             self.store.forget_work(cell.key)
             return Outcome(cell, "computed", record)
 
-    def _protected(self, cell: Cell, force: bool, progress: Progress) -> Protected:
+    def _protected(self, cell: Protection, force: bool, progress: Progress) -> Protected:
         with self.store.claim(cell.protect_key):
             found: Protected | None = _unless_damaged(self.store.read_protected, cell.protect_key)
             if found and not force:
@@ -93,16 +115,17 @@ class Runner:
             self.store.forget_work(cell.protect_key)
             return protected
 
-    def _protect(self, cell: Cell, progress: Progress) -> Protected:
-        method, dataset = cell.method.plugin, cell.dataset
-        clean = referee.image_set(dataset.train, dataset.num_classes, self.device)
-        ctx = self._context(cell.method_seed, cell.protect_key, "fit", progress)
+    def _protect(self, wanted: Protection, progress: Progress) -> Protected:
+        method, dataset, key = wanted.method.plugin, wanted.dataset, wanted.protect_key
+        ctx = self._context(wanted.method_seed, key, "fit", progress)
+        labels, side = wanted.side.make(dataset.train, dataset.num_classes, wanted.method_seed)
+        seen = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, self.device)
         seed_everything(ctx)
-        method.fit(clean, ctx)
+        method.fit(seen, ctx)
         fit_seconds = ctx.seconds
-        ctx = self._context(cell.method_seed, cell.protect_key, "perturb", progress)
+        ctx = self._context(wanted.method_seed, key, "perturb", progress)
         seed_everything(ctx)
-        delta = referee.protect(method, clean, ctx)
+        delta = referee.protect(method, seen, ctx)
         budget = method.budget(dataset.size)
         return Protected(
             delta,
@@ -113,6 +136,7 @@ class Runner:
                     "norm": budget.norm,
                     "eps": budget.eps,
                 },
+                "side_information": side,
                 "fit_seconds": fit_seconds,
                 "protect_seconds": ctx.seconds,
             },
@@ -176,6 +200,7 @@ def _record(
             "stopped": trained.stopped,
             "model": dict(trained.details),
         },
+        "side_information": protected.meta.get("side_information"),
         "audit": protected.meta["audit"],
         "timings": {
             "fit_seconds": protected.meta["fit_seconds"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from uebench import weights
 from uebench.api import Batch, Context, ImageSet, Method, Optimization, Radius, Shape
+from uebench.errors import CellError
 from uebench.lazy import torch
 from uebench.ops import Noise
 
@@ -77,6 +78,9 @@ class NoiseMethod(Method[S]):
         """Search the noise, or take it from the given file."""
         config = self.config
         if config.weights:
+            counts = torch.bincount(train.labels, minlength=train.num_classes).tolist()
+            if reason := self.obstacle(Shape(train.size, tuple(counts))):  # the labels may be pseudo-labels
+                raise CellError(f"{self.name}: {reason}")
             noise_of = {"noise": config.noise} if hasattr(config, "noise") else {}
             state = weights.load(config.weights, self.name, train.size, {"eps": config.eps, **noise_of})
             self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})

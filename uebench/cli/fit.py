@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Device, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, Device, MethodSeed, Plugins, PresetName, Results
 from uebench.presets import DEFAULT
 
 
@@ -16,7 +16,7 @@ def fit(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the weights go (safetensors).")],
     data: Annotated[str | None, typer.Option(help="orl, a folder, or name(option=value).")] = None,
     preset: PresetName = DEFAULT,
-    method_seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    method_seed: MethodSeed = 0,
     device: Device = "auto",
     plugin: Plugins = None,
     results: Results = RESULTS,

@@ -15,3 +15,4 @@ Plugins = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]
+MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the methods.")]

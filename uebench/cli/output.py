@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from uebench.context import Progress
-    from uebench.plan import Cell
+    from uebench.plan import Protection
 
 
 def print_json(document: object) -> None:
@@ -67,10 +67,10 @@ def progress_bars() -> Iterator[Any]:
     """Show a progress bar on stderr, if that is a terminal, else a line now and then.
 
     Yields:
-        What ``Runner`` takes as ``progress``: called with a cell, returns where its progress goes.
+        What ``Runner`` takes as ``progress``: called with a piece of work, returns where its progress goes.
     """
     if not sys.stderr.isatty():
-        yield lambda cell: lines(cell.title)
+        yield lambda work: lines(work.title)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -81,11 +81,11 @@ def progress_bars() -> Iterator[Any]:
         *(TextColumn(c) if isinstance(c, str) else c for c in columns), console=Console(stderr=True), transient=True
     )
 
-    def start(cell: Cell) -> Progress:
-        task = bars.add_task(cell.title, total=None)
+    def start(work: Protection) -> Progress:
+        task = bars.add_task(work.title, total=None)
 
         def show(done: int, total: int, text: str) -> None:
-            bars.update(task, completed=done, total=total, description=f"{cell.title}: {text}")
+            bars.update(task, completed=done, total=total, description=f"{work.title}: {text}")
 
         for other in bars.task_ids[:-1]:
             bars.remove_task(other)
