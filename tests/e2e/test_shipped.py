@@ -25,7 +25,7 @@ CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))
 def test_the_shipped_generator_is_small_and_says_how_it_was_made() -> None:
     assert WEIGHTS.stat().st_size < 1_000_000
     meta = weights.metadata(WEIGHTS, "segue")
-    assert {"data", "size", "seconds", "command", "config", "seed", "train_images"} <= set(meta)
+    assert {"data", "size", "seconds", "command", "config", "seed", "counts"} <= set(meta)
     assert "orl" not in meta["data"]
 
 
