@@ -24,7 +24,7 @@ from uebench.lazy import torch
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
+    from torch import Tensor, nn
 
 Classifier = Callable[["Tensor"], "Tensor"]
 """Images (B, 3, H, W) float32 in [0, 1] -> logits (B, K)."""
@@ -328,18 +328,24 @@ class Trained:
 
 
 class Countermeasure(Plugin[C]):
-    """Something an attacker adds. A subclass overrides the hooks of the places where it acts, in the order written."""
+    """Something an attacker adds to its training.
 
-    def on_set(self, images: Tensor) -> Tensor:
-        """Change the training images (N, 3, H, W) uint8 once, before training."""
-        return images
+    A subclass says in ``place`` where it acts and overrides the hook of that name. A chain is applied in the order
+    written, which must be set, batch, step, because that is the order in which these places come.
+    """
+
+    place: ClassVar[Literal["set", "batch", "step"]]
+
+    def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+        """Return changed training images (N, 3, H, W) uint8, once, before training."""
+        return train.images
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Change a batch: images (B, 3, H, W) float32 in [0, 1] and targets (B, K), rows summing to one."""
         return images, targets
 
-    def on_step(self, images: Tensor, targets: Tensor, model: Classifier, rng: torch.Generator) -> Tensor:
-        """Change the images with the help of the model being trained (adversarial training)."""
+    def on_step(self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator) -> Tensor:
+        """Change the images of a batch with the help of the model being trained."""
         return images
 
 

@@ -11,11 +11,12 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["nn", "torch", "transforms"]
+__all__ = ["augmentations", "nn", "torch", "transforms"]
 
 if TYPE_CHECKING:
     import torch
     from torchvision.transforms import functional as transforms
+    from torchvision.transforms import v2 as augmentations
 
     from uebench import nn
 else:
@@ -28,4 +29,5 @@ else:
 
     torch = _Lazy("torch")
     transforms = _Lazy("torchvision.transforms.functional")
+    augmentations = _Lazy("torchvision.transforms.v2")
     nn = _Lazy("uebench.nn")

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from uebench import presets
 from uebench.api import Attacker, Config, Countermeasure, Method
 from uebench.data import Dataset, load
 from uebench.data.side_information import SideInformation, split_off
-from uebench.errors import DataError
+from uebench.errors import DataError, UsageError
 from uebench.registry import Entry, Registry
 from uebench.spec import Spec, key, parse, parse_chain
 from uebench.store import DamagedError, Store
@@ -25,6 +25,9 @@ REFERENCE = "clean"
 """The method whose cells every other is compared with: it leaves the images as they are."""
 
 EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
+
+PLACES = ("set", "batch", "step")
+"""Where countermeasures act, in the order in which training gets there."""
 
 Status = Literal["done", "to do", "damaged", "impossible"]
 
@@ -225,10 +228,14 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[
 
 def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
     first, *others = parse_chain(text)
-    return [
-        _part(registry, "attacker", first, preset),
-        *(_part(registry, "countermeasure", spec, preset) for spec in others),
-    ]
+    measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
+    for before, after in pairwise(measures):
+        if PLACES.index(after.plugin.place) < PLACES.index(before.plugin.place):
+            raise UsageError(
+                f"{text!r}: {after.entry.name} acts on the {after.plugin.place}, which comes before the "
+                f"{before.plugin.place}, where {before.entry.name} acts; write {after.entry.name} first"
+            )
+    return [_part(registry, "attacker", first, preset), *measures]
 
 
 def _with_status(cell: Cell, store: Store) -> Cell:

@@ -40,8 +40,12 @@ def supervised(
     Raises:
         CellError: If the loss is no longer a number.
     """
-    for measure in countermeasures:
-        train = ImageSet(measure.on_set(train.images), train.labels, train.num_classes)
+    for number, measure in enumerate(countermeasures):
+        images = measure.on_set(train, ctx.rng("set", number))
+        if images.shape != train.images.shape or images.dtype != torch.uint8:
+            got = f"{tuple(images.shape)} {images.dtype}"
+            raise CellError(f"countermeasure {measure.name!r}: on_set returned {got}; return uint8 of the same shape")
+        train = ImageSet(images, train.labels, train.num_classes)
     model.to(ctx.device)
     optimizer = make_optimizer(model, options)
     batches = math.ceil(len(train) / options.batch)

@@ -114,10 +114,10 @@ def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> 
         Config = Config
         tag = ""
 
-        def on_set(self, images: Tensor) -> Tensor:
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
             calls.append(f"set {self.tag}")
-            assert images.dtype == torch.uint8
-            return images
+            assert train.images.dtype == torch.uint8
+            return train.images
 
         def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
             calls.append(f"batch {self.tag}")

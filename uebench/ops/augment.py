@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from uebench.lazy import torch, transforms
 
@@ -74,3 +77,57 @@ def contrastive_view(images: Tensor, rng: torch.Generator) -> Tensor:
             seen = transforms.adjust_hue(seen, hue[number])
         coloured.append(transforms.rgb_to_grayscale(seen, 3) if greys[number] < 0.2 else seen)
     return torch.stack(coloured)
+
+
+def augment_each(images: Tensor, augment: Callable[[Tensor], Tensor], rng: torch.Generator) -> Tensor:
+    """Apply one of torchvision's random transformations to each image on its own.
+
+    Args:
+        images: (B, 3, H, W) float in [0, 1].
+        augment: Maps an image (3, H, W) uint8 to another of that shape; draws from torch's global generator.
+        rng: A CPU generator that decides what is drawn.
+    """
+    levels = (images * 255).round().to(torch.uint8)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+        return torch.stack([augment(image) for image in levels]).float() / 255
+
+
+def holes(count: int, size: int, number: int, side: int, rng: torch.Generator) -> Tensor:
+    """Return (count, 1, size, size) booleans: true inside any of ``number`` squares with random centres in the image.
+
+    Args:
+        count: Images.
+        size: Their height and width in pixels.
+        number: Squares in each.
+        side: Of a square in pixels; what lies outside the image is cut off.
+        rng: A CPU generator.
+    """
+    first = torch.randint(size, (2, count, number, 1), generator=rng) - side // 2
+    places = torch.arange(size)
+    rows, columns = ((places >= first) & (places < first + side)).unbind(0)  # (count, number, size) each
+    return (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
+
+
+def beta(alpha: float, rng: torch.Generator) -> float:
+    """Draw from Beta(alpha, alpha)."""
+    seed = int(torch.randint(2**62, (), generator=rng))
+    return float(np.random.default_rng(seed).beta(alpha, alpha))
+
+
+def plasma(count: int, size: int, rng: torch.Generator) -> Tensor:
+    """Return cloudy random fields (count, 1, size, size) that run from 0 to 1.
+
+    Octaves of bilinear noise, each twice as fine as the one before and weaker by a factor drawn from 0.1 to 0.7 for
+    each field.
+    """
+    roughness = torch.rand(count, 1, 1, 1, generator=rng) * 0.6 + 0.1
+    field, weight, cells = torch.zeros(count, 1, size, size), torch.ones(count, 1, 1, 1), 2
+    while cells <= size:
+        octave = torch.rand(count, 1, cells, cells, generator=rng)
+        field += weight * torch.nn.functional.interpolate(
+            octave, size=(size, size), mode="bilinear", align_corners=True
+        )
+        weight, cells = weight * roughness, cells * 2
+    low, high = field.amin((2, 3), keepdim=True), field.amax((2, 3), keepdim=True)
+    return (field - low) / (high - low)

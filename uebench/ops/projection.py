@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from uebench.lazy import torch
@@ -45,3 +46,15 @@ def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:
         levels = int(budget.eps * 255 + 1e-6)
         delta = delta.clamp(-levels, levels)
     return delta
+
+
+def map_levels(images: Tensor, function: Callable[[Tensor], Tensor], batch: int = 256) -> Tensor:
+    """Apply a function of float images to uint8 images, and round its answer to grey levels.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        function: Maps (B, 3, H, W) float in [0, 1] to the same shape; what leaves [0, 1] is clipped.
+        batch: Images at a time.
+    """
+    parts = [(function(part.float() / 255) * 255).round().clamp(0, 255) for part in torch.split(images, batch)]
+    return torch.cat(parts).to(torch.uint8)

@@ -1,0 +1,128 @@
+"""What every countermeasure owes, whatever it does inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import TINY, Command
+from uebench.api import Attacker, Checkpoint, Countermeasure, ImageSet
+from uebench.context import RunContext
+from uebench.data import load
+from uebench.registry import Registry
+from uebench.spec import parse
+
+REGISTRY = Registry()
+NAMES = REGISTRY.names("countermeasure")
+HOOKS = {"set": "on_set", "batch": "on_batch", "step": "on_step"}
+DATA = load("synthetic(identities=2, train=8, test=6)", 32, REGISTRY)
+
+
+class Memory(RunContext):
+    """Keeps every checkpoint, gives back the one asked for, and shows the referee's set to nobody."""
+
+    def __init__(self, goes_on_from: Checkpoint | None = None) -> None:
+        super().__init__(torch.device("cpu"), 0)
+        self.saved: list[Checkpoint] = []
+        self._from = goes_on_from
+
+    def save(self, state: Any, step: int, **values: object) -> None:  # noqa: ANN401
+        self.saved.append(Checkpoint({name: tensor.clone() for name, tensor in state.items()}, step, values))
+
+    def restore(self) -> Checkpoint | None:
+        return self._from
+
+    def examine(self, classifier: Any) -> dict[str, int]:  # noqa: ANN401
+        return {"test_correct": 0}
+
+
+def train(name: str, ctx: Memory, images: torch.Tensor | None = None) -> list[tuple[str, torch.Tensor]]:
+    attacker = REGISTRY.build("attacker", parse("resnet18(epochs=2, batch=8)"), "smoke")
+    measure = REGISTRY.build("countermeasure", parse(name), "smoke")
+    assert isinstance(attacker, Attacker)
+    assert isinstance(measure, Countermeasure)
+    images = torch.from_numpy(DATA.train.images) if images is None else images
+    attacker.fit(ImageSet(images, torch.from_numpy(DATA.train.labels), 2), (measure,), ctx)
+    return sorted(ctx.saved[-1].state.items())
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_acts_in_the_place_that_it_declares_and_nowhere_else(name: str) -> None:
+    plugin = REGISTRY.entry("countermeasure", name).plugin
+    own = {place for place, hook in HOOKS.items() if hook in vars(plugin)}
+    assert own == {plugin.place}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_leaves_the_set_alone_and_repeats_itself_also_after_a_kill(name: str) -> None:
+    images = torch.from_numpy(DATA.train.images)
+    before = images.clone()
+    whole = Memory()
+    first = train(name, whole, images)
+    assert torch.equal(images, before)
+    resumed = train(name, Memory(whole.saved[0]))
+    for (tensor_name, one), (_, other) in zip(first, resumed, strict=True):
+        assert torch.equal(one, other), tensor_name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_documents_its_options(name: str) -> None:
+    plugin = REGISTRY.entry("countermeasure", name).plugin
+    assert plugin.__doc__
+    documentation = plugin.Config.__doc__ or ""
+    assert not [option for option in plugin.Config.model_fields if f" {option}:" not in documentation]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_attacker_still_beats_chance_on_clean_images(name: str, uebench: Command) -> None:
+    answer = uebench(
+        "run", "--preset", "smoke", "--data", "synthetic(identities=2, train=12, test=20)", "--method", "clean",
+        "--attacker", f"resnet18(epochs=6, batch=8)+{name}", "--json",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    (cell,) = answer.json
+    assert cell["record"]["attacker"][1]["name"] == name
+    beats_chance = cell["record"]["peak"]["correct"] > 25  # of 40
+    assert beats_chance != (name == "orthogonal_projection"), "made-up identities are what a linear classifier finds"
+
+
+def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:
+    base = ("run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--json")
+    answers = [
+        uebench(*base, "--attacker", f"resnet18+{chain}").json[0]["record"]
+        for chain in ("jpeg(quality=10)+bit_depth", "bit_depth+jpeg(quality=10)")
+    ]
+    assert answers[0]["key"] != answers[1]["key"]
+    assert answers[0]["curve"] != answers[1]["curve"]
+
+
+def test_a_neutral_countermeasure_changes_no_count(uebench: Command) -> None:
+    base = ("run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--json")
+    plain = uebench(*base, "--attacker", "resnet18").json[0]["record"]
+    chain = "resnet18+bit_depth(bits=8)+mixup(alpha=0)+adversarial(rho=0)"
+    assert uebench(*base, "--attacker", chain).json[0]["record"]["curve"] == plain["curve"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ("mixup+jpeg", "jpeg acts on the set, which comes before the batch, where mixup acts; write jpeg first"),
+        ("adversarial+cutout", "cutout acts on the batch, which comes before the step, where adversarial acts"),
+        ("jpeg+adversarial+blur", "blur acts on the set"),
+    ],
+)
+def test_a_chain_in_an_impossible_order_is_refused(uebench: Command, chain: str, reason: str) -> None:
+    answer = uebench("run", "--method", "clean", "--attacker", f"resnet18+{chain}", "--data", TINY)
+    assert answer.code == 2
+    assert reason in answer.complaint
