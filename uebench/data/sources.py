@@ -102,8 +102,9 @@ class Folder(Files[FolderConfig]):
     Config = FolderConfig
 
     def label(self) -> str:
-        """Return the folder's own name."""
-        return self.config.path.expanduser().resolve().name
+        """Return the folder's own name, with the number of identities if it is limited: ``faces50[:10]``."""
+        name = self.config.path.expanduser().resolve().name
+        return f"{name}[:{self.config.identities}]" if self.config.identities else name
 
     def listing(self) -> Listing:
         """List the folder, naming whatever is wrong with it."""
@@ -152,7 +153,8 @@ class Folder(Files[FolderConfig]):
                 raise DataError(f"{root / name}: no image in it; remove the folder or add photographs")
             people[name] = files
         if len(people) < least:
-            raise DataError(f"{root}: {len(people)} identity folders; recognition needs at least 2, one folder each")
+            found = "1 identity folder" if len(people) == 1 else f"{len(people)} identity folders"
+            raise DataError(f"{root}: {found}; recognition needs at least 2, one folder each")
         if self.config.identities > len(people) and least:
             raise DataError(f"{root}: {self.config.identities} identities asked, {len(people)} there")
         return dict(list(people.items())[: self.config.identities or None]) if least else people
