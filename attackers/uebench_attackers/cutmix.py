@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,11 +22,13 @@ class Config(BaseConfig):
     Attributes:
         holes: Patches; 0 for none.
         length: Side of a patch as a share of the image's; ``none``: drawn, the square root of Beta(alpha, alpha).
-        alpha: Of that distribution.
+        blend: Mix inside the patches, with a weight from Beta(alpha, alpha), instead of replacing.
+        alpha: Of these distributions.
     """
 
     holes: int = Field(2, ge=0)
     length: float | None = Field(0.5, gt=0, le=1)
+    blend: bool = False
     alpha: float = Field(1.0, gt=0)
 
 
@@ -43,6 +45,8 @@ class CutMix(Countermeasure[Config]):
         family="augmentation",
     )
     Config = Config
+    presets: ClassVar = {"segue_paper": {"blend": True}}
+    why: ClassVar = {"segue_paper": "Mixup inside the holes of Cutout, as section 5.5.3 of the Segue paper has it"}
     place = "batch"
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -52,6 +56,7 @@ class CutMix(Countermeasure[Config]):
             return images, targets
         share = config.length or math.sqrt(beta(config.alpha, rng))
         inside = holes(1, size, config.holes, round(share * size), rng).to(images.device)
-        area = float(inside.float().mean())
-        mixed = torch.where(inside, images.roll(1, 0), images)
-        return mixed, (1 - area) * targets + area * targets.roll(1, 0)
+        weight = beta(config.alpha, rng) if config.blend else 0.0
+        other = (1 - weight) * float(inside.float().mean())
+        mixed = torch.where(inside, torch.lerp(images.roll(1, 0), images, weight), images)
+        return mixed, torch.lerp(targets, targets.roll(1, 0), other)

@@ -195,6 +195,17 @@ def test_cutmix_with_several_holes_mixes_labels_by_their_union() -> None:
     assert torch.allclose(mixed.sum(1), torch.ones(6))
 
 
+def test_cutmix_of_the_segue_paper_blends_inside_its_holes() -> None:
+    images, _, plain, _ = on_batch("cutmix(holes=2, length=0.5)", seed=5)
+    _, _, got, mixed = on_batch("cutmix(preset=segue_paper)", seed=5)
+    inside, other = holes_of(plain, images), images.roll(1, 0)
+    assert torch.equal(got[:, :, ~inside], images[:, :, ~inside])
+    share = float(((got - images).abs().sum() / (other - images)[:, :, inside].abs().sum()))
+    assert 0 < share < 1
+    assert torch.allclose(got[:, :, inside], torch.lerp(images, other, share)[:, :, inside], atol=1e-5)
+    assert float(mixed[1, TRAIN.labels[0]]) == pytest.approx(share * float(inside.float().mean()), abs=1e-5)
+
+
 @pytest.mark.parametrize("text", ["randaugment", "trivialaugment"])
 def test_automatic_augmentation_is_torchvisions_image_by_image(text: str) -> None:
     images, targets, got, same = on_batch(text, seed=6)
