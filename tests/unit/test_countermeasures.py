@@ -200,7 +200,7 @@ def test_cutmix_of_the_segue_paper_blends_inside_its_holes() -> None:
     _, _, got, mixed = on_batch("cutmix(preset=segue_paper)", seed=5)
     inside, other = holes_of(plain, images), images.roll(1, 0)
     assert torch.equal(got[:, :, ~inside], images[:, :, ~inside])
-    share = float(((got - images).abs().sum() / (other - images)[:, :, inside].abs().sum()))
+    share = float((got - images).abs().sum() / (other - images)[:, :, inside].abs().sum())
     assert 0 < share < 1
     assert torch.allclose(got[:, :, inside], torch.lerp(images, other, share)[:, :, inside], atol=1e-5)
     assert float(mixed[1, TRAIN.labels[0]]) == pytest.approx(share * float(inside.float().mean()), abs=1e-5)
