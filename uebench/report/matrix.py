@@ -48,7 +48,7 @@ def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
         raise UsageError("--figure: no finished cell to draw")
     rows, columns, cells = matrix(records)
     means = np.array([[100 * np.mean(cell) if cell else np.nan for cell in line] for line in cells])
-    drawn = Figure(figsize=(2.2 + 1.15 * len(columns), 1.4 + 0.5 * len(rows)), layout="constrained")
+    drawn = Figure(figsize=(3.2 + 1.15 * len(columns), 1.4 + 0.5 * len(rows)), layout="constrained")
     axes = drawn.add_subplot()
     image = axes.imshow(means, cmap="viridis", vmin=0, vmax=100, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
@@ -61,7 +61,7 @@ def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
             axes.text(x, y, text, ha="center", va="center", color="white" if not means[y, x] > 60 else "black")
     chances = sorted({round(100 / record["data"]["num_classes"], 1) for record in records})
     sets = ", ".join(sorted({record["data"]["name"] for record in records}))
-    axes.set_title(f"Clean test accuracy, % ({sets}; chance {', '.join(map(str, chances))})", fontsize=10)
+    axes.set_title(f"Clean test accuracy, %\n{sets}; chance {', '.join(map(str, chances))}", fontsize=10)
     drawn.colorbar(image, ax=axes, fraction=0.046)
     return drawn
 
