@@ -15,6 +15,7 @@ from uebench.api import Config as BaseConfig
 from uebench.api import Countermeasure, ImageSet, Info
 from uebench.lazy import torch
 from uebench.ops import map_levels
+from uebench.train import descend
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,8 +73,5 @@ class OrthogonalProjection(Countermeasure[Config]):
         optimizer = torch.optim.SGD(linear.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay)
         for _ in range(config.epochs):
             for batch in train.batches(config.batch, order=torch.randperm(len(train), generator=rng)):
-                loss = torch.nn.functional.cross_entropy(linear(batch.images.flatten(1)), batch.labels)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                optimizer.step()
+                descend(linear, optimizer, batch.images.flatten(1), batch.labels)
         return linear.weight.detach()

@@ -216,9 +216,16 @@ def test_a_changed_plugin_with_the_same_version_is_pointed_out(
 def test_a_figure_is_drawn(tiny_run: Command, tmp_path: Path) -> None:
     assert tiny_run(*LSP, "--figure", tmp_path / "m.png").code == 0
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_that_cannot_be_written_is_refused_before_any_work(tiny_run: Command, tmp_path: Path) -> None:
     answer = tiny_run(*LSP, "--figure", tmp_path / "m.gif")
     assert answer.code == 2
-    assert "end the name with .png, .svg or .pdf" in answer.err
+    assert "end the name with .png, .svg or .pdf" in answer.complaint
+    answer = tiny_run(*LSP, "--figure", tmp_path / "gone" / "m.png")
+    assert answer.code == 4
+    assert "make it first" in answer.complaint
+    assert not (tmp_path / "results" / "cells").exists()
 
 
 def test_any_model_of_timm_by_name(tiny_run: Command) -> None:

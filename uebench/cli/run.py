@@ -55,6 +55,10 @@ def run(
         "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
+    if figure:
+        from uebench.report import matrix
+
+        matrix.check(figure)
     if save:
         write_grid(save, grid)
     registry, store = Registry(plugin or ()), Store(results)
@@ -67,9 +71,7 @@ def run(
     outcomes = _compute(cells, store, device, force)
     _show(outcomes, registry, store, as_json)
     if figure:
-        from uebench.report.matrix import draw
-
-        draw([outcome.record for outcome in outcomes if outcome.record], figure)
+        matrix.draw([outcome.record for outcome in outcomes if outcome.record], figure)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 

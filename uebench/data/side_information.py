@@ -9,23 +9,16 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from uebench.api import Config, Split
-from uebench.lazy import torch
+from uebench.data import embeddings
 from uebench.registry import validate
 from uebench.spec import Spec
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-DLIB_FILES = ("shape_predictor_5_face_landmarks.dat", "dlib_face_recognition_resnet_model_v1.dat")
-CHIP = 150
-"""Height and width of the aligned faces that dlib's network takes, in pixels."""
 
 
 class SideInformation(Config):
@@ -77,7 +70,7 @@ class SideInformation(Config):
         """Return the files that the labels depend on; their digests enter the key."""
         if self.labels != "kmeans" or self.obstacle():
             return ()
-        return (self.checkpoint,) if self.checkpoint else _dlib_files()
+        return (self.checkpoint,) if self.checkpoint else embeddings.dlib_files()
 
     def obstacle(self) -> str:
         """Return why these labels cannot be made here, or nothing."""
@@ -85,7 +78,7 @@ class SideInformation(Config):
             return ""
         if self.checkpoint:
             return "" if self.checkpoint.is_file() else f"embedding {self.embedding!r}: no such file"
-        if importlib.util.find_spec("dlib") and _dlib_files():
+        if importlib.util.find_spec("dlib") and embeddings.dlib_files():
             return ""
         return "labels=kmeans needs face embeddings: pip install 'uebench[faces]', or name embedding='MODEL:FILE'"
 
@@ -108,7 +101,11 @@ class SideInformation(Config):
 
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return L2-normalised face embeddings (N, D) of images (N, 3, H, W)."""
-        rows = _embed_timm(images, *self.embedding.split(":", 1)) if self.checkpoint else _embed_dlib(images)
+        rows = (
+            embeddings.with_timm(images, *self.embedding.split(":", 1))
+            if self.checkpoint
+            else embeddings.with_dlib(images)
+        )
         unit: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return unit
 
@@ -124,11 +121,11 @@ def split_off(spec: Spec) -> tuple[Spec, SideInformation]:
     return Spec(spec.name, rest), validate(SideInformation, mine, f"method {spec.name!r}")
 
 
-def cluster(embeddings: NDArray[np.float64], num_classes: int, seed: int) -> NDArray[np.int64]:
-    """Return the cluster (N,) of each embedding (N, D): k-means with ten starts, as the Segue authors run it."""
+def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray[np.int64]:
+    """Return the cluster (N,) of each of the points (N, D): k-means with ten starts, as the Segue authors run it."""
     from sklearn.cluster import KMeans
 
-    found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed).fit_predict(embeddings)
+    found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed).fit_predict(points)
     return np.asarray(found, np.int64)
 
 
@@ -150,41 +147,3 @@ def purity(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, int
     table = np.zeros((int(labels.max()) + 1, int(truth.max()) + 1), np.int64)
     np.add.at(table, (labels, truth), 1)
     return {"correct": int(table.max(1).sum()), "n": len(truth)}
-
-
-def _dlib_files() -> tuple[Path, ...]:
-    """Return the weights of dlib's landmark and recognition networks that face-recognition-models carries, if there."""
-    found = importlib.util.find_spec("face_recognition_models")
-    folders = found.submodule_search_locations if found else None
-    files = tuple(Path(folders[0]) / "models" / name for name in DLIB_FILES) if folders else ()
-    return files if all(file.is_file() for file in files) else ()
-
-
-def _embed_dlib(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return dlib's 128-d face descriptors; each image is taken to be one face, as the sets here are."""
-    import dlib
-    from PIL import Image
-
-    predictor, network = _dlib_files()
-    landmarks, describe = dlib.shape_predictor(str(predictor)), dlib.face_recognition_model_v1(str(network))
-    rows = []
-    for image in images:
-        large = np.asarray(Image.fromarray(image.transpose(1, 2, 0)).resize((CHIP, CHIP), Image.Resampling.BICUBIC))
-        face = landmarks(large, dlib.rectangle(0, 0, CHIP - 1, CHIP - 1))
-        rows.append(describe.compute_face_descriptor(dlib.get_face_chip(large, face)))
-    return np.array(rows, np.float64)
-
-
-def _embed_timm(images: NDArray[np.uint8], model: str, file: str) -> NDArray[np.float64]:
-    """Return the features before the classifier of a timm model with the given checkpoint."""
-    import timm
-
-    network = timm.create_model(model, num_classes=0, checkpoint_path=file).eval()
-    settings = timm.data.resolve_model_data_config(network)  # type: ignore[attr-defined,no-untyped-call]
-    mean, std = (torch.tensor(settings[name]).view(3, 1, 1) for name in ("mean", "std"))
-    parts: list[Tensor] = []
-    with torch.inference_mode():
-        for batch in torch.split(torch.from_numpy(images), 64):
-            sized = torch.nn.functional.interpolate(batch.float() / 255, settings["input_size"][1:], mode="bicubic")
-            parts.append(network((sized - mean) / std))
-    return torch.cat(parts).double().numpy()

@@ -66,15 +66,25 @@ def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     return drawn
 
 
+def check(file: Path) -> None:
+    """Refuse a figure that could not be written, before hours of work are spent on it.
+
+    Raises:
+        UsageError: If the suffix is none of PNG, SVG and PDF.
+        StoreError: If there is no such folder.
+    """
+    if file.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--figure {file}: end the name with .png, .svg or .pdf")
+    if not file.parent.is_dir():
+        raise StoreError(f"--figure {file}: no folder {file.parent}; make it first")
+
+
 def draw(records: Sequence[Mapping[str, Any]], file: Path) -> None:
     """Write the figure; the suffix chooses PNG, SVG or PDF.
 
     Raises:
-        UsageError: If the suffix is none of these.
         StoreError: If the file cannot be written.
     """
-    if file.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--figure {file}: end the name with .png, .svg or .pdf")
     try:
         figure(records).savefig(file, dpi=150)
     except OSError as error:
