@@ -316,6 +316,7 @@ class Trained:
         seconds: Training time without evaluation, over all sessions.
         images: Training images seen, over all epochs.
         details: What the record should say of the model: stem, input size, upsampling, parameters.
+        chosen: The epoch whose weights the classifier has, if a countermeasure chose it; None: the last.
     """
 
     classifier: Classifier
@@ -325,16 +326,21 @@ class Trained:
     seconds: float
     images: int
     details: Mapping[str, Any]
+    chosen: int | None = None
 
 
 class Countermeasure(Plugin[C]):
-    """Something an attacker adds to its training.
+    """Something an attacker adds to its training, or to what it trains on.
 
     A subclass says in ``place`` where it acts and overrides the hook of that name. A chain is applied in the order
-    written, which must be set, batch, step, because that is the order in which these places come.
+    written, which must be scope, set, batch, step, epoch, because that is the order in which these places come.
     """
 
-    place: ClassVar[Literal["set", "batch", "step"]]
+    place: ClassVar[Literal["scope", "set", "batch", "step", "epoch"]]
+
+    def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
+        """Return which images (N,) bool the attacker holds unprotected; ``labels`` (N,) are the training set's."""
+        return torch.zeros_like(labels, dtype=torch.bool)
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
         """Return changed training images (N, 3, H, W) uint8, once, before training."""
@@ -347,6 +353,15 @@ class Countermeasure(Plugin[C]):
     def on_step(self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator) -> Tensor:
         """Change the images of a batch with the help of the model being trained."""
         return images
+
+    def on_epoch(self, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
+        """Choose the epoch by images held back from training, which the best classifier so far is measured on.
+
+        Returns:
+            Which images (N,) bool of the training set are held back; and the epochs without improvement after which
+            training stops, 0 for never.
+        """
+        return torch.zeros_like(labels, dtype=torch.bool), 0
 
 
 class Attacker(Plugin[C], ABC):

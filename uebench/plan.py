@@ -26,8 +26,14 @@ REFERENCE = "clean"
 
 EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
 
-PLACES = ("set", "batch", "step")
-"""Where countermeasures act, in the order in which training gets there."""
+PLACES = {
+    "scope": "what is protected",
+    "set": "the set",
+    "batch": "the batch",
+    "step": "the step",
+    "epoch": "the choice of the epoch",
+}
+"""Where countermeasures act, in the order in which a run gets there."""
 
 Status = Literal["done", "to do", "damaged", "impossible"]
 
@@ -229,12 +235,16 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[
 def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
     first, *others = parse_chain(text)
     measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
-    for before, after in pairwise(measures):
-        if PLACES.index(after.plugin.place) < PLACES.index(before.plugin.place):
+    order = list(PLACES)
+    for one, two in pairwise(measures):
+        before, after = one.plugin.place, two.plugin.place
+        if order.index(after) < order.index(before):
             raise UsageError(
-                f"{text!r}: {after.entry.name} acts on the {after.plugin.place}, which comes before the "
-                f"{before.plugin.place}, where {before.entry.name} acts; write {after.entry.name} first"
+                f"{text!r}: {two.entry.name} acts on {PLACES[after]}, which comes before {PLACES[before]}, where "
+                f"{one.entry.name} acts; write {two.entry.name} first"
             )
+        if before == after == "epoch":
+            raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
     return [_part(registry, "attacker", first, preset), *measures]
 
 

@@ -9,6 +9,30 @@ from typing import Any
 
 from uebench.errors import UsageError, nearest
 
+PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
+    "desk": {
+        "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
+        "stop_loss": 0.0, "flip": False, "crop": 0,
+    },
+    "segue_paper": {
+        "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 16, "schedule": "oscillating", "epochs": 40,
+        "stop_loss": 1e-4, "flip": False, "crop": 0,
+    },
+    "sgd": {
+        "optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "batch": 128, "schedule": "cosine", "epochs": 60,
+        "stop_loss": 0.0, "flip": True, "crop": 4,
+    },
+})  # fmt: skip
+"""Ways to train that the literature has names for, each for any architecture: ``resnet18(preset=sgd)``."""
+
+WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
+    {
+        "desk": "what a laptop can afford on small sets; the default of the stage desk",
+        "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the stage paper's",
+        "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -39,13 +63,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             title="real conclusions on a laptop",
             data="orl",
             size=64,
-            training={"lr": 1e-3, "epochs": 20},
+            training=PROTOCOLS["desk"],
         ),
         "paper": Preset(
             title="the Segue paper's resolution and training, for a GPU",
             data="orl",
             size=224,
-            training={"lr": 5e-4, "batch": 16, "epochs": 40, "schedule": "oscillating", "stop_loss": 1e-4},
+            training=PROTOCOLS["segue_paper"],
         ),
     }
 )

@@ -71,12 +71,25 @@ class Epoch(_Strict):
 
 
 class TrainingFacts(_Strict):
-    """How the attacker's training went."""
+    """How the attacker's training went; ``chosen`` is the epoch that ``counts`` belong to, None for the last."""
 
     epochs: int
     steps: int
     stopped: str
     model: dict[str, Any]
+    chosen: int | None = None
+
+
+class Scope(_Strict):
+    """What was left unprotected, where a countermeasure left some.
+
+    ``protected`` and ``unprotected`` are clean test counts over the identities of which some, or no, training image
+    was protected; None where there is no such identity.
+    """
+
+    unprotected_images: int
+    protected: Counts | None
+    unprotected: Counts | None
 
 
 class Audit(_Strict):
@@ -134,6 +147,7 @@ class Record(_Strict):
     curve: list[Epoch]
     training: TrainingFacts
     side_information: SideFacts | None = None
+    scope: Scope | None = None
     audit: Audit
     timings: Timings
     provenance: Provenance

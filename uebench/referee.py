@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench.api import Budget, Classifier, Context, ImageSet, Method, Split
+from uebench.api import Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
 from uebench.data import Dataset
 from uebench.errors import CellError
 from uebench.metrics import count_correct
@@ -85,9 +85,26 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
         )
 
 
-def apply(dataset: Dataset, delta: NDArray[Any]) -> Split:
-    """Return the protected training split."""
-    images = dataset.train.images.astype(np.int16) + delta
+def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Context) -> NDArray[np.bool_]:
+    """Return which training images (N,) the attacker holds unprotected, by what its countermeasures say.
+
+    Raises:
+        CellError: If one of them answers with anything else than (N,) bool.
+    """
+    labels = torch.from_numpy(dataset.train.labels)
+    left_out = torch.zeros_like(labels, dtype=torch.bool)
+    for number, measure in enumerate(measures):
+        chosen = measure.on_scope(labels, dataset.num_classes, ctx.rng("scope", number))
+        if chosen.shape != labels.shape or chosen.dtype != torch.bool:
+            got = f"{tuple(chosen.shape)} {chosen.dtype}"
+            raise CellError(f"countermeasure {measure.name!r}: on_scope returned {got}; return ({len(labels)},) bool")
+        left_out |= chosen
+    return left_out.numpy()
+
+
+def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_]) -> Split:
+    """Return the training split, protected but for the images that are spared."""
+    images = dataset.train.images.astype(np.int16) + np.where(spared[:, None, None, None], 0, delta)
     return Split(images.astype(np.uint8), dataset.train.labels)
 
 

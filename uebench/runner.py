@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from uebench import referee
 from uebench.api import Split, Trained
@@ -20,6 +21,7 @@ from uebench.record import FORMAT, Record
 from uebench.store import DamagedError, Protected, Store
 
 T = TypeVar("T")
+Bools = NDArray[np.bool_]
 
 
 class Runner:
@@ -97,8 +99,8 @@ class Runner:
             if force:
                 self.store.forget_work(cell.key)
             protected = self._protected(cell, force, progress)
-            trained, per_identity = self._attack(cell, protected, progress)
-            record = _record(cell, protected, trained, per_identity, self.device)
+            trained, per_identity, spared = self._attack(cell, protected, progress)
+            record = _record(cell, protected, trained, per_identity, spared, self.device)
             self.store.write_cell(cell.key, record)
             self.store.forget_work(cell.key)
             return Outcome(cell, "computed", record)
@@ -142,14 +144,16 @@ class Runner:
             },
         )
 
-    def _attack(self, cell: Cell, protected: Protected, progress: Progress) -> tuple[Trained, list[int]]:
+    def _attack(self, cell: Cell, protected: Protected, progress: Progress) -> tuple[Trained, list[int], Bools]:
         dataset = cell.dataset
-        train = referee.image_set(referee.apply(dataset, protected.delta), dataset.num_classes, self.device)
         ctx = self._context(cell.seed, cell.key, "train", progress, referee.examiner(dataset, self.device))
+        measures = tuple(part.plugin for part in cell.countermeasures)
+        spared = referee.spared(measures, dataset, ctx)
+        train = referee.image_set(referee.apply(dataset, protected.delta, spared), dataset.num_classes, self.device)
         seed_everything(ctx)
-        trained = cell.attacker.plugin.fit(train, tuple(part.plugin for part in cell.countermeasures), ctx)
+        trained = cell.attacker.plugin.fit(train, measures, ctx)
         test = referee.image_set(dataset.test, dataset.num_classes, self.device)
-        return trained, count_correct(trained.classifier, test).tolist()
+        return trained, count_correct(trained.classifier, test).tolist(), spared
 
     def _context(self, seed: int, key: str, stage: str, progress: Progress, examine: Any = None) -> RunContext:  # noqa: ANN401
         return RunContext(self.device, seed, store=self.store, key=key, stage=stage, progress=progress, examine=examine)
@@ -163,10 +167,10 @@ def seed_everything(ctx: RunContext) -> None:
 
 
 def _record(
-    cell: Cell, protected: Protected, trained: Trained, per_identity: list[int], device: torch.device
+    cell: Cell, protected: Protected, trained: Trained, per_identity: list[int], spared: Bools, device: torch.device
 ) -> dict[str, Any]:
     dataset = cell.dataset
-    sizes = np.bincount(dataset.test.labels, minlength=dataset.num_classes).tolist()
+    sizes = np.bincount(dataset.test.labels, minlength=dataset.num_classes)
     total = len(dataset.test.labels)
     if not trained.curve:
         raise CellError(f"attacker {cell.attacker.written!r}: no epoch in its curve; call ctx.examine at least once")
@@ -192,15 +196,17 @@ def _record(
         "written": {"method": cell.method.written, "attacker": cell.attacker_text},
         "counts": {"correct": sum(per_identity), "n": total},
         "peak": {"correct": best["test_correct"], "n": total, "epoch": best["epoch"]},
-        "per_identity": [{"correct": c, "n": n} for c, n in zip(per_identity, sizes, strict=True)],
+        "per_identity": [{"correct": c, "n": n} for c, n in zip(per_identity, sizes.tolist(), strict=True)],
         "curve": [dict(entry) for entry in trained.curve],
         "training": {
             "epochs": len(trained.curve),
             "steps": trained.steps,
             "stopped": trained.stopped,
             "model": dict(trained.details),
+            "chosen": trained.chosen,
         },
         "side_information": protected.meta.get("side_information"),
+        "scope": _scope(spared, dataset.train.labels, np.array(per_identity), sizes) if spared.any() else None,
         "audit": protected.meta["audit"],
         "timings": {
             "fit_seconds": protected.meta["fit_seconds"],
@@ -211,6 +217,15 @@ def _record(
         "provenance": provenance(cell, device),
     }
     return Record.model_validate(record).model_dump(mode="json")
+
+
+def _scope(spared: Bools, labels: NDArray[np.int64], correct: NDArray[Any], sizes: NDArray[Any]) -> dict[str, Any]:
+    some = np.bincount(labels[~spared], minlength=len(sizes)) > 0
+
+    def counts(who: Bools) -> dict[str, int] | None:
+        return {"correct": int(correct[who].sum()), "n": int(sizes[who].sum())} if who.any() else None
+
+    return {"unprotected_images": int(spared.sum()), "protected": counts(some), "unprotected": counts(~some)}
 
 
 def choose_device(name: str) -> torch.device:

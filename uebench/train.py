@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uebench.api import Batch, Context, Countermeasure, ImageSet, Optimization, Trained, Training
 from uebench.errors import CellError
 from uebench.lazy import torch
+from uebench.metrics import count_correct
 from uebench.ops import flip_crop
 
 if TYPE_CHECKING:
@@ -40,12 +42,7 @@ def supervised(
     Raises:
         CellError: If the loss is no longer a number.
     """
-    for number, measure in enumerate(countermeasures):
-        images = measure.on_set(train, ctx.rng("set", number))
-        if images.shape != train.images.shape or images.dtype != torch.uint8:
-            got = f"{tuple(images.shape)} {images.dtype}"
-            raise CellError(f"countermeasure {measure.name!r}: on_set returned {got}; return uint8 of the same shape")
-        train = ImageSet(images, train.labels, train.num_classes)
+    train, choice = _prepare(train, countermeasures, ctx)
     model.to(ctx.device)
     optimizer = make_optimizer(model, options)
     batches = math.ceil(len(train) / options.batch)
@@ -55,20 +52,31 @@ def supervised(
         unpack(saved.state, model, optimizer)
         first, curve = saved.step, list(saved.values["curve"])
         seconds, stopped = saved.values["seconds"], saved.values["stopped"]
+        if choice:
+            choice.unpack(saved.state, saved.values["choice"])
     for epoch in range(first, options.epochs):
         if stopped != "epochs":
             break
         started = time.perf_counter()
         loss, correct = _epoch(model, train, options, countermeasures, ctx, optimizer, epoch, batches)
+        model.eval()
+        if choice:
+            choice.see(model, epoch + 1)
         seconds += time.perf_counter() - started
         if not math.isfinite(loss):
             raise CellError(f"training diverged in epoch {epoch + 1} (loss {loss}); lower lr={options.lr:g}")
-        model.eval()
         curve.append({"epoch": epoch + 1, "loss": loss, "train_correct": correct, **ctx.examine(model)})
         if loss < options.stop_loss:
             stopped = f"loss below {options.stop_loss:g}"
-        ctx.save(pack(model, optimizer), epoch + 1, curve=curve, seconds=seconds, stopped=stopped)
+        elif choice and choice.is_over(epoch + 1):
+            stopped = f"{choice.patience} epochs without improvement"
+        state, values = pack(model, optimizer), {"curve": curve, "seconds": seconds, "stopped": stopped}
+        if choice:
+            state, values = state | choice.pack(), values | {"choice": [choice.epoch, choice.correct]}
+        ctx.save(state, epoch + 1, **values)
         ctx.progress(epoch + 1, options.epochs, f"training, loss {loss:.3f}")
+    if choice:
+        model.load_state_dict(choice.weights)
     return Trained(
         classifier=model.eval(),
         curve=tuple(curve),
@@ -77,7 +85,62 @@ def supervised(
         seconds=seconds,
         images=len(curve) * len(train),
         details=model.details,
+        chosen=choice.epoch if choice else None,
     )
+
+
+def _prepare(
+    train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context
+) -> tuple[ImageSet, _Choice | None]:
+    """Return the set to train on, and what chooses the epoch, if anything does."""
+    for number, measure in enumerate(countermeasures):
+        images = measure.on_set(train, ctx.rng("set", number))
+        if images.shape != train.images.shape or images.dtype != torch.uint8:
+            got = f"{tuple(images.shape)} {images.dtype}"
+            raise CellError(f"countermeasure {measure.name!r}: on_set returned {got}; return uint8 of the same shape")
+        train = ImageSet(images, train.labels, train.num_classes)
+    chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
+    if chooser is None:
+        return train, None
+    held, patience = chooser.on_epoch(train.labels, ctx.rng("epoch"))
+    if not held.any() or held.all():
+        raise CellError(f"countermeasure {chooser.name!r}: holds back {int(held.sum())} of {len(train)} images")
+    return _rows(train, ~held), _Choice(_rows(train, held), patience)
+
+
+def _rows(images: ImageSet, mask: Tensor) -> ImageSet:
+    return ImageSet(images.images[mask], images.labels[mask], images.num_classes)
+
+
+@dataclass
+class _Choice:
+    """The weights that did best so far on images held back from training."""
+
+    validation: ImageSet
+    patience: int
+    epoch: int = 0
+    correct: int = -1
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def see(self, model: FaceClassifier, epoch: int) -> None:
+        """Measure an epoch's model and keep its weights if it is better than all before."""
+        correct = int(count_correct(model, self.validation).sum())
+        if correct > self.correct:
+            self.epoch, self.correct = epoch, correct
+            self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    def is_over(self, epoch: int) -> bool:
+        """Return whether there has been no improvement for too long."""
+        return 0 < self.patience <= epoch - self.epoch
+
+    def pack(self) -> dict[str, Tensor]:
+        """Return the weights under flat names, for a checkpoint."""
+        return {f"best.{name}": tensor for name, tensor in self.weights.items()}
+
+    def unpack(self, tensors: Mapping[str, Tensor], facts: Sequence[int]) -> None:
+        """Put back what ``pack`` took."""
+        self.epoch, self.correct = facts
+        self.weights = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
 
 
 def _epoch(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
 from uebench.lazy import nn
+from uebench.presets import PROTOCOLS, WHY_PROTOCOLS
 from uebench.train import supervised
 
 
@@ -38,6 +39,8 @@ T = TypeVar("T", bound=Training)
 class Architecture(Attacker[T]):
     """Trains ``model`` from random weights."""
 
+    presets: ClassVar = PROTOCOLS
+    why: ClassVar = WHY_PROTOCOLS
     model: str
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
@@ -76,14 +79,9 @@ class MobileNetV1(Architecture[Training]):
     info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
     Config = Training
     presets: ClassVar = {
-        "desk": {
-            "optimizer": "sgd",
-            "lr": 0.05,
-            "weight_decay": 5e-4,
-            "epochs": 30,
-            "flip": True,
-            "crop": 4,
-        },
+        **PROTOCOLS,
+        "desk": PROTOCOLS["desk"]
+        | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 30, "flip": True, "crop": 4},
     }
     model = "mobilenetv1_100"
 
@@ -105,7 +103,7 @@ class EfficientNetB1(Architecture[Training]):
     version = 1
     info = Info(title="EfficientNet-B1", venue="ICML", year=2019, family="depthwise")
     Config = Training
-    presets: ClassVar = {"desk": {"epochs": 60, "flip": True, "crop": 4}}
+    presets: ClassVar = {**PROTOCOLS, "desk": PROTOCOLS["desk"] | {"epochs": 60, "flip": True, "crop": 4}}
     model = "efficientnet_b1"
 
 

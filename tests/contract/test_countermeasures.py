@@ -12,12 +12,13 @@ from tests.conftest import TINY, Command
 from uebench.api import Attacker, Checkpoint, Countermeasure, ImageSet
 from uebench.context import RunContext
 from uebench.data import load
+from uebench.plan import PLACES
 from uebench.registry import Registry
 from uebench.spec import parse
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("countermeasure")
-HOOKS = {"set": "on_set", "batch": "on_batch", "step": "on_step"}
+HOOKS = {place: f"on_{place}" for place in PLACES}
 DATA = load("synthetic(identities=2, train=8, test=6)", 32, REGISTRY)
 
 
@@ -110,7 +111,7 @@ def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:
 def test_a_neutral_countermeasure_changes_no_count(uebench: Command) -> None:
     base = ("run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--json")
     plain = uebench(*base, "--attacker", "resnet18").json[0]["record"]
-    chain = "resnet18+bit_depth(bits=8)+mixup(alpha=0)+adversarial(rho=0)"
+    chain = "resnet18+mixed(fraction=0)+partial(share=1)+bit_depth(bits=8)+mixup(alpha=0)+adversarial(rho=0)"
     assert uebench(*base, "--attacker", chain).json[0]["record"]["curve"] == plain["curve"]
 
 
@@ -120,6 +121,12 @@ def test_a_neutral_countermeasure_changes_no_count(uebench: Command) -> None:
         ("mixup+jpeg", "jpeg acts on the set, which comes before the batch, where mixup acts; write jpeg first"),
         ("adversarial+cutout", "cutout acts on the batch, which comes before the step, where adversarial acts"),
         ("jpeg+adversarial+blur", "blur acts on the set"),
+        ("early_stop+mixup", "mixup acts on the batch, which comes before the choice of the epoch, where early_stop"),
+        (
+            "jpeg+mixed",
+            "mixed acts on what is protected, which comes before the set, where jpeg acts; write mixed first",
+        ),
+        ("early_stop+early_stop", "early_stop comes after another choice of the epoch; leave one out"),
     ],
 )
 def test_a_chain_in_an_impossible_order_is_refused(uebench: Command, chain: str, reason: str) -> None:
