@@ -236,6 +236,9 @@ def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
     first, *others = parse_chain(text)
     measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
+    for measure in measures:
+        if getattr(measure.plugin, "place", None) not in PLACES:
+            raise UsageError(f"countermeasure {measure.entry.name!r}: place must be one of {', '.join(PLACES)}")
     for one, two in pairwise(measures):
         before, after = one.plugin.place, two.plugin.place
         if order.index(after) < order.index(before):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,3 +134,16 @@ def test_a_chain_in_an_impossible_order_is_refused(uebench: Command, chain: str,
     answer = uebench("run", "--method", "clean", "--attacker", f"resnet18+{chain}", "--data", TINY)
     assert answer.code == 2
     assert reason in answer.complaint
+
+
+def test_a_countermeasure_without_a_place_is_refused(uebench: Command, tmp_path: Path) -> None:
+    (tmp_path / "lost.py").write_text(
+        "from uebench.api import Config, Countermeasure, Info\n"
+        "class Lost(Countermeasure[Config]):\n"
+        "    name = 'lost'\n    version = 1\n    info = Info(title='lost')\n    Config = Config\n"
+    )
+    answer = uebench(
+        "run", "--plugin", tmp_path / "lost.py", "--method", "clean", "--attacker", "resnet18+lost", "--data", TINY
+    )
+    assert answer.code == 2
+    assert "countermeasure 'lost': place must be one of scope, set, batch, step, epoch" in answer.complaint

@@ -112,6 +112,7 @@ def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> 
         version = 1
         info = Info(title="notes when it is called")
         Config = Config
+        place = "step"
         tag = ""
 
         def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
