@@ -63,7 +63,7 @@ class Entry:
             UsageError: If its module cannot be imported.
         """
         try:
-            return getattr(_import(self.module, self.source), self.class_name)  # type: ignore[no-any-return]
+            return getattr(import_module(self.module, self.source), self.class_name)  # type: ignore[no-any-return]
         except Exception as error:
             raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
 
@@ -228,7 +228,8 @@ def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
             continue
 
 
-def _import(module: str, source: Path) -> ModuleType:
+def import_module(module: str, source: Path) -> ModuleType:
+    """Import a plugin's module by its name, or from its file if it was given with ``--plugin``."""
     if module in sys.modules or not module.startswith("uebench_plugin_"):
         return importlib.import_module(module)
     spec = importlib.util.spec_from_file_location(module, source)

@@ -70,7 +70,7 @@ def progress_bars() -> Iterator[Any]:
         What ``Runner`` takes as ``progress``: called with a piece of work, returns where its progress goes.
     """
     if not sys.stderr.isatty():
-        yield lambda work: lines(work.title)
+        yield lines_of
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -93,6 +93,11 @@ def progress_bars() -> Iterator[Any]:
 
     with bars:
         yield start
+
+
+def lines_of(work: Protection) -> Progress:
+    """Return the progress in lines of a piece of work."""
+    return lines(work.title)
 
 
 def lines(title: str) -> Progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, Plugins, Results
+from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, Results
 from uebench.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     device: Device = "auto",
-    jobs: Annotated[  # noqa: ARG001
-        int, typer.Option(min=1, max=1, help="Processes; one for now.")
-    ] = 1,
+    jobs: Jobs = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
@@ -68,7 +66,7 @@ def run(
     if dry_run:
         _show_plan(cells, store, as_json)
         return
-    outcomes = _compute(cells, store, device, force)
+    outcomes = _compute(cells, store, device, jobs, force)
     _show(outcomes, registry, store, as_json)
     if figure:
         matrix.draw([outcome.record for outcome in outcomes if outcome.record], figure)
@@ -116,8 +114,8 @@ def write_grid(file: Path, grid: Grid) -> None:
         raise StoreError(f"--save {file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
 
 
-def _compute(cells: list[Cell], store: Store, device: str, force: bool) -> list[Outcome]:
-    from uebench.cli.output import note, progress_bars
+def _compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool) -> list[Outcome]:
+    from uebench.cli.output import lines_of, note, progress_bars
 
     for cell in cells:
         if cell.status == "damaged":
@@ -126,6 +124,10 @@ def _compute(cells: list[Cell], store: Store, device: str, force: bool) -> list[
         from uebench.outcome import settled
 
         return settled(cells, store)
+    if jobs > 1 and len(cells) > 1:
+        from uebench import parallel
+
+        return parallel.run(cells, min(jobs, len(cells)), store.root, device, force=force, progress=lines_of)
     from uebench.runner import Runner
 
     with progress_bars() as progress:

@@ -1,0 +1,111 @@
+"""Several processes on one machine, each computing whole cells into the same store."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uebench.context import Progress
+from uebench.errors import CellError
+from uebench.outcome import Outcome
+from uebench.plan import Cell, Protection
+from uebench.registry import import_module
+from uebench.store import Store
+
+if TYPE_CHECKING:
+    from uebench.runner import Runner
+
+Answer = tuple[Any, dict[str, Any] | None, str]
+"""An outcome without its cell, which holds the images."""
+
+
+def run(
+    cells: Sequence[Cell],
+    jobs: int,
+    results: Path,
+    device: str,
+    *,
+    force: bool = False,
+    progress: Callable[[Protection], Progress] | None = None,
+) -> list[Outcome]:
+    """Compute cells in ``jobs`` processes that share the cores; of cells with one protected set, one goes first.
+
+    Args:
+        cells: What to compute, as ``plan`` lists it.
+        jobs: Processes.
+        results: The store's folder.
+        device: As ``Runner`` takes it.
+        force: Compute finished cells again.
+        progress: As ``Runner`` takes it; a function of a module, because it is called in the processes.
+
+    Returns:
+        The outcomes, in the order of ``cells``.
+
+    Raises:
+        CellError: If a process died.
+        StoreError: If the store cannot be written.
+    """
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.protect_key, []).append(cell)
+    answers: dict[str, Answer] = {}
+    modules = {(part.entry.module, part.entry.source) for cell in cells for part in cell.plugins()}
+    start = (tuple(modules), results, device, max(1, cores() // jobs), progress)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, start) as pool:
+        running: dict[Future[Answer], Cell] = {}
+
+        def submit(cell: Cell) -> None:
+            running[pool.submit(_compute, cell, force)] = cell
+
+        try:
+            for group in groups.values():
+                submit(group.pop(0))
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    cell = running.pop(future)
+                    answers[cell.key] = future.result()
+                    for other in groups.pop(cell.protect_key, ()):
+                        submit(other)
+        except BrokenProcessPool:
+            raise CellError("a process was killed (out of memory?); run again to go on, with fewer --jobs") from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [Outcome(cell, *answers[cell.key]) for cell in cells]
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Here:
+    """What a process keeps between cells."""
+
+    runner: Runner
+
+
+def _start(
+    modules: tuple[tuple[str, Path], ...],
+    results: Path,
+    device: str,
+    threads: int,
+    progress: Callable[[Protection], Progress] | None,
+) -> None:
+    import torch
+
+    from uebench.runner import Runner
+
+    torch.set_num_threads(threads)
+    for name, source in modules:  # those of --plugin files are found by name from here on
+        import_module(name, source)
+    _Here.runner = Runner(Store(results), device, progress=progress)
+
+
+def _compute(cell: Cell, force: bool) -> Answer:
+    (outcome,) = _Here.runner.run([cell], force=force)
+    return outcome.status, outcome.record, outcome.reason
