@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from uebench.data import load
+from uebench.data.sources import natural_names
 from uebench.errors import DataError, UsageError
 from uebench.registry import Registry
 
@@ -52,6 +53,10 @@ def test_a_folder_of_identities_is_split_by_seed(photos: Photos, registry: Regis
     data = load(str(root), 16, registry)
     assert np.bincount(data.train.labels).tolist() == [7, 7, 1]
     assert np.bincount(data.test.labels).tolist() == [3, 3, 1]
+
+
+def test_names_sort_the_same_in_whatever_order_they_come() -> None:
+    assert natural_names(["10", "2", "02"]) == natural_names(["2", "02", "10"]) == ["02", "2", "10"]
 
 
 def test_the_first_identities_of_a_folder(photos: Photos, registry: Registry) -> None:

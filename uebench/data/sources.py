@@ -208,8 +208,10 @@ class Synthetic(Source[SyntheticConfig]):
 
 
 def natural_names(names: Iterable[str]) -> list[str]:
-    """Sort names with their numbers as numbers: 2 before 10."""
-    return sorted(names, key=lambda name: [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", name)])
+    """Sort names with their numbers as numbers: 2 before 10, and 02 before 2."""
+    return sorted(
+        sorted(names), key=lambda name: [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", name)]
+    )
 
 
 def natural(files: Iterable[Path]) -> list[Path]:
