@@ -1,0 +1,7 @@
+"""Builders: sets of the field's sizes, drawn by seed from collections that users download themselves."""
+
+from uebench.data.builders.build import build
+from uebench.data.builders.catalogue import BUILDERS, builder
+from uebench.data.builders.manifest import Manifest, verify
+
+__all__ = ["BUILDERS", "Manifest", "build", "builder", "verify"]

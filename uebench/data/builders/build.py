@@ -1,0 +1,151 @@
+"""Builds a set beside its place and moves it there when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from uebench.data.builders.manifest import NAME, Entry, Manifest, read, verify
+from uebench.data.builders.model import Builder, LayoutError, Photo
+from uebench.errors import DataError, StoreError, UsageError
+
+Progress = Callable[[int, int, str], None]
+
+
+def build(
+    builder: Builder, raw: Path, out: Path, seed: int, *, allow_download: bool = False, progress: Progress
+) -> Manifest:
+    """Build a set, or verify it if it is there already.
+
+    Args:
+        builder: Which set.
+        raw: The folder of the collection.
+        out: The folder of the set: absent, empty, or the same set.
+        seed: Of the draw.
+        allow_download: Download the collection into ``raw`` if it is not there.
+        progress: Told how many images are written.
+
+    Raises:
+        UsageError: If ``out`` holds something else.
+        DataError: If ``raw`` is not the collection, is too small, or holds an image that cannot be decoded.
+        StoreError: If ``out`` cannot be written.
+    """
+    if allow_download and not builder.collection.fetch:
+        raise UsageError(f"--allow-download: {builder.collection.title} must be asked for: {builder.collection.page}")
+    with _writing(out):
+        there = _already(builder, out, seed)
+    if there:
+        progress(len(there.files), len(there.files), "already built, verified")
+        return there
+    try:
+        photos = _photos(builder, raw, seed, allow_download)
+    except OSError as error:
+        raise DataError(f"{error.filename or raw}: cannot be read ({_reason(error)})") from None
+    with _writing(out):
+        parent = out.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, prefix=f".{out.resolve().name}-") as temporary:
+            whole = Path(temporary) / "set"
+            manifest = _write(builder, photos, whole, seed, progress)
+            whole.replace(out.resolve())
+    return manifest
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free space and run again" if full else "choose another folder with --out"
+        raise StoreError(f"--out {out}: cannot be used ({_reason(error)}); {remedy}") from None
+
+
+def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    if (out / NAME).is_file():
+        found = read(out)
+        if (found.builder, found.version, found.seed) == (builder.name, builder.version, seed):
+            return verify(out)
+        raise UsageError(
+            f"--out {out}: holds {found.builder} (version {found.version}, seed {found.seed}); choose another folder"
+        )
+    raise UsageError(f"--out {out}: {'is not empty' if out.is_dir() else 'is a file'}; choose another folder")
+
+
+def _photos(builder: Builder, raw: Path, seed: int, allow_download: bool) -> Sequence[Photo]:
+    origin, fetch = builder.collection, builder.collection.fetch
+    try:
+        return origin.reader.photos(raw, builder, seed)
+    except LayoutError as missing:
+        if not fetch or not allow_download:
+            other = "; or add --allow-download" if fetch else ""
+            raise DataError(f"{missing}; download {origin.title} from {origin.page}{other}") from None
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        fetch(raw)
+    except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:
+        raise DataError(
+            f"{raw}: {origin.title} cannot be downloaded ({error}); download it from {origin.page}"
+        ) from None
+    return origin.reader.photos(raw, builder, seed)
+
+
+def _write(builder: Builder, photos: Sequence[Photo], folder: Path, seed: int, progress: Progress) -> Manifest:
+    entries, numbers = [], Counter[tuple[str, int]]()
+    for done, photo in enumerate(photos, 1):
+        place = (photo.split, photo.identity)
+        file = folder / photo.split / str(photo.identity) / f"{numbers[place]:04}{photo.suffix}"
+        numbers[place] += 1
+        content = photo.read()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        entries.append(
+            Entry(
+                path=file.relative_to(folder).as_posix(), source=photo.source, split=photo.split,
+                sha256=hashlib.sha256(content).hexdigest(), identity=photo.identity,
+            )
+        )  # fmt: skip
+        progress(done, len(photos), "images")
+    counts = {"identities": len({photo.identity for photo in photos})} | Counter[str](photo.split for photo in photos)
+    manifest = Manifest(builder=builder.name, version=builder.version, seed=seed, counts=counts, files=tuple(entries))
+    (folder / NAME).write_text(manifest.text())
+    (folder / "CARD.md").write_text(_card(builder, manifest))
+    return manifest
+
+
+def _card(builder: Builder, manifest: Manifest) -> str:
+    origin, counts = builder.collection, manifest.counts
+    if builder.named:
+        chosen = (
+            f"the identities {', '.join(builder.named)}; their images are drawn by seed {manifest.seed}, none twice"
+        )
+    elif origin.reader.draws:
+        chosen = f"identities and images are drawn by seed {manifest.seed}, among those with enough images, none twice"
+    else:
+        chosen = "the whole collection, in its own split"
+    kept = "otherwise byte for byte as they were" if origin.reader.draws else "written as PNG, pixel for pixel"
+    return f"""# {builder.name}
+
+{builder.role[0].upper()}{builder.role[1:]}.
+
+- **Images**: {counts["identities"]} identities, {counts["train"]} training and {counts["test"]} test images.
+- **Source**: {origin.title}, <{origin.page}>.
+- **Licence**: {origin.terms}.
+- **Chosen**: {chosen}.
+- **Files**: numbered anew, {kept}; `{NAME}` says where each came from, with its SHA-256.
+
+Built by `uebench data build {builder.name} --seed {manifest.seed}`, version {builder.version} of this set.
+Photographs are for research only: measure with them, publish numbers, pass none of them on.
+"""
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

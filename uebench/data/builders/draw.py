@@ -1,0 +1,81 @@
+"""The draw of identities and images: by seed and name alone, so that no file system and no library changes it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from uebench.data.builders.model import Builder, Part, Photo
+from uebench.data.images import read_image
+from uebench.data.sources import natural_names
+from uebench.errors import DataError
+
+PROBE = 8
+"""Height and width at which an image is decoded to prove that it can be, in pixels."""
+
+
+def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed: int) -> list[Photo]:
+    """Draw identities that have enough images, then images; no two of a set have the same bytes.
+
+    Args:
+        raw: The raw folder.
+        people: The image files of each identity, relative to ``raw``.
+        builder: How many.
+        seed: Of the draw.
+
+    Raises:
+        DataError: If there are too few.
+    """
+    each, wanted = builder.train + builder.test, builder.skip + builder.identities
+    drawn: dict[str, Sequence[str]] = {}
+    seen: set[str] = set()
+    for name in builder.named or shuffled(people, seed):
+        if len(drawn) == wanted:
+            break
+        files = people.get(name, ())
+        chosen = _different(raw, files, each, seed, seen) if len(files) >= each else ()
+        if chosen:
+            drawn[name] = chosen
+        elif builder.named:
+            raise DataError(
+                f"{raw}: identity {name} has {len(files)} images, {builder.name} needs {each} that differ; "
+                f"complete the collection ({builder.collection.page})"
+            )
+    if len(drawn) < wanted:
+        raise DataError(
+            f"{raw}: {len(drawn)} of {len(people)} identities have {each} different images, {builder.name} needs "
+            f"{wanted}; complete the collection ({builder.collection.page})"
+        )
+    photos = []
+    for identity, name in enumerate(natural_names(list(drawn)[builder.skip :])):
+        parts: dict[Part, Sequence[str]] = {"train": drawn[name][: builder.train], "test": drawn[name][builder.train :]}
+        for part, sources in parts.items():
+            for source in natural_names(sources):
+                read = partial(_checked, raw / source)
+                photos.append(Photo(part, identity, source, Path(source).suffix.lower(), read))
+    return photos
+
+
+def shuffled(names: Iterable[str], seed: int) -> list[str]:
+    """Order names by the digest of seed and name: what else there is does not change who of two comes first."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+
+
+def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set[str]) -> list[str]:
+    """Return the first ``count`` drawn files whose bytes are new, and remember these; none if there are fewer."""
+    new: dict[str, str] = {}
+    for source in shuffled(files, seed):
+        digest = hashlib.sha256((raw / source).read_bytes()).hexdigest()
+        if digest not in seen:
+            new.setdefault(digest, source)
+        if len(new) == count:
+            seen.update(new)
+            return list(new.values())
+    return []
+
+
+def _checked(file: Path) -> bytes:
+    read_image(file, PROBE)
+    return file.read_bytes()

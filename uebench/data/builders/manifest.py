@@ -1,0 +1,104 @@
+"""The manifest of a built set: which file came from where, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from uebench.api import Config
+from uebench.data.builders.model import Part
+from uebench.errors import DataError
+from uebench.spec import digest
+
+NAME = "manifest.json"
+AGAIN = "delete the folder and build it again"
+
+
+class Entry(Config):
+    """One image.
+
+    Attributes:
+        path: Where it lies in the set.
+        source: Where it came from, relative to the raw folder.
+        sha256: Of its bytes.
+        split: ``train`` or ``test``.
+        identity: 0..K-1.
+    """
+
+    path: str = Field(pattern=r"^(train|test)/\d+/\d+\.\w+$")
+    source: str
+    sha256: str
+    split: Part
+    identity: int
+
+
+class Manifest(Config):
+    """How a set was built.
+
+    Attributes:
+        format: Of this file.
+        builder: Name of the builder.
+        version: Its version.
+        seed: Of the draw.
+        counts: ``identities``, ``train`` and ``test`` (images).
+        files: The images, training first.
+    """
+
+    format: Literal[1] = 1
+    builder: str
+    version: int
+    seed: int
+    counts: dict[str, int]
+    files: tuple[Entry, ...]
+
+    def text(self) -> str:
+        """Return the file's content, with a digest of the rest in it."""
+        content = self.model_dump(mode="json")
+        return json.dumps({**content, "digest": digest(content)}, indent=1, sort_keys=True) + "\n"
+
+
+def read(folder: Path) -> Manifest:
+    """Read the manifest of a set.
+
+    Raises:
+        DataError: If there is none, or it does not match its own digest.
+    """
+    file = folder / NAME
+    try:
+        content = json.loads(file.read_bytes())
+        if content.pop("digest") == digest(content):
+            return Manifest.model_validate(content)
+    except FileNotFoundError:
+        raise DataError(f"{folder}: no {NAME}; name a folder that uebench data build wrote") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+    except (ValueError, KeyError, AttributeError, TypeError, ValidationError):
+        pass
+    raise DataError(f"{file}: damaged (content and digest differ); {AGAIN}")
+
+
+def verify(folder: Path) -> Manifest:
+    """Compare a set with its manifest.
+
+    Raises:
+        DataError: Naming the first file that is missing, differs, or does not belong to the set.
+    """
+    manifest = read(folder)
+    for entry in manifest.files:
+        try:
+            content = (folder / entry.path).read_bytes()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise DataError(f"{folder / entry.path}: cannot be read ({reason}); {AGAIN}") from None
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise DataError(f"{folder / entry.path}: differs from the manifest; {AGAIN}")
+    known = {folder / entry.path for entry in manifest.files}
+    for split in ("train", "test"):
+        for file in sorted((folder / split).rglob("*")):
+            if file not in known and file.name[0] != "." and not file.is_dir():
+                raise DataError(f"{file}: is not in the manifest; remove it")
+    return manifest
