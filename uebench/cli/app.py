@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, fit, listing, run, show, status
+from uebench.cli import audit, data, fit, listing, run, show, status
 from uebench.errors import UebenchError
 
 INTERRUPTED = 130
@@ -29,6 +29,7 @@ app.command("show")(show.show)
 app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("audit")(audit.audit)
+app.add_typer(data.app, name="data")
 
 
 def _version(wanted: bool) -> None:

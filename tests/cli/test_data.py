@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+
+
+@pytest.fixture
+def lfw(photos: Callable[..., Path]) -> Path:
+    return photos({f"lfw/{name}": 40 for name in "abcdefghijk"}, size=(4, 4))
+
+
+def test_list_says_sizes_layout_terms_and_page(uebench: Command) -> None:
+    out = uebench("data", "list").out
+    for text in ("webface50", "6500 train and 1300 test images", "RAW/img_align_celeba/*.jpg", "image-net.org"):
+        assert text in out
+    rows = {row["name"]: row for row in uebench("data", "list", "--json").json["sets"]}
+    assert (rows["celeba10"]["train_images"], rows["celeba10"]["test_images"]) == (200, 100)
+    assert [name for name, row in rows.items() if row["download"]] == ["cifar10", "lfw"]
+
+
+def test_what_was_built_is_verified_and_run(uebench: Command, lfw: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    answer = uebench("data", "build", "lfw", "--from", lfw, "--out", out)
+    assert answer.code == 0
+    assert answer.out == f"{out}: lfw, seed 0, 10 identities, 300 train and 100 test images\n"
+    assert uebench("data", "verify", out).out == answer.out
+    assert "already built, verified" in uebench("data", "build", "lfw", "--from", lfw, "--out", out).err
+    run = uebench("run", "--preset", "smoke", "--data", out, "--method", "lsp", "--attacker", "resnet18", "--dry-run")
+    assert run.code == 0
+    (out / "train" / "3" / "0007.png").unlink()
+    answer = uebench("data", "verify", out)
+    assert answer.code == 3
+    assert "0007.png: cannot be read" in answer.complaint
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "complaint"),
+    [
+        (("celeba", "--from", "."), 2, "unknown set 'celeba'; did you mean 'celeba10'?"),
+        (("webface10", "--from", "absent"), 3, "absent: no such folder, expected RAW/<identity>/*.jpg; download CASIA"),
+        (("celeba10", "--from", "."), 3, "expected RAW/img_align_celeba/*.jpg and RAW/identity_CelebA.txt"),
+        (("cifar10", "--from", "."), 3, "or add --allow-download"),
+        (("vggface10", "--from", ".", "--allow-download"), 2, "VGGFace2 must be asked for: https://www.robots"),
+    ],
+)
+def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str) -> None:
+    answer = uebench("data", "build", *args, "--out", tmp_path / "out")
+    assert answer.code == code
+    assert complaint in answer.complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_place_is_said(uebench: Command, lfw: Path) -> None:
+    answer = uebench("data", "build", "lfw", "--from", lfw, "--out", "/dev/null/set")
+    assert answer.code == 4
+    assert "--out /dev/null/set: cannot be used" in answer.complaint
+
+
+def test_folders_are_built_without_torch(lfw: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from uebench.cli.app import main\n"
+        "try: main()\nexcept SystemExit as stop: assert not stop.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    args = ("data", "build", "lfw", "--from", str(lfw), "--out", str(tmp_path / "set"))
+    subprocess.run([sys.executable, "-c", code, *args], check=True, capture_output=True)
+    assert (tmp_path / "set" / "CARD.md").is_file()
