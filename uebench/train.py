@@ -196,7 +196,7 @@ def draw(train: ImageSet, size: int, rng: torch.Generator, *, count: int = 0) ->
 def descend(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, *, clip: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Take one optimiser step down the cross-entropy.
+    """Take one optimiser step down the cross-entropy; on CUDA the forward pass is in bfloat16 (untested so far).
 
     Args:
         model: In train mode.
@@ -208,8 +208,9 @@ def descend(
     Returns:
         The loss and the logits (B, K) before the step, detached.
     """
-    logits = model(images)
-    loss = torch.nn.functional.cross_entropy(logits, targets)
+    with torch.autocast("cuda", torch.bfloat16, enabled=images.is_cuda):
+        logits = model(images)
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     if clip:
