@@ -84,6 +84,21 @@ def ctx() -> RunContext:
     return RunContext(torch.device("cpu"), seed=0)
 
 
+@pytest.fixture(scope="session")
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the weights of an AlexNet that has learned nothing, in torchvision's names and shapes."""
+    rng = torch.Generator().manual_seed(0)
+    places = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
+    state = {"classifier.6.bias": torch.zeros(1000)}
+    for place, (out, channels, side) in places.items():
+        scale = (2 / (channels * side**2)) ** 0.5
+        state[f"features.{place}.weight"] = scale * torch.randn(out, channels, side, side, generator=rng)
+        state[f"features.{place}.bias"] = 0.1 * torch.randn(out, generator=rng)
+    file = tmp_path_factory.mktemp("trunk") / "alexnet.pth"
+    torch.save(state, file)
+    return file
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Callable[..., Path]:
     """Write a folder of made-up photographs and return it."""

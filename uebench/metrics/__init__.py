@@ -1,7 +1,8 @@
-"""Accuracy with its interval, the audit of a protected set, its separability. Importable without torch."""
+"""Accuracy with its interval; audit, separability and quality of a protected set. Importable without torch."""
 
 from uebench.metrics.accuracy import count_correct, wilson
 from uebench.metrics.audit import audit
+from uebench.metrics.quality import Lpips, quality
 from uebench.metrics.separability import separability
 
-__all__ = ["audit", "count_correct", "separability", "wilson"]
+__all__ = ["Lpips", "audit", "count_correct", "quality", "separability", "wilson"]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.metrics.quality import psnr, squared_lengths
+
 
 def audit(delta: NDArray[Any]) -> dict[str, float | int | None]:
     """Measure a perturbation.
@@ -18,13 +20,11 @@ def audit(delta: NDArray[Any]) -> dict[str, float | int | None]:
         ``max_levels``: largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: Euclidean length an image on
         the [0, 1] pixel scale; ``psnr_mean``: in dB, over images that changed, or None; ``changed``: how many did.
     """
-    squares = np.array([float(np.square(image.astype(np.int64)).sum()) for image in delta]) / 255**2
-    changed = squares[squares > 0]
-    psnr = 10 * np.log10(delta[0].size / changed) if len(changed) else None
+    squares = squared_lengths(delta)
     return {
         "max_levels": int(np.abs(delta.astype(np.int32)).max()),
         "l2_mean": float(np.sqrt(squares).mean()),
         "l2_max": float(np.sqrt(squares).max()),
-        "psnr_mean": None if psnr is None else float(psnr.mean()),
-        "changed": len(changed),
+        "psnr_mean": psnr(delta),
+        "changed": int((squares > 0).sum()),
     }

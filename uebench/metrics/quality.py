@@ -1,0 +1,156 @@
+"""How little one sees of the perturbation: PSNR, SSIM and LPIPS, each a mean over the images of a set."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uebench.errors import DataError
+from uebench.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Images = NDArray[np.uint8]
+"""(N, 3, H, W) uint8."""
+
+SMALLEST = 31
+"""Pixels below which AlexNet's second pooling has nothing left to pool."""
+
+BATCH = 64
+NO_TRUNK = "no trunk given; uebench audit --lpips-trunk FILE measures it"
+
+
+@dataclass(frozen=True, slots=True)
+class Lpips:
+    """LPIPS 0.1 with AlexNet (Zhang et al., CVPR 2018), ready to measure.
+
+    Attributes:
+        model: Two batches of images in [-1, 1] -> distances (B, 1, 1, 1).
+        sha256: Digest of the trunk's file.
+    """
+
+    model: nn.Module
+    sha256: str
+
+    @classmethod
+    def load(cls, trunk: Path, device: torch.device) -> Lpips:
+        """Take the linear weights from the package ``lpips`` and the trunk from a file; nothing is downloaded.
+
+        Args:
+            trunk: A state dict of torchvision's AlexNet, of which only ``features`` is used.
+            device: Where to measure.
+
+        Raises:
+            DataError: If the file is missing or something else.
+        """
+        import lpips
+
+        try:
+            content = trunk.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"--lpips-trunk {trunk}: cannot be read ({(error.strerror or str(error)).lower()})"
+            ) from None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
+            warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)
+            model = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
+        wanted = {f"features.{name.split('.', 1)[1]}": name for name in model.net.state_dict()}
+        try:
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            found = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
+            model.net.load_state_dict({wanted.get(name, name): tensor for name, tensor in found.items()}, strict=True)
+            if not all(bool(tensor.isfinite().all()) for tensor in found.values()):
+                raise ValueError
+        except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, ValueError, LookupError):
+            raise DataError(
+                f"--lpips-trunk {trunk}: not the weights of torchvision's AlexNet; give alexnet-owt-7be5be79.pth"
+            ) from None
+        return cls(model.to(device), hashlib.sha256(content).hexdigest())
+
+
+def quality(
+    clean: Images,
+    protected: Images,
+    lpips: Lpips | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, Any]:
+    """Compare a protected set with the clean one, after rounding.
+
+    Args:
+        clean: (N, 3, H, W) uint8, at least 11 pixels high and wide.
+        protected: The same images, protected.
+        lpips: The network to measure LPIPS with; without it there is none.
+        progress: Called with (done, total, what).
+
+    Returns:
+        ``psnr``: see there; ``ssim``; ``lpips``, or None and ``lpips_reason``; ``trunk``: digest of the trunk's file,
+        or None; ``n``: images.
+    """
+    size = min(clean.shape[-2:])
+    reason = NO_TRUNK if lpips is None else None if size >= SMALLEST else f"{size} pixels; AlexNet needs {SMALLEST}"
+    return {
+        "psnr": psnr(protected.astype(np.int16) - clean),
+        "ssim": ssim(clean, protected, progress),
+        "lpips": _lpips(clean, protected, lpips) if lpips and not reason else None,
+        "lpips_reason": reason,
+        "trunk": lpips.sha256 if lpips else None,
+        "n": len(clean),
+    }
+
+
+def squared_lengths(delta: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the squared Euclidean length (N,) of each perturbation on the [0, 1] pixel scale.
+
+    Args:
+        delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
+    """
+    return np.array([float(np.square(image.astype(np.int64)).sum()) for image in delta]) / 255**2
+
+
+def psnr(delta: NDArray[Any]) -> float | None:
+    """Return the mean peak signal-to-noise ratio in dB over the images that changed; None if none did.
+
+    Args:
+        delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
+    """
+    squares = squared_lengths(delta)
+    changed = squares[squares > 0]
+    return float((10 * np.log10(delta[0].size / changed)).mean()) if len(changed) else None
+
+
+def ssim(clean: Images, protected: Images, progress: Callable[[int, int, str], None] | None = None) -> float:
+    """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window)."""
+    from skimage.metrics import structural_similarity
+
+    total = 0.0
+    for done, (one, other) in enumerate(zip(clean, protected, strict=True), 1):
+        total += float(
+            structural_similarity(
+                one, other, channel_axis=0, data_range=255,
+                gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+            )
+        )  # fmt: skip
+        if progress:
+            progress(done, len(clean), "measuring quality")
+    return total / len(clean)
+
+
+def _lpips(clean: Images, protected: Images, lpips: Lpips) -> float:
+    device = next(lpips.model.parameters()).device
+    total = 0.0
+    with torch.inference_mode():
+        for start in range(0, len(clean), BATCH):
+            pair = (torch.from_numpy(images[start : start + BATCH]).to(device) for images in (clean, protected))
+            total += float(lpips.model(*(images.float() / 127.5 - 1 for images in pair)).sum(dtype=torch.float64))
+    return total / len(clean)
