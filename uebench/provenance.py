@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -13,20 +14,20 @@ from typing import Any
 
 import torch
 
-from uebench.plan import Cell
+from uebench.plan import Part
 
-PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
+PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image", "lpips")
 
 
-def provenance(cell: Cell, device: torch.device) -> dict[str, Any]:
-    """Return the provenance of a cell that was just computed."""
+def provenance(plugins: Iterable[Part], device: torch.device) -> dict[str, Any]:
+    """Return the provenance of what these plugins have just computed."""
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}, {available_cores()} cores",
         "commit": _commit(),
-        "sources": {part.entry.name: part.entry.source_digest for part in cell.plugins()},
+        "sources": {part.entry.name: part.entry.source_digest for part in plugins},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -1,4 +1,4 @@
-"""The record of a finished cell: the one thing that tables and figures are made from. See ``docs/record.md``."""
+"""The records of cells and of protected sets, from which all tables and figures are made. See ``docs/record.md``."""
 
 from __future__ import annotations
 
@@ -105,11 +105,27 @@ class Audit(_Strict):
     eps: float
 
 
-class Timings(_Strict):
+class Quality(_Strict):
+    """How little one sees of the perturbation, after rounding; see ``uebench.metrics.quality``."""
+
+    psnr: float | None
+    ssim: float
+    lpips: float | None
+    lpips_reason: str | None
+    trunk: str | None
+    n: int = Field(ge=1)
+
+
+class ProtectionTimings(_Strict):
     """Wall-clock seconds on the machine of ``provenance``."""
 
     fit_seconds: float
     protect_seconds: float
+
+
+class Timings(ProtectionTimings):
+    """The same of a cell, with its training."""
+
     train_seconds: float
     train_images_per_second: float
 
@@ -126,28 +142,39 @@ class Provenance(_Strict):
     finished: str
 
 
-class Record(_Strict):
-    """A finished cell."""
-
+class _Protection(_Strict):
     format: Literal[1]
-    key: str
     protect_key: str
     data_key: str
     preset: str
     data: Data
     method: Plugged
     assets: list[Asset]
-    attacker: list[Plugged]
-    seed: int
     method_seed: int
     written: dict[str, str]
+    side_information: SideFacts | None = None
+    audit: Audit
+
+
+class ProtectionRecord(_Protection):
+    """The facts of a protected set."""
+
+    quality: Quality
+    timings: ProtectionTimings
+    provenance: Provenance | None
+
+
+class Record(_Protection):
+    """A finished cell."""
+
+    key: str
+    attacker: list[Plugged]
+    seed: int
     counts: Counts
     peak: Peak
     per_identity: list[Counts]
     curve: list[Epoch]
     training: TrainingFacts
-    side_information: SideFacts | None = None
     scope: Scope | None = None
-    audit: Audit
     timings: Timings
     provenance: Provenance

@@ -102,9 +102,10 @@ def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Conte
     return left_out.numpy()
 
 
-def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_]) -> Split:
-    """Return the training split, protected but for the images that are spared."""
-    images = dataset.train.images.astype(np.int16) + np.where(spared[:, None, None, None], 0, delta)
+def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | None = None) -> Split:
+    """Return the training split, protected but for the images that are spared (N,)."""
+    kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
+    images = dataset.train.images.astype(np.int16) + kept
     return Split(images.astype(np.uint8), dataset.train.labels)
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench import referee
+from uebench import facts, referee
 from uebench.api import Split, Trained
 from uebench.context import Progress, RunContext
 from uebench.errors import CellError, StoreError, UebenchError, UsageError
-from uebench.metrics import audit, count_correct, separability
+from uebench.metrics import Lpips, audit, count_correct, separability
 from uebench.outcome import Outcome
 from uebench.plan import Cell, Protection
 from uebench.provenance import provenance
-from uebench.record import FORMAT, Record
+from uebench.record import Record
 from uebench.store import DamagedError, Protected, Store
 
 T = TypeVar("T")
@@ -57,20 +57,29 @@ class Runner:
         self.store.check_writable()
         return [self._outcome(cell, force) for cell in cells]
 
-    def protect(self, protections: Iterable[Protection]) -> list[tuple[Protection, Protected | str]]:
-        """Make the protected sets that are not in the store.
+    def protect(
+        self, protections: Iterable[Protection], lpips: Lpips | None = None
+    ) -> list[tuple[Protection, dict[str, Any] | str]]:
+        """Make the protected sets of which the store lacks the facts.
+
+        Args:
+            protections: What to protect, as ``protections`` lists it.
+            lpips: The network to measure LPIPS with, also where the other facts are known.
 
         Returns:
-            Each protection with its set, or with the reason why there is none.
+            Each protection with the facts of its set, or with the reason why there are none.
 
         Raises:
             StoreError: If the store cannot be written.
         """
         self.store.check_writable()
-        return [(one, one.reason or self._set_of(one)) for one in protections]
+        return [(one, one.reason or self._facts_of(one, lpips)) for one in protections]
 
-    def _set_of(self, one: Protection) -> Protected | str:
-        return self._attempt(one, one.protect_key, lambda progress: self._protected(one, False, progress))
+    def _facts_of(self, one: Protection, lpips: Lpips | None) -> dict[str, Any] | str:
+        known: dict[str, Any] | None = _unless_damaged(self.store.read_protection, one.protect_key)
+        if known and facts.complete(known, lpips):
+            return known
+        return self._attempt(one, one.protect_key, lambda progress: self._protected(one, False, progress, lpips)[1])
 
     def _outcome(self, cell: Cell, force: bool) -> Outcome:
         if cell.status == "impossible":
@@ -98,24 +107,31 @@ class Runner:
                 return Outcome(cell, "done", record)
             if force:
                 self.store.forget_work(cell.key)
-            protected = self._protected(cell, force, progress)
+            protected, _ = self._protected(cell, force, progress)
             trained, per_identity, spared = self._attack(cell, protected, progress)
             record = _record(cell, protected, trained, per_identity, spared, self.device)
             self.store.write_cell(cell.key, record)
             self.store.forget_work(cell.key)
             return Outcome(cell, "computed", record)
 
-    def _protected(self, cell: Protection, force: bool, progress: Progress) -> Protected:
-        with self.store.claim(cell.protect_key):
-            found: Protected | None = _unless_damaged(self.store.read_protected, cell.protect_key)
-            if found and not force:
-                return found
+    def _protected(
+        self, cell: Protection, force: bool, progress: Progress, lpips: Lpips | None = None
+    ) -> tuple[Protected, dict[str, Any]]:
+        """Return a protected set and its facts; what the store lacks of them is made, and by force all."""
+        key = cell.protect_key
+        with self.store.claim(key):
+            protected: Protected | None = _unless_damaged(self.store.read_protected, key)
             if force:
-                self.store.forget_work(cell.protect_key)
-            protected = self._protect(cell, progress)
-            self.store.write_protected(cell.protect_key, protected)
-            self.store.forget_work(cell.protect_key)
-            return protected
+                self.store.forget_work(key)
+            if force or not protected:
+                protected = self._protect(cell, progress)
+                self.store.write_protected(key, protected)
+                self.store.forget_work(key)
+            known: dict[str, Any] | None = None if force else _unless_damaged(self.store.read_protection, key)
+            if not (known and facts.complete(known, lpips)):
+                known = facts.gather(cell, protected, known, lpips, progress)
+                self.store.write_protection(key, known)
+            return protected, known
 
     def _protect(self, wanted: Protection, progress: Progress) -> Protected:
         method, dataset, key = wanted.method.plugin, wanted.dataset, wanted.protect_key
@@ -141,6 +157,7 @@ class Runner:
                 "side_information": side,
                 "fit_seconds": fit_seconds,
                 "protect_seconds": ctx.seconds,
+                "provenance": provenance((wanted.method,), self.device),
             },
         )
 
@@ -175,25 +192,13 @@ def _record(
     if not trained.curve:
         raise CellError(f"attacker {cell.attacker.written!r}: no epoch in its curve; call ctx.examine at least once")
     best = max(trained.curve, key=lambda entry: entry["test_correct"])
+    shared = facts.shared(cell, protected)
     record = {
-        "format": FORMAT,
+        **shared,
         "key": cell.key,
-        "protect_key": cell.protect_key,
-        "data_key": dataset.key,
-        "preset": cell.preset,
-        "data": {
-            "name": dataset.name,
-            **dataset.spec,
-            "num_classes": dataset.num_classes,
-            "train_images": len(dataset.train.labels),
-            "test_images": total,
-        },
-        "method": cell.method.published(),
-        "assets": [{"file": name, "sha256": digest} for name, digest in cell.assets],
         "attacker": [part.published() for part in (cell.attacker, *cell.countermeasures)],
         "seed": cell.seed,
-        "method_seed": cell.method_seed,
-        "written": {"method": cell.method.written, "attacker": cell.attacker_text},
+        "written": {**shared["written"], "attacker": cell.attacker_text},
         "counts": {"correct": sum(per_identity), "n": total},
         "peak": {"correct": best["test_correct"], "n": total, "epoch": best["epoch"]},
         "per_identity": [{"correct": c, "n": n} for c, n in zip(per_identity, sizes.tolist(), strict=True)],
@@ -205,16 +210,13 @@ def _record(
             "model": dict(trained.details),
             "chosen": trained.chosen,
         },
-        "side_information": protected.meta.get("side_information"),
         "scope": _scope(spared, dataset.train.labels, np.array(per_identity), sizes) if spared.any() else None,
-        "audit": protected.meta["audit"],
         "timings": {
-            "fit_seconds": protected.meta["fit_seconds"],
-            "protect_seconds": protected.meta["protect_seconds"],
+            **shared["timings"],
             "train_seconds": trained.seconds,
             "train_images_per_second": trained.images / max(trained.seconds, 1e-9),
         },
-        "provenance": provenance(cell, device),
+        "provenance": provenance(cell.plugins(), device),
     }
     return Record.model_validate(record).model_dump(mode="json")
 

@@ -1,9 +1,9 @@
-"""The content-addressed store: ``cells/`` is the truth, ``blobs/`` holds protected sets, ``work/`` may be deleted.
+"""The content-addressed store: ``cells/`` and ``protected/`` are the truth; ``blobs/`` holds protected sets.
 
 A record is written to a temporary file in the same folder, flushed to disk and renamed, so that a reader sees all of it
 or nothing. Every record and every blob carries the digest of its content; what does not match is damaged and is
 computed again. Two processes that want the same cell take turns by a file lock, which the system releases when a
-process dies.
+process dies. What ``work/`` holds may be deleted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 from uebench.errors import StoreError, UsageError
 from uebench.spec import digest
 
+KEYS = {"cells": "key", "protected": "protect_key"}
+"""Folder of records -> the field that names their files."""
+
 
 class DamagedError(StoreError):
     """A stored file does not match its digest."""
@@ -37,7 +40,7 @@ class Protected:
 
     Attributes:
         delta: (N, 3, H, W) int8: protected minus clean, in grey levels; int16 where a change exceeds 127.
-        meta: What the record says of it: method, audit, timings.
+        meta: What the records say of it: audit, side information, seconds, provenance.
     """
 
     delta: NDArray[np.int8] | NDArray[np.int16]
@@ -89,32 +92,61 @@ class Store:
 
     def write_cell(self, key: str, record: Mapping[str, Any]) -> None:
         """Publish a record with its digest."""
-        whole = {**record, "digest": digest(record)}
-        text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
-        self._publish(self.cell_path(key), text.encode())
+        self._write_record(self.cell_path(key), record)
 
     def cells(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
         """Yield every record with its path; None stands for a damaged one."""
-        for path in sorted((self.root / "cells").glob("??/*.json")):
-            try:
-                yield path, self._read_record(path)
-            except DamagedError:
-                yield path, None
+        return self._records("cells")
+
+    def protection_path(self, key: str) -> Path:
+        """Return where the facts of a protected set lie or would lie."""
+        return self.root / "protected" / key[:2] / f"{key}.json"
+
+    def read_protection(self, key: str) -> dict[str, Any] | None:
+        """Return the facts of a protected set, or None if there are none.
+
+        Raises:
+            DamagedError: If their content does not match its digest.
+        """
+        return self._read_record(self.protection_path(key))
+
+    def write_protection(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Publish the facts of a protected set with their digest."""
+        self._write_record(self.protection_path(key), facts)
+
+    def protections(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+        """Yield the facts of every protected set with their path; None stands for damaged ones."""
+        return self._records("protected")
 
     def find(self, prefix: str) -> dict[str, Any]:
-        """Return the one record whose key begins with ``prefix``.
+        """Return the one record, of a cell or of a protected set, whose key begins with ``prefix``.
 
         Raises:
             UsageError: If there is none, or more than one.
             DamagedError: If it is damaged.
         """
-        found = sorted((self.root / "cells").glob(f"{prefix[:2]}*/{prefix}*.json")) if prefix.isalnum() else []
+        pattern = f"{prefix[:2]}*/{prefix}*.json"
+        found = [path for kind in KEYS for path in (self.root / kind).glob(pattern)] if prefix.isalnum() else []
         if len(found) != 1:
-            raise UsageError(f"{prefix!r}: {len(found)} records in {self.root} begin so; uebench status lists them")
+            raise UsageError(
+                f"{prefix!r}: {len(found)} records in {self.root} begin so; uebench status --json lists them"
+            )
         record = self._read_record(found[0])
         if record is None:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
+
+    def _records(self, kind: str) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+        for path in sorted((self.root / kind).glob("??/*.json")):
+            try:
+                yield path, self._read_record(path)
+            except DamagedError:
+                yield path, None
+
+    def _write_record(self, path: Path, record: Mapping[str, Any]) -> None:
+        whole = {**record, "digest": digest(record)}
+        text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+        self._publish(path, text.encode())
 
     def _read_record(self, path: Path) -> dict[str, Any] | None:
         try:
@@ -125,7 +157,7 @@ class Store:
             raise _unusable(path, error) from None
         try:
             record = json.loads(text)
-            if record.pop("digest") == digest(record) and record["key"] == path.stem:
+            if record.pop("digest") == digest(record) and record[KEYS[path.parts[-3]]] == path.stem:
                 return record  # type: ignore[no-any-return]
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             pass

@@ -13,7 +13,7 @@ AUDIT = ("audit", "--preset", "smoke", "--data", TINY)
 def test_every_method_is_audited(uebench: Command, tmp_path: Path) -> None:
     answer = uebench(*AUDIT, "--json")
     assert answer.code == 0, answer.err
-    rows = {row["method"]: row for row in answer.json}
+    rows = {row["written"]["method"]: row for row in answer.json}
     assert list(rows) == Registry().names("method")
     assert rows["clean"]["audit"]["changed"] == 0
     assert rows["clean"]["audit"]["separable"] is None

@@ -13,7 +13,7 @@ from tests.conftest import ROOT, Command
 from uebench import referee, weights
 from uebench.context import RunContext
 from uebench.data import load
-from uebench.record import Record
+from uebench.record import ProtectionRecord, Record
 from uebench.registry import Registry
 from uebench.spec import parse
 from uebench.store import Store
@@ -63,6 +63,13 @@ def test_every_committed_cell_is_whole(path: Path) -> None:
     assert "/" not in record["data"]["name"]
 
 
+def test_every_committed_protected_set_is_whole() -> None:
+    for path, facts in Store(ROOT / "results").protections():
+        assert facts is not None, path
+        ProtectionRecord.model_validate(facts)
+        assert "/" not in facts["data"]["name"]
+
+
 def test_the_repository_holds_the_default_clean_reference(uebench: Command) -> None:
     plan = uebench(
         "run", "--method", "clean", "--attacker", "inception_v3", "--attacker", "resnet18", "--dry-run", "--json",
@@ -79,4 +86,6 @@ def test_no_photograph_and_no_blob_is_in_the_repository() -> None:
         pytest.skip("not a git checkout")
     files = listed.stdout.splitlines()
     assert not [f for f in files if f.lower().endswith((".jpg", ".jpeg", ".pgm")) or f.startswith("results/blobs")]
-    assert all(json.loads((ROOT / f).read_text()) for f in files if f.startswith("results/cells/"))
+    assert all(
+        json.loads((ROOT / f).read_text()) for f in files if f.startswith(("results/cells/", "results/protected/"))
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,6 @@ from uebench.presets import DEFAULT
 
 if TYPE_CHECKING:
     from uebench.plan import Protection
-    from uebench.store import Protected
 
 
 def audit(
@@ -19,6 +19,9 @@ def audit(
         list[str] | None, typer.Option("--method", help="name(option=value). Repeatable; all if left out.")
     ] = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,
+    lpips_trunk: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also measure LPIPS, with torchvision's AlexNet weights.")
+    ] = None,
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
     device: Device = "auto",
@@ -28,9 +31,11 @@ def audit(
 ) -> None:
     """Protect faces with each METHOD, attack nothing, and measure the perturbation.
 
-    Largest change, length, PSNR, and how well a linear classifier tells identities by the perturbation alone.
+    Largest change, length, PSNR, SSIM, LPIPS, and how well a linear classifier tells identities by the perturbation
+    alone. What was measured before is read from the results folder.
     """
     from uebench.cli import output
+    from uebench.metrics import Lpips
     from uebench.plan import protections
     from uebench.registry import Registry
     from uebench.runner import Runner
@@ -39,54 +44,46 @@ def audit(
     registry, store = Registry(plugin or ()), Store(results)
     planned = protections(method or registry.names("method"), data or (), preset, method_seed, registry, store)
     with output.progress_bars() as progress:
-        made = Runner(store, device, progress=progress).protect(planned)
-    rows = [_facts(one, protected) for one, protected in made if not isinstance(protected, str)]
+        runner = Runner(store, device, progress=progress)
+        made = runner.protect(planned, Lpips.load(lpips_trunk, runner.device) if lpips_trunk else None)
+    rows = [(one, facts) for one, facts in made if not isinstance(facts, str)]
     missing = [(one, reason) for one, reason in made if isinstance(reason, str)]
     if as_json:
-        output.print_json(
-            rows + [{"data": o.dataset.name, "method": o.method.written, "reason": r} for o, r in missing]
-        )
+        failures = [{"protection": one.title, "reason": reason} for one, reason in missing]
+        output.print_json([facts for _, facts in rows] + failures)
     else:
         _print(rows)
+        for reason in sorted({facts["quality"]["lpips_reason"] for _, facts in rows} - {None}):
+            output.note(f"no LPIPS: {reason}")
     for one, reason in missing:
         output.note(f"impossible: {one.dataset.name}: {reason}" if one.reason else f"failed: {one.title}: {reason}")
     if any(not one.reason for one, _ in missing):
         raise typer.Exit(1)
 
 
-def _facts(one: Protection, protected: Protected) -> dict[str, Any]:
-    return {
-        "data": one.dataset.name,
-        "method": one.method.written,
-        "images": len(protected.delta),
-        "num_classes": one.dataset.num_classes,
-        **protected.meta,
-    }
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
+def _print(rows: list[tuple[Protection, dict[str, Any]]]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
     from uebench.spec import format_value
 
     table = Table(
-        "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "changed", "linearly separable % [95 %]",
-        "chance %", "purity of labels %", "generation", box=None,
+        "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",
+        "linearly separable % [95 %]", "chance %", "purity of labels %", "generation", box=None,
     )  # fmt: skip
-    for row in rows:
-        facts, side = row["audit"], row["side_information"]
+    for one, facts in rows:
+        audit, side, quality, timings = (facts[part] for part in ("audit", "side_information", "quality", "timings"))
         table.add_row(
-            row["data"],
-            row["method"],
-            "none" if facts["norm"] == "none" else f"{facts['norm']} {format_value(facts['eps'])}",
-            f"{facts['max_levels']}/255",
-            f"{facts['l2_mean']:.3f}",
-            "-" if facts["psnr_mean"] is None else f"{facts['psnr_mean']:.1f}",
-            f"{facts['changed']} of {row['images']}",
-            output.percent(**facts["separable"]) if facts["separable"] else "-",
-            f"{100 / row['num_classes']:.1f}",
+            one.dataset.name,
+            one.method.written,
+            "none" if audit["norm"] == "none" else f"{audit['norm']} {format_value(audit['eps'])}",
+            f"{audit['max_levels']}/255",
+            f"{audit['l2_mean']:.3f}",
+            *output.quality(quality),
+            f"{audit['changed']} of {quality['n']}",
+            output.percent(**audit["separable"]) if audit["separable"] else "-",
+            f"{100 / one.dataset.num_classes:.1f}",
             output.percent(**side["purity"]) if side else "true labels",
-            output.seconds(row["fit_seconds"] + row["protect_seconds"]),
+            output.seconds(timings["fit_seconds"] + timings["protect_seconds"]),
         )
     output.print_table(table)

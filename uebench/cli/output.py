@@ -46,6 +46,13 @@ def percent(correct: int, n: int) -> str:
     return f"{100 * correct / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def quality(facts: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return PSNR in dB, SSIM and LPIPS of a protected set, with a dash for what was not measured."""
+    shown = {"psnr": ".1f", "ssim": ".4f", "lpips": ".4f"}
+    psnr, ssim, lpips = ("-" if facts[name] is None else format(facts[name], form) for name, form in shown.items())
+    return psnr, ssim, lpips
+
+
 def seconds(value: float | None) -> str:
     """Return a duration: ``0.21 s``, ``93 s``, ``12 min``, ``3.4 h``."""
     if value is None:

@@ -1,4 +1,4 @@
-"""``uebench show``: one plugin, or one record."""
+"""``uebench show``: one plugin, or the record of one cell or protected set."""
 
 from __future__ import annotations
 
@@ -75,33 +75,78 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
 
 def _record(record: dict[str, Any], as_json: bool) -> None:
     from uebench.cli import output
-    from uebench.spec import format_value
 
     if as_json:
         output.print_json(record)
         return
-    counts, peak, audit, timings = (record[part] for part in ("counts", "peak", "audit", "timings"))
-    data, training, made = record["data"], record["training"], record["provenance"]
+    lines = _cell(record) if "key" in record else _protection(record)
+    for name, text in lines.items():
+        typer.echo(f"{name:18} {text}")
+
+
+def _audit(audit: dict[str, Any]) -> str:
+    from uebench.cli import output
+    from uebench.spec import format_value
+
     budget = f"{audit['norm']} {format_value(audit['eps'])}" if audit["norm"] != "none" else "no budget"
     found = audit.get("separable")
     separable = f", linearly separable {output.percent(**found)} %" if found else ""
-    lines = {
-        "key": record["key"],
+    return f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}{separable}"
+
+
+def _subject(record: dict[str, Any]) -> dict[str, str]:
+    from uebench.cli import output
+
+    data = record["data"]
+    return {
         "data": f"{data['name']}, {data['num_classes']} identities, {data['train_images']} train + "
         f"{data['test_images']} test images, {data['size']} px",
         "method": f"{record['written']['method']}: {output.options(record['method']['config'])}",
+    }
+
+
+def _maker(made: dict[str, Any] | None) -> str:
+    if made is None:
+        return "an earlier version"
+    return (
+        f"uebench {made['versions']['uebench']} ({made['commit']}), torch {made['versions']['torch']}, "
+        f"{made['device']}, {made['threads']} threads, {made['finished']}"
+    )
+
+
+def _protection(record: dict[str, Any]) -> dict[str, str]:
+    from uebench.cli import output
+
+    quality, timings = record["quality"], record["timings"]
+    psnr, ssim, lpips = output.quality(quality)
+    reason = f" ({quality['lpips_reason']})" if quality["lpips_reason"] else ""
+    return {
+        "key": record["protect_key"],
+        **_subject(record),
+        "seed": f"method {record['method_seed']}, preset {record['preset']}",
+        "audit": _audit(record["audit"]),
+        "quality": f"PSNR {psnr} dB, SSIM {ssim}, LPIPS {lpips}{reason}",
+        "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}",
+        "made by": _maker(record["provenance"]),
+    }
+
+
+def _cell(record: dict[str, Any]) -> dict[str, str]:
+    from uebench.cli import output
+
+    counts, peak, timings, training = (record[part] for part in ("counts", "peak", "timings", "training"))
+    return {
+        "key": record["key"],
+        **_subject(record),
         "attacker": record["written"]["attacker"],
         "  options": output.options(record["attacker"][0]["config"]),
         "  model": output.options(training["model"]),
         "seed": f"{record['seed']} (method {record['method_seed']}), preset {record['preset']}",
-        "clean test acc. %": f"{output.percent(**counts)}, chance {100 / data['num_classes']:.1f}",
+        "clean test acc. %": f"{output.percent(**counts)}, chance {100 / record['data']['num_classes']:.1f}",
         "peak %": f"{100 * peak['correct'] / peak['n']:.1f} in epoch {peak['epoch']}",
         "training": f"{training['epochs']} epochs, {training['steps']} steps, stopped: {training['stopped']}",
-        "audit": f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}{separable}",
+        "audit": _audit(record["audit"]),
         "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}, "
         f"train {timings['train_seconds']:.1f} ({timings['train_images_per_second']:.0f} images/s)",
-        "made by": f"uebench {made['versions']['uebench']} ({made['commit']}), torch {made['versions']['torch']}, "
-        f"{made['device']}, {made['threads']} threads, {made['finished']}",
+        "made by": _maker(record["provenance"]),
     }
-    for name, text in lines.items():
-        typer.echo(f"{name:18} {text}")

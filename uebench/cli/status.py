@@ -16,7 +16,7 @@ def status(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """List the records of a results folder, damaged ones and failures."""
+    """List the records of a results folder, damaged ones and failures, and count the protected sets."""
     from uebench.cli import output
     from uebench.registry import Registry
     from uebench.store import Store
@@ -39,9 +39,12 @@ def status(
                 "seed": record["seed"], **record["counts"], "stale": changed,
             }
         )  # fmt: skip
+    protected = dict(store.protections())
+    damaged += [str(path) for path, facts in protected.items() if facts is None]
+    keys = [facts["protect_key"] for facts in protected.values() if facts]
     failures = store.failures()
     if as_json:
-        output.print_json({"cells": rows, "damaged": damaged, "failed": failures})
+        output.print_json({"cells": rows, "protected": keys, "damaged": damaged, "failed": failures})
     else:
         for row in rows:
             accuracy = 100 * row["correct"] / row["n"]
@@ -50,12 +53,14 @@ def status(
                 f"{row['key'][:12]}  {accuracy:5.1f} %  {row['preset']:5}  {row['data']}: {row['method']} vs "
                 f"{row['attacker']}, seed {row['seed']}{mark}"
             )
-        typer.echo(f"{len(rows)} cells, {len(damaged)} damaged, {len(failures)} failed in {results}")
+        counts = f"{len(rows)} cells, {len(damaged)} damaged, {len(failures)} failed, {len(keys)} protected sets"
+        typer.echo(f"{counts} in {results}")
         for failure in failures:
             output.note(f"failed: {failure['cell']}: {failure['error']}")
     if damaged:
         raise StoreError(
-            f"{damaged[0]}: damaged ({len(damaged)} in all); run the command of that cell again, or delete it"
+            f"{damaged[0]}: damaged ({len(damaged)} in all); run the command of that cell again (for a "
+            "protected set: uebench audit), or delete it"
         )
 
 

@@ -1,0 +1,176 @@
+"""The facts of a protected set: measured once, kept beside the cells, read instead of measured again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TINY, Command
+from uebench.record import ProtectionRecord
+from uebench.store import Protected, Store
+
+AUDIT = ("audit", "--preset", "smoke", "--data", TINY, "--method")
+DUEL = ("--method", "lsp", "--attacker", "resnet18")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")
+
+
+def only(store: Store) -> tuple[Path, dict[str, Any]]:
+    ((path, facts),) = store.protections()
+    assert facts is not None
+    return path, facts
+
+
+def blob(store: Store) -> Path:
+    (path,) = (store.root / "blobs").rglob("*.safetensors")
+    return path
+
+
+def test_a_duel_leaves_the_facts_of_its_protected_set(tiny_run: Command, store: Store, tmp_path: Path) -> None:
+    (cell,) = tiny_run(*DUEL, "--json").json
+    path, facts = only(store)
+    checked = ProtectionRecord.model_validate_json(json.dumps(facts), strict=True)
+    assert path == store.protection_path(checked.protect_key)
+    for name in ("protect_key", "data_key", "data", "method", "method_seed", "audit", "side_information"):
+        assert facts[name] == cell["record"][name]
+    assert checked.quality.psnr == checked.audit.psnr_mean
+    assert 0 < checked.quality.ssim < 1
+    assert checked.quality.n == 18
+    assert checked.provenance is not None
+    assert list(checked.provenance.sources) == ["lsp"]
+    assert str(tmp_path) not in path.read_text()
+    assert str(ROOT) not in path.read_text()
+
+
+def test_an_unchanged_set_has_no_psnr(uebench: Command, store: Store) -> None:
+    answer = uebench(*AUDIT, "clean")
+    assert only(store)[1]["quality"] | {"lpips_reason": ""} == {
+        "psnr": None, "ssim": 1.0, "lpips": None, "lpips_reason": "", "trunk": None, "n": 18,
+    }  # fmt: skip
+    assert "no LPIPS: no trunk given; uebench audit --lpips-trunk FILE measures it" in answer.err
+
+
+def test_facts_that_are_missing_come_from_the_stored_set(uebench: Command, store: Store) -> None:
+    uebench(*AUDIT, "lsp")
+    path, facts = only(store)
+    made = blob(store).stat().st_mtime_ns
+    shutil.rmtree(store.root / "protected")
+    uebench(*AUDIT, "lsp")
+    assert only(store) == (path, facts)
+    assert blob(store).stat().st_mtime_ns == made
+
+
+def test_a_set_of_an_earlier_version_gets_facts_without_provenance(tiny_run: Command, store: Store) -> None:
+    tiny_run(*DUEL)
+    _, facts = only(store)
+    found = store.read_protected(facts["protect_key"])
+    assert found is not None
+    meta = {name: value for name, value in found.meta.items() if name != "provenance"}
+    store.write_protected(facts["protect_key"], Protected(found.delta, meta))
+    shutil.rmtree(store.root / "protected")
+    tiny_run(*DUEL, "--seed", 1)
+    assert only(store)[1] == facts | {"provenance": None}
+
+
+def test_facts_outlive_their_set_and_a_new_one_does_not_replace_them(
+    uebench: Command, tiny_run: Command, store: Store
+) -> None:
+    first = uebench(*AUDIT, "lsp")
+    path, _ = only(store)
+    content = path.read_bytes()
+    shutil.rmtree(store.root / "blobs")
+    assert uebench(*AUDIT, "lsp").out == first.out
+    assert not (store.root / "blobs").exists()
+    assert tiny_run(*DUEL).code == 0
+    assert blob(store).exists()
+    assert path.read_bytes() == content
+    tiny_run(*DUEL, "--force")
+    assert path.read_bytes() != content
+
+
+def test_lpips_is_added_to_known_facts(uebench: Command, store: Store, trunk: Path, tmp_path: Path) -> None:
+    uebench(*AUDIT, "lsp")
+    path, before = only(store)
+    shutil.rmtree(store.root / "blobs")
+    (after,) = uebench(*AUDIT, "lsp", "--lpips-trunk", trunk, "--json").json
+    assert only(store) == (path, after)
+    assert after["quality"]["lpips"] > 0
+    assert after["quality"]["lpips_reason"] is None
+    assert len(after["quality"]["trunk"]) == 64
+    assert {**after, "quality": None} == {**before, "quality": None}
+    content = path.read_bytes()
+    assert "no LPIPS" not in uebench(*AUDIT, "lsp").err
+    uebench(*AUDIT, "lsp", "--lpips-trunk", trunk)
+    assert path.read_bytes() == content
+    assert uebench("show", before["protect_key"][:9]).out.count(f"LPIPS {after['quality']['lpips']:.4f}") == 1
+
+
+def test_facts_of_another_set_give_way_to_those_of_the_one_at_hand(uebench: Command, store: Store, trunk: Path) -> None:
+    uebench(*AUDIT, "lsp")
+    _, facts = only(store)
+    other = {**facts, "audit": {**facts["audit"], "l2_mean": 9.0}, "timings": {"fit_seconds": 9, "protect_seconds": 9}}
+    store.write_protection(facts["protect_key"], other)
+    uebench(*AUDIT, "lsp", "--lpips-trunk", trunk)
+    assert {**only(store)[1], "quality": None} == {**facts, "quality": None}
+
+
+def test_damaged_facts_are_noticed_and_measured_again(uebench: Command, store: Store) -> None:
+    uebench(*AUDIT, "lsp")
+    path, facts = only(store)
+    path.write_text(path.read_text().replace('"ssim": 0.', '"ssim": 1.'))
+    status = uebench("status")
+    assert status.code == 4
+    assert "0 cells, 1 damaged, 0 failed, 0 protected sets" in status.out
+    assert "for a protected set: uebench audit" in status.err
+    assert uebench(*AUDIT, "lsp").code == 0
+    assert only(store)[1] == facts
+    assert uebench("status").code == 0
+
+
+def test_status_counts_protected_sets_and_show_shows_one(uebench: Command, store: Store) -> None:
+    uebench(*AUDIT, "lsp", "--method", "clean")
+    assert "0 cells, 0 damaged, 0 failed, 2 protected sets" in uebench("status").out
+    keys = uebench("status", "--json").json["protected"]
+    assert keys == [path.stem for path, _ in store.protections()]
+    for key in keys:
+        out = uebench("show", key[:12]).out
+        assert key in out
+        assert "LPIPS - (no trunk given" in out
+        assert uebench("show", key, "--json").json == store.read_protection(key)
+
+
+def test_a_wrong_trunk_is_refused_before_any_work(uebench: Command, store: Store, tmp_path: Path) -> None:
+    answer = uebench(*AUDIT, "lsp", "--lpips-trunk", tmp_path / "absent.pth")
+    assert answer.code == 3
+    assert "absent.pth: cannot be read (no such file or directory)" in answer.complaint
+    assert not (store.root / "blobs").exists()
+
+
+def test_a_disk_that_is_full_or_a_folder_in_the_way_is_said_in_one_line(
+    uebench: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uebench(*AUDIT, "lsp")
+    shutil.rmtree(store.root / "protected")
+    (store.root / "protected").write_text("")
+    answer = uebench(*AUDIT, "lsp")
+    assert answer.code == 4
+    assert "choose another folder with --results" in answer.err.splitlines()[-1]
+    (store.root / "protected").unlink()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("uebench.store.os.fsync", full)
+    answer = uebench(*AUDIT, "lsp")
+    assert answer.code == 4
+    assert "no space left on device" in answer.err.splitlines()[-1]
+    assert "Traceback" not in answer.err
+    assert not list(store.root.rglob(".new-*"))
