@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import UsageError, nearest
+from uebench.essence import source_digest
 from uebench.spec import Spec, format_value
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Entry:
 
     @cached_property
     def source_digest(self) -> str:
-        """Return the sha256 of the source file, for provenance."""
-        return hashlib.sha256(self.source.read_bytes()).hexdigest()
+        """Return the digest of what the source file computes, for provenance."""
+        return source_digest(self.source.read_bytes())
 
     @cached_property
     def plugin(self) -> type[Plugin[Any]]:

@@ -99,8 +99,13 @@ class Rue(NoiseMethod[Config]):
             "restart": False,
             "samples": 1,
             "rho_steps": 2,
-            "rho_step": 2 / 255,
             "regenerate": False,
+            "rho_d": 2 / 255,
+            "rho_step": 1 / 255,
+            "optimizer": "adam",
+            "lr": 1e-3,
+            "weight_decay": 0.0,
+            "decay": False,
         },
         "smoke": {"batch": 16, "rounds": 1, "steps": 1, "samples": 1, "rho_steps": 1, "regenerate": False},
     }
@@ -110,7 +115,8 @@ class Rue(NoiseMethod[Config]):
         "theirs, the surrogate trains on adversarial examples and the adversary starts at random",
         "paper": "as segue_paper: the settings behind the tables that are compared with",
         "desk": "official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
-        "pass to pass, no regeneration, and a batch that small sets fill",
+        "pass to pass, no regeneration, a batch that small sets fill; with Adam, and half the radius, since so few steps "
+        "do not reach noise that withstands 4/255",
     }
 
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
