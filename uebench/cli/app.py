@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, data, fit, listing, run, show, status
+from uebench.cli import audit, data, figure, fit, listing, report, run, show, status
 from uebench.errors import UebenchError
 
 INTERRUPTED = 130
@@ -30,6 +30,8 @@ app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("audit")(audit.audit)
 app.add_typer(data.app, name="data")
+app.command("report")(report.report)
+app.command("figure")(figure.figure)
 
 
 def _version(wanted: bool) -> None:

@@ -54,9 +54,9 @@ def run(
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     if figure:
-        from uebench.report import matrix
+        from uebench.report import files, matrix
 
-        matrix.check(figure)
+        files.check(figure, "--figure")
     if save:
         write_grid(save, grid)
     registry, store = Registry(plugin or ()), Store(results)
@@ -69,7 +69,7 @@ def run(
     outcomes = _compute(cells, store, device, jobs, force)
     _show(outcomes, registry, store, as_json)
     if figure:
-        matrix.draw([outcome.record for outcome in outcomes if outcome.record], figure)
+        files.save(matrix.figure([outcome.record for outcome in outcomes if outcome.record]), figure, "--figure")
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uebench.errors import StoreError, UsageError
+from uebench.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,28 +63,3 @@ def figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set_title(f"Clean test accuracy, %\n{sets}; chance {', '.join(map(str, chances))}", fontsize=10)
     drawn.colorbar(image, ax=axes, fraction=0.046)
     return drawn
-
-
-def check(file: Path) -> None:
-    """Refuse a figure that could not be written, before hours of work are spent on it.
-
-    Raises:
-        UsageError: If the suffix is none of PNG, SVG and PDF.
-        StoreError: If there is no such folder.
-    """
-    if file.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--figure {file}: end the name with .png, .svg or .pdf")
-    if not file.parent.is_dir():
-        raise StoreError(f"--figure {file}: no folder {file.parent}; make it first")
-
-
-def draw(records: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Write the figure; the suffix chooses PNG, SVG or PDF.
-
-    Raises:
-        StoreError: If the file cannot be written.
-    """
-    try:
-        figure(records).savefig(file, dpi=150)
-    except OSError as error:
-        raise StoreError(f"--figure {file}: cannot be written ({(error.strerror or str(error)).lower()})") from None

@@ -1,0 +1,198 @@
+"""What a report says of records: stages, the places of their heat maps, and the drop that a method causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from uebench.plan import REFERENCE
+from uebench.spec import canonical
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of a heat map: a method against an attacker with its countermeasures, over all seeds.
+
+    Attributes:
+        method: The method's label.
+        attacker: The label of the attacker's chain.
+        records: Its records, one for each pair of seeds.
+        clean: The records of the same attacker on the unprotected set.
+    """
+
+    method: str
+    attacker: str
+    records: tuple[Record, ...]
+    clean: tuple[Record, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Return the mean clean test accuracy in percent."""
+        return fmean(percent(record) for record in self.records)
+
+    @property
+    def reference(self) -> float | None:
+        """Return the mean accuracy of the clean reference in percent, or None if there is none."""
+        return fmean(percent(record) for record in self.clean) if self.clean else None
+
+    @property
+    def drop(self) -> float | None:
+        """Return how many points the reference loses."""
+        return None if self.reference is None else self.reference - self.accuracy
+
+    @property
+    def depth(self) -> float | None:
+        """Return where the accuracy lies between the reference (0) and chance (1)."""
+        if self.drop is None or self.reference is None:
+            return None
+        room = self.reference - chance(self.records[0])
+        return min(1.0, max(0.0, self.drop / room)) if room > 0 else 0.0
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the names of the countermeasures."""
+        return tuple(part["name"] for part in self.records[0]["attacker"][1:])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method's line in the leaderboard: means over the attackers that have a clean reference."""
+
+    method: str
+    accuracy: float
+    reference: float
+    drop: float
+    cells: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One data set under one preset.
+
+    Attributes:
+        records: All of its records.
+        places: By (method label, attacker label).
+    """
+
+    records: tuple[Record, ...]
+    places: Mapping[tuple[str, str], Place]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Return what the records say of the data set."""
+        return self.records[0]["data"]  # type: ignore[no-any-return]
+
+    @property
+    def preset(self) -> str:
+        """Return the preset's name."""
+        return str(self.records[0]["preset"])
+
+    @property
+    def chance(self) -> float:
+        """Return the accuracy of guessing in percent."""
+        return chance(self.records[0])
+
+    @cached_property
+    def leaderboard(self) -> list[Standing]:
+        """Return the methods by mean drop, the largest first; a method without any clean reference is not ranked."""
+        found: dict[str, list[Place]] = {}
+        for place in self.places.values():
+            if place.drop is not None and not is_clean(place.records[0]):
+                found.setdefault(place.method, []).append(place)
+        lines = [
+            Standing(
+                method,
+                fmean(place.accuracy for place in places),
+                fmean(place.reference for place in places if place.reference is not None),
+                fmean(place.drop for place in places if place.drop is not None),
+                len(places),
+            )
+            for method, places in found.items()
+        ]
+        return sorted(lines, key=lambda line: -line.drop)
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Return the rows: the reference first, the others as the leaderboard ranks them, then those not ranked."""
+        ranked = [line.method for line in self.leaderboard]
+        known = dict.fromkeys(method for method, _ in self.places)
+        clean = [place.method for place in self.places.values() if is_clean(place.records[0])]
+        return list(dict.fromkeys([*clean, *ranked, *known]))
+
+    @cached_property
+    def attackers(self) -> list[str]:
+        """Return the columns: what most methods met first, plain architectures before chains."""
+        met = {attacker: [p for p in self.places.values() if p.attacker == attacker] for _, attacker in self.places}
+        return sorted(met, key=lambda attacker: (len(met[attacker][0].measures), -len(met[attacker]), attacker))
+
+
+def stages(records: Iterable[Record]) -> list[Stage]:
+    """Sort records into stages, the one with most records first."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        found.setdefault((record["data_key"], record["preset"]), []).append(record)
+    return [_stage(part) for part in sorted(found.values(), key=len, reverse=True)]
+
+
+def _stage(records: Sequence[Record]) -> Stage:
+    methods = labels(records, method_identity, lambda record: record["written"]["method"])
+    attackers = labels(records, attacker_identity, lambda record: record["written"]["attacker"])
+    found: dict[tuple[str, str], list[Record]] = {}
+    clean: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: (record["seed"], record["method_seed"])):
+        attacker = attackers[attacker_identity(record)]
+        found.setdefault((methods[method_identity(record)], attacker), []).append(record)
+        if is_clean(record):
+            clean.setdefault(attacker, []).append(record)
+    places = {
+        pair: Place(*pair, records=tuple(part), clean=tuple(clean.get(pair[1], ()))) for pair, part in found.items()
+    }
+    return Stage(tuple(records), places)
+
+
+def labels(
+    records: Iterable[Record], identity: Callable[[Record], str], written_as: Callable[[Record], str]
+) -> dict[str, str]:
+    """Name each identity by the shortest text that it was written as; a text that two share gets a number."""
+    written: dict[str, str] = {}
+    for record in records:
+        text, who = written_as(record), identity(record)
+        written[who] = min(written.get(who, text), text, key=lambda text: (len(text), text))
+    taken: dict[str, int] = {}
+    named = {}
+    for who, text in sorted(written.items()):
+        taken[text] = taken.get(text, 0) + 1
+        named[who] = text if taken[text] == 1 else f"{text} #{taken[text]}"
+    return named
+
+
+def method_identity(record: Record) -> str:
+    """Return what makes a method this one: options, version, weights and side information, not its seed."""
+    side = record.get("side_information")
+    known = [side["labels"], side["embedding"]] if side else None
+    return canonical([record["method"], known, [asset["sha256"] for asset in record["assets"]]])
+
+
+def attacker_identity(record: Record) -> str:
+    """Return what makes an attacker this one: architecture, options, countermeasures in their order."""
+    return canonical(record["attacker"])
+
+
+def is_clean(record: Record) -> bool:
+    """Return whether the record is a clean reference."""
+    return bool(record["method"]["name"] == REFERENCE)
+
+
+def percent(record: Record) -> float:
+    """Return a record's clean test accuracy in percent."""
+    return float(100 * record["counts"]["correct"] / record["counts"]["n"])
+
+
+def chance(record: Record) -> float:
+    """Return the accuracy of guessing in percent."""
+    return float(100 / record["data"]["num_classes"])
