@@ -90,7 +90,9 @@ def test_a_finished_run_answers_without_torch(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     env = os.environ | {"UEBENCH_RESULTS": str(tmp_path)}
-    for args in (duel("lsp", epochs=1), [*duel("segue"), "--dry-run"], ["list"], ["status"]):
+    report = ["report", "--html", str(tmp_path / "out.html")]
+    figure = ["figure", "4", "--out", str(tmp_path / "out.png")]
+    for args in (duel("lsp", epochs=1), [*duel("segue"), "--dry-run"], ["list"], ["status"], report, figure):
         done = subprocess.run(
             [sys.executable, "-c", code, *args], env=env, capture_output=True, text=True, check=False, cwd=ROOT
         )

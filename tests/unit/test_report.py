@@ -57,8 +57,8 @@ def test_the_colour_runs_from_the_reference_to_chance_and_stays_there() -> None:
 
 
 def test_two_methods_written_alike_but_with_other_options_stay_apart() -> None:
-    one, other = made_up("lsp"), made_up("lsp", method={"name": "lsp", "version": 1, "config": {"eps": 0.5}})
-    (stage,) = stages([one | {"key": "a"}, other | {"key": "b"}])
+    one, other = made_up("lsp"), made_up("lsp") | {"method": {"name": "lsp", "version": 2, "config": {}}}
+    (stage,) = stages([one, other])
     assert {method for method, _ in stage.places} == {"lsp", "lsp #2"}
 
 

@@ -49,7 +49,151 @@ function chosen(place) {
 function apply() {
   shown = new Set([...places.keys()].filter((number) => chosen(places[number])));
   for (const stage of stages) showStage(stage, [...shown].map((n) => places[n]).filter((p) => p.stage === Number(stage.dataset.stage)));
-  /** Options as the command line reads them; fractions of 255 as such. */
+  const terms = search.value.toLowerCase().split(/\s+/);
+  let lines = 0;
+  for (const row of all("#cells tbody tr")) {
+    const text = (row.textContent + row.dataset.key).toLowerCase();
+    row.hidden = !shown.has(Number(row.dataset.place)) || !terms.every((term) => text.includes(term));
+    lines += !row.hidden;
+  }
+  document.getElementById("shown").textContent = `${lines} of ${Object.keys(records).length} records`;
+}
+
+function showStage(stage, live) {
+  stage.hidden = !live.length;
+  const methods = new Set(live.map((place) => place.method));
+  for (const element of all("[data-method]", stage)) element.hidden = !methods.has(element.dataset.method);
+  for (const element of all(".plot [data-place]", stage)) element.toggleAttribute("hidden", !shown.has(Number(element.dataset.place)));
+  for (const cell of all(".heat [data-place]", stage)) cell.classList.toggle("out", !shown.has(Number(cell.dataset.place)));
+  all(".heat thead th", stage).forEach((head, column) => {
+    const cells = all(".heat tbody tr", stage).map((row) => row.cells[column + 1]);
+    const empty = !cells.some((cell) => cell.dataset.place && !cell.classList.contains("out"));
+    for (const cell of [head, ...cells]) cell.hidden = empty;
+  });
+  rank(stage, live);
+  offer(stage, live);
+}
+
+/** The rule of the leaderboard: the mean drop over places that have a clean reference. */
+function rank(stage, live) {
+  const lines = all(".board tbody tr", stage).map((row) => {
+    const own = live.filter((place) => place.method === row.dataset.method && place.reference !== null);
+    row.hidden = !own.length;
+    const facts = { accuracy: mean(own.map((p) => p.accuracy)), reference: mean(own.map((p) => p.reference)) };
+    facts.drop = facts.reference - facts.accuracy;
+    for (const cell of all("[data-of]", row)) {
+      const name = cell.dataset.of;
+      cell.textContent = name === "cells" ? own.length : facts[name].toFixed(1);
+    }
+    return { row, drop: own.length ? facts.drop : -Infinity };
+  });
+  lines.sort((a, b) => b.drop - a.drop).forEach(({ row }, place) => {
+    row.cells[0].textContent = place + 1;
+    row.parentNode.append(row);
+  });
+}
+
+// Learning curves
+
+function offer(stage, live) {
+  const select = stage.querySelector(".curves select");
+  const before = select.value;
+  const count = new Map();
+  for (const place of live) count.set(place.attacker, (count.get(place.attacker) || 0) + 1);
+  const names = [...count.keys()].sort((a, b) => count.get(b) - count.get(a));
+  select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+  if (count.has(before)) select.value = before;
+  select.onchange = () => draw(stage);
+  draw(stage);
+}
+
+function curve(place) {
+  const runs = place.keys.map((key) => records[key].curve.map((epoch) => 100 * epoch.test_correct / records[key].counts.n));
+  const length = Math.min(...runs.map((run) => run.length));
+  return Array.from({ length }, (_, epoch) => mean(runs.map((run) => run[epoch])));
+}
+
+function draw(stage) {
+  const chart = stage.querySelector(".chart");
+  const width = chart.clientWidth;
+  const attacker = stage.querySelector(".curves select").value;
+  const number = Number(stage.dataset.stage);
+  const known = [...new Set(places.filter((p) => p.stage === number && !p.clean).map((p) => p.method))];
+  const lines = [...shown].map((n) => places[n]).filter((p) => p.stage === number && p.attacker === attacker)
+    .map((place) => {
+      const index = place.clean ? -1 : known.indexOf(place.method);
+      const dash = index < COLOURS.length ? "none" : "7 3";
+      return { place, values: curve(place), dash, colour: index < 0 ? "currentColor" : COLOURS[index % COLOURS.length] };
+    });
+  if (!width || !lines.length) return chart.replaceChildren();
+  const chance = 100 / records[lines[0].place.keys[0]].data.num_classes;
+  const height = Math.max(320, 17 * lines.length + 60);
+  const longest = Math.max(...lines.map((line) => line.place.method.length));
+  const [left, right, top, bottom] = [46, Math.min(0.46 * width, 24 + 7 * longest), 14, 36];
+  const last = Math.max(...lines.map((line) => line.values.length));
+  const x = (epoch) => left + (width - left - right) * (epoch - 1) / Math.max(1, last - 1);
+  const y = (value) => height - bottom - (height - top - bottom) * value / 100;
+  const svg = make("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Clean test accuracy over epochs, ${attacker}` });
+  for (const value of [0, 25, 50, 75, 100]) {
+    svg.append(make("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "axis" }));
+    svg.append(make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value === 100 ? "100 %" : String(value)));
+  }
+  for (const epoch of new Set([1, Math.round(last / 2), last])) svg.append(make("text", { x: x(epoch), y: height - 14, "text-anchor": "middle" }, epoch === last ? `epoch ${epoch}` : String(epoch)));
+  svg.append(make("line", { x1: left, x2: width - right, y1: y(chance), y2: y(chance), class: "chance" }));
+  svg.append(make("text", { x: left + 4, y: y(chance) + (chance > 8 ? 14 : -5) }, `chance ${chance.toFixed(1)} %`));
+  lines.sort((a, b) => b.values.at(-1) - a.values.at(-1));
+  const tip = make("div", { class: "tip", role: "status", hidden: "" });
+  let floor = -Infinity;
+  const labels = lines.map((line) => (floor = Math.max(y(line.values.at(-1)), floor + 16)));
+  for (let n = labels.length - 1, ceiling = height - 6; n >= 0; n--) ceiling = (labels[n] = Math.min(labels[n], ceiling)) - 16;
+  lines.forEach((line, n) => {
+    const { place, values, colour, dash } = line;
+    const end = [x(values.length), y(values.at(-1))];
+    line.group = make("g", { tabindex: 0, role: "img", "aria-label": `${place.method}: ${values.at(-1).toFixed(1)} % after ${values.length} epochs` },
+      make("path", { d: "M" + values.map((value, index) => `${x(index + 1)},${y(value)}`).join("L"), stroke: colour, "stroke-dasharray": dash }),
+      make("path", { d: `M${end}L${width - right + 12},${labels[n]}`, stroke: colour, style: "stroke-width: 1.2" }),
+      make("text", { x: width - right + 16, y: labels[n] + 4 }, place.method));
+    line.group.addEventListener("focus", () => point(line, values.length));
+    line.group.addEventListener("blur", () => point(null));
+    svg.append(line.group);
+  });
+  function point(line, epoch) {
+    svg.classList.toggle("chosen", Boolean(line));
+    for (const other of lines) other.group.classList.toggle("on", other === line);
+    tip.hidden = !line;
+    if (!line) return;
+    tip.textContent = `${line.place.method}, epoch ${epoch}: ${line.values[epoch - 1].toFixed(1)} %`;
+    tip.style.left = `${Math.min(Math.max(x(epoch), 90), width - 110)}px`;
+    tip.style.top = `${Math.max(y(line.values[epoch - 1]), 28)}px`;
+  }
+  svg.addEventListener("pointerleave", () => point(null));
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    const epoch = Math.min(last, Math.max(1, Math.round(1 + (px - left) / (width - left - right) * (last - 1))));
+    const at = (line) => px > width - right + 8 ? labels[lines.indexOf(line)] : y(line.values[Math.min(epoch, line.values.length) - 1]);
+    const nearest = lines.reduce((best, line) => Math.abs(at(line) - py) < Math.abs(at(best) - py) ? line : best);
+    point(nearest, Math.min(epoch, nearest.values.length));
+  });
+  chart.replaceChildren(svg, tip);
+}
+
+// The table of all cells
+
+function sort(head) {
+  const body = head.closest("table").tBodies[0];
+  const way = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+  const value = (row) => {
+    const text = row.cells[head.cellIndex].textContent.trim();
+    return head.classList.contains("n") ? (text === "–" ? Infinity * way : parseFloat(text)) : text;
+  };
+  const order = (a, b) => (typeof a === "number" ? (a === b ? 0 : a - b) : a.localeCompare(b)) * way;
+  body.append(...[...body.rows].sort((a, b) => order(value(a), value(b))));
+  for (const other of head.parentNode.cells) other.setAttribute("aria-sort", "none");
+  head.setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+}
+
+/** Options as the command line reads them; fractions of 255 as such. */
 function spell(value) {
   if (typeof value === "string") return value;
   const levels = Math.round(value * 25500) / 100;
@@ -108,7 +252,7 @@ if (filters) {
     row.addEventListener("click", () => open(records[row.dataset.key]));
   }
   for (const element of [filters, ...all(".scripted")]) element.hidden = false;
-  filters.addEventListener("input", apply);
+  filters.addEventListener("change", apply);
   filters.addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", apply);
   new ResizeObserver(() => stages.forEach((stage) => stage.hidden || draw(stage))).observe(document.querySelector("main"));
