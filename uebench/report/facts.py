@@ -126,9 +126,9 @@ class Stage:
 
     @cached_property
     def attackers(self) -> list[str]:
-        """Return the columns: what most methods met first, plain architectures before chains."""
+        """Return the columns: plain architectures first, then chains by countermeasure; what most methods met leads."""
         met = {attacker: [p for p in self.places.values() if p.attacker == attacker] for _, attacker in self.places}
-        return sorted(met, key=lambda attacker: (len(met[attacker][0].measures), -len(met[attacker]), attacker))
+        return sorted(met, key=lambda text: (len(met[text][0].measures), met[text][0].measures, -len(met[text]), text))
 
 
 def stages(records: Iterable[Record]) -> list[Stage]:

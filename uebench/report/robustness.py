@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ PLAIN = "none"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
 
 GREY = "#444444"
+STYLES = ("-", "--", "-.", ":")
 
 Values = dict[str, dict[Any, list[float]]]
 """Method -> place on the axis -> accuracies of its seeds in percent."""
@@ -49,11 +51,14 @@ def choose(records: Sequence[Record], data: str | None) -> list[Record]:
 def figure(records: Sequence[Record]) -> Figure:
     """Draw the four panels of the records that ``choose`` returned, which may be none."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     drawn = Figure(figsize=(15, 4), layout="constrained")
     panels = drawn.subplots(1, 4)
     names = dict.fromkeys(_names(records).values())
-    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(names)} | {REFERENCE: GREY}
+    colours = {REFERENCE: GREY} | {
+        name: COLOURS[n % len(COLOURS)] for n, name in enumerate(name for name in names if name != REFERENCE)
+    }
     quality, augmented, side = by_quality(records), by_augmentation(records), by_side_information(records)
     _lines(panels[0], quality, colours, "(1) JPEG quality", "uebench run … --attacker 'resnet18+jpeg(quality=50)'")
     _bars(
@@ -65,7 +70,7 @@ def figure(records: Sequence[Record]) -> Figure:
         panels[2], side, ["true", *shares, "kmeans", PLAIN], colours, "(3) labels that the method saw",
         "uebench run --method 'NAME(labels=kmeans)' …",
     )  # fmt: skip
-    _losses(panels[3], records, set(side))
+    _losses(panels[3], records, set(side), colours)
     if records:
         for axes, values in zip(panels, (quality, augmented, side), strict=False):
             if values:
@@ -76,6 +81,9 @@ def figure(records: Sequence[Record]) -> Figure:
             f"accuracy, %; dotted: chance {chance(records[0]):.1f} %; mean and range over seeds",
             fontsize=10,
         )
+    if shown := [name for name in colours if any(name in values for values in (quality, augmented, side))]:
+        handles = [Patch(color=colours[name], label=name) for name in shown]
+        drawn.legend(handles=handles, loc="outside lower left", ncols=8, fontsize=8, frameon=False)
     return drawn
 
 
@@ -160,14 +168,12 @@ def _lines(axes: Axes, values: Values, colours: Mapping[str, str], title: str, r
     if _empty(axes, values, title, remedy):
         return
     qualities = sorted({place for places in values.values() for place in places if place != PLAIN})
-    at = {quality: x for x, quality in enumerate([*qualities, PLAIN])}
+    at = [*qualities, PLAIN]
     for method, places in values.items():
-        points = sorted((at[place], seeds) for place, seeds in places.items())
-        xs, means, spread = [x for x, _ in points], *_summary([seeds for _, seeds in points])
-        axes.errorbar(xs, means, spread, marker="o", markersize=4, capsize=2, color=colours[method], label=method)
-    axes.set_xticks(list(at.values()), [str(place) for place in at])
+        means, spread = _summary([places.get(place, [math.nan]) for place in at])
+        axes.errorbar(range(len(at)), means, spread, marker="o", markersize=4, capsize=2, color=colours[method])
+    axes.set_xticks(range(len(at)), [str(place) for place in at])
     axes.set_ylim(0, 100)
-    axes.legend(fontsize=7, frameon=False)
 
 
 def _bars(
@@ -180,35 +186,34 @@ def _bars(
         for x, place in enumerate(places):
             where = x - 0.4 + width * (number + 0.5)
             if place not in found:
-                axes.text(where, 1, "-", ha="center", color=colours[method], fontsize=8)
+                axes.text(where, 2, "no record", ha="center", rotation=90, color=colours[method], fontsize=6)
                 continue
             means, spread = _summary([found[place]])
             axes.bar(
                 where, means, 0.9 * width, yerr=spread, capsize=2, color=colours[method], error_kw={"linewidth": 1}
             )
-    handles = [axes.bar(0, 0, color=colours[method], label=method) for method in values]
     axes.set_xticks(range(len(places)), [f"{p:.0%}" if isinstance(p, float) else p for p in places])
     axes.set_xlim(-0.6, len(places) - 0.4)
     axes.set_ylim(0, 100)
-    axes.legend(handles=handles, fontsize=7, frameon=False)
 
 
-def _losses(axes: Axes, records: Sequence[Record], methods: set[str]) -> None:
+def _losses(axes: Axes, records: Sequence[Record], methods: set[str], colours: Mapping[str, str]) -> None:
     """Draw the attacker's loss; the paper's panel has the surrogate's, which records do not hold."""
-    title = "(4) attacker's training loss, by labels"
-    runs: dict[str, list[list[float]]] = {}
+    runs: dict[tuple[str, str], list[list[float]]] = {}
     names = _names(records)
     for record in records:
         name = names[_options(record)]
-        if not record["attacker"][1:] and (name in methods or is_clean(record)):
-            text = name if is_clean(record) else f"{name}, {_side(record)}"
-            runs.setdefault(text, []).append([epoch["loss"] for epoch in record["curve"]])
-    if _empty(axes, runs if methods else {}, title, "uebench run --method 'NAME(labels=kmeans)' …"):
+        if not record["attacker"][1:] and methods and (name in methods or is_clean(record)):
+            seen = "" if is_clean(record) else str(_side(record))
+            runs.setdefault((name, seen), []).append([epoch["loss"] for epoch in record["curve"]])
+    if _empty(axes, runs, "(4) attacker's training loss", "uebench run --method 'NAME(labels=kmeans)' ..."):
         return
-    for number, (text, curves) in enumerate(sorted(runs.items())):
+    kinds = ["true", *sorted({known for _, known in runs} - {"true", ""})]
+    for (name, known), curves in sorted(runs.items()):
         mean = [fmean(losses) for losses in zip(*curves, strict=False)]
-        colour = GREY if text == REFERENCE else COLOURS[number % len(COLOURS)]
-        axes.semilogy(range(1, len(mean) + 1), mean, color=colour, linewidth=1.3, label=text)
+        text = f"{name}, labels {known}" if known else name
+        style = STYLES[kinds.index(known or "true") % len(STYLES)]
+        axes.semilogy(range(1, len(mean) + 1), mean, style, color=colours[name], linewidth=1.3, label=text)
     axes.set_xlabel("epoch")
     axes.legend(fontsize=7, frameon=False)
 
