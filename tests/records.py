@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.conftest import ROOT
 from uebench.record import Record
-from uebench.spec import digest
+from uebench.spec import Spec, digest
 
 PUBLISHED = ROOT / "results" / "cells"
 
@@ -23,13 +22,10 @@ def made_up(
     **changes: object,
 ) -> dict[str, Any]:
     """Return a valid record of 200 test photographs of 10 identities; ``changes`` replace whole fields."""
-    record = copy.deepcopy(json.loads(min(PUBLISHED.glob("??/*.json")).read_text()))
+    record = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
     del record["digest"]
     known = None if labels is None else {"labels": labels, "embedding": None, "purity": {"correct": 1, "n": 1}}
-    words = [
-        name + (f"({', '.join(f'{k}={v}' for k, v in options.items())})" if options else "")
-        for name, options in attacker
-    ]
+    words = [str(Spec(name, options)) for name, options in attacker]
     record |= {
         "method": {"name": method, "version": 1, "config": {"eps": 8 / 255}},
         "attacker": [{"name": name, "version": 1, "config": dict(options)} for name, options in attacker],

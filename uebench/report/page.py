@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,7 @@ def render(records: Sequence[Record], store: Store) -> str:
     """
     found = stages(records)
     places = [place for stage in found for place in stage.places.values()]
+    intervals = {record["key"]: [100 * end for end in wilson(**record["counts"])] for record in records}
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
@@ -67,8 +68,8 @@ def render(records: Sequence[Record], store: Store) -> str:
         },
         quality=[_quality(stage) for stage in found],
         strips=[_strips(stage, store) for stage in found],
-        intervals={record["key"]: [100 * end for end in wilson(**record["counts"])] for record in records},
-        document=_document(found),
+        intervals=intervals,
+        document=_document(found, intervals),
         generated=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
         version=__version__,
         credit=strips.CREDIT,
@@ -79,11 +80,11 @@ def render(records: Sequence[Record], store: Store) -> str:
     )
 
 
-def _document(found: Sequence[Stage]) -> dict[str, Any]:
+def _document(found: Sequence[Stage], intervals: Mapping[str, list[float]]) -> dict[str, Any]:
     """Return what the script works on: the records, and the places with the stage that each belongs to."""
     return {
         "records": {
-            record["key"]: {**record, "interval": [100 * end for end in wilson(**record["counts"])]}
+            record["key"]: {**record, "interval": intervals[record["key"]]}
             for stage in found
             for record in stage.records
         },

@@ -27,7 +27,6 @@ AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
 JPEG: Mapping[str, Any] = {"subsampling": "4:2:0"}
 PLAIN = "none"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
-
 GREY = "#444444"
 STYLES = ("-", "--", "-.", ":")
 
@@ -60,15 +59,15 @@ def figure(records: Sequence[Record]) -> Figure:
         name: COLOURS[n % len(COLOURS)] for n, name in enumerate(name for name in names if name != REFERENCE)
     }
     quality, augmented, side = by_quality(records), by_augmentation(records), by_side_information(records)
-    _lines(panels[0], quality, colours, "(1) JPEG quality", "uebench run … --attacker 'resnet18+jpeg(quality=50)'")
+    _lines(panels[0], quality, colours, "(1) JPEG quality", "uebench run ... --attacker 'resnet18+jpeg(quality=50)'")
     _bars(
         panels[1], augmented, [PLAIN, *AUGMENTATIONS], colours, "(2) augmentation",
-        "uebench run … --attacker resnet18+blur",
+        "uebench run ... --attacker resnet18+blur",
     )  # fmt: skip
     shares = sorted({place for places in side.values() for place in places if isinstance(place, float)}, reverse=True)
     _bars(
         panels[2], side, ["true", *shares, "kmeans", PLAIN], colours, "(3) labels that the method saw",
-        "uebench run --method 'NAME(labels=kmeans)' …",
+        "uebench run --method 'NAME(labels=kmeans)' ...",
     )  # fmt: skip
     _losses(panels[3], records, set(side), colours)
     if records:
@@ -218,7 +217,7 @@ def _losses(axes: Axes, records: Sequence[Record], methods: set[str], colours: M
     axes.legend(fontsize=7, frameon=False)
 
 
-def _empty(axes: Axes, values: Mapping[str, Any], title: str, remedy: str) -> bool:
+def _empty(axes: Axes, values: Mapping[Any, Any], title: str, remedy: str) -> bool:
     """Name the panel; if it has no records, say so and how to get them."""
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,12 +71,17 @@ def stored(store: Store, record: Mapping[str, Any], faces: int = 6) -> Strip | s
         protected = store.read_protected(record["protect_key"])
         if protected is None:
             return "The protected set is not in this results folder; uebench audit makes it."
-        dataset = load(str(Spec(REDISTRIBUTABLE, record["data"]["options"])), record["data"]["size"], Registry())
+        dataset = _faces(str(Spec(REDISTRIBUTABLE, record["data"]["options"])), record["data"]["size"])
     except (DamagedError, DataError) as error:
         return f"{error}."
     if dataset.key != record["data_key"]:
         return "The ORL photographs here are not those of the record."
     return strip(dataset, protected.delta, faces)
+
+
+@cache
+def _faces(text: str, size: int) -> Dataset:
+    return load(text, size, Registry())
 
 
 def figure(named: Sequence[tuple[str, Strip]]) -> Figure:
