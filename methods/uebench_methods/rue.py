@@ -115,8 +115,8 @@ class Rue(NoiseMethod[Config]):
         "theirs, the surrogate trains on adversarial examples and the adversary starts at random",
         "paper": "as segue_paper: the settings behind the tables that are compared with",
         "desk": "official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
-        "pass to pass, no regeneration, a batch that small sets fill; Adam; and half the radius, as so few steps do not "
-        "reach noise that withstands 4/255",
+        "pass to pass, no regeneration, a batch that small sets fill; Adam; and half the radius, because so few steps "
+        "find no noise that withstands 4/255",
     }
 
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
