@@ -75,6 +75,14 @@ class Runner:
         self.store.check_writable()
         return [(one, one.reason or self._facts_of(one, lpips)) for one in protections]
 
+    def sets(self, protections: Iterable[Protection]) -> list[tuple[Protection, Protected | str]]:
+        """Make the protected sets that are not in the store; return each, or the reason why there is none."""
+        self.store.check_writable()
+        return [(one, one.reason or self._set_of(one)) for one in protections]
+
+    def _set_of(self, one: Protection) -> Protected | str:
+        return self._attempt(one, one.protect_key, lambda progress: self._protected(one, False, progress)[0])
+
     def _facts_of(self, one: Protection, lpips: Lpips | None) -> dict[str, Any] | str:
         known: dict[str, Any] | None = _unless_damaged(self.store.read_protection, one.protect_key)
         if known and facts.complete(known, lpips):

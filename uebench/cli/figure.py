@@ -74,7 +74,7 @@ def _strips(
     from uebench.runner import Runner
 
     with output.progress_bars() as progress:
-        made = Runner(store, device, progress=progress).protect(planned)
+        made = Runner(store, device, progress=progress).sets(planned)
     named = []
     for one, protected in made:
         if isinstance(protected, str):
