@@ -88,7 +88,7 @@ class Protection:
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return name and sha256 of each file that the protected set depends on."""
         files = (*self.method.plugin.assets(self.dataset.size), *self.side.assets())
-        return tuple((file.name, _digest(file)) for file in files)
+        return tuple((file.name, file_digest(file)) for file in files)
 
     @property
     def protect_key(self) -> str:
@@ -161,7 +161,7 @@ def protections(
         DataError: If a data set cannot be read.
     """
     stage = presets.get(preset)
-    parts = [_method(registry, parse(text), preset) for text in methods]
+    parts = [method_part(registry, parse(text), preset) for text in methods]
     sets = [load(text, stage.size, registry, store.work / "data") for text in tuple(data) or (stage.data,)]
     unique: dict[str, Protection] = {}
     for dataset, (method, side) in product(sets, parts):
@@ -181,7 +181,7 @@ def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
     if grid.with_clean and REFERENCE not in methods:
         methods.insert(0, REFERENCE)
     protected = protections(methods, grid.data, grid.preset, grid.method_seed, registry, store)
-    chains = [_chain(registry, text, grid.preset) for text in grid.attacker]
+    chains = [attacker_parts(registry, text, grid.preset) for text in grid.attacker]
     cells: dict[str, Cell] = {}
     for protection, (attacker, *countermeasures), seed in product(protected, chains, grid.seed):
         inherited = {part.name: getattr(protection, part.name) for part in fields(Protection)}
@@ -192,7 +192,7 @@ def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
 
 def reference(cell: Cell, registry: Registry) -> Cell:
     """Return the cell that trains the same attacker on the unprotected images."""
-    method, side = _method(registry, Spec(REFERENCE), cell.preset)
+    method, side = method_part(registry, Spec(REFERENCE), cell.preset)
     return replace(cell, method=method, side=side, method_seed=0)
 
 
@@ -217,7 +217,12 @@ def known_rates(store: Store) -> dict[tuple[str, int], float]:
     }
 
 
-def _method(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
+def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
+    """Return a method, and the side information that its options name.
+
+    Raises:
+        UsageError: If a name or an option is wrong.
+    """
     rest, side = split_off(spec)
     return _part(registry, "method", rest, preset, side.written()), side
 
@@ -232,7 +237,12 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[
     return Part(registry.entry(kind, spec.name), plugin, str(Spec(spec.name, options | dict(more or {}))))
 
 
-def _chain(registry: Registry, text: str, preset: str) -> list[Part]:
+def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
+    """Return an attacker and its countermeasures, in order.
+
+    Raises:
+        UsageError: If a name, an option or the order is wrong.
+    """
     first, *others = parse_chain(text)
     measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
@@ -261,7 +271,12 @@ def _with_status(cell: Cell, store: Store) -> Cell:
 
 
 @cache
-def _digest(file: Path) -> str:
+def file_digest(file: Path) -> str:
+    """Return the sha256 of a file, as keys and records hold it.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:

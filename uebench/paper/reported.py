@@ -1,0 +1,25 @@
+"""What the paper reports: every figure of its Tables 2 to 9, one a row of ``reported.csv``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+Address = tuple[str, str, str, str]
+"""Table, row, column and setting, as the file names them."""
+
+
+@cache
+def reported() -> Mapping[Address, float | None]:
+    """Return the figures by address; None where the paper leaves a place empty."""
+    with (files(__package__) / "reported.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return MappingProxyType(
+        {
+            (row["table"], row["row"], row["column"], row["setting"]): float(row["value"]) if row["value"] else None
+            for row in rows
+        }
+    )

@@ -1,0 +1,264 @@
+"""Tables 2 to 9 and the panels of Figure 4 of the Segue paper: for every place, what is to be measured.
+
+A place names the role of its data set, not a set: ``webface10`` is the set of ten people on which most of the paper is
+measured, and whatever fills it is named beside the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal
+
+from uebench.errors import UsageError, nearest
+from uebench.paper.reported import Address
+
+Metric = Literal["accuracy", "psnr", "ssim", "lpips", "seconds", "num_classes", "train_images", "test_images"]
+
+MAIN = "webface10"
+ROLES = {
+    "webface10": "WebFace10",
+    "webface10_dagger": "WebFace10_dagger",
+    "webface50": "WebFace50",
+    "vggface10": "VGGFace10",
+    "celeba10": "CelebA10",
+    "cifar10": "CIFAR10",
+    "imagenet10": "ImageNet10",
+}
+"""Role of a data set -> the paper's set in that role. The first is the main one."""
+
+BASELINES = ("ue", "lsp", "rue", "tue")
+METHODS = (*BASELINES, "segue")
+ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One number of a table.
+
+    Attributes:
+        row: The method, as ``reported.csv`` names the row.
+        column: The condition, as ``reported.csv`` names the column.
+        setting: What else ``reported.csv`` needs to tell places apart.
+        role: Of the data set.
+        method: ``name(option=value)``; ``{px8}`` stands for 8 pixels of 224, at the preset's size. None if empty.
+        attacker: ``name+countermeasure``; none if empty.
+        metric: What is measured.
+        trained_on: Role of the set on which the method is trained once, if that is another matter than the set to
+            protect; a method that comes trained is used as it comes.
+        skip: Why nothing can be measured here.
+    """
+
+    row: str
+    column: str
+    setting: str = ""
+    role: str = MAIN
+    method: str = ""
+    attacker: str = ""
+    metric: Metric = "accuracy"
+    trained_on: str = ""
+    skip: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the row with its setting."""
+        return f"{self.row}({self.setting})" if self.setting else self.row
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the paper, or a panel of its Figure 4.
+
+    Attributes:
+        name: The number that the paper gives it.
+        title: What it shows.
+        places: Its numbers.
+        seeds: How many attacker seeds at ``desk``; one elsewhere.
+        note: What a reader of the comparison should know.
+    """
+
+    name: str
+    title: str
+    places: tuple[Place, ...]
+    seeds: int = 1
+    note: str = ""
+
+    def address(self, place: Place) -> Address:
+        """Return where the reported value stands."""
+        return (self.name, place.row, place.column, place.setting)
+
+
+def _cross(methods: Iterable[str], columns: Mapping[str, str]) -> list[Place]:
+    """Return every method against every attacker, on the main set; columns map their name to the attacker."""
+    return [
+        Place(row=method, column=column, method=method, attacker=attacker)
+        for method, (column, attacker) in product(methods, columns.items())
+    ]
+
+
+def _on_sets(methods: Iterable[str], roles: Iterable[str]) -> list[Place]:
+    """Return every method on every set, against ResNet-18."""
+    return [
+        Place(row=method, column=ROLES[role], role=role, method=method, attacker="resnet18")
+        for method, role in product(methods, roles)
+    ]
+
+
+def _objects() -> list[Place]:
+    """Return Table 4. LSP's 4 x 4 grid is its default: 56 of 224 pixels, and 8 of CIFAR-10's 32."""
+    places = []
+    patches = ("lsp(patch=8)", "lsp(patch=56)")
+    for place in _on_sets(("clean", "ue", *patches, "rue", "tue", "segue"), ("cifar10", "imagenet10")):
+        if place.row in patches:
+            place = replace(place, method="lsp")
+        if (place.row, place.role) == ("lsp(patch=8)", "imagenet10"):
+            place = replace(place, method="lsp(patch={px8})")
+        if (place.row, place.role) == ("lsp(patch=56)", "cifar10"):
+            place = replace(place, skip="a patch of 56 pixels is larger than the image; the paper has no number")
+        places.append(place)
+    return places
+
+
+def _transfer() -> list[Place]:
+    """Return Table 6: what was trained on the main set is used on the others; LSP has nothing to train."""
+    places = []
+    for place in _on_sets(METHODS, list(ROLES)[:5]):
+        if place.role != MAIN and place.row != "lsp":
+            place = replace(place, trained_on=MAIN)
+        if place.role == "webface50" and place.row in ("ue", "rue", "tue"):
+            place = replace(place, skip="noise made for 10 identities does not carry over to 50; the paper has no number")
+        places.append(place)
+    return places
+
+
+def _adversarial() -> list[Place]:
+    """Return Table 8: radii of the attacker (rho_a) across, methods and radii of the defender (rho_d) down."""
+    radii = [f"{levels}/255" for levels in range(5)]
+    attackers = {f"rho_a={radius}": f"resnet18+adversarial(rho={radius})" for radius in radii}
+    attackers["rho_a=0/255"] = "resnet18"
+    places = _cross(("clean", "ue"), attackers)
+    for row, method in (("rue", "rue(rho_d={})"), ("segue", "segue(rho_d={}, weights=none)")):
+        for radius in radii:
+            places += [
+                replace(place, row=row, setting=f"rho_d={radius}") for place in _cross([method.format(radius)], attackers)
+            ]
+    return places
+
+
+def _facts(metrics: Mapping[str, Metric]) -> list[Place]:
+    """Return every method with facts of its protected main set; columns map their name to the metric."""
+    return [
+        Place(row=method, column=column, method=method, metric=metric)
+        for method, (column, metric) in product(METHODS, metrics.items())
+    ]
+
+
+def _card() -> list[Place]:
+    metrics: dict[str, Metric] = {
+        "identities": "num_classes", "train_images": "train_images", "test_images": "test_images",
+    }  # fmt: skip
+    return [
+        Place(row=ROLES[role], column=column, role=role, metric=metric)
+        for role, (column, metric) in product(list(ROLES)[:5], metrics.items())
+    ]
+
+
+JPEG = {f"quality={quality}": f"resnet18+jpeg(quality={quality})" for quality in (10, 30, 50, 70, 90)}
+AUGMENTATIONS = {
+    name.partition("(")[0]: f"resnet18+{name}" for name in ("blur", "cutout", "mixup", "cutmix(preset=segue_paper)")
+}
+SIDE = {"true": "segue", "kmeans": "segue(labels=kmeans)", "none": "segue"}
+
+
+def _side_information(columns: Iterable[str], skip: str = "") -> list[Place]:
+    no_labels = "no method here can do without labels, true or not"
+    return [
+        Place(row=row, column=column, method=method, attacker=column, skip=no_labels if row == "none" else skip)
+        for (row, method), column in product(SIDE.items(), columns)
+    ]
+
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table("2", "The data sets", tuple(_card())),
+        Table(
+            "3",
+            "Effectiveness: clean test accuracy of a ResNet-18",
+            tuple(_on_sets(("clean", *METHODS), ("webface10", "webface50", "vggface10"))),
+            seeds=3,
+            note="The paper's figures of RUE and Segue on WebFace10 are those of its Table 8 at rho_d=0, though its text "
+            "names other radii; here each method runs with the settings of its preset",
+        ),
+        Table("4", "Effectiveness on objects: clean test accuracy of a ResNet-18", tuple(_objects())),
+        Table(
+            "5",
+            "Transfer to other architectures: clean test accuracy",
+            tuple(_cross(METHODS, {name: name for name in ARCHITECTURES})),
+        ),
+        Table(
+            "6",
+            "Transfer to other sets: clean test accuracy of a ResNet-18",
+            tuple(_transfer()),
+            note="What learns is trained on the set in the role of WebFace10; the Segue generator that comes with the "
+            "package was trained on people of none of the sets and is used as it is",
+        ),
+        Table(
+            "7",
+            "Imperceptibility: PSNR in dB, SSIM, LPIPS",
+            tuple(_facts({"psnr": "psnr", "ssim": "ssim", "lpips": "lpips"})),
+        ),
+        Table(
+            "8",
+            "Adversarial training: clean test accuracy of a ResNet-18",
+            tuple(_adversarial()),
+            note="Segue is trained on the set itself, with the radius rho_d of the row",
+        ),
+        Table(
+            "9",
+            "Efficiency: seconds to generate the protected set",
+            tuple(
+                replace(place, trained_on=MAIN if place.row == "segue" else "")
+                for place in _facts({"generation_time": "seconds"})
+            ),
+            note="Seconds include searching noise or loading a generator, not training one; machines differ, so compare "
+            "ratios",
+        ),
+        Table(
+            "figure4.1",
+            "JPEG compression: clean test accuracy of a ResNet-18",
+            tuple(_cross(("clean", *METHODS), JPEG)),
+            note="The paper's text gives no numbers of this figure and no qualities",
+        ),
+        Table(
+            "figure4.2",
+            "Augmentations: clean test accuracy of a ResNet-18",
+            tuple(_cross(("clean", *METHODS), AUGMENTATIONS)),
+            note="The paper's text gives no numbers of this figure",
+        ),
+        Table(
+            "figure4.3",
+            "Side information: clean test accuracy",
+            tuple(_side_information(ARCHITECTURES)),
+            note="The paper's text gives no numbers of this figure",
+        ),
+        Table(
+            "figure4.4",
+            "Side information: training loss of the surrogate",
+            tuple(_side_information(("resnet18",), skip="records do not hold the surrogate's loss")),
+        ),
+    )
+}
+
+
+def get(name: str) -> Table:
+    """Return a table by its number; ``table5`` is 5.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    try:
+        return TABLES[name.lower().removeprefix("table")]
+    except KeyError:
+        raise UsageError(f"no table {name!r}; {nearest(name, (*TABLES, '1', 'claims'))}") from None

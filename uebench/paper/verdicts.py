@@ -1,0 +1,74 @@
+"""The rules by which measurements are judged. All verdicts of tables and claims come from here.
+
+A protection *holds* where the attacker learned at most ``HELD`` of what there was to learn above chance, and has
+*failed* where it learned at least ``FAILED`` of it; ``learned`` says how much that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+
+from uebench.paper.fill import Entry
+
+HELD = 0.15
+FAILED = 0.5
+
+RULES = {
+    "at chance": "the 95 % interval holds chance",
+    "order": "pairs of this method with another under the same condition: as the paper has them, against it, or undecided "
+    "where the intervals meet; the order holds if pairs are decided and none is against",
+}
+
+
+def at_chance(entry: Entry) -> bool | None:
+    """Return whether chance lies within the interval; None if nothing was measured."""
+    if entry.interval is None or entry.chance is None:
+        return None
+    return entry.interval[0] <= entry.chance <= entry.interval[1]
+
+
+def learned(entry: Entry) -> float | None:
+    """Return (accuracy - chance) / (clean reference - chance); None without both, or if clean training fails."""
+    if entry.value is None or entry.chance is None or entry.clean is None or entry.clean <= entry.chance:
+        return None
+    return (entry.value - entry.chance) / (entry.clean - entry.chance)
+
+
+def apart(one: Entry, other: Entry) -> int:
+    """Return -1 or 1 where the interval of ``one`` lies wholly below or above that of ``other``, else 0."""
+    assert one.interval and other.interval
+    return (one.interval[0] > other.interval[1]) - (one.interval[1] < other.interval[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the pairs of a row compare with the paper's."""
+
+    agree: int
+    against: int
+    undecided: int
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict in words."""
+        if self.against:
+            return "does not hold"
+        if self.agree:
+            return "holds"
+        return "undecided" if self.undecided else "not yet measured"
+
+
+def order(label: str, entries: Iterable[Entry]) -> Order:
+    """Compare one method with the others of a table, condition by condition; clean training is no method."""
+    entries = [e for e in entries if e.interval and e.reported is not None and e.place.row != "clean"]
+    mine = [entry for entry in entries if entry.place.label == label]
+    signs = []
+    for one, other in product(mine, entries):
+        same = one.place.column == other.place.column and one.data == other.data
+        if not same or other.place.row == one.place.row or one.reported == other.reported:
+            continue
+        assert one.reported is not None and other.reported is not None
+        signs.append(apart(one, other) * (1 if one.reported > other.reported else -1))
+    return Order(signs.count(1), signs.count(-1), signs.count(0))
