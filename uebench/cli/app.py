@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, data, figure, fit, listing, report, run, show, status
+from uebench.cli import audit, data, figure, fit, listing, report, reproduce, run, show, status, table
 from uebench.errors import UebenchError
 
 INTERRUPTED = 130
@@ -32,6 +32,8 @@ app.command("audit")(audit.audit)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
 app.command("figure")(figure.figure)
+app.command("table")(table.table)
+app.command("reproduce")(reproduce.reproduce)
 
 
 def _version(wanted: bool) -> None:

@@ -64,9 +64,9 @@ def run(
         store.check_writable()
     cells = plan(grid, registry, store)
     if dry_run:
-        _show_plan(cells, store, as_json)
+        show_plan(cells, store, as_json)
         return
-    outcomes = _compute(cells, store, device, jobs, force)
+    outcomes = compute(cells, store, device, jobs, force)
     _show(outcomes, registry, store, as_json)
     if figure:
         files.save(matrix.figure([outcome.record for outcome in outcomes if outcome.record]), figure, "--figure")
@@ -114,7 +114,8 @@ def write_grid(file: Path, grid: Grid) -> None:
         raise StoreError(f"--save {file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
 
 
-def _compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool) -> list[Outcome]:
+def compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool) -> list[Outcome]:
+    """Compute what is not done, showing progress; without torch where nothing is to do."""
     from uebench.cli.output import lines_of, note, progress_bars
 
     for cell in cells:
@@ -134,7 +135,8 @@ def _compute(cells: list[Cell], store: Store, device: str, jobs: int, force: boo
         return Runner(store, device, progress=progress).run(cells, force=force)
 
 
-def _show_plan(cells: list[Cell], store: Store, as_json: bool) -> None:
+def show_plan(cells: list[Cell], store: Store, as_json: bool) -> None:
+    """Show what is done, to do and impossible."""
     from rich.table import Table
 
     from uebench.cli import output
@@ -196,6 +198,13 @@ def _show(outcomes: list[Outcome], registry: Registry, store: Store, as_json: bo
         output.print_json(documents)
     elif table.row_count:
         output.print_table(table)
+    notes(outcomes)
+
+
+def notes(outcomes: list[Outcome]) -> None:
+    """Say what was there already, what went wrong, and which sources changed."""
+    from uebench.cli import output
+
     done = sum(outcome.status == "done" for outcome in outcomes)
     if done:
         output.note(f"{done} of {len(outcomes)} already done; --force computes again")

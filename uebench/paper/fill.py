@@ -84,6 +84,8 @@ def fill(
     entries = []
     for place in table.places:
         facts = _measured(place, roles, records, plugins, reasons or {})
+        if "value" not in facts:
+            facts["reason"] = facts.get("reason") or f"not measured yet: {table.command}"
         entries.append(Entry(place=place, reported=reported().get(table.address(place)), **facts))
     return Filled(table, roles, tuple(entries))
 
@@ -100,7 +102,7 @@ def _measured(
     behind = found(place, roles, records, plugins)
     if not behind:
         wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
-        return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins), "not measured yet")}
+        return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
     if place.metric != "accuracy":
         return {"data": data.name, **_fact(place, behind[0])}
     clean = _shares(reference(place, roles, records, plugins))
@@ -126,7 +128,7 @@ def _fact(place: Place, facts: Mapping[str, Any]) -> dict[str, Any]:
         return {"value": facts["timings"]["fit_seconds"] + facts["timings"]["protect_seconds"], "keys": keys}
     quality = facts.get("quality") or {"psnr": facts["audit"]["psnr_mean"]}
     if quality.get(place.metric) is None:
-        return {"reason": quality.get(f"{place.metric}_reason") or "not measured yet"}
+        return {"reason": quality.get(f"{place.metric}_reason")}
     return {"value": quality[place.metric], "keys": keys}
 
 

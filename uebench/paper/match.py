@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from uebench import presets
 from uebench.errors import UsageError, nearest
 from uebench.paper.tables import MAIN, ROLES, Place
-from uebench.plan import REFERENCE, Cell, attacker_parts, file_digest, method_part
+from uebench.plan import REFERENCE, Cell, Protection, attacker_parts, file_digest, method_part
 from uebench.registry import Registry
 from uebench.spec import Spec, digest, parse
 from uebench.store import Store
@@ -49,11 +49,11 @@ class Wanted:
 class Plugins:
     """What the registry builds for places under a preset."""
 
-    def __init__(self, registry: Registry, preset: str, weights: Path) -> None:
-        """Take the registry, the preset, and the folder of methods that were trained once."""
+    def __init__(self, registry: Registry, preset: str, store: Store) -> None:
+        """Take the registry and the preset; methods that are trained once leave their weights in the store."""
         self.registry, self.preset = registry, preset
         self.size = presets.get(preset).size
-        self._weights = weights / preset
+        self._weights = store.work / "fitted"
         self._wanted: dict[tuple[str, str], Wanted] = {}
 
     def method(self, place: Place, roles: Roles) -> str:
@@ -73,9 +73,11 @@ class Plugins:
         if not place.trained_on:
             return None
         spec = parse(place.method)
-        if method_part(self.registry, spec, self.preset)[0].plugin.assets(self.size):
+        part, _ = method_part(self.registry, spec, self.preset)
+        if part.plugin.assets(self.size):
             return None
-        return self._weights / f"{spec.name}-{roles[place.trained_on].name}.safetensors"
+        data = roles[place.trained_on]
+        return self._weights / f"{spec.name}-{data.name}-{digest([part.published(), data.key])[:8]}.safetensors"
 
     def wanted(self, method: str, attacker: str) -> Wanted:
         """Return what a record of this duel publishes; without an attacker, what its protected set does."""
@@ -115,7 +117,9 @@ class Records:
         return next((facts for facts in self._facts.get((data.key, wanted.plugins), []) if wanted.fits(facts)), None)
 
 
-def choose(places: Iterable[Place], records: Records, plugins: Plugins, given: Mapping[str, str]) -> dict[str, DataName]:
+def choose(
+    places: Iterable[Place], records: Records, plugins: Plugins, given: Mapping[str, str]
+) -> dict[str, DataName]:
     """Choose the data set of each role: the named one, else one of the role's name; any for the main role.
 
     Args:
@@ -164,11 +168,11 @@ def reference(place: Place, roles: Roles, records: Records, plugins: Plugins) ->
     return records.cells(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
 
 
-def address(cell: Cell) -> tuple[str, str]:
-    """Return the data set and the plugins of a planned cell, as places have them."""
-    labels = None if cell.side.true else cell.side.published()
-    chain = [part.published() for part in (cell.attacker, *cell.countermeasures)]
-    return cell.dataset.key, _address(cell.method.published(), labels, chain)
+def address(one: Protection) -> tuple[str, str]:
+    """Return the data set and the plugins of a planned cell or protected set, as places have them."""
+    chain = (one.attacker, *one.countermeasures) if isinstance(one, Cell) else ()
+    labels = None if one.side.true else one.side.published()
+    return one.dataset.key, _address(one.method.published(), labels, [part.published() for part in chain])
 
 
 def _of(record: Mapping[str, Any], chain: list[dict[str, Any]]) -> str:

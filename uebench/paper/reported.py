@@ -15,11 +15,10 @@ Address = tuple[str, str, str, str]
 @cache
 def reported() -> Mapping[Address, float | None]:
     """Return the figures by address; None where the paper leaves a place empty."""
-    with (files(__package__) / "reported.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    text = (files(__package__) / "reported.csv").read_text(encoding="utf-8")
     return MappingProxyType(
         {
             (row["table"], row["row"], row["column"], row["setting"]): float(row["value"]) if row["value"] else None
-            for row in rows
+            for row in csv.DictReader(text.splitlines())
         }
     )

@@ -6,6 +6,7 @@ measured, and whatever fills it is named beside the number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -84,6 +85,11 @@ class Table:
     seeds: int = 1
     note: str = ""
 
+    @property
+    def command(self) -> str:
+        """Return the command that fills it."""
+        return f"uebench reproduce {'table' if self.name.isdigit() else ''}{self.name}"
+
     def address(self, place: Place) -> Address:
         """Return where the reported value stands."""
         return (self.name, place.row, place.column, place.setting)
@@ -127,7 +133,9 @@ def _transfer() -> list[Place]:
         if place.role != MAIN and place.row != "lsp":
             place = replace(place, trained_on=MAIN)
         if place.role == "webface50" and place.row in ("ue", "rue", "tue"):
-            place = replace(place, skip="noise made for 10 identities does not carry over to 50; the paper has no number")
+            place = replace(
+                place, skip="noise made for 10 identities does not carry over to 50; the paper has no number"
+            )
         places.append(place)
     return places
 
@@ -141,7 +149,8 @@ def _adversarial() -> list[Place]:
     for row, method in (("rue", "rue(rho_d={})"), ("segue", "segue(rho_d={}, weights=none)")):
         for radius in radii:
             places += [
-                replace(place, row=row, setting=f"rho_d={radius}") for place in _cross([method.format(radius)], attackers)
+                replace(place, row=row, setting=f"rho_d={radius}")
+                for place in _cross([method.format(radius)], attackers)
             ]
     return places
 
@@ -188,8 +197,8 @@ TABLES: dict[str, Table] = {
             "Effectiveness: clean test accuracy of a ResNet-18",
             tuple(_on_sets(("clean", *METHODS), ("webface10", "webface50", "vggface10"))),
             seeds=3,
-            note="The paper's figures of RUE and Segue on WebFace10 are those of its Table 8 at rho_d=0, though its text "
-            "names other radii; here each method runs with the settings of its preset",
+            note="The paper's figures of RUE and Segue on WebFace10 are those of its Table 8 at rho_d=0, though its "
+            "text names other radii; here each method runs with the settings of its preset",
         ),
         Table("4", "Effectiveness on objects: clean test accuracy of a ResNet-18", tuple(_objects())),
         Table(
@@ -222,8 +231,8 @@ TABLES: dict[str, Table] = {
                 replace(place, trained_on=MAIN if place.row == "segue" else "")
                 for place in _facts({"generation_time": "seconds"})
             ),
-            note="Seconds include searching noise or loading a generator, not training one; machines differ, so compare "
-            "ratios",
+            note="Seconds include searching noise or loading a generator, not training one; machines differ, so "
+            "compare ratios",
         ),
         Table(
             "figure4.1",
@@ -252,13 +261,39 @@ TABLES: dict[str, Table] = {
 }
 
 
-def get(name: str) -> Table:
-    """Return a table by its number; ``table5`` is 5.
+WHOLE = ("1", "claims")
+"""Views of all tables together."""
+
+
+def named(name: str) -> list[Table]:
+    """Return the tables that a view shows; ``table5`` is 5.
 
     Raises:
         UsageError: If there is none.
     """
-    try:
-        return TABLES[name.lower().removeprefix("table")]
-    except KeyError:
-        raise UsageError(f"no table {name!r}; {nearest(name, (*TABLES, '1', 'claims'))}") from None
+    name = name.lower().removeprefix("table")
+    if name in WHOLE:
+        return list(TABLES.values())
+    if name not in TABLES:
+        raise UsageError(f"no table {name!r}; {nearest(name, (*TABLES, *WHOLE))}")
+    return [TABLES[name]]
+
+
+def by_role(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``--data``: each is ``ROLE=SET``, or a set for the main role.
+
+    Raises:
+        UsageError: If there is no such role, or one is filled twice.
+    """
+    given: dict[str, str] = {}
+    for text in texts:
+        match = re.match(r"(\w+)=", text)
+        role, data = (match[1], text[match.end() :]) if match else (MAIN, text)
+        if role not in ROLES:
+            raise UsageError(f"--data {text}: no role {role!r}; {nearest(role, ROLES)}")
+        if role in given:
+            raise UsageError(
+                f"--data {text}: the role {role} is filled twice; name each set with its role, as ROLE=SET"
+            )
+        given[role] = data
+    return given

@@ -17,8 +17,8 @@ FAILED = 0.5
 
 RULES = {
     "at chance": "the 95 % interval holds chance",
-    "order": "pairs of this method with another under the same condition: as the paper has them, against it, or undecided "
-    "where the intervals meet; the order holds if pairs are decided and none is against",
+    "order": "pairs of this method with another under the same condition: as the paper has them, against it, or "
+    "undecided where the intervals meet; the order holds if pairs are decided and none is against",
 }
 
 

@@ -1,0 +1,172 @@
+"""The central claims of the Segue paper, each with the rule by which records decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from uebench.paper.fill import Entry, Filled
+from uebench.paper.tables import BASELINES, JPEG, MAIN
+from uebench.paper.verdicts import FAILED, HELD, apart, at_chance, learned
+
+Answer = bool | None
+"""Whether a measurement agrees with a claim; None if it is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim.
+
+    Attributes:
+        text: What the paper claims.
+        where: Where it does.
+        rule: When it holds here, in words.
+        table: The table whose places decide it.
+        concerns: Which of them do.
+        judge: The answers that these give; the claim holds if all are yes, and does not if one is no.
+    """
+
+    text: str
+    where: str
+    rule: str
+    table: str
+    concerns: Callable[[Entry], bool]
+    judge: Callable[[Sequence[Entry]], Sequence[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim with its verdict.
+
+    Attributes:
+        claim: The claim.
+        verdict: What the records say.
+        yes: Answers that agree.
+        no: Answers that do not.
+        asked: All answers, missing ones included.
+        entries: The measured places behind it.
+    """
+
+    claim: Claim
+    verdict: Literal["holds", "does not hold", "not yet measured"]
+    yes: int
+    no: int
+    asked: int
+    entries: tuple[Entry, ...]
+
+
+def judge(tables: Mapping[str, Filled]) -> list[Judged]:
+    """Judge every claim by the tables, filled."""
+    judged = []
+    for claim in CLAIMS:
+        entries = [entry for entry in tables[claim.table].entries if claim.concerns(entry)]
+        answers = claim.judge(entries)
+        yes, no = answers.count(True), answers.count(False)
+        verdict: Literal["holds", "does not hold", "not yet measured"] = "not yet measured"
+        if no:
+            verdict = "does not hold"
+        elif yes == len(answers):
+            verdict = "holds"
+        measured = tuple(entry for entry in entries if entry.value is not None)
+        judged.append(Judged(claim, verdict, yes, no, len(answers), measured))
+    return judged
+
+
+def _each(judge_one: Callable[[Entry], Answer]) -> Callable[[Sequence[Entry]], list[Answer]]:
+    return lambda entries: [judge_one(entry) for entry in entries]
+
+
+def _held(entry: Entry) -> Answer:
+    share = learned(entry)
+    return None if share is None else share <= HELD
+
+
+def _failed(entry: Entry) -> Answer:
+    share = learned(entry)
+    return None if share is None else share >= FAILED
+
+
+def _faster(entries: Sequence[Entry]) -> list[Answer]:
+    ue, segue = entries
+    if ue.value is None or segue.value is None:
+        return [None]
+    assert ue.reported and segue.reported
+    return [ue.value / segue.value >= ue.reported / segue.reported]
+
+
+def _better_informed(entries: Sequence[Entry]) -> list[Answer]:
+    """Compare true labels with pseudo-labels, and these with none, for each attacker."""
+    known = {(entry.place.row, entry.place.column): entry for entry in entries}
+    answers: list[Answer] = []
+    for more, less in (("true", "kmeans"), ("kmeans", "none")):
+        for column in dict.fromkeys(entry.place.column for entry in entries):
+            one, other = known[more, column], known[less, column]
+            answers.append(apart(one, other) < 0 if one.interval and other.interval else None)
+    return answers
+
+
+_HELD = f"the attacker learns at most {100 * HELD:.0f} % of what lies between chance and its clean reference"
+_FAILED = f"the attacker learns at least {100 * FAILED:.0f} % of what lies between chance and its clean reference"
+_WORST_JPEG = next(iter(JPEG))
+
+CLAIMS = (
+    Claim(
+        "Segue brings all five architectures to chance",
+        "section 5.4.1, Table 5",
+        "chance lies in the 95 % interval of each",
+        "5",
+        lambda entry: entry.place.row == "segue",
+        _each(at_chance),
+    ),
+    Claim(
+        "All other methods fail on Inception-V3",
+        "section 5.4.1, Table 5",
+        f"with each of them, {_FAILED}",
+        "5",
+        lambda entry: entry.place.row in BASELINES and entry.place.column == "inception_v3",
+        _each(_failed),
+    ),
+    Claim(
+        "Segue carries over to other data sets",
+        "section 5.4.2, Table 6",
+        f"on each other set, {_HELD}",
+        "6",
+        lambda entry: entry.place.row == "segue" and entry.place.role != MAIN,
+        _each(_held),
+    ),
+    Claim(
+        "Segue with rho_d=4/255 withstands adversarial training at 4/255",
+        "section 5.5.1, Table 8",
+        _HELD,
+        "8",
+        lambda entry: entry.place.label == "segue(rho_d=4/255)" and entry.place.column == "rho_a=4/255",
+        _each(_held),
+    ),
+    Claim(
+        "Segue withstands JPEG at every quality; the others fail at low quality",
+        "section 5.5.2, Figure 4 (1)",
+        f"with Segue, {_HELD}; with each other at {_WORST_JPEG}, {_FAILED}",
+        "figure4.1",
+        lambda entry: (
+            entry.place.row == "segue" or (entry.place.row in BASELINES and entry.place.column == _WORST_JPEG)
+        ),
+        _each(lambda entry: _held(entry) if entry.place.row == "segue" else _failed(entry)),
+    ),
+    Claim(
+        "Segue generates 1,000 times faster than UE",
+        "section 5.6, Table 9",
+        "the ratio of seconds is at least that of the reported seconds (955)",
+        "9",
+        lambda entry: entry.place.row in ("ue", "segue"),
+        _faster,
+    ),
+    Claim(
+        "Side information helps: true labels more than pseudo-labels, these more than none",
+        "section 5.7, Figure 4 (3)",
+        "for each attacker, the 95 % interval with more information lies below the one with less",
+        "figure4.3",
+        lambda _: True,
+        _better_informed,
+    ),
+)

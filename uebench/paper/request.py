@@ -1,0 +1,111 @@
+"""From tables to what must be computed for them: methods to train once, protected sets, cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from uebench import presets
+from uebench.data import load
+from uebench.paper.match import DataName, Plugins, Records, found
+from uebench.paper.tables import MAIN, Place, Table, by_role
+from uebench.plan import Cell, Grid, Protection, plan, protections
+from uebench.registry import Registry
+from uebench.store import Store
+
+
+class Request:
+    """Tables to reproduce on given data sets under one preset."""
+
+    def __init__(
+        self, tables: Sequence[Table], data: Iterable[str], preset: str, registry: Registry, store: Store
+    ) -> None:
+        """Load the data sets.
+
+        Args:
+            tables: Which tables.
+            data: Data sets as ``SET`` or ``ROLE=SET``; the preset's own fills the main role if none is named.
+            preset: ``smoke``, ``desk`` or ``paper``.
+            registry: Where plugins are named.
+            store: What is there already.
+
+        Raises:
+            UsageError: If a name or a role is wrong.
+            DataError: If a data set cannot be read.
+        """
+        self.tables, self.registry, self.store = tables, registry, store
+        stage = presets.get(preset)
+        self.specs = {MAIN: stage.data} | by_role(data)
+        loaded = {role: load(spec, stage.size, registry, store.work / "data") for role, spec in self.specs.items()}
+        self.roles = {role: DataName(dataset.name, dataset.key) for role, dataset in loaded.items()}
+        self.plugins = Plugins(registry, preset, store)
+        self._cards = {
+            self.roles[role]: {
+                "num_classes": one.num_classes, "train_images": len(one.train.labels),
+                "test_images": len(one.test.labels),
+            }
+            for role, one in loaded.items()
+        }  # fmt: skip
+
+    def records(self) -> Records:
+        """Return what the store holds now."""
+        records = Records(self.store, self.plugins.preset)
+        records.sets |= self._cards
+        return records
+
+    def trainings(self) -> dict[Path, Place]:
+        """Return the weights files that are missing, each with a place that needs it."""
+        files = {self.plugins.weights_file(place, self.roles): place for place in self._places(self.tables)}
+        return {file: place for file, place in files.items() if file and not file.is_file()}
+
+    def protections(self) -> list[Protection]:
+        """List the protected sets that are asked for without an attacker and of which nothing is known yet."""
+        records = self.records()
+        return [
+            one
+            for place in self._trained(self.tables)
+            if not place.attacker and not found(place, self.roles, records, self.plugins)
+            for one in protections(
+                (self.plugins.method(place, self.roles),), (self.specs[place.role],), self.plugins.preset, 0,
+                self.registry, self.store,
+            )
+        ]  # fmt: skip
+
+    def cells(self, tables: Sequence[Table] = ()) -> list[Cell]:
+        """List the cells of the tables (all if none is named), each once, with the clean references."""
+        cells: dict[str, Cell] = {}
+        for table in tables or self.tables:
+            seeds = table.seeds if self.plugins.preset == presets.DEFAULT else 1
+            for (role, chains), methods in self._grids(table).items():
+                grid = Grid(
+                    method=tuple(methods), attacker=chains, data=(self.specs[role],), seed=tuple(range(seeds)),
+                    preset=self.plugins.preset, with_clean=True,
+                )  # fmt: skip
+                cells |= {cell.key: cell for cell in plan(grid, self.registry, self.store)}
+        return list(cells.values())
+
+    def _grids(self, table: Table) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+        """Return methods by role and attackers, so that a set is loaded once for many cells."""
+        attackers: dict[tuple[str, str], dict[str, None]] = {}
+        for place in self._trained((table,)):
+            if place.attacker:
+                method = self.plugins.method(place, self.roles)
+                attackers.setdefault((place.role, method), {})[place.attacker] = None
+        grids: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (role, method), chains in attackers.items():
+            grids.setdefault((role, tuple(chains)), []).append(method)
+        return grids
+
+    def _trained(self, tables: Iterable[Table]) -> list[Place]:
+        """Return the places that need no training before they have a key."""
+        missing = self.trainings()
+        return [p for p in self._places(tables) if self.plugins.weights_file(p, self.roles) not in missing]
+
+    def _places(self, tables: Iterable[Table]) -> list[Place]:
+        """Return the places for which there is a set, and something to run."""
+        return [
+            place
+            for table in tables
+            for place in table.places
+            if place.method and not place.skip and {place.role, place.trained_on or place.role} <= self.specs.keys()
+        ]

@@ -1,0 +1,68 @@
+"""Table 1 and the claims of the paper as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+
+from uebench.paper.claims import judge
+from uebench.paper.fill import Filled
+from uebench.paper.requirements import REQUIREMENTS, circles
+from uebench.report.tables import Block, Page, number
+
+
+def claims_page(tables: Mapping[str, Filled], preset: str) -> Page:
+    """Arrange the verdicts on the paper's claims, each with the records behind it."""
+    judged = judge(tables)
+    rows = [
+        {
+            "claim": one.claim.text, "where": one.claim.where, "verdict": one.verdict, "rule": one.claim.rule,
+            "yes": one.yes, "no": one.no, "asked": one.asked, "keys": [key for e in one.entries for key in e.keys],
+        }
+        for one in judged
+    ]  # fmt: skip
+    answers = [(o.claim.text, o.claim.where, o.verdict, f"{o.yes} yes, {o.no} no, of {o.asked}") for o in judged]
+    evidence = [
+        (
+            str(position), entry.place.label, entry.place.column, entry.data, number(entry.value, entry),
+            " ".join(key[:12] for key in entry.keys),
+        )
+        for position, one in enumerate(judged, 1)
+        for entry in one.entries
+    ]  # fmt: skip
+    blocks = [
+        Block(
+            "Verdicts", ("", "claim", "where", "verdict", "places"), [(str(n), *a) for n, a in enumerate(answers, 1)]
+        ),
+        Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
+    ]
+    notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
+    return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes], rows)
+
+
+def requirements_page(tables: Mapping[str, Filled], preset: str) -> Page:
+    """Arrange Table 1."""
+    found = circles(tables)
+    rows = [
+        {
+            "method": one.method, "requirement": one.requirement.name, "degree": one.degree, "mean": one.mean,
+            "measured": one.measured, "places": one.places, "reported_full": one.reported,
+        }
+        for one in found
+    ]  # fmt: skip
+    lines = []
+    for method, row in groupby(found, lambda one: one.method):
+        cells = []
+        for one in row:
+            evidence = "" if one.mean is None else f" ({one.mean:.3g}; {one.measured} of {one.places})"
+            cells += [one.degree + evidence, "full" if one.reported else "not full"]
+        lines.append((method, *cells))
+    header = ["", *(text for one in REQUIREMENTS for text in (one.name, "reported"))]
+    notes = [
+        f"{one.name}: {one.rule}: full {'from' if one.upwards else 'up to'} {one.full:g}, partial "
+        f"{'from' if one.upwards else 'up to'} {one.partial:g}"
+        for one in REQUIREMENTS
+    ]
+    title = "Table 1. The five requirements, by thresholds on what was measured"
+    notes += ["in parentheses: the mean, and over how many of the places", "the paper's text tells full circles only"]
+    return Page(title, [Block("Requirements", header, lines)], [f"preset {preset}", *notes], rows)
