@@ -47,6 +47,8 @@ def reproduce(
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or say --all")
     chosen = list(TABLES.values()) if everything else named(name)
+    if name and len(chosen) > 1:
+        raise UsageError(f"{name} is a view of other tables: uebench reproduce --all, then uebench table {name}")
     tables.check(form)
     if out and not out.parent.is_dir():
         raise StoreError(f"--out {out}: no folder {out.parent}; make it first")
@@ -106,11 +108,13 @@ def _show_plan(request: Request, as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output, run
+    from uebench.plan import known_rates
 
+    rates = known_rates(request.store)
     asked = {table.name: request.cells((table,)) for table in request.tables}
     cells = list({cell.key: cell for some in asked.values() for cell in some}.values())
-    rows = [_sum(f"table {name}" if name.isdigit() else name, some, request) for name, some in asked.items()]
-    rows.append(_sum("distinct", cells, request))
+    rows = [_sum(f"table {name}" if name.isdigit() else name, some, rates) for name, some in asked.items()]
+    rows.append(_sum("distinct", cells, rates))
     first = [f"{place.method} on {request.specs[place.trained_on]}" for place in request.trainings().values()]
     if as_json:
         output.print_json({"tables": rows, "train_first": first})
@@ -126,10 +130,9 @@ def _show_plan(request: Request, as_json: bool) -> None:
         output.note(f"to train first: {text}; the cells that use it have no key before and are not counted")
 
 
-def _sum(what: str, cells: Sequence[Cell], request: Request) -> dict[str, Any]:
-    from uebench.plan import estimate, known_rates
+def _sum(what: str, cells: Sequence[Cell], rates: dict[tuple[str, int], float]) -> dict[str, Any]:
+    from uebench.plan import estimate
 
-    rates = known_rates(request.store)
     todo = [cell for cell in cells if cell.status in ("to do", "damaged")]
     times = [estimate(cell, rates) for cell in todo]
     return {

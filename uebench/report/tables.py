@@ -96,7 +96,7 @@ def _block(role: str, entries: list[Entry]) -> Block:
     conditions = [entry.place.column for entry in entries]
     entries = sorted(entries, key=lambda entry: conditions.index(entry.place.column))
     columns = [("", [entry.place.label for entry in entries])]
-    if {entry.place.column for entry in entries} != {paper}:
+    if len(set(conditions)) > 1:
         columns.append(("condition", [entry.place.column for entry in entries]))
     unit = {"accuracy": " %", "seconds": " s"}.get(metric, "")
     columns += [

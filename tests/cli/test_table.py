@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, TINY, Command
+from uebench.plan import Grid, plan
+from uebench.registry import Registry
+from uebench.store import Store
+
+OTHER = "synthetic(identities=4, train=6, test=5)"
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Store:
+    """A store with made-up counts: three seeds of two methods on one set, one cell on another."""
+    store = Store(tmp_path / "results")
+    write(store, TINY, ("segue", "clean"), {0: 3, 1: 4, 2: 5})
+    write(store, OTHER, ("lsp",), {0: 18})
+    return store
+
+
+def write(store: Store, data: str, methods: tuple[str, ...], correct: dict[int, int]) -> None:
+    grid = Grid(method=methods, attacker=("resnet18",), data=(data,), seed=tuple(correct), preset="smoke")
+    for cell in plan(grid, Registry(), store):
+        right = correct[cell.seed] + (5 if cell.method.entry.name == "clean" else 0)
+        record = {
+            "key": cell.key, "protect_key": cell.protect_key, "data_key": cell.dataset.key, "preset": "smoke",
+            "data": {
+                "name": cell.dataset.name, "size": 32, "num_classes": cell.dataset.num_classes,
+                "train_images": len(cell.dataset.train.labels), "test_images": len(cell.dataset.test.labels),
+            },
+            "method": cell.method.published(), "assets": [], "attacker": [cell.attacker.published()],
+            "seed": cell.seed, "method_seed": 0, "counts": {"correct": right, "n": len(cell.dataset.test.labels)},
+            "audit": {"psnr_mean": 31.0},
+            "timings": {"fit_seconds": 1.0, "protect_seconds": 2.0, "train_images_per_second": 50.0},
+        }  # fmt: skip
+        store.write_cell(cell.key, record)
+
+
+def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
+    return {(row["row"], row["column"]): row for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Store) -> None:
+    answer = uebench("table", 5, "--preset", "smoke")
+    assert answer.code == 0, answer.err
+    assert "measured on synthetic3 % [95 %]" in answer.out
+    assert "reported on WebFace10 %" in answer.out
+    (line,) = [line for line in answer.out.splitlines() if line.startswith("segue  resnet18")]
+    interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7 %: 33.3 -+ 4.303 * 8.333 / sqrt(3)
+    for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "yes"):
+        assert text in line
+    assert "--data chooses another: synthetic4" in answer.err
+
+
+def test_the_data_set_can_be_chosen_and_is_named(uebench: Command, measured: Store) -> None:
+    answer = uebench("table", "table5", "--preset", "smoke", "--data", "synthetic4", "--format", "csv")
+    found = rows(answer.out)["lsp", "resnet18"]
+    assert (found["data"], found["reported_on"], found["measured"]) == ("synthetic4", "WebFace10", "90.0")
+    assert float(found["low"]) == pytest.approx(69.9, abs=0.05)  # Wilson, 18 of 20
+    assert answer.err == ""
+    answer = uebench("table", "5", "--preset", "smoke", "--data", "vggface10=synthetic5")
+    assert answer.code == 2
+    assert "no record of such a set under this preset; did you mean 'synthetic" in answer.complaint
+
+
+def test_a_set_fills_another_role_only_if_it_is_named(uebench: Command, measured: Store) -> None:
+    out = uebench("table", "3", "--preset", "smoke", "--data", "vggface10=synthetic4", "--format", "csv").out
+    assert rows(out)["lsp", "VGGFace10"]["data"] == "synthetic4"
+    assert rows(out)["segue", "WebFace10"]["data"] == "synthetic3"
+    gap = rows(out)["segue", "WebFace50"]
+    assert (gap["measured"], gap["reason"]) == ("", "no set given for role webface50: --data webface50=FOLDER")
+
+
+def test_gaps_say_why(uebench: Command, measured: Store) -> None:
+    out = uebench("table", "6", "--preset", "smoke").out
+    assert "gap: ue at WebFace50, rue at WebFace50, tue at WebFace50: noise made for 10 identities" in out
+    assert "not measured yet: uebench reproduce table6" in out
+
+
+def test_an_empty_store_gives_a_table_of_gaps(uebench: Command) -> None:
+    answer = uebench("table", "9", "--json")
+    assert answer.code == 0, answer.err
+    assert {row["measured"] for row in answer.json["rows"]} == {None}
+    assert [row["reported"] for row in answer.json["rows"]] == [2100, 4.5, 6700, 7400, 2.2]
+
+
+@pytest.mark.parametrize(
+    ("form", "begins", "holds"),
+    [
+        ("text", "Table 3. ", "segue 33.3 [12.6, 54.0]"),
+        ("md", "## Table 3. ", "| segue | 33.3 [12.6, 54.0] |"),
+        ("tex", "% Table 3. ", "segue & 33.3 [12.6, 54.0] &"),
+        ("html", "<h2>Table 3. ", "<td>segue</td><td>33.3 [12.6, 54.0] </td>"),
+        ("csv", "table,row,", "3,segue,,WebFace10,accuracy,webface10,synthetic3,33.3"),
+    ],
+)
+def test_every_format(uebench: Command, measured: Store, form: str, begins: str, holds: str) -> None:
+    out = uebench("table", "3", "--preset", "smoke", "--format", form).out
+    assert out.startswith(begins)
+    assert holds in " ".join(out.split())
+
+
+def test_the_views_of_all_tables(uebench: Command, measured: Store) -> None:
+    claims = uebench("table", "claims", "--preset", "smoke", "--json").json["rows"]
+    assert {row["verdict"] for row in claims} == {"not yet measured"}
+    assert len(claims[0]["keys"]) == 3
+    circles = uebench("table", "1", "--preset", "smoke", "--json").json["rows"]
+    (segue,) = (row for row in circles if (row["method"], row["requirement"]) == ("segue", "effectiveness"))
+    assert (segue["degree"], segue["measured"], segue["places"]) == ("full", 1, 3)
+    assert segue["mean"] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("table", "10"), "no table '10'"),
+        (("table", "5", "--format", "pdf"), "--format pdf: unknown"),
+        (("table", "5", "--preset", "dest"), "did you mean 'desk'"),
+        (("reproduce",), "name one table, as in uebench reproduce table5, or say --all"),
+        (("reproduce", "claims"), "claims is a view of other tables"),
+        (("reproduce", "table5", "--data", "vgg=orl"), "no role 'vgg'"),
+    ],
+)
+def test_wrong_requests_are_refused(uebench: Command, args: tuple[str, ...], complaint: str) -> None:
+    answer = uebench(*args)
+    assert answer.code == 2
+    assert complaint in answer.complaint
+
+
+def test_a_plan_counts_shared_cells_once(uebench: Command, measured: Store) -> None:
+    answer = uebench("reproduce", "--all", "--preset", "smoke", "--data", TINY, "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    *tables, distinct = answer.json["tables"]
+    assert sum(row["cells"] for row in tables) > distinct["cells"] == distinct["done"] + distinct["to_run"]
+    assert distinct["done"] == 2  # seed 0 of segue and clean
+    shown = uebench("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--dry-run").out
+    assert "synthetic3  segue   resnet18  0     done" in shown
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_any_work(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out", tmp_path / "gone" / "t.md")
+    assert answer.code == 4
+    assert "make it first" in answer.complaint
+
+
+def test_a_clean_clone_shows_its_records_without_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['uebench', *sys.argv[1:]]\n"
+        "from uebench.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+    )
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cells").symlink_to(ROOT / "results" / "cells")
+    env = os.environ | {"UEBENCH_RESULTS": str(tmp_path / "results")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "table", "3", "--json", "--data", "webface10"],
+        env=env, capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = {(row["row"], row["role"]): row for row in json.loads(done.stdout)["rows"]}
+    for row in ("clean", "ue", "lsp", "rue", "tue", "segue"):
+        assert found[row, "webface10"]["seeds"] >= 3
+        assert found[row, "webface10"]["clean"] > 75
