@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TINY, Command
+from uebench.errors import CellError
 from uebench.plan import Grid, plan
 from uebench.registry import Registry
 from uebench.store import Store
@@ -172,3 +173,19 @@ def test_a_clean_clone_shows_its_records_without_torch(tmp_path: Path) -> None:
     for row in ("clean", "ue", "lsp", "rue", "tue", "segue"):
         assert found[row, "webface10"]["seeds"] >= 3
         assert found[row, "webface10"]["clean"] > 75
+
+
+def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*_: object, **__: object) -> None:
+        raise CellError("the loss is no number")
+
+    monkeypatch.setattr("uebench.fitting.fit_once", diverge)
+    monkeypatch.setattr("uebench.runner.Runner._protected", diverge)
+    answer = uebench("reproduce", "9", "--preset", "smoke", "--data", TINY)
+    assert answer.code == 1
+    assert f"failed: training segue on {TINY}: the loss is no number" in answer.err
+    assert (
+        "gap: ue at generation_time, lsp at generation_time, rue at generation_time and 1 more: failed: the"
+        in answer.out
+    )
+    assert "gap: segue at generation_time: not measured yet" in answer.out

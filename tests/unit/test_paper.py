@@ -214,7 +214,7 @@ def test_side_information_is_judged_attacker_by_attacker() -> None:
     )
     filled = tables | {"figure4.3": Filled(TABLES["figure4.3"], {}, entries)}
     (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
-    assert (side.verdict, side.yes, side.asked) == ("holds", 10, 10)
+    assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
 
 
 def test_circles_follow_their_thresholds() -> None:

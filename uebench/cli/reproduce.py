@@ -9,7 +9,7 @@ import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, Plugins, PresetName, Results
 from uebench.cli.table import Format, view
-from uebench.errors import StoreError, UsageError
+from uebench.errors import StoreError, UebenchError, UsageError
 from uebench.presets import DEFAULT
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def reproduce(
         _show_plan(request, as_json)
         return
     request.store.check_writable()
-    _train(request, device)
+    failures = _train(request, device)
     reasons = _protect(request, device)
     outcomes = run.compute(request.cells(), request.store, device, force=False)
     run.notes(outcomes)
@@ -74,20 +74,30 @@ def reproduce(
         output.print_json([one.document() for one in shown])
     else:
         typer.echo(text, nl=False)
-    if any(outcome.status == "failed" for outcome in outcomes):
+    for failure in failures:
+        output.note(f"failed: {failure}")
+    if failures or any(reason.startswith("failed") for reason in reasons.values()):
         raise typer.Exit(1)
 
 
-def _train(request: Request, device: str) -> None:
-    """Train once what other sets are to be protected with."""
+def _train(request: Request, device: str) -> list[str]:
+    """Train once what other sets are to be protected with; return what failed."""
+    failures = []
     for file, place in request.trainings().items():
         from uebench.cli.output import lines
         from uebench.fitting import fit_once
 
-        fit_once(
-            place.method, request.specs[place.trained_on], request.plugins.preset, 0, file,
-            registry=request.registry, store=request.store, device=device, progress=lines(f"training {place.method}"),
-        )  # fmt: skip
+        title = f"training {place.method} on {request.specs[place.trained_on]}"
+        try:
+            fit_once(
+                place.method, request.specs[place.trained_on], request.plugins.preset, 0, file,
+                registry=request.registry, store=request.store, device=device, progress=lines(title),
+            )  # fmt: skip
+        except StoreError:
+            raise
+        except UebenchError as error:
+            failures.append(f"{title}: {error}")
+    return failures
 
 
 def _protect(request: Request, device: str) -> dict[tuple[str, str], str]:
@@ -101,7 +111,11 @@ def _protect(request: Request, device: str) -> dict[tuple[str, str], str]:
 
     with progress_bars() as progress:
         made = Runner(request.store, device, progress=progress).protect(wanted)
-    return {address(one): reason for one, reason in made if isinstance(reason, str)}
+    return {
+        address(one): f"{'impossible' if one.reason else 'failed'}: {reason}"
+        for one, reason in made
+        if isinstance(reason, str)
+    }
 
 
 def _show_plan(request: Request, as_json: bool) -> None:

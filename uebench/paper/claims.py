@@ -96,13 +96,12 @@ def _faster(entries: Sequence[Entry]) -> list[Answer]:
 
 
 def _better_informed(entries: Sequence[Entry]) -> list[Answer]:
-    """Compare true labels with pseudo-labels, and these with none, for each attacker."""
+    """Compare true labels with pseudo-labels, attacker by attacker."""
     known = {(entry.place.row, entry.place.column): entry for entry in entries}
     answers: list[Answer] = []
-    for more, less in (("true", "kmeans"), ("kmeans", "none")):
-        for column in dict.fromkeys(entry.place.column for entry in entries):
-            one, other = known[more, column], known[less, column]
-            answers.append(apart(one, other) < 0 if one.interval and other.interval else None)
+    for column in dict.fromkeys(entry.place.column for entry in entries):
+        true, pseudo = known["true", column], known["kmeans", column]
+        answers.append(apart(true, pseudo) < 0 if true.interval and pseudo.interval else None)
     return answers
 
 
@@ -162,11 +161,11 @@ CLAIMS = (
         _faster,
     ),
     Claim(
-        "Side information helps: true labels more than pseudo-labels, these more than none",
+        "Side information helps: true labels more than pseudo-labels",
         "section 5.7, Figure 4 (3)",
-        "for each attacker, the 95 % interval with more information lies below the one with less",
+        "for each attacker, the 95 % interval with true labels lies below the one with pseudo-labels",
         "figure4.3",
-        lambda _: True,
+        lambda entry: entry.place.row in ("true", "kmeans"),
         _better_informed,
     ),
 )
