@@ -53,9 +53,9 @@ def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
 def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Store) -> None:
     answer = uebench("table", 5, "--preset", "smoke")
     assert answer.code == 0, answer.err
-    assert "measured on synthetic3 % [95 %]" in answer.out
-    assert "reported on WebFace10 %" in answer.out
-    (line,) = [line for line in answer.out.splitlines() if line.startswith("segue  resnet18")]
+    assert "measured on synthetic3, % [95 %]" in answer.out
+    assert "reported on WebFace10, %" in answer.out
+    (line,) = [line for line in answer.out.splitlines() if line.split()[:2] == ["segue", "resnet18"]]
     interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7 %: 33.3 -+ 4.303 * 8.333 / sqrt(3)
     for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "yes"):
         assert text in line
@@ -100,7 +100,7 @@ def test_an_empty_store_gives_a_table_of_gaps(uebench: Command) -> None:
         ("text", "Table 3. ", "segue 33.3 [12.6, 54.0]"),
         ("md", "## Table 3. ", "| segue | 33.3 [12.6, 54.0] |"),
         ("tex", "% Table 3. ", "segue & 33.3 [12.6, 54.0] &"),
-        ("html", "<h2>Table 3. ", "<td>segue</td><td>33.3 [12.6, 54.0] </td>"),
+        ("html", "<h2>Table 3. ", "<td>segue </td><td>33.3 [12.6, 54.0] </td>"),
         ("csv", "table,row,", "3,segue,,WebFace10,accuracy,webface10,synthetic3,33.3"),
     ],
 )

@@ -57,7 +57,7 @@ def requirements_page(tables: Mapping[str, Filled], preset: str) -> Page:
             evidence = "" if one.mean is None else f" ({one.mean:.3g}; {one.measured} of {one.places})"
             cells += [one.degree + evidence, "full" if one.reported else "not full"]
         lines.append((method, *cells))
-    header = ["", *(text for one in REQUIREMENTS for text in (one.name, "reported"))]
+    header = ["method", *(text for one in REQUIREMENTS for text in (one.name, "reported"))]
     notes = [
         f"{one.name}: {one.rule}: full {'from' if one.upwards else 'up to'} {one.full:g}, partial "
         f"{'from' if one.upwards else 'up to'} {one.partial:g}"

@@ -95,10 +95,10 @@ def _block(role: str, entries: list[Entry]) -> Block:
     paper = ROLES[role]
     conditions = [entry.place.column for entry in entries]
     entries = sorted(entries, key=lambda entry: conditions.index(entry.place.column))
-    columns = [("", [entry.place.label for entry in entries])]
+    columns = [("method" if entries[0].place.method else "set", [entry.place.label for entry in entries])]
     if len(set(conditions)) > 1:
         columns.append(("condition", [entry.place.column for entry in entries]))
-    unit = {"accuracy": " %", "seconds": " s"}.get(metric, "")
+    unit = {"accuracy": ", %", "seconds": ", s"}.get(metric, "")
     columns += [
         (
             f"measured{data}{unit}{' [95 %]' if metric == 'accuracy' else ''}",
@@ -132,7 +132,7 @@ def verdicts(entries: Sequence[Entry]) -> Block:
         known = [answer for answer in answers if answer is not None]
         pairs = f"{found.agree} as reported, {found.against} against, {found.undecided} undecided"
         rows.append((label, found.verdict, pairs, f"{sum(known)} of {len(known)}" if known else "-"))
-    return Block("Verdicts", ("", "the paper's order", "pairs", "at chance"), rows)
+    return Block("Verdicts", ("method", "the paper's order", "pairs", "at chance"), rows)
 
 
 def gaps(entries: Iterable[Entry]) -> list[str]:
