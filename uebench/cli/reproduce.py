@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, PresetName, Results
 from uebench.cli.table import Format, view
 from uebench.errors import StoreError, UebenchError, UsageError
 from uebench.presets import DEFAULT
@@ -31,6 +31,7 @@ def reproduce(
     form: Format = "text",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables there too.")] = None,
     device: Device = "auto",
+    jobs: Jobs = 1,
     plugin: Plugins = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
@@ -59,7 +60,7 @@ def reproduce(
     request.store.check_writable()
     failures = _train(request, device)
     reasons = _protect(request, device)
-    outcomes = run.compute(request.cells(), request.store, device, force=False)
+    outcomes = run.compute(request.cells(), request.store, device, jobs, force=False)
     run.notes(outcomes)
     reasons |= {address(o.cell): f"{o.status}: {o.reason}" for o in outcomes if o.record is None}
     records = request.records()

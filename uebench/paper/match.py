@@ -6,9 +6,8 @@ preset and, where the files are here, weights. Neither the photographs nor torch
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,7 +102,7 @@ class Records:
         cells = [record for _, record in store.cells() if record and _is_of(record, preset)]
         for record in cells:
             self._cells.setdefault((record["data_key"], _of(record, record["attacker"])), []).append(record)
-        for facts in (*(facts for facts in _protections(store) if _is_of(facts, preset)), *cells):
+        for facts in (*(facts for _, facts in store.protections() if facts and _is_of(facts, preset)), *cells):
             self.sets.setdefault(DataName(facts["data"]["name"], facts["data_key"]), facts["data"])
             self._facts.setdefault((facts["data_key"], _of(facts, [])), []).append(facts)
 
@@ -186,11 +185,3 @@ def _address(method: Mapping[str, Any], side: Mapping[str, Any] | None, chain: l
 
 def _is_of(record: Mapping[str, Any], preset: str) -> bool:
     return (record["preset"], record["method_seed"]) == (preset, 0)
-
-
-def _protections(store: Store) -> Iterator[dict[str, Any]]:
-    """Yield the facts of protected sets; what does not match its digest is left out."""
-    for path in sorted((store.root / "protected").glob("??/*.json")):
-        facts = json.loads(path.read_text())
-        if facts.pop("digest", None) == digest(facts):
-            yield facts
