@@ -11,7 +11,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["augmentations", "nn", "torch", "transforms"]
+__all__ = ["augmentations", "load", "nn", "torch", "transforms"]
 
 if TYPE_CHECKING:
     import torch
@@ -31,3 +31,9 @@ else:
     transforms = _Lazy("torchvision.transforms.functional")
     augmentations = _Lazy("torchvision.transforms.v2")
     nn = _Lazy("uebench.nn")
+
+
+def load() -> None:
+    """Import all of them now, so that no plugin is charged for what it is the first to use."""
+    for module in (torch, transforms, augmentations, nn):
+        importlib.import_module(module.__name__)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench import facts, referee
+from uebench import facts, lazy, referee
 from uebench.api import Split, Trained
 from uebench.context import Progress, RunContext
 from uebench.errors import CellError, StoreError, UebenchError, UsageError
@@ -143,6 +143,7 @@ class Runner:
 
     def _protect(self, wanted: Protection, progress: Progress) -> Protected:
         method, dataset, key = wanted.method.plugin, wanted.dataset, wanted.protect_key
+        lazy.load()
         ctx = self._context(wanted.method_seed, key, "fit", progress)
         labels, side = wanted.side.make(dataset.train, dataset.num_classes, wanted.method_seed)
         seen = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, self.device)
@@ -152,6 +153,7 @@ class Runner:
         ctx = self._context(wanted.method_seed, key, "perturb", progress)
         seed_everything(ctx)
         delta = referee.protect(method, seen, ctx)
+        protect_seconds = ctx.seconds
         budget = method.budget(dataset.size)
         return Protected(
             delta,
@@ -164,7 +166,7 @@ class Runner:
                 },
                 "side_information": side,
                 "fit_seconds": fit_seconds,
-                "protect_seconds": ctx.seconds,
+                "protect_seconds": protect_seconds,
                 "provenance": provenance((wanted.method,), self.device),
             },
         )
