@@ -205,6 +205,13 @@ class Plugin(Generic[C]):
         """Say before any work starts why this plugin cannot serve a set of this shape, or None."""
         return None
 
+    def assets(self, size: int) -> tuple[Path, ...]:
+        """Return the files (trained weights) that the outputs depend on, for images of ``size`` pixels.
+
+        Their digests enter the key.
+        """
+        return ()
+
 
 class Method(Plugin[C], ABC):
     """A perturbation generator: ``fit`` learns from the set to protect, ``perturb`` protects a batch.
@@ -215,10 +222,6 @@ class Method(Plugin[C], ABC):
     def budget(self, size: int) -> Budget:
         """Return the bound that the referee holds ``perturb`` to, for images of ``size`` pixels."""
         return Budget("linf", getattr(self.config, "eps", 0.0))
-
-    def assets(self, size: int) -> tuple[Path, ...]:
-        """Return the files (trained weights) that the outputs depend on; their digests enter the key."""
-        return ()
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Learn from the clean training set; methods without training leave this out."""
@@ -367,6 +370,9 @@ class Countermeasure(Plugin[C]):
 class Attacker(Plugin[C], ABC):
     """Trains a classifier on a set that may be protected; it never sees the clean test set."""
 
+    places: ClassVar[tuple[str, ...] | None] = None
+    """Where countermeasures may act, beside the scope of protection; None: everywhere."""
+
     @abstractmethod
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
-        """Train from scratch on ``train`` and return the classifier."""
+        """Train on ``train`` and return the classifier."""

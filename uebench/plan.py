@@ -87,8 +87,7 @@ class Protection:
     @property
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return name and sha256 of each file that the protected set depends on."""
-        files = (*self.method.plugin.assets(self.dataset.size), *self.side.assets())
-        return tuple((file.name, file_digest(file)) for file in files)
+        return _digests((*self.method.plugin.assets(self.dataset.size), *self.side.assets()))
 
     @property
     def protect_key(self) -> str:
@@ -134,7 +133,15 @@ class Cell(Protection):
     def key(self) -> str:
         """Return the address of the record."""
         chain = [part.published() for part in (self.attacker, *self.countermeasures)]
-        return key(protect=self.protect_key, attacker=chain, evaluation=EVALUATION, seed=self.seed)
+        digests = [digest for _, digest in self.attacker_assets]
+        assets = {"assets": digests} if digests else {}
+        return key(protect=self.protect_key, attacker=chain, evaluation=EVALUATION, seed=self.seed, **assets)
+
+    @property
+    def attacker_assets(self) -> tuple[tuple[str, str], ...]:
+        """Return name and sha256 of each file that the attack depends on."""
+        chain = (self.attacker, *self.countermeasures)
+        return _digests(file for part in chain for file in part.plugin.assets(self.dataset.size))
 
     @property
     def attacker_text(self) -> str:
@@ -232,8 +239,9 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[
     plugin = registry.build(kind, spec, preset, training)
     expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
     assert isinstance(plugin, expected)
-    published = {name: value.name for name, value in plugin.config if isinstance(value, Path)}
-    options = {name: published.get(name, value) for name, value in spec.options.items()}
+    plain, published = plugin.config.model_dump(mode="json"), plugin.config.published()
+    hidden = {name: value for name, value in published.items() if value != plain.get(name)}
+    options = {name: hidden.get(name, value) for name, value in spec.options.items()}
     return Part(registry.entry(kind, spec.name), plugin, str(Spec(spec.name, options | dict(more or {}))))
 
 
@@ -258,7 +266,16 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
             )
         if before == after == "epoch":
             raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
-    return [_part(registry, "attacker", first, preset), *measures]
+    attacker = _part(registry, "attacker", first, preset)
+    able = attacker.plugin.places
+    for measure in measures:
+        place = measure.plugin.place
+        if able is not None and place != "scope" and place not in able:
+            raise UsageError(
+                f"{text!r}: {measure.entry.name} acts on {PLACES[place]}, and {attacker.entry.name} takes "
+                f"countermeasures on {' and '.join(PLACES[one] for one in able)} only; leave {measure.entry.name} out"
+            )
+    return [attacker, *measures]
 
 
 def _with_status(cell: Cell, store: Store) -> Cell:
@@ -268,6 +285,10 @@ def _with_status(cell: Cell, store: Store) -> Cell:
         return replace(cell, status="done") if store.read_cell(cell.key) else cell
     except DamagedError as damage:
         return replace(cell, status="damaged", reason=str(damage))
+
+
+def _digests(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    return tuple((file.name, file_digest(file)) for file in files)
 
 
 @cache

@@ -35,7 +35,7 @@ class Plugged(_Strict):
 
 
 class Asset(_Strict):
-    """A weights file that the protected set depends on."""
+    """A weights file that the protected set, or the attack, depends on."""
 
     file: str
     sha256: str
@@ -169,6 +169,7 @@ class Record(_Protection):
 
     key: str
     attacker: list[Plugged]
+    attacker_assets: list[Asset] = Field(default_factory=list)
     seed: int
     counts: Counts
     peak: Peak

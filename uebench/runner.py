@@ -207,6 +207,7 @@ def _record(
         **shared,
         "key": cell.key,
         "attacker": [part.published() for part in (cell.attacker, *cell.countermeasures)],
+        "attacker_assets": [{"file": name, "sha256": digest} for name, digest in cell.attacker_assets],
         "seed": cell.seed,
         "written": {**shared["written"], "attacker": cell.attacker_text},
         "counts": {"correct": sum(per_identity), "n": total},

@@ -26,6 +26,8 @@ def supervised(
     options: Training,
     countermeasures: Sequence[Countermeasure[Any]],
     ctx: Context,
+    *,
+    seconds: float = 0.0,
 ) -> Trained:
     """Train ``model`` with cross-entropy until a stop rule holds, saving itself at each epoch's end.
 
@@ -33,22 +35,23 @@ def supervised(
     its last epoch ends with the same weights.
 
     Args:
-        model: An untrained network.
+        model: The network to train.
         train: The set, protected or not.
         options: Optimiser, schedule and stop rules.
         countermeasures: What the attacker adds, in order.
         ctx: Seeds, checkpoints, and the referee who counts after each epoch.
+        seconds: What an earlier stage of the attacker took.
 
     Raises:
         CellError: If the loss is no longer a number.
     """
-    train, choice = _prepare(train, countermeasures, ctx)
+    train, choice = _hold_back(on_set(train, countermeasures, ctx), countermeasures, ctx)
     model.to(ctx.device)
     optimizer = make_optimizer(model, options)
     batches = math.ceil(len(train) / options.batch)
     curve: list[dict[str, Any]] = []
-    seconds, stopped, first = 0.0, "epochs", 0
-    if saved := ctx.restore():
+    stopped, first = "epochs", 0
+    if (saved := ctx.restore()) and "curve" in saved.values:  # else an earlier stage's
         unpack(saved.state, model, optimizer)
         first, curve = saved.step, list(saved.values["curve"])
         seconds, stopped = saved.values["seconds"], saved.values["stopped"]
@@ -89,16 +92,25 @@ def supervised(
     )
 
 
-def _prepare(
-    train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context
-) -> tuple[ImageSet, _Choice | None]:
-    """Return the set to train on, and what chooses the epoch, if anything does."""
+def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context) -> ImageSet:
+    """Return the set as the countermeasures that act on it leave it.
+
+    Raises:
+        CellError: If one of them returns something other than images of the same shape.
+    """
     for number, measure in enumerate(countermeasures):
         images = measure.on_set(train, ctx.rng("set", number))
         if images.shape != train.images.shape or images.dtype != torch.uint8:
             got = f"{tuple(images.shape)} {images.dtype}"
             raise CellError(f"countermeasure {measure.name!r}: on_set returned {got}; return uint8 of the same shape")
         train = ImageSet(images, train.labels, train.num_classes)
+    return train
+
+
+def _hold_back(
+    train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context
+) -> tuple[ImageSet, _Choice | None]:
+    """Return the set to train on, and what chooses the epoch, if anything does."""
     chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
     if chooser is None:
         return train, None

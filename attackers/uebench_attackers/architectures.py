@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
 from uebench.lazy import nn
+from uebench.models import ModelName
 from uebench.presets import PROTOCOLS, WHY_PROTOCOLS
 from uebench.train import supervised
 
@@ -30,7 +31,7 @@ class Timm(Training):
         model: A name of timm's.
     """
 
-    model: str
+    model: ModelName
 
 
 T = TypeVar("T", bound=Training)

@@ -233,5 +233,5 @@ def test_any_model_of_timm_by_name(tiny_run: Command) -> None:
     answer = tiny_run("--method", "clean", "--attacker", "timm(model=test_resnet, epochs=1)")
     assert answer.code == 0, answer.err
     answer = tiny_run("--method", "clean", "--attacker", "timm(model=resnet81)")
-    assert answer.code == 1
-    assert "timm has no model 'resnet81'; did you mean" in answer.err
+    assert answer.code == 2
+    assert "model=resnet81 is no model of timm's; did you mean" in answer.complaint

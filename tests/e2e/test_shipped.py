@@ -31,12 +31,12 @@ def test_the_shipped_generator_is_small_and_says_how_it_was_made() -> None:
 
 def test_it_serves_the_default_run_and_no_other_options() -> None:
     registry = Registry()
-    assert registry.build("method", parse("segue"), "desk").assets(64) == (WEIGHTS,)  # type: ignore[attr-defined]
+    assert registry.build("method", parse("segue"), "desk").assets(64) == (WEIGHTS,)
     for text, preset, size in (
         ("segue(weights=none)", "desk", 64), ("segue(eps=4/255)", "desk", 64), ("segue", "desk", 32),
         ("segue(epochs=1)", "desk", 64),
     ):  # fmt: skip
-        assert registry.build("method", parse(text), preset).assets(size) == ()  # type: ignore[attr-defined]
+        assert registry.build("method", parse(text), preset).assets(size) == ()
 
 
 def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:

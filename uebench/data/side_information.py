@@ -6,33 +6,30 @@ written as options of any method: ``segue(labels=kmeans)``, ``ue(labels=0.8)``.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
-from uebench.api import Config, Split
-from uebench.data import embeddings
+from uebench.api import Split
+from uebench.embeddings import EmbeddingOptions
 from uebench.registry import validate
 from uebench.spec import Spec
 
 
-class SideInformation(Config):
+class SideInformation(EmbeddingOptions):
     """Where the labels that a method sees come from.
 
     Attributes:
         labels: ``true``; ``kmeans``: clusters of face embeddings, as many as there are identities (Segue, section 4.2);
             or a share below one: so many labels stay true and the others name someone else, at random.
-        embedding: For ``kmeans``: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a model of timm's and its
-            checkpoint.
+        embedding: For ``kmeans``, as ``EmbeddingOptions`` has it.
     """
 
     labels: Literal["true", "kmeans"] | float = "true"
-    embedding: str = Field("dlib", pattern=r"^dlib$|^\w+:.+$")
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -50,37 +47,21 @@ class SideInformation(Config):
         """Return whether these are the true labels."""
         return self.labels == "true"
 
-    @property
-    def checkpoint(self) -> Path | None:
-        """Return the file with the weights of the embedding, if the user named one."""
-        return Path(self.embedding.partition(":")[2]) if ":" in self.embedding else None
-
     def written(self) -> dict[str, Any]:
         """Return the options that differ from the defaults, without folders, as labels of a record show them."""
         return {} if self.true else {name: value for name, value in self.published().items() if value != "dlib"}
 
     def published(self) -> dict[str, Any]:
         """Return what keys and records hold: no folder, and no embedding where none is made."""
-        if self.labels != "kmeans":
-            return {"labels": self.labels}
-        model, _, file = self.embedding.partition(":")
-        return {"labels": "kmeans", "embedding": f"{model}:{Path(file).name}" if file else model}
+        return super().published() if self.labels == "kmeans" else {"labels": self.labels}
 
     def assets(self) -> tuple[Path, ...]:
         """Return the files that the labels depend on; their digests enter the key."""
-        if self.labels != "kmeans" or self.obstacle():
-            return ()
-        return (self.checkpoint,) if self.checkpoint else embeddings.dlib_files()
+        return super().assets() if self.labels == "kmeans" else ()
 
     def obstacle(self) -> str:
         """Return why these labels cannot be made here, or nothing."""
-        if self.labels != "kmeans":
-            return ""
-        if self.checkpoint:
-            return "" if self.checkpoint.is_file() else f"embedding {self.embedding!r}: no such file"
-        if importlib.util.find_spec("dlib") and embeddings.dlib_files():
-            return ""
-        return "labels=kmeans needs face embeddings: pip install 'uebench[faces]', or name embedding='MODEL:FILE'"
+        return super().obstacle() if self.labels == "kmeans" else ""
 
     def make(self, split: Split, num_classes: int, seed: int) -> tuple[NDArray[np.int64], dict[str, Any] | None]:
         """Return the labels (N,) that the method sees, 0..K-1, and what the record says of them.
@@ -98,16 +79,6 @@ class SideInformation(Config):
             case share:
                 labels = corrupt(split.labels, share, num_classes, seed)
         return labels, {**self.published(), "purity": purity(labels, split.labels)}
-
-    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return L2-normalised face embeddings (N, D) of images (N, 3, H, W)."""
-        rows = (
-            embeddings.with_timm(images, *self.embedding.split(":", 1))
-            if self.checkpoint
-            else embeddings.with_dlib(images)
-        )
-        unit: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        return unit
 
 
 def split_off(spec: Spec) -> tuple[Spec, SideInformation]:

@@ -3,15 +3,19 @@
 from uebench.nn.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.nn.contrastive import SimClr, SimSiam, contrastive
 from uebench.nn.generator import SegueGenerator, binary_code
+from uebench.nn.pretrained import adopt, pretrained, read_checkpoint
 
 __all__ = [
     "FaceClassifier",
     "SegueGenerator",
     "SimClr",
     "SimSiam",
+    "adopt",
     "binary_code",
     "classifier",
     "contrastive",
     "frozen",
+    "pretrained",
+    "read_checkpoint",
     "trainable",
 ]

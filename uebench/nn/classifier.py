@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import timm
 import torch
+from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
@@ -24,8 +25,12 @@ MIN_SIZE = {"inception_v3": 75}
 class FaceClassifier(nn.Module):
     """A network that maps images (B, 3, H, W) float32 in [0, 1] to logits (B, K).
 
-    Images are scaled to [-1, 1] whatever the architecture, and enlarged (bilinear) where it needs more pixels.
+    Images are scaled to [-1, 1] whatever the architecture, unless ``normalise`` says otherwise, and enlarged (bilinear)
+    where it needs more pixels.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, network: nn.Module, details: dict[str, Any], input_size: int) -> None:
         """Wrap ``network``; ``details`` say what the record should know of it."""
@@ -33,12 +38,48 @@ class FaceClassifier(nn.Module):
         self.network = network
         self.details = details
         self.input_size = input_size
+        self._trained: list[nn.Module] | None = None
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.full((3, 1, 1), 0.5), persistent=False)
+
+    def normalise(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Subtract ``mean`` and divide by ``std``, one value a channel, as the weights of a checkpoint expect it."""
+        for buffer, values in ((self.mean, mean), (self.std, std)):
+            buffer.copy_(torch.tensor(values).view(3, 1, 1))
+        self.details["normalisation"] = f"mean {' '.join(map(str, mean))}, std {' '.join(map(str, std))}"
+
+    def freeze(self, but: Literal["linear", "last_block"]) -> None:
+        """Train the head alone (``linear``), or the head and the last stage (``last_block``).
+
+        All else keeps its weights and stays in eval mode, so that its batch statistics do not move either.
+
+        Raises:
+            UsageError: If timm does not say what head and stages of this architecture are.
+        """
+        names = {name for name, _ in self.network.named_parameters() if in_head(self.network, name)}
+        if not names:
+            raise UsageError(f"mode={but}: timm does not say what the head of {self.details['model']} is; use full")
+        if but == "last_block":
+            names |= set(_last_stage(self.network, self.details["model"]))
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(name in names)
+        weights = [(module, list(module.parameters())) for module in self.network.modules()]
+        self._trained = [module for module, own in weights if own and all(weight.requires_grad for weight in own)]
+
+    def train(self, mode: bool = True) -> Self:
+        """Put what is not frozen in train mode."""
+        super().train(mode)
+        if mode and self._trained is not None:
+            self.network.eval()
+            for module in self._trained:
+                module.train()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits."""
         if images.shape[-1] != self.input_size:
             images = functional.interpolate(images, size=self.input_size, mode="bilinear", align_corners=False)
-        normalised = images.mul(2).sub(1).contiguous(memory_format=torch.channels_last)
+        normalised = images.sub(self.mean).div(self.std).contiguous(memory_format=torch.channels_last)
         return self.network(normalised)  # type: ignore[no-any-return]
 
 
@@ -61,6 +102,8 @@ def classifier(model: str, num_classes: int, size: int, *, stem: Stem = "imagene
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": False}
     if model == "inception_v3":
         options["aux_logits"] = False
+    if getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False):  # transformers count their patches
+        options["img_size"] = input_size
     try:
         network = timm.create_model(model, **options)
     except TypeError:
@@ -89,8 +132,9 @@ def frozen(model: FaceClassifier) -> FaceClassifier:
     Each normalisation's scale and shift go into the weights of the convolution before it, so that a gradient with
     respect to images costs less.
     """
-    network = fuse(copy.deepcopy(model.network).eval())
-    return FaceClassifier(network, model.details, model.input_size).eval().requires_grad_(False)
+    judge = copy.deepcopy(model).eval()
+    judge.network = fuse(judge.network)
+    return judge.requires_grad_(False)
 
 
 @contextmanager
@@ -104,3 +148,18 @@ def trainable(model: nn.Module, on: bool) -> Iterator[None]:
         model.train(mode)
         for parameter, grad in zip(model.parameters(), wanted, strict=True):
             parameter.requires_grad_(grad)
+
+
+def in_head(network: nn.Module, name: str) -> bool:
+    """Return whether the tensor ``name`` of a timm network belongs to its classifier."""
+    heads = network.pretrained_cfg.get("classifier") or ()  # type: ignore[operator,union-attr]
+    return name.startswith(tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads)))
+
+
+def _last_stage(network: nn.Module, model: str) -> list[str]:
+    """Return the parameters of the last stage and of the head, by timm's grouping of layers."""
+    try:
+        groups: dict[int, list[str]] = group_parameters(network, network.group_matcher(coarse=True))  # type: ignore[operator]
+    except (AttributeError, AssertionError, TypeError):
+        raise UsageError(f"mode=last_block: timm does not say what the stages of {model} are; use linear") from None
+    return [name for number in sorted(groups)[-2:] for name in groups[number]]

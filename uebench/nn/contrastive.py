@@ -60,16 +60,20 @@ class SimSiam(nn.Module):
         return -(a + b) / 2
 
 
-def contrastive(learner: Literal["simclr", "simsiam"], size: int, *, stem: Stem = "imagenet") -> SimClr | SimSiam:
-    """Make an untrained learner on a ResNet-18.
+def contrastive(
+    learner: Literal["simclr", "simsiam"], size: int, *, model: str = "resnet18", stem: Stem = "imagenet"
+) -> SimClr | SimSiam:
+    """Make an untrained learner.
 
     Args:
         learner: ``simclr`` or ``simsiam``.
         size: Height and width of the images in pixels.
-        stem: The ResNet's first layers, as ``classifier`` takes them.
+        model: The encoder, a name of timm's.
+        stem: A ResNet's first layers, as ``classifier`` takes them.
     """
-    encoder = classifier("resnet18", 0, size, stem=stem)
-    return SimClr(encoder, 512) if learner == "simclr" else SimSiam(encoder, 512)
+    encoder = classifier(model, 0, size, stem=stem)
+    width: int = encoder.network.head_hidden_size  # type: ignore[assignment]
+    return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
 
 
 def _block(before: int, after: int) -> list[nn.Module]:
