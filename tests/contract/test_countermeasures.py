@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ class Memory(RunContext):
         self._from = goes_on_from
 
     def save(self, state: Any, step: int, **values: object) -> None:  # noqa: ANN401
-        self.saved.append(Checkpoint({name: tensor.clone() for name, tensor in state.items()}, step, values))
+        kept = json.loads(json.dumps(values))
+        self.saved.append(Checkpoint({name: tensor.clone() for name, tensor in state.items()}, step, kept))
 
     def restore(self) -> Checkpoint | None:
         return self._from

@@ -1,0 +1,52 @@
+"""The attacker that need not learn to see first: it starts from a pretrained checkpoint of the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
+from uebench.lazy import nn
+from uebench.models import ModelName
+from uebench.train import supervised
+
+
+class Config(Training):
+    """Training options, and what the training starts from.
+
+    Attributes:
+        weights: The checkpoint: a state dict of the model, as .safetensors or as ``torch.save`` writes one.
+        model: A name of timm's.
+        mode: What is trained: ``full``: everything; ``linear``: the head; ``last_block``: the head and the last stage.
+        input_size: Enlarge the images to so many pixels, as the checkpoint may expect; 0: as they are.
+    """
+
+    weights: Path
+    model: ModelName = "resnet18"
+    mode: Literal["full", "linear", "last_block"] = "full"
+    input_size: int = Field(0, ge=0)
+
+
+class Finetune(Attacker[Config]):
+    """Trains a pretrained network, or a part of it, on images normalised as the pretraining had them."""
+
+    name = "finetune"
+    version = 1
+    info = Info(title="Fine-tuning of a checkpoint: finetune(weights=FILE, mode=linear)", family="pretrained")
+    Config = Config
+
+    def assets(self, size: int) -> tuple[Path, ...]:
+        """Return the checkpoint."""
+        return (self.config.weights,)
+
+    def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
+        """Train with cross-entropy from the checkpoint on."""
+        config = self.config
+        network = nn.pretrained(
+            config.model, train.num_classes, train.size, config.weights, input_size=config.input_size
+        )
+        if config.mode != "full":
+            network.freeze(config.mode)
+        return supervised(network, train, config, countermeasures, ctx)

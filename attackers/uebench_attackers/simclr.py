@@ -1,0 +1,134 @@
+"""SimCLR: an attacker that first learns from the published images without their labels.
+
+Ting Chen, Simon Kornblith, Mohammad Norouzi, Geoffrey Hinton. A Simple Framework for Contrastive Learning of Visual
+Representations. ICML 2020 (arXiv:2002.05709).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
+from uebench.errors import CellError
+from uebench.lazy import nn, torch
+from uebench.models import ModelName
+from uebench.ops import contrastive_view
+from uebench.train import draw, learning_rate, make_optimizer, on_set, pack, supervised, unpack
+
+if TYPE_CHECKING:
+    from uebench.nn import SimClr, SimSiam
+
+
+class Config(Optimization):
+    """Options of ``simclr``; the optimiser's serve both stages, each with a cosine schedule.
+
+    Attributes:
+        model: The encoder, a name of timm's.
+        epochs: Passes over the set without labels.
+        batch: Images a step; all others of the batch are an image's negatives.
+        probe_epochs: Passes of the linear probe over the set with labels.
+        probe_lr: The probe's initial learning rate.
+    """
+
+    model: ModelName = "resnet18"
+    weight_decay: float = Field(1e-6, ge=0)
+    batch: int = Field(128, ge=2)
+    epochs: int = Field(100, ge=1)
+    probe_epochs: int = Field(50, ge=1)
+    probe_lr: float = Field(1e-2, gt=0)
+
+
+class SimClrAttacker(Attacker[Config]):
+    """Contrastive pretraining on the protected images, then a linear probe on the frozen features."""
+
+    name = "simclr"
+    version = 1
+    info = Info(
+        title="A Simple Framework for Contrastive Learning of Visual Representations",
+        venue="ICML",
+        year=2020,
+        url="https://arxiv.org/abs/2002.05709",
+        family="label-free",
+    )
+    Config = Config
+    places = ("set",)
+    presets: ClassVar = {
+        "smoke": {"batch": 16, "probe_epochs": 2},
+        "desk": {"epochs": 100},
+        "paper": {"epochs": 200, "batch": 128},
+    }
+    why: ClassVar = {
+        "desk": "contrastive learning needs more passes than the 20 of other attackers",
+        "paper": "more passes again, and a batch that holds enough negatives",
+    }
+
+    def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
+        """Train the encoder, then the head alone."""
+        config = self.config
+        train = on_set(train, countermeasures, ctx)
+        learner = nn.contrastive("simclr", train.size, model=config.model)
+        model = nn.classifier(config.model, train.num_classes, train.size)
+        seconds = self._pretrain(learner.to(ctx.device), train, ctx)
+        nn.adopt(model.network, learner.encoder.get_submodule("network").state_dict(), self.name)
+        model.freeze("linear")
+        probe = self._training(epochs=config.probe_epochs, lr=config.probe_lr)
+        trained = supervised(model, train, probe, (), ctx, seconds=seconds)
+        return replace(
+            trained,
+            steps=trained.steps + config.epochs * (len(train) // min(config.batch, len(train))),
+            images=trained.images + config.epochs * len(train),
+        )
+
+    def _training(self, **changed: Any) -> Training:  # noqa: ANN401
+        options = self.config.model_dump(include=set(Training.model_fields))
+        return Training(**options | changed)
+
+    def _pretrain(self, learner: SimClr | SimSiam, train: ImageSet, ctx: Context) -> float:
+        """Train ``learner`` in place, unless the probe has begun; return the seconds that it took."""
+        options = self._training()
+        optimizer = make_optimizer(learner, options)
+        seconds, first = 0.0, 0
+        if saved := ctx.restore():
+            if "curve" in saved.values:
+                return 0.0
+            unpack(saved.state, learner, optimizer)
+            seconds, first = saved.values["seconds"], saved.step
+        learner.train()
+        for epoch in range(first, options.epochs):
+            started = time.perf_counter()
+            loss = self._epoch(learner, optimizer, options, train, ctx, epoch)
+            seconds += time.perf_counter() - started
+            if not math.isfinite(loss):
+                raise CellError(f"pretraining diverged in epoch {epoch + 1} (loss {loss}); lower lr={options.lr:g}")
+            ctx.save(pack(learner, optimizer), epoch + 1, seconds=seconds)
+            ctx.progress(epoch + 1, options.epochs, f"learning without labels, loss {loss:.3f}")
+        return seconds
+
+    def _epoch(
+        self,
+        learner: SimClr | SimSiam,
+        optimizer: torch.optim.Optimizer,
+        options: Training,
+        train: ImageSet,
+        ctx: Context,
+        epoch: int,
+    ) -> float:
+        """Return the mean loss of one pass."""
+        rng = ctx.rng("simclr", epoch)
+        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))  # stochastic depth draws from it
+        batches = len(train) // min(options.batch, len(train))
+        losses = []
+        for number, batch in enumerate(draw(train, options.batch, rng)):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(options, epoch * batches + number, batches)
+            loss = learner(contrastive_view(batch.images, rng), contrastive_view(batch.images, rng))
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimizer.step()
+            losses.append(loss.detach())
+        return float(torch.stack(losses).mean())
