@@ -5,27 +5,55 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections import defaultdict
 
 IDLE = {"info", "presets", "why"}
 """Class attributes that change no output: what presets fill in stands in every key."""
 
 
-def source_digest(source: bytes) -> str:
-    """Return a sha256 that layout, comments, docstrings, imports and the texts of listings do not change.
+def source_digest(source: bytes, class_name: str) -> str:
+    """Return a sha256 of a class and of what it uses of its module.
+
+    Layout, comments, docstrings, imports, presets and the texts of listings do not count.
 
     Args:
         source: A Python file, which is parsed and not run.
+        class_name: A class of that file.
     """
-    return hashlib.sha256(json.dumps(_essence(ast.parse(source))).encode()).hexdigest()
+    essences: dict[str, list[object]] = defaultdict(list)
+    uses: dict[str, set[str]] = defaultdict(set)
+    for statement in ast.parse(source).body:
+        names: set[str] = set()
+        essence = _essence(statement, names)
+        for name in _defined(statement):
+            essences[name].append(essence)
+            uses[name] |= names
+    used: set[str] = set()
+    todo = {class_name}
+    while todo:
+        used |= todo
+        todo = {other for name in todo for other in uses[name] if other in essences} - used
+    return hashlib.sha256(json.dumps([essences[name] for name in sorted(used)]).encode()).hexdigest()
 
 
-def _essence(node: object) -> object:
-    """Return a node as lists, without what is empty, so that all Python versions agree."""
+def _defined(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return []
+
+
+def _essence(node: object, names: set[str]) -> object:
+    """Return a node as lists, without what is empty, so that all Python versions agree; collect the names in it."""
+    if isinstance(node, ast.Name):
+        names.add(node.id)
     if isinstance(node, ast.AST):
-        fields = [[name, _essence(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+        fields = [[name, _essence(value, names)] for name, value in ast.iter_fields(node) if value not in (None, [])]
         return [type(node).__name__, *fields]
     if isinstance(node, list):
-        return [_essence(part) for part in node if not _is_idle(part)]
+        return [_essence(part, names) for part in node if not _is_idle(part)]
     return repr(node)
 
 

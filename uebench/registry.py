@@ -53,8 +53,8 @@ class Entry:
 
     @cached_property
     def source_digest(self) -> str:
-        """Return the digest of what the source file computes, for provenance."""
-        return source_digest(self.source.read_bytes())
+        """Return the digest of what the class and its module compute, for provenance."""
+        return source_digest(self.source.read_bytes(), self.class_name)
 
     @cached_property
     def plugin(self) -> type[Plugin[Any]]:
