@@ -208,7 +208,7 @@ def test_a_changed_plugin_with_the_same_version_is_pointed_out(
     file = tmp_path / "mine.py"
     file.write_text(PLUGIN.format(expression="batch.images"))
     tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
-    file.write_text(file.read_text() + "\n# changed\n")
+    file.write_text(PLUGIN.format(expression="batch.images + 0"))
     answer = tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
     assert "the source of rogue changed since; raise its version or --force" in answer.err
     assert "rogue" in uebench("status", "--stale", "--plugin", file).out
