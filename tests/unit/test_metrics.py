@@ -9,7 +9,8 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from uebench.api import ImageSet
-from uebench.metrics import audit, count_correct, separability, wilson
+from uebench.intervals import wilson
+from uebench.metrics import audit, count_correct, separability
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

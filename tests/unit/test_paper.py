@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY
 from uebench.errors import UsageError
-from uebench.metrics import student
+from uebench.intervals import student
 from uebench.paper.claims import judge
 from uebench.paper.fill import Entry, Filled, fill
 from uebench.paper.match import DataName, Plugins, Records, address

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from uebench.metrics import wilson
+from uebench.intervals import wilson
 from uebench.spec import format_value
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""Accuracy with its interval; audit, separability and quality of a protected set. Importable without torch."""
+"""Accuracy; audit, separability and quality of a protected set. Importable without torch."""
 
-from uebench.metrics.accuracy import count_correct, student, wilson
+from uebench.metrics.accuracy import count_correct
 from uebench.metrics.audit import audit
 from uebench.metrics.quality import Lpips, quality
 from uebench.metrics.separability import separability
 
-__all__ = ["Lpips", "audit", "count_correct", "quality", "separability", "student", "wilson"]
+__all__ = ["Lpips", "audit", "count_correct", "quality", "separability"]

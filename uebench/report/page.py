@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uebench import __version__
-from uebench.metrics import wilson
+from uebench.intervals import wilson
 from uebench.report import strips
 from uebench.report.facts import Record, Stage, is_clean, percent, stages
 from uebench.spec import format_value
