@@ -18,13 +18,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from uebench.errors import StoreError, UsageError
 from uebench.spec import digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 KEYS = {"cells": "key", "protected": "protect_key"}
 """Folder of records -> the field that names their files."""
@@ -194,7 +195,7 @@ class Store:
         from safetensors.numpy import save
 
         meta = {**protected.meta, "digest": _blob_digest(protected.delta, protected.meta)}
-        content = save({"delta": np.ascontiguousarray(protected.delta)}, metadata={"uebench": json.dumps(meta)})
+        content = save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
         self._publish(self.blob_path(key), content)
 
     # Work in progress
@@ -265,4 +266,4 @@ def _unusable(path: Path, error: OSError) -> StoreError:
 
 def _blob_digest(delta: NDArray[Any], meta: Mapping[str, Any]) -> str:
     head = f"{delta.dtype.str}{delta.shape}{digest(meta)}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(delta).tobytes()).hexdigest()
+    return hashlib.sha256(head + delta.tobytes()).hexdigest()
