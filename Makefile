@@ -1,13 +1,18 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+DATA ?= orl
 BIN := .venv/bin
 SETUP := .venv/.installed
 
 help:  ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(SETUP)  ## the main job: protect the ORL faces with Segue, train Inception-V3 on them, test on clean photos
 	$(BIN)/uebench run --method segue --attacker inception_v3
+
+paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/faces; hours: see the first line it prints)
+	$(BIN)/uebench reproduce --all --preset desk --data $(DATA) --dry-run
+	$(BIN)/uebench reproduce --all --preset desk --data $(DATA)
 
 test: $(SETUP)  ## all tests, offline
 	$(BIN)/pytest
@@ -31,4 +36,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint types wheel clean
+.PHONY: help run paper-desk test lint types wheel clean
