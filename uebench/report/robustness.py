@@ -28,7 +28,7 @@ JPEG: Mapping[str, Any] = {"subsampling": "4:2:0"}
 PLAIN = "none"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
 GREY = "#444444"
-STYLES = ("-", "--", "-.", ":")
+STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
 
 Values = dict[str, dict[Any, list[float]]]
 """Method -> place on the axis -> accuracies of its seeds in percent."""
@@ -212,7 +212,7 @@ def _losses(axes: Axes, records: Sequence[Record], methods: set[str], colours: M
         mean = [fmean(losses) for losses in zip(*curves, strict=False)]
         text = f"{name}, labels {known}" if known else name
         style = STYLES[kinds.index(known or "true") % len(STYLES)]
-        axes.semilogy(range(1, len(mean) + 1), mean, style, color=colours[name], linewidth=1.3, label=text)
+        axes.semilogy(range(1, len(mean) + 1), mean, linestyle=style, color=colours[name], linewidth=1.3, label=text)
     axes.set_xlabel("epoch")
     axes.legend(fontsize=7, frameon=False)
 
