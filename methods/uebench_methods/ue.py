@@ -91,7 +91,8 @@ class Ue(NoiseMethod[Config]):
         "segue_paper": SEGUE_PAPER,
         "paper": SEGUE_PAPER,
         "desk": {
-            "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
+            "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255,
+            "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
         },
         "smoke": {"batch": 16, "rounds": 1, "train_steps": 2, "steps": 1},
     }  # fmt: skip
@@ -99,8 +100,8 @@ class Ue(NoiseMethod[Config]):
         "official": "the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
         "segue_paper": "the Segue authors' own baseline: one step an image in each pass, and Adam",
         "paper": "as segue_paper: the settings behind the tables that are compared with",
-        "desk": "official with a quarter of the steps, twice as long, a batch that small sets fill, and Adam, with which a "
-        "surrogate learns small sets sooner",
+        "desk": "official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam, with "
+        "which a surrogate learns small sets sooner",
     }
 
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
