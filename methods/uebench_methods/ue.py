@@ -100,8 +100,8 @@ class Ue(NoiseMethod[Config]):
         "official": "the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
         "segue_paper": "the Segue authors' own baseline: one step an image in each pass, and Adam",
         "paper": "as segue_paper: the settings behind the tables that are compared with",
-        "desk": "official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam, with "
-        "which a surrogate learns small sets sooner",
+        "desk": "official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
+        "a surrogate learns small sets sooner with it",
     }
 
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
