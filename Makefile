@@ -25,6 +25,9 @@ lint: $(SETUP)  ## style, and the direction of imports
 types: $(SETUP)  ## mypy --strict on core, plugins and tests
 	$(BIN)/mypy
 
+bench: $(SETUP)  ## the benchmarks, for an idle machine
+	$(BIN)/python -m benchmarks
+
 wheel: $(SETUP)  ## sdist, and the wheel built from it, in dist/
 	$(BIN)/python -m build --outdir dist .
 
@@ -36,4 +39,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run paper-desk test lint types wheel clean
+.PHONY: help run paper-desk test lint types bench wheel clean

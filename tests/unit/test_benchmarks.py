@@ -1,0 +1,35 @@
+"""Both sides of a benchmark do the same work; how fast is measured elsewhere, on an idle machine."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks import engine, generator, training, ue
+from benchmarks.sets import training_set
+
+
+def test_the_engines_gradient_is_the_textbooks() -> None:
+    assert engine.difference(32, 4) < 1e-5
+
+
+def test_ue_and_the_textbook_agree_on_the_noise() -> None:
+    with ue.case("synthetic(identities=3, train=6)", 32, workers=0) as given:
+        assert ue.agreement(given, rounds=1, batch=8, train_steps=2, steps=2) > 0.99
+
+
+def test_the_bare_loop_trains_what_the_loop_trains() -> None:
+    ours, theirs = training.ways("resnet18", steps=2, size=32)
+    assert ours() == pytest.approx(theirs(), rel=1e-4)
+
+
+def test_every_batch_countermeasure_is_timed() -> None:
+    names = {measure.name for measure in training.batch_countermeasures()}
+    assert {"mixup", "cutmix", "cutout", "flip_crop"} <= names
+    assert "jpeg" not in names
+
+
+def test_ues_step_is_counted_image_by_image() -> None:
+    train = training_set("synthetic(identities=2, train=10)", 32)
+    assert generator.ue_steps(train, 1, batch=10)().shape == (10, 3, 32, 32)
+    assert torch.isfinite(generator.ue_steps(train, 1, batch=10)()).all()
