@@ -2,7 +2,7 @@
 
 A benchmark is a module with a function ``measure(quick: bool)`` that returns rows: each a ``Comparison``, or a
 dictionary of JSON values if the module has a ``table(rows)`` of its own that returns Markdown. A function
-``draw(rows, file)``, if there is one, draws a picture that stands below the table.
+``picture(rows, file)``, if there is one, draws a picture that stands below the table.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def pictures(package: str, figures: Figures, folder: Path) -> None:
     """Draw the pictures of the benchmarks that have one."""
     for name, kept in figures.items():
         module = importlib.import_module(f"{package}.{name}")
-        if hasattr(module, "draw"):
-            module.draw(kept["rows"], folder / f"{name}.png")
+        if hasattr(module, "picture"):
+            module.picture(kept["rows"], folder / f"{name}.png")
 
 
 def put_tables(page: str, package: str, figures: Figures) -> str:
@@ -84,7 +84,7 @@ def _section(name: str, module: ModuleType, kept: Mapping[str, Any]) -> str:
     where = f"{made['machine']}, {made['threads']} threads, Python {made['versions']['python']}, torch "
     where += f"{made['versions']['torch']}, commit {made['commit']}, {made['finished'][:10]}"
     table = getattr(module, "table", comparisons)(kept["rows"]).strip()
-    picture = f"\n\n![{about}]({name}.png)" if hasattr(module, "draw") else ""
+    picture = f"\n\n![{about}]({name}.png)" if hasattr(module, "picture") else ""
     return f"### {name}\n\n{about}\n\n{quick}{where}.\n\n{table}{picture}\n\n"
 
 

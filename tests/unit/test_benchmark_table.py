@@ -22,7 +22,7 @@ def measure(quick):
 OWN = '''"""A table of its own."""
 def measure(quick): return [{"x": 7}]
 def table(rows): return f"x is {rows[0]['x']}"
-def draw(rows, file): file.write_text(str(rows))
+def picture(rows, file): file.write_text(str(rows))
 '''
 BROKEN = '"""Breaks."""\ndef measure(quick): raise ValueError("no\\nway")\n'
 
