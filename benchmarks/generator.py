@@ -29,7 +29,7 @@ from uebench.data import load
 from uebench.nn import SegueGenerator, frozen
 from uebench.ops import sign_steps
 from uebench.registry import Registry
-from uebench.spec import Spec, parse
+from uebench.spec import parse
 
 STEPS = 20
 """Sign steps an image in each round of the UE authors' sample-wise command."""
