@@ -31,6 +31,17 @@ KEYS = {"cells": "key", "protected": "protect_key"}
 """Folder of records -> the field that names their files."""
 
 
+def sealed(record: Mapping[str, Any]) -> bytes:
+    """Return a record as the JSON of its file, whose first line is the digest of all the others."""
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    rest = text.removeprefix("{\n").encode() + b"\n"
+    return _seal(rest) + b"\n" + rest
+
+
+def _seal(rest: bytes) -> bytes:
+    return b'{"digest": "%s",' % hashlib.sha256(rest).hexdigest().encode()
+
+
 class DamagedError(StoreError):
     """A stored file does not match its digest."""
 
@@ -145,9 +156,7 @@ class Store:
                 yield path, None
 
     def _write_record(self, path: Path, record: Mapping[str, Any]) -> None:
-        whole = {**record, "digest": digest(record)}
-        text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
-        self._publish(path, text.encode())
+        self._publish(path, sealed(record))
 
     def _read_record(self, path: Path) -> dict[str, Any] | None:
         try:
@@ -157,9 +166,12 @@ class Store:
         except OSError as error:
             raise _unusable(path, error) from None
         try:
-            record = json.loads(text)
-            if record.pop("digest") == digest(record) and record[KEYS[path.parts[-3]]] == path.stem:
-                return record  # type: ignore[no-any-return]
+            head, _, rest = text.partition(b"\n")
+            if head == _seal(rest):
+                record = json.loads(text)
+                del record["digest"]
+                if record[KEYS[path.parts[-3]]] == path.stem:
+                    return record  # type: ignore[no-any-return]
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             pass
         raise DamagedError(f"{path}: damaged record (content and digest differ); run its command again to recompute it")

@@ -22,8 +22,7 @@ from uebench.paper.tables import MAIN, ROLES, TABLES, Place, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
 from uebench.plan import protections
 from uebench.registry import Registry
-from uebench.spec import digest
-from uebench.store import Store
+from uebench.store import Store, sealed
 
 SOURCE = ROOT.parent / "shared" / "paper" / "tables.csv"
 CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
@@ -246,7 +245,7 @@ def test_quality_comes_from_the_facts_of_protected_sets(tmp_path: Path) -> None:
         filled = fill(TABLES[table], roles, records, Plugins(registry, "smoke", store))
         return [e for e in filled.entries if e.place.row == "segue"]
 
-    file.write_text(json.dumps({**facts, "digest": digest(facts)}))
+    file.write_bytes(sealed(facts))
     assert [(e.place.column, e.value, e.reason) for e in segue("7")] == [
         ("psnr", 31.5, ""),
         ("ssim", 0.7, ""),
