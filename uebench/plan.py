@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +89,7 @@ class Protection:
         """Return name and sha256 of each file that the protected set depends on."""
         return _digests((*self.method.plugin.assets(self.dataset.size), *self.side.assets()))
 
-    @property
+    @cached_property
     def protect_key(self) -> str:
         """Return the address of the protected set."""
         labels = {} if self.side.true else {"side_information": self.side.published()}
@@ -129,7 +129,7 @@ class Cell(Protection):
     seed: int
     status: Status = "to do"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the address of the record."""
         chain = [part.published() for part in (self.attacker, *self.countermeasures)]

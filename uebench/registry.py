@@ -96,6 +96,10 @@ class Registry:
             if other is not entry:
                 raise UsageError(f"{entry.kind} {entry.name!r} is defined twice: {other.source} and {entry.source}")
 
+    def __contains__(self, place: tuple[str, str]) -> bool:
+        """Return whether there is a plugin of this kind and name."""
+        return place in self._entries
+
     def names(self, kind: str) -> list[str]:
         """Return the sorted names of one kind."""
         return sorted(name for k, name in self._entries if k == kind)

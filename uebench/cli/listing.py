@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from uebench.cli.options import AsJson, Plugins
 from uebench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from uebench.registry import Registry
 
 KINDS = ("methods", "attackers", "countermeasures", "sources", "presets")
 
@@ -20,7 +23,10 @@ def list_(
     """List methods, attackers, countermeasures, sources of faces and presets."""
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
-    tables = {name: _rows(name, plugin) for name in KINDS if kind in ("", name)}
+    from uebench.registry import Registry
+
+    registry = Registry(plugin or ())
+    tables = {name: _rows(name, registry) for name in KINDS if kind in ("", name)}
     if as_json:
         from uebench.cli.output import print_json
 
@@ -32,14 +38,12 @@ def list_(
         _print(rows, "" if kind else "  ")
 
 
-def _rows(kind: str, plugin: Plugins) -> list[dict[str, Any]]:
+def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
     if kind == "presets":
         from uebench.presets import PRESETS
 
         return [{"name": name, "title": p.title, "data": p.data, "size": f"{p.size} px"} for name, p in PRESETS.items()]
-    from uebench.registry import Registry
-
-    entries = Registry(plugin or ()).entries(kind[:-1])
+    entries = registry.entries(kind[:-1])
     if kind == "sources":
         return [{"name": entry.name, "title": entry.info["title"]} for entry in entries]
     return [

@@ -70,7 +70,7 @@ def _changed(record: dict[str, Any], registry: Any) -> list[str]:  # noqa: ANN40
     parts += [("countermeasure" if number else "attacker", part) for number, part in enumerate(record["attacker"])]
     found = []
     for kind, part in parts:
-        if part["name"] not in registry.names(kind):
+        if (kind, part["name"]) not in registry:
             continue
         entry = registry.entry(kind, part["name"])
         same_version = entry.version == part["version"]
