@@ -1,0 +1,94 @@
+"""How seconds and memory of each method grow with images, identities and pixels.
+
+Small settings (``smoke``, with every training one pass over the set), so that what is compared is the growth, not the
+methods. Each point is measured in a fresh process, around a middle of 64 images of 4 identities at 32 pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.cost import protect
+from benchmarks.processes import fresh
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METHODS = ("lsp", "tue(train_steps=0)", "ue(train_steps=0)", "rue", "segue(weights=none)")
+MIDDLE = {"images": 64, "identities": 4, "size": 32}
+POINTS = {"images": (32, 64, 128, 256), "identities": (2, 4, 8, 16), "size": (32, 64, 128)}
+SHOWN = {"seconds": "seconds to fit and protect", "peak_mib": "peak memory, MiB beyond the imports"}
+
+Row = Mapping[str, Any]
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Measure every method at every point; the middle once."""
+    methods, axes = (("lsp",), {"images": (32, 64)}) if quick else (METHODS, POINTS)
+    places = {tuple((MIDDLE | {axis: value}).items()): None for axis, values in axes.items() for value in values}
+    return [_point(method, **dict(place)) for method in methods for place in places]
+
+
+def _point(method: str, images: int, identities: int, size: int) -> dict[str, Any]:
+    data = f"synthetic(identities={identities}, train={images // identities})"
+    found = fresh(protect, method, data, "smoke", size)
+    return {
+        "method": method,
+        "images": images,
+        "identities": identities,
+        "size": size,
+        "seconds": found["fit_seconds"] + found["protect_seconds"],
+        "peak_mib": found["peak_mib"],
+    }
+
+
+def along(rows: Sequence[Row], method: str, axis: str, what: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the places on an axis, and what was measured there, of the points that lie in the middle otherwise."""
+    others = [name for name in MIDDLE if name != axis]
+    line = [row for row in rows if row["method"] == method and all(row[name] == MIDDLE[name] for name in others)]
+    return np.array([row[axis] for row in line]), np.array([row[what] for row in line])
+
+
+def slope(places: NDArray[Any], values: NDArray[Any]) -> float | None:
+    """Return the exponent p of values ~ places^p by least squares on logarithms; None where it is not defined."""
+    if len(places) < 2 or values.min() <= 0:
+        return None
+    return float(np.polyfit(np.log(places), np.log(values), 1)[0])
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the exponents as Markdown."""
+    lines = [
+        "Exponents p of seconds ~ x^p, and of memory ~ x^p, along each axis; 1 is proportional. One CPU thread.",
+        "",
+        f"| method | {' | '.join(f'seconds by {axis} | memory by {axis}' for axis in POINTS)} |",
+        "|---" * (1 + 2 * len(POINTS)) + "|",
+    ]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        found = [slope(*along(rows, method, axis, what)) for axis in POINTS for what in SHOWN]
+        lines.append(f"| `{method}` | {' | '.join('-' if p is None else f'{p:.2f}' for p in found)} |")
+    return "\n".join(lines)
+
+
+def draw(rows: Sequence[Row], file: Path) -> None:
+    """Draw all points on logarithmic axes with the fitted exponents."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(13, 7), layout="constrained")
+    panels = drawn.subplots(len(SHOWN), len(POINTS), sharey="row")
+    for (what, words), line in zip(SHOWN.items(), panels, strict=True):
+        line[0].set_ylabel(words)
+        for axis, panel in zip(POINTS, line, strict=True):
+            for method in dict.fromkeys(row["method"] for row in rows):
+                places, values = along(rows, method, axis, what)
+                p = slope(places, values)
+                panel.plot(places, values, "o-", label=method if p is None else f"{method}: {p:.2f}")
+            panel.set_xscale("log", base=2)
+            panel.set_yscale("log")
+            panel.set_xlabel(axis)
+            panel.legend(fontsize=7)
+    drawn.savefig(file, dpi=100)
