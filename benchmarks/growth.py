@@ -74,7 +74,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: Sequence[Row], file: Path) -> None:
+def picture(rows: Sequence[Row], file: Path) -> None:
     """Draw all points on logarithmic axes with the fitted exponents."""
     from matplotlib.figure import Figure
 
@@ -88,7 +88,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
                 p = slope(places, values)
                 panel.plot(places, values, "o-", label=method if p is None else f"{method}: {p:.2f}")
             panel.set_xscale("log", base=2)
-            panel.set_yscale("log")
+            panel.set_yscale("symlog" if what == "peak_mib" else "log")  # no more than the imports took is 0 MiB
             panel.set_xlabel(axis)
             panel.legend(fontsize=7)
     drawn.savefig(file, dpi=100)

@@ -34,7 +34,7 @@ def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     rows = growth.measure(quick=True)
     assert [row["images"] for row in rows] == [32, 64]
     assert all(row["seconds"] > 0 for row in rows)
-    growth.draw(rows, tmp_path / "growth.png")
+    growth.picture(rows, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").stat().st_size > 10_000
     assert "| `lsp` |" in growth.table(rows)
 
