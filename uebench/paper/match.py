@@ -68,12 +68,12 @@ class Plugins:
         return str(Spec(spec.name, {**spec.options, "weights": str(file)})) if file else text
 
     def weights_file(self, place: Place, roles: Roles) -> Path | None:
-        """Return where the weights of a method lie that must be trained on another set; None if it comes trained."""
+        """Return where the weights of a method lie that is trained once; None if it need not be."""
         if not place.trained_on:
             return None
         spec = parse(place.method)
         part, _ = method_part(self.registry, spec, self.preset)
-        if part.plugin.assets(self.size):
+        if place.trained_on == place.role and part.plugin.assets(self.size):
             return None
         data = roles[place.trained_on]
         return self._weights / f"{spec.name}-{data.name}-{digest([part.published(), data.key])[:8]}.safetensors"

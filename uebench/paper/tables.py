@@ -46,8 +46,8 @@ class Place:
         method: ``name(option=value)``; ``{px8}`` stands for 8 pixels of 224, at the preset's size. None if empty.
         attacker: ``name+countermeasure``; none if empty.
         metric: What is measured.
-        trained_on: Role of the set on which the method is trained once, if that is another matter than the set to
-            protect; a method that comes trained is used as it comes.
+        trained_on: Role of the set on which the method is trained once, if that is a matter of its own. Where it is the
+            role of the set to protect as well, a method that comes trained is used as it comes.
         skip: Why nothing can be measured here.
     """
 
@@ -210,8 +210,8 @@ TABLES: dict[str, Table] = {
             "6",
             "Transfer to other sets: clean test accuracy of a ResNet-18",
             tuple(_transfer()),
-            note="What learns is trained on the set in the role of WebFace10; the Segue generator that comes with the "
-            "package was trained on people of none of the sets and is used as it is",
+            note="What learns is trained on the set in the role of WebFace10, the Segue generator too, and used on the "
+            "others; on WebFace10 itself Segue is used as its preset has it",
         ),
         Table(
             "7",
