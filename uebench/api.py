@@ -223,6 +223,13 @@ class Method(Plugin[C], ABC):
         """Return the bound that the referee holds ``perturb`` to, for images of ``size`` pixels."""
         return Budget("linf", getattr(self.config, "eps", 0.0))
 
+    def streams(self, size: int) -> bool:
+        """Return whether images of ``size`` pixels can be protected one by one, without the rest of their set.
+
+        So it is where nothing is learned, and where what was learned comes from a file.
+        """
+        return type(self).fit is Method.fit or bool(self.assets(size))
+
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Learn from the clean training set; methods without training leave this out."""
         return

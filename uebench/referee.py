@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench.api import Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
+from uebench.api import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
 from uebench.data import Dataset
 from uebench.errors import CellError
 from uebench.metrics import count_correct
@@ -40,18 +40,36 @@ def protect(method: Method[Any], clean: ImageSet, ctx: Context) -> NDArray[np.in
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    budget = method.budget(clean.size)
     parts = []
     for batch in clean.batches(BATCH):
-        originals = batch.images.clone()
-        with torch.no_grad():
-            images = method.perturb(batch, ctx)
-        check(method.name, images, originals, budget)
-        parts.append(to_levels(images, clean.images[batch.index], budget).cpu())
+        parts.append(protect_batch(method, batch, clean.images[batch.index], ctx))
         done = min((len(parts)) * BATCH, len(clean))
         ctx.progress(done, len(clean), "protecting")
     delta = torch.cat(parts)
     return (delta.to(torch.int8) if delta.abs().max() <= 127 else delta).numpy()
+
+
+def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: Context) -> torch.Tensor:
+    """Let a fitted method protect a batch, and check it.
+
+    Args:
+        method: A fitted method.
+        batch: What it is given.
+        clean: The same images, (B, 3, H, W) uint8.
+        ctx: Its context.
+
+    Returns:
+        (B, 3, H, W) int16 on the CPU: protected minus clean in grey levels.
+
+    Raises:
+        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+    """
+    budget = method.budget(clean.shape[-1])
+    originals = batch.images.clone()
+    with torch.no_grad():
+        images = method.perturb(batch, ctx)
+    check(method.name, images, originals, budget)
+    return to_levels(images, clean, budget).cpu()
 
 
 def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> None:

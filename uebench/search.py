@@ -61,6 +61,10 @@ class NoiseMethod(Method[S]):
         """Return the file with the noise, if it is given."""
         return (self.config.weights,) if self.config.weights else ()
 
+    def streams(self, size: int) -> bool:
+        """Return False: which noise an image gets depends on its place in the set."""
+        return False
+
     def obstacle(self, shape: Shape) -> str | None:
         """Say that given noise is too little for this set."""
         if self.config.weights is None:

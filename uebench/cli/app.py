@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, data, figure, fit, listing, report, reproduce, run, show, status, table
+from uebench.cli import audit, data, figure, fit, listing, protect, report, reproduce, run, show, status, table
 from uebench.errors import UebenchError
 
 INTERRUPTED = 130
@@ -28,6 +28,7 @@ app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("status")(status.status)
 app.command("fit")(fit.fit)
+app.command("protect")(protect.protect)
 app.command("audit")(audit.audit)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

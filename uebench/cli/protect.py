@@ -1,0 +1,47 @@
+"""``uebench protect``: protected copies of a folder of photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.presets import DEFAULT
+
+
+def protect(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A folder with one folder an identity.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the protected copies (PNG).")],
+    method: Annotated[str, typer.Option("--method", help="name(option=value)")] = "segue",
+    preset: PresetName = DEFAULT,
+    method_seed: MethodSeed = 0,
+    device: Device = "auto",
+    plugin: Plugins = None,
+    results: Results = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """Write a protected copy of every photograph in IN, cut to a square of the preset's size, to OUT.
+
+    OUT/protected.json says how they were made. Publish the copies as they are: JPEG compression takes part of the
+    protection away.
+    """
+    from uebench.cli import output
+    from uebench.protecting import protect_folder
+    from uebench.registry import Registry
+    from uebench.store import Store
+
+    made = protect_folder(
+        method, source, target, registry=Registry(plugin or ()), store=Store(results), preset=preset,
+        seed=method_seed, device=device, progress=output.lines(method),
+    )  # fmt: skip
+    if as_json:
+        output.print_json(made)
+        return
+    audit, count = made["audit"], len(made["identities"])
+    people = "1 identity" if count == 1 else f"{count} identities"
+    change = f"largest change {audit['max_levels']}/255"
+    if audit["psnr_mean"] is not None:
+        change += f", PSNR {audit['psnr_mean']:.1f} dB"
+    output.note(f"{target}: {made['images']} photographs of {people}, {made['size']} px, {change}")
