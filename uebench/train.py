@@ -172,13 +172,14 @@ def _epoch(
     order = torch.randperm(len(train), generator=rng)
     total = torch.zeros((), device=ctx.device)
     correct = torch.zeros((), dtype=torch.int64, device=ctx.device)
+    one_hot = torch.eye(train.num_classes, device=ctx.device)
     for number, batch in enumerate(train.batches(options.batch, order=order)):
         if len(batch.labels) < 2:  # batch normalisation cannot train on a single image
             continue
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(options, epoch * batches + number, batches)
         images = flip_crop(batch.images, rng, flip=options.flip, crop=options.crop)
-        targets = torch.nn.functional.one_hot(batch.labels, train.num_classes).float()
+        targets = one_hot[batch.labels]
         for measure in countermeasures:
             images, targets = measure.on_batch(images, targets, rng)
         for measure in countermeasures:

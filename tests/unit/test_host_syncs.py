@@ -1,0 +1,79 @@
+"""On a GPU the host must not wait for the device in a hot loop: it asks for numbers once an epoch, or once a round.
+
+Counted on the CPU, where asking for a number is the same operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from uebench.api import ImageSet, Training
+from uebench.context import RunContext
+from uebench.nn import classifier
+from uebench.registry import Registry
+from uebench.spec import parse
+from uebench.train import supervised
+
+ASKING = {torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.equal}
+"""What makes the host wait: ``float(x)``, ``x.item()``, ``bool(x)``; the places of a mask; ``torch.equal``."""
+
+
+class Waits(TorchDispatchMode):
+    """Counts them, and uses of a mask as an index."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        packet = function.overloadpacket
+        masks = args[1] if packet in (torch.ops.aten.index, torch.ops.aten.index_put_) else ()
+        self.count += packet in ASKING or any(mask is not None and mask.dtype == torch.bool for mask in masks)
+        return function(*args, **(kwargs or {}))
+
+
+def waits(work: Callable[[], object]) -> int:
+    with Waits() as mode:
+        work()
+    return mode.count
+
+
+def faces(count: int) -> ImageSet:
+    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return ImageSet(images, torch.arange(count) % 2, 2)
+
+
+def training(batches: int) -> Callable[[], object]:
+    options = Training(epochs=2, batch=4, flip=True, crop=2)
+    model = classifier("resnet18", 2, 32)
+    return lambda: supervised(model, faces(4 * batches), options, (), RunContext(torch.device("cpu"), 0))
+
+
+def searching(method: str) -> Callable[[int], Callable[[], object]]:
+    def of(batches: int) -> Callable[[], object]:
+        plugin: Any = Registry().build("method", parse(method), "smoke")
+        return lambda: plugin.fit(faces(4 * batches), RunContext(torch.device("cpu"), 0))
+
+    return of
+
+
+def test_asking_is_counted() -> None:
+    assert waits(lambda: float(torch.ones(3).sum())) == 1
+    assert waits(lambda: torch.ones(3)[torch.ones(3) > 0]) == 1
+    assert waits(lambda: torch.ones(3) + 1) == 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(training, id="supervised"),
+        pytest.param(searching("ue(batch=4, rounds=2, train_steps=0, steps=3, stop_error=0)"), id="ue"),
+        pytest.param(searching("tue(batch=4, rounds=2, steps=2)"), id="tue"),
+    ],
+)
+def test_the_host_waits_as_often_for_many_batches_as_for_few(work: Callable[[int], Callable[[], object]]) -> None:
+    few, many = waits(work(2)), waits(work(6))
+    assert 0 < few == many
