@@ -24,9 +24,7 @@ def copies(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("method", ["random", "ue(rounds=1)", "segue(weights=none, epochs=1)"])
-def test_copies_are_the_protected_set_of_a_duel(
-    uebench: Command, photos: Photos, tmp_path: Path, method: str
-) -> None:
+def test_copies_are_the_protected_set_of_a_duel(uebench: Command, photos: Photos, tmp_path: Path, method: str) -> None:
     """The referee's own set, of the same photographs, is what an attacker would be trained on."""
     source = photos({"train/a": 5, "train/b": 4, "test/a": 1, "test/b": 1})
     answer = uebench("protect", source / "train", tmp_path / "out", "--method", method, *SMOKE, "--json")

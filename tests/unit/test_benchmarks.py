@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import engine, generator, training, ue
+from benchmarks import engine, generator, protect, training, ue
 from benchmarks.sets import training_set
+from uebench.data.images import read_image
 
 
 def test_the_engines_gradient_is_the_textbooks() -> None:
@@ -33,3 +35,14 @@ def test_ues_step_is_counted_image_by_image() -> None:
     train = training_set("synthetic(identities=2, train=10)", 32)
     assert generator.ue_steps(train, 1, batch=10)().shape == (10, 3, 32, 32)
     assert torch.isfinite(generator.ue_steps(train, 1, batch=10)()).all()
+
+
+def test_side_by_side_makes_what_one_after_the_other_makes() -> None:
+    with protect.case(6) as root:
+        ours, theirs = protect.side_by_side(root), protect.one_after_the_other(root)
+        names = sorted(str(file.relative_to(theirs)) for file in theirs.rglob("*.png"))
+        assert names == sorted(str(file.relative_to(ours)) for file in ours.rglob("*.png"))
+        for name in names:
+            one, other = (read_image(folder / name, 224).astype(int) for folder in (ours, theirs))
+            assert np.abs(one - other).max() <= 1
+            assert (one != other).mean() < 1e-3
