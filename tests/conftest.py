@@ -50,6 +50,7 @@ Command = Callable[..., Answer]
 def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run ``uebench ARGS`` in this process, with a results folder of its own."""
     monkeypatch.setenv("UEBENCH_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("UEBENCH_JOBS", "1")
 
     def call(*args: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["uebench", *map(str, args)])

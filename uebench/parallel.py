@@ -1,9 +1,14 @@
-"""Several processes on one machine, each computing whole cells into the same store."""
+"""Several processes on one machine, each computing whole cells into the same store.
+
+A killed process loses nothing: what it had under way is in its checkpoints.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +27,22 @@ if TYPE_CHECKING:
 
 Answer = tuple[Any, dict[str, Any] | None, str]
 """An outcome without its cell, which holds the images."""
+
+GIB_A_PROCESS = 2
+"""What a training at ``desk`` takes, with room to spare."""
+
+
+def suitable(cells: int, device: str) -> int:
+    """Return how many processes to use where the user does not say: on a CPU one for each core, on a GPU one.
+
+    Fewer where there are fewer cells, or where half of the memory is less than they take.
+    """
+    from uebench.runner import choose_device
+
+    if cells < 2 or choose_device(device).type != "cpu":
+        return 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    return max(1, min(cells, cores(), memory // 2 // (GIB_A_PROCESS << 30)))
 
 
 def run(
@@ -73,6 +94,10 @@ def run(
                         submit(other)
         except BrokenProcessPool:
             raise CellError("a process was killed (out of memory?); run again to go on, with fewer --jobs") from None
+        except BaseException:  # an interrupt, or a disk that is full
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
     return [Outcome(cell, *answers[cell.key]) for cell in cells]
@@ -96,6 +121,8 @@ def _start(
     threads: int,
     progress: Callable[[Protection], Progress] | None,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     from uebench.runner import Runner
@@ -104,6 +131,13 @@ def _start(
     for name, source in modules:  # those of --plugin files are found by name from here on
         import_module(name, source)
     _Here.runner = Runner(Store(results), device, progress=progress)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _compute(cell: Cell, force: bool) -> Answer:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, TINY
-from tests.e2e.test_processes import run
+from tests.e2e.test_processes import command, run
+from uebench import parallel
 
 GRID = [
     "run", "--preset", "smoke", "--data", TINY, "--plugin", "docs/example_plugin.py", "--method", "stripes",
@@ -45,3 +50,43 @@ def test_a_cell_that_fails_in_a_process_does_not_stop_the_others(tmp_path: Path)
     assert answer.returncode == 1
     assert [cell["status"] for cell in json.loads(answer.stdout)] == ["failed", "failed", "computed", "computed"]
     assert "ValueError" in answer.stderr
+
+
+def test_without_a_word_there_is_a_process_a_core_and_never_more_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "cores", lambda: 4)
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 16 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert [parallel.suitable(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 8 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert parallel.suitable(9, "cpu") == 2
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
+    tmp_path: Path, sign: signal.Signals, code: int
+) -> None:
+    long = [
+        "run", "--preset", "smoke", "--data", "synthetic(identities=4, train=40)", "--method", "clean", "--method",
+        "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)", "--jobs", "2", "--results", str(tmp_path),
+    ]  # fmt: skip
+    env = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command(*long), env=env, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        training = set()
+        for line in process.stderr:
+            if "training" in line:
+                training.add(line.split(":")[2])
+            if len(training) == 2:
+                break
+        if sign == signal.SIGINT:
+            os.killpg(process.pid, sign)  # as a terminal does
+        else:
+            process.send_signal(sign)
+        started = time.monotonic()
+        rest = process.stderr.read().splitlines()  # ends when nobody can write to it any more
+    assert time.monotonic() - started < 30
+    assert process.returncode == code
+    assert not any("Traceback" in line for line in rest)
+    if sign == signal.SIGINT:
+        assert rest[-1] == "uebench: interrupted; run the same command again to go on"

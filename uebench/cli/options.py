@@ -14,6 +14,11 @@ Plugins = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes that compute cells side by side and share the cores.")]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=0, envvar="UEBENCH_JOBS", help="Processes that share the cores; 0: one a core on a CPU, one on a GPU."
+    ),
+]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]
 MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the methods.")]

@@ -31,7 +31,7 @@ def reproduce(
     form: Format = "text",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables there too.")] = None,
     device: Device = "auto",
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
     plugin: Plugins = None,
     results: Results = RESULTS,
     as_json: AsJson = False,

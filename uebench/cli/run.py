@@ -32,7 +32,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     device: Device = "auto",
-    jobs: Jobs = 1,
+    jobs: Jobs = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
@@ -125,11 +125,13 @@ def compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool
         from uebench.outcome import settled
 
         return settled(cells, store)
-    if jobs > 1 and len(cells) > 1:
-        from uebench import parallel
-
-        return parallel.run(cells, min(jobs, len(cells)), store.root, device, force=force, progress=lines_of)
+    from uebench import parallel
     from uebench.runner import Runner
+
+    todo = sum(force or cell.status in ("to do", "damaged") for cell in cells)
+    jobs = min(jobs or parallel.suitable(todo, device), todo)
+    if jobs > 1:
+        return parallel.run(cells, jobs, store.root, device, force=force, progress=lines_of)
 
     with progress_bars() as progress:
         return Runner(store, device, progress=progress).run(cells, force=force)
