@@ -85,3 +85,27 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     answer = uebench("fit", "random", "--out", tmp_path / "x.safetensors", "--preset", "smoke")
     assert answer.code == 2
     assert "learns nothing" in answer.complaint
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("frob",), "No such command 'frob'; uebench -h explains"),
+        (("run", "--metod", "lsp"), "No such option: --metod"),
+        (("run", *DUEL, "--jobs", "-1"), "'--jobs'"),
+        (("run", *DUEL, "--seed", "x"), "'--seed'"),
+        (("table",), "Missing argument 'name'; uebench table -h explains"),
+        (("data",), "Missing command; uebench data -h explains"),
+        (("protect", "photos"), "uebench protect -h explains"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense(uebench: Command, args: tuple[str, ...], complaint: str) -> None:
+    answer = uebench(*args)
+    assert (answer.code, answer.out) == (2, "")
+    assert complaint in answer.complaint
+
+
+def test_without_a_word_all_commands_are_listed(uebench: Command) -> None:
+    answer = uebench()
+    assert answer.code == 0
+    assert "reproduce" in answer.out

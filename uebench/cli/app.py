@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,11 +13,13 @@ from uebench.cli import audit, data, figure, fit, listing, protect, report, repr
 from uebench.errors import UebenchError
 
 INTERRUPTED = 130
+MISUSE: Any = typer.BadParameter.__bases__[0]
+"""What typer raises for a wrong command line; where the class lies depends on typer's version."""
 
 app = typer.Typer(
     name="uebench",
     help="Measure which unlearnable-example methods really protect faces.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -45,24 +47,31 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Measure which unlearnable-example methods really protect faces."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
-        app()
+        code = app(standalone_mode=False) or 0
+        if code != INTERRUPTED:  # with which typer answers Ctrl-C
+            sys.exit(code)
+        raise KeyboardInterrupt
     except UebenchError as error:
         _fail(str(error), error.exit_code)
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # typer answers Ctrl-C with this code and no word
-            _fail("interrupted; run the same command again to go on", INTERRUPTED)
-        raise
+    except MISUSE as error:
+        command = error.ctx.command_path if error.ctx else app.info.name
+        _fail(f"{error.format_message().rstrip('.')}; {command} -h explains", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted; run the same command again to go on", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -12,7 +12,7 @@ from uebench.cli.options import AsJson
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
 
-app = typer.Typer(help="Build data sets from collections that you download yourself.", no_args_is_help=True)
+app = typer.Typer(help="Build data sets from collections that you download yourself.")
 
 
 @app.command("list")
