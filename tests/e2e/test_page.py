@@ -58,7 +58,8 @@ def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
 
 
 def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.Chrome) -> None:
-    assert texts(browser, ".board tbody th") == ["lsp", "ue", EVIL]
+    assert texts(browser, ".board tbody th") == ["ue", "lsp", EVIL]
+    assert texts(browser, ".board tbody tr:first-child td.n") == ["1", "70.0", "10.0", "80.0", "70.0", "2"]
     assert len(browser.find_elements(By.CSS_SELECTOR, ".chart g")) == 4
 
     head = browser.find_elements(By.CSS_SELECTOR, "#cells thead th")[5]
@@ -72,7 +73,8 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
     measure = Select(browser.find_element(By.NAME, "measure"))
     measure.select_by_value("+blur")
     assert texts(browser, "#cells tbody th") == ["clean", "ue"]
-    assert texts(browser, ".board tbody td.n") == ["1", "5.0", "70.0", "75.0", "1"]
+    assert texts(browser, ".board tbody td.n") == ["1", "5.0", "70.0", "75.0", "70.0", "1"]
+    assert texts(browser, ".yardstick") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert texts(browser, ".heat thead th") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert len(browser.find_elements(By.CSS_SELECTOR, ".chart g")) == 2
     measure.select_by_value("-")

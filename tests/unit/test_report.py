@@ -37,8 +37,9 @@ def test_the_drop_is_the_reference_of_the_same_attacker_minus_the_mean_over_seed
         ]
     )
     (line,) = stage.leaderboard
-    assert (line.method, line.cells) == ("lsp", 2)
-    assert line.drop == pytest.approx(((80 - 25) + (60 - 50)) / 2)
+    assert (line.method, line.attackers, line.best) == ("lsp", 2, 50)
+    assert line.place is stage.places["lsp", "resnet18(epochs=2)"]
+    assert line.place.drop == pytest.approx(80 - 25)
     assert stage.places["lsp", "resnet50"].drop is None
 
 
@@ -46,6 +47,19 @@ def test_the_leaderboard_ranks_by_the_drop() -> None:
     (stage,) = stages([made_up("clean", correct=160), made_up("weak", correct=150), made_up("strong", correct=20)])
     assert [line.method for line in stage.leaderboard] == ["strong", "weak"]
     assert stage.methods == ["clean", "strong", "weak"]
+
+
+def test_methods_are_ranked_by_the_attacker_that_most_of_them_met() -> None:
+    """A method is not worse for having met an attacker that others were spared."""
+    records = [made_up("clean", correct=160), made_up("clean", [NET, jpeg(10)], correct=150)]
+    records += [made_up("tried", correct=20), made_up("tried", [NET, jpeg(10)], correct=150)]
+    records += [made_up("spared", correct=80), made_up("elsewhere", [NET, jpeg(10)], correct=30)]
+    records += [made_up("other", correct=140)]
+    (stage,) = stages(records)
+    assert stage.yardstick == "resnet18(epochs=2)"
+    assert [line.method for line in stage.leaderboard] == ["tried", "spared", "other", "elsewhere"]
+    assert [line.best for line in stage.leaderboard] == [75, 40, 70, 15]
+    assert stage.leaderboard[-1].place is None
 
 
 def test_the_colour_runs_from_the_reference_to_chance_and_stays_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,13 +62,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Standing:
-    """A method's line in the leaderboard: means over the attackers that have a clean reference."""
+    """A method's line in the leaderboard.
+
+    Attributes:
+        method: Its label.
+        place: Where it met the yardstick, if it did.
+        best: What the best of all attackers that it met reaches, in percent.
+        attackers: How many these are, of those that have a clean reference.
+    """
 
     method: str
-    accuracy: float
-    reference: float
-    drop: float
-    cells: int
+    place: Place | None
+    best: float
+    attackers: int
 
 
 @dataclass(frozen=True)
@@ -98,23 +105,34 @@ class Stage:
         return chance(self.records[0])
 
     @cached_property
+    def yardstick(self) -> str:
+        """Return the attacker that most methods met, by which they are ranked: means over others would not compare."""
+        met = [place.attacker for place in self._ranked]
+        return max(self.attackers, key=met.count)
+
+    @cached_property
     def leaderboard(self) -> list[Standing]:
-        """Return the methods by mean drop, the largest first; a method without any clean reference is not ranked."""
+        """Return the methods by their drop at the yardstick, the largest first, then those that did not meet it.
+
+        A method without any clean reference is not ranked.
+        """
         found: dict[str, list[Place]] = {}
-        for place in self.places.values():
-            if place.drop is not None and not is_clean(place.records[0]):
-                found.setdefault(place.method, []).append(place)
+        for place in self._ranked:
+            found.setdefault(place.method, []).append(place)
         lines = [
             Standing(
                 method,
-                fmean(place.accuracy for place in places),
-                fmean(place.reference for place in places if place.reference is not None),
-                fmean(place.drop for place in places if place.drop is not None),
+                next((place for place in places if place.attacker == self.yardstick), None),
+                max(place.accuracy for place in places),
                 len(places),
             )
             for method, places in found.items()
         ]
-        return sorted(lines, key=lambda line: -line.drop)
+        return sorted(lines, key=lambda line: -(line.place.drop or 0) if line.place else math.inf)
+
+    @cached_property
+    def _ranked(self) -> list[Place]:
+        return [p for p in self.places.values() if p.drop is not None and not is_clean(p.records[0])]
 
     @cached_property
     def methods(self) -> list[str]:

@@ -74,18 +74,21 @@ function showStage(stage, live) {
   offer(stage, live);
 }
 
-/** The rule of the leaderboard: the mean drop over places that have a clean reference. */
+/** The rule of the leaderboard: the drop at the attacker that most methods met, of those that have a clean reference. */
 function rank(stage, live) {
+  const ranked = live.filter((place) => !place.clean && place.reference !== null);
+  const met = (attacker) => ranked.filter((place) => place.attacker === attacker).length;
+  const yardstick = all(".heat thead th", stage).map((head) => head.textContent).reduce((best, name) => met(name) > met(best) ? name : best, "");
+  for (const element of all(".yardstick", stage)) element.textContent = yardstick;
   const lines = all(".board tbody tr", stage).map((row) => {
-    const own = live.filter((place) => place.method === row.dataset.method && place.reference !== null);
+    const own = ranked.filter((place) => place.method === row.dataset.method);
+    const place = own.find((one) => one.attacker === yardstick);
     row.hidden = !own.length;
-    const facts = { accuracy: mean(own.map((p) => p.accuracy)), reference: mean(own.map((p) => p.reference)) };
-    facts.drop = facts.reference - facts.accuracy;
-    for (const cell of all("[data-of]", row)) {
-      const name = cell.dataset.of;
-      cell.textContent = name === "cells" ? own.length : facts[name].toFixed(1);
-    }
-    return { row, drop: own.length ? facts.drop : -Infinity };
+    const facts = { attackers: own.length, best: Math.max(...own.map((one) => one.accuracy)).toFixed(1) };
+    for (const name of ["accuracy", "reference"]) facts[name] = place ? place[name].toFixed(1) : "–";
+    facts.drop = place ? (place.reference - place.accuracy).toFixed(1) : "–";
+    for (const cell of all("[data-of]", row)) cell.textContent = facts[cell.dataset.of];
+    return { row, drop: place ? place.reference - place.accuracy : -Infinity };
   });
   lines.sort((a, b) => b.drop - a.drop).forEach(({ row }, place) => {
     row.cells[0].textContent = place + 1;
