@@ -203,25 +203,35 @@ def reference(cell: Cell, registry: Registry) -> Cell:
     return replace(cell, method=method, side=side, method_seed=0)
 
 
-def estimate(cell: Cell, rates: dict[tuple[str, int], float]) -> float | None:
+Rates = Mapping[tuple[str, int, tuple[str, ...]], float]
+"""Images a second by attacker, image size and countermeasures."""
+
+
+def estimate(cell: Cell, rates: Rates) -> float | None:
     """Return the training seconds to expect at most, from the rates of recorded cells, or None if none is alike.
 
     Args:
         cell: The cell.
-        rates: Images a second by (attacker name, image size), as ``known_rates`` returns.
+        rates: As ``known_rates`` returns them. What acts in a step costs more than training alone, so that only a
+            record with the same countermeasures will do.
     """
-    rate = rates.get((cell.attacker.entry.name, cell.dataset.size))
+    chain = tuple(part.entry.name for part in cell.countermeasures)
+    costly = any(part.plugin.place == "step" for part in cell.countermeasures)
+    kinds = [chain] if costly else [chain, ()]
+    known = [rates.get((cell.attacker.entry.name, cell.dataset.size, kind)) for kind in kinds]
+    rate = next((rate for rate in known if rate), None)
     epochs = getattr(cell.attacker.plugin.config, "epochs", None)
     return len(cell.dataset.train.labels) * epochs / rate if rate and epochs else None
 
 
-def known_rates(store: Store) -> dict[tuple[str, int], float]:
+def known_rates(store: Store) -> Rates:
     """Return the training rates that the store's records hold, the newest of each kind."""
-    return {
-        (record["attacker"][0]["name"], record["data"]["size"]): record["timings"]["train_images_per_second"]
-        for _, record in store.cells()
-        if record
-    }
+    rates = {}
+    records = [record for _, record in store.cells() if record]
+    for record in sorted(records, key=lambda record: record["provenance"]["finished"]):
+        architecture, *chain = (part["name"] for part in record["attacker"])
+        rates[architecture, record["data"]["size"], tuple(chain)] = record["timings"]["train_images_per_second"]
+    return rates
 
 
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:

@@ -119,6 +119,17 @@ def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:
     assert plan[1]["estimated_seconds"] > 0
 
 
+def test_what_acts_in_a_step_is_not_estimated_from_training_without_it(tiny_run: Command) -> None:
+    tiny_run(*LSP)
+    others = ("--attacker", "resnet18+blur", "--attacker", "resnet18+adversarial(steps=1)")
+    blurred, adversarial = tiny_run("--method", "lsp", *others, "--dry-run", "--json").json
+    assert blurred["estimated_seconds"] > 0
+    assert adversarial["estimated_seconds"] is None
+    tiny_run("--method", "lsp", *others[2:])
+    known = tiny_run("--method", "lsp", *others[2:], "--seed", 1, "--dry-run", "--json").json
+    assert known[0]["estimated_seconds"] > 0
+
+
 def test_json_is_one_document_on_stdout(tiny_run: Command) -> None:
     (cell,) = tiny_run(*LSP, "--json").json
     assert cell["status"] == "computed"

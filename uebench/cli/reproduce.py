@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uebench.paper.request import Request
-    from uebench.plan import Cell
+    from uebench.plan import Cell, Rates
 
 
 def reproduce(
@@ -145,7 +145,7 @@ def _show_plan(request: Request, as_json: bool) -> None:
         output.note(f"to train first: {text}; the cells that use it have no key before and are not counted")
 
 
-def _sum(what: str, cells: Sequence[Cell], rates: dict[tuple[str, int], float]) -> dict[str, Any]:
+def _sum(what: str, cells: Sequence[Cell], rates: Rates) -> dict[str, Any]:
     from uebench.plan import estimate
 
     todo = [cell for cell in cells if cell.status in ("to do", "damaged")]
