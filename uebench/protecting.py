@@ -150,8 +150,7 @@ def listing(source: Path) -> dict[str, list[Photo]]:
     """
     if not source.is_dir():
         raise DataError(f"{source}: no such folder")
-    inside = [entry for entry in source.iterdir() if entry.name[0] not in "._"]
-    folders = {entry.name: entry for entry in inside if entry.is_dir()}
+    folders = {entry.name: entry for entry in _inside(source) if entry.is_dir() and entry.name[0] != "_"}
     loose = _photographs(source)
     if folders and loose:
         raise DataError(f"{loose[0]}: lies beside the folders of identities; move it into one of them")
@@ -168,7 +167,14 @@ def listing(source: Path) -> dict[str, list[Photo]]:
 
 
 def _photographs(folder: Path) -> list[Path]:
-    return natural(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    return natural(file for file in _inside(folder) if file.suffix.lower() in SUFFIXES)
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if entry.name[0] != "."]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from None
 
 
 def _begin(source: Path, target: Path, manifest: dict[str, Any]) -> None:
