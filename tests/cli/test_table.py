@@ -40,7 +40,7 @@ def write(store: Store, data: str, methods: tuple[str, ...], correct: dict[int, 
             },
             "method": cell.method.published(), "assets": [], "attacker": [cell.attacker.published()],
             "seed": cell.seed, "method_seed": 0, "counts": {"correct": right, "n": len(cell.dataset.test.labels)},
-            "audit": {"psnr_mean": 31.0},
+            "audit": {"psnr_mean": 31.0}, "provenance": {"finished": "2026-11-24T00:00:00+00:00"},
             "timings": {"fit_seconds": 1.0, "protect_seconds": 2.0, "train_images_per_second": 50.0},
         }  # fmt: skip
         store.write_cell(cell.key, record)
@@ -57,7 +57,7 @@ def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Stor
     assert "reported on WebFace10, %" in answer.out
     (line,) = [line for line in answer.out.splitlines() if line.split()[:2] == ["segue", "resnet18"]]
     interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7 %: 33.3 -+ 4.303 * 8.333 / sqrt(3)
-    for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "yes"):
+    for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "undecided"):
         assert text in line
     assert "--data chooses another: synthetic4" in answer.err
 

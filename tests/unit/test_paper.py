@@ -165,6 +165,13 @@ def test_at_chance_means_that_the_interval_holds_chance() -> None:
     assert at_chance(Entry(place=Place(row="segue", column=""))) is None
 
 
+def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
+    """Three seeds far apart are no proof of chance."""
+    wide = {"low": 5.5, "high": 45.8}
+    assert at_chance(entry("ue", 25.7, 12.5, **wide)) is None
+    assert at_chance(entry("ue", 25.7, 12.5, **wide, clean=None))
+
+
 def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
     assert learned(entry("ue", 10, 0)) == 0
     assert learned(entry("ue", 45, 0)) == 0.5

@@ -16,24 +16,33 @@ HELD = 0.15
 FAILED = 0.5
 
 RULES = {
-    "at chance": "the 95 % interval holds chance",
+    "at chance": "the 95 % interval holds chance; undecided where it also holds more than "
+    f"{100 * HELD:.0f} % of what lies between chance and the clean reference",
     "order": "pairs of this method with another under the same condition: as the paper has them, against it, or "
     "undecided where the intervals meet; the order holds if pairs are decided and none is against",
 }
 
 
 def at_chance(entry: Entry) -> bool | None:
-    """Return whether chance lies within the interval; None if nothing was measured."""
+    """Return whether chance lies within the interval; None if nothing was measured, or too little to tell."""
     if entry.interval is None or entry.chance is None:
         return None
-    return entry.interval[0] <= entry.chance <= entry.interval[1]
+    low, high = entry.interval
+    if not low <= entry.chance <= high:
+        return False
+    most = _share(high, entry)
+    return True if most is None or most <= HELD else None
 
 
 def learned(entry: Entry) -> float | None:
     """Return (accuracy - chance) / (clean reference - chance); None without both, or if clean training fails."""
-    if entry.value is None or entry.chance is None or entry.clean is None or entry.clean <= entry.chance:
+    return None if entry.value is None else _share(entry.value, entry)
+
+
+def _share(accuracy: float, entry: Entry) -> float | None:
+    if entry.chance is None or entry.clean is None or entry.clean <= entry.chance:
         return None
-    return (entry.value - entry.chance) / (entry.clean - entry.chance)
+    return (accuracy - entry.chance) / (entry.clean - entry.chance)
 
 
 def apart(one: Entry, other: Entry) -> int:

@@ -118,9 +118,15 @@ def _block(role: str, entries: list[Entry]) -> Block:
             ("seeds", [str(entry.seeds or "-") for entry in entries]),
             ("clean ref. %", [number(entry.clean, entry) for entry in entries]),
             ("chance %", [number(entry.chance, entry) for entry in entries]),
-            ("at chance", [{None: "-", True: "yes", False: "no"}[at_chance(entry)] for entry in entries]),
+            ("at chance", [_at_chance(entry) for entry in entries]),
         ]
     return Block(paper, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
+
+
+def _at_chance(entry: Entry) -> str:
+    if entry.interval is None:
+        return "-"
+    return {None: "undecided", True: "yes", False: "no"}[at_chance(entry)]
 
 
 def verdicts(entries: Sequence[Entry]) -> Block:
