@@ -14,7 +14,7 @@ from uebench.parallel import cores
 CELLS = ("--method", "random", "--method", "lsp", "--seed", "0", "--seed", "1")
 """Four: two protected sets with two attacks each."""
 
-DESK = ("--preset", "desk", "--data", "orl(identities=10)", "--attacker", "resnet18(epochs=2)")
+DESK = ("--preset", "desk", "--data", "orl(identities=10)", "--attacker", "resnet18(epochs=8)")
 SMOKE = ("--preset", "smoke", "--data", "synthetic", "--attacker", "resnet18(epochs=1)")
 
 
@@ -23,7 +23,7 @@ def measure(quick: bool) -> list[Comparison]:
     stage = SMOKE if quick else DESK
     return [
         compare(
-            f"4 short cells: --jobs 2 of {max(1, cores() // 2)} threads, against --jobs 1 of {cores()}",
+            f"4 cells: --jobs 2 of {max(1, cores() // 2)} threads, against --jobs 1 of {cores()}",
             partial(_run, stage, 2),
             partial(_run, stage, 1),
             pairs=1 if quick else 3,

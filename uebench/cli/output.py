@@ -108,11 +108,11 @@ def lines_of(work: Protection) -> Progress:
 
 
 def lines(title: str) -> Progress:
-    """Return a progress that writes a line on stderr for each new stage and each tenth of it."""
+    """Return a progress that writes a line on stderr for each new stage and each quarter of it."""
     last: list[object] = [None]
 
     def show(done: int, total: int, text: str) -> None:
-        stage = (text.split(",")[0], 10 * done // total)
+        stage = (text.split(",")[0], 4 * done // total)
         if stage != last[0]:
             note(f"{title}: {text} ({done}/{total})")
         last[0] = stage
