@@ -113,7 +113,7 @@ def protect_folder(
         "identities": {name: label for label, name in enumerate(people)},
         "images": len(photos),
     }
-    request = digest([manifest, [str(photo.copy) for photo in photos]])
+    request = digest([manifest, [[str(photo.copy), *_stamp(photo.file)] for photo in photos]])
     _begin(source, target, manifest | {"request": request})
     summary = _Summary()
     with ThreadPoolExecutor(available_cores()) as pool:
@@ -175,6 +175,15 @@ def _inside(folder: Path) -> list[Path]:
         return [entry for entry in folder.iterdir() if entry.name[0] != "."]
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Return what changes when a photograph does: its size in bytes, and when it was written."""
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _begin(source: Path, target: Path, manifest: dict[str, Any]) -> None:

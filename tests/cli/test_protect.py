@@ -87,6 +87,10 @@ def test_mistakes_are_said_in_one_line(uebench: Command, photos: Photos, tmp_pat
     (source / "c").mkdir()
     refused(3, "c: no image in it")
     (source / "c").rmdir()
+    (source / "b" / "1.png").unlink()
+    (source / "b" / "1.png").symlink_to(tmp_path / "absent.png")
+    refused(3, "1.png: cannot be read (no such file or directory)")
+    (source / "b" / "1.png").unlink()
     (source / "b" / "1.png").write_text("a letter")
     answer = uebench("protect", source, out, "--method", "random", *SMOKE)
     assert answer.code == 3
@@ -101,6 +105,14 @@ def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photo
     assert answer.code == 2
     assert "holds what another request made; choose a new folder" in answer.complaint
     assert copies(out) == before
+
+
+def test_a_photograph_that_changed_since_is_another_request(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 0
+    Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
+    assert "holds what another request made" in uebench(*command).complaint
 
 
 def test_no_more_than_so_many_photographs_wait_in_memory() -> None:
