@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 
 from benchmarks.timing import Comparison, compare
-from uebench.parallel import cores
+from uebench.provenance import available_cores
 
 CELLS = ("--method", "random", "--method", "lsp", "--seed", "0", "--seed", "1")
 """Four: two protected sets with two attacks each."""
@@ -23,7 +23,7 @@ def measure(quick: bool) -> list[Comparison]:
     stage = SMOKE if quick else DESK
     return [
         compare(
-            f"4 cells: --jobs 2 of {max(1, cores() // 2)} threads, against --jobs 1 of {cores()}",
+            f"4 cells: --jobs 2 of {max(1, available_cores() // 2)} threads, against --jobs 1 of {available_cores()}",
             partial(_run, stage, 2),
             partial(_run, stage, 1),
             pairs=1 if quick else 3,
@@ -35,6 +35,8 @@ def measure(quick: bool) -> list[Comparison]:
 def _run(stage: tuple[str, ...], jobs: int) -> None:
     """Compute the cells into a fresh store."""
     command = [sys.executable, "-m", "uebench", "run", *stage, *CELLS, "--device", "cpu", "--jobs", str(jobs)]
-    env = os.environ | {"OMP_NUM_THREADS": str(cores())}  # of one process; with two, uebench shares the cores out
+    env = os.environ | {
+        "OMP_NUM_THREADS": str(available_cores())
+    }
     with tempfile.TemporaryDirectory() as store:
         subprocess.run([*command, "--results", store], env=env, check=True, stdout=subprocess.DEVNULL)

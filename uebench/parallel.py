@@ -19,6 +19,7 @@ from uebench.context import Progress
 from uebench.errors import CellError
 from uebench.outcome import Outcome
 from uebench.plan import Cell, Protection
+from uebench.provenance import available_cores
 from uebench.registry import import_module
 from uebench.store import Store
 
@@ -42,7 +43,7 @@ def suitable(cells: int, device: str) -> int:
     if cells < 2 or choose_device(device).type != "cpu":
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    return max(1, min(cells, cores(), memory // 2 // (GIB_A_PROCESS << 30)))
+    return max(1, min(cells, available_cores(), memory // 2 // (GIB_A_PROCESS << 30)))
 
 
 def run(
@@ -76,7 +77,7 @@ def run(
         groups.setdefault(cell.protect_key, []).append(cell)
     answers: dict[str, Answer] = {}
     modules = {(part.entry.module, part.entry.source) for cell in cells for part in cell.plugins()}
-    start = (tuple(modules), results, device, max(1, cores() // jobs), progress)
+    start = (tuple(modules), results, device, max(1, available_cores() // jobs), progress)
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, start) as pool:
         running: dict[Future[Answer], Cell] = {}
 
@@ -101,11 +102,6 @@ def run(
         finally:
             pool.shutdown(cancel_futures=True)
     return [Outcome(cell, *answers[cell.key]) for cell in cells]
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Here:

@@ -53,7 +53,7 @@ def test_a_cell_that_fails_in_a_process_does_not_stop_the_others(tmp_path: Path)
 
 
 def test_without_a_word_there_is_a_process_a_core_and_never_more_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "cores", lambda: 4)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 4)
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 16 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
     assert [parallel.suitable(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 8 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
