@@ -35,8 +35,6 @@ def measure(quick: bool) -> list[Comparison]:
 def _run(stage: tuple[str, ...], jobs: int) -> None:
     """Compute the cells into a fresh store."""
     command = [sys.executable, "-m", "uebench", "run", *stage, *CELLS, "--device", "cpu", "--jobs", str(jobs)]
-    env = os.environ | {
-        "OMP_NUM_THREADS": str(available_cores())
-    }
+    env = os.environ | {"OMP_NUM_THREADS": str(available_cores())}
     with tempfile.TemporaryDirectory() as store:
         subprocess.run([*command, "--results", store], env=env, check=True, stdout=subprocess.DEVNULL)
