@@ -47,3 +47,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+
+
+def in_words(error: OSError) -> str:
+    """Return what the system says of a file, to stand in parentheses: ``permission denied``."""
+    return (error.strerror or str(error)).lower()

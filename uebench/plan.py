@@ -16,7 +16,7 @@ from uebench import presets
 from uebench.api import Attacker, Config, Countermeasure, Method
 from uebench.data import Dataset, load
 from uebench.data.side_information import SideInformation, split_off
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, UsageError, in_words
 from uebench.registry import Entry, Registry
 from uebench.spec import Spec, key, parse, parse_chain
 from uebench.store import DamagedError, Store
@@ -311,4 +311,4 @@ def file_digest(file: Path) -> str:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
-        raise DataError(f"{file}: weights cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise DataError(f"{file}: weights cannot be read ({in_words(error)})") from None

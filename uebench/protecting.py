@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +25,8 @@ from uebench.api import Batch, Method, Shape, Split
 from uebench.context import Progress, RunContext
 from uebench.data.images import SUFFIXES, read_image
 from uebench.data.sources import natural, natural_names
-from uebench.errors import DataError, StoreError, UsageError
+from uebench.errors import DataError, StoreError, UsageError, in_words
+from uebench.files import publish
 from uebench.metrics import audit
 from uebench.plan import file_digest, method_part
 from uebench.provenance import available_cores
@@ -174,7 +174,7 @@ def _inside(folder: Path) -> list[Path]:
     try:
         return [entry for entry in folder.iterdir() if entry.name[0] != "."]
     except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -182,7 +182,7 @@ def _stamp(file: Path) -> tuple[int, int]:
     try:
         stat = file.stat()
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     return stat.st_size, stat.st_mtime_ns
 
 
@@ -199,7 +199,7 @@ def _begin(source: Path, target: Path, manifest: dict[str, Any]) -> None:
             return
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
-            raise StoreError(f"{target}: cannot be used ({(error.strerror or str(error)).lower()})") from None
+            raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         raise UsageError(f"{target}: is not empty; choose a new folder") from None
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{target}: holds what another request made; choose a new folder") from None
@@ -248,15 +248,10 @@ def _encode(chunk: Chunk, delta: NDArray[np.int16] | None, target: Path) -> tupl
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Put a file in its place at once, so that what is there is whole."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".new-", delete=False) as opened:
-            opened.write(content)
-        Path(opened.name).chmod(0o644)
-        Path(opened.name).replace(file)
+        publish(file, content, to_disk=False)
     except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
+        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
 
 
 class _Summary:

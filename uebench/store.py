@@ -1,9 +1,8 @@
 """The content-addressed store: ``cells/`` and ``protected/`` are the truth; ``blobs/`` holds protected sets.
 
-A record is written to a temporary file in the same folder, flushed to disk and renamed, so that a reader sees all of it
-or nothing. Every record and every blob carries the digest of its content; what does not match is damaged and is
-computed again. Two processes that want the same cell take turns by a file lock, which the system releases when a
-process dies. What ``work/`` holds may be deleted.
+A reader sees all of a record or nothing (``uebench.files``). Every record and every blob carries the digest of its
+content; what does not match is damaged and is computed again. Two processes that want the same cell take turns by a
+file lock, which the system releases when a process dies. What ``work/`` holds may be deleted.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import StoreError, UsageError
+from uebench.errors import StoreError, UsageError, in_words
+from uebench.files import publish
 from uebench.spec import digest
 
 if TYPE_CHECKING:
@@ -254,26 +253,16 @@ class Store:
             lock.release()
 
     def _publish(self, path: Path, content: bytes) -> None:
-        temporary: str | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-                temporary = file.name
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            publish(path, content)
         except OSError as error:
-            if temporary:
-                Path(temporary).unlink(missing_ok=True)
             raise _unusable(path, error) from None
 
 
 def _unusable(path: Path, error: OSError) -> StoreError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     remedy = "free space and run again" if full else "choose another folder with --results"
-    return StoreError(f"{path}: cannot be used ({(error.strerror or str(error)).lower()}); {remedy}")
+    return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 
 def _blob_digest(delta: NDArray[Any], meta: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import DataError, StoreError
+from uebench.errors import DataError, StoreError, in_words
+from uebench.files import publish
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,13 +71,10 @@ def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     Raises:
         StoreError: If the file cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialise
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".new-{file.name}")
-        save_file(tensors, temporary, metadata={"uebench": json.dumps(dict(meta), sort_keys=True)})
-        temporary.replace(file)
+        publish(file, serialise(tensors, {"uebench": json.dumps(dict(meta), sort_keys=True)}))
     except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
+        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None

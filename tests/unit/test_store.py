@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_nothing_half_written(store: Store, monkeypatch: pyte
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("uebench.store.os.fsync", full)
+    monkeypatch.setattr("uebench.files.os.fsync", full)
     with pytest.raises(StoreError, match=r"no space left on device.*free space and run again"):
         store.write_cell(KEY, {"key": KEY, "x": 2})
     assert store.read_cell(KEY) == {"key": KEY, "x": 1}

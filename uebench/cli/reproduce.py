@@ -42,7 +42,7 @@ def reproduce(
     from uebench.paper.request import Request
     from uebench.paper.tables import TABLES, named
     from uebench.registry import Registry
-    from uebench.report import tables
+    from uebench.report import files, tables
     from uebench.store import Store
 
     if bool(name) == everything:
@@ -67,10 +67,8 @@ def reproduce(
     shown = [view(one.name, request.roles, records, request.plugins, reasons) for one in chosen]
     text = "\n".join(tables.render(one, form) for one in shown)
     if out:
-        try:
+        with files.writing(out, "--out"):
             out.write_text(text)
-        except OSError as error:
-            raise StoreError(f"--out {out}: cannot be written ({(error.strerror or str(error)).lower()})") from None
     if as_json:
         output.print_json([one.document() for one in shown])
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, Results
-from uebench.errors import DataError, UsageError, nearest
+from uebench.errors import DataError, UsageError, in_words, nearest
 
 if TYPE_CHECKING:
     from uebench.outcome import Outcome
@@ -89,7 +89,7 @@ def read_grid(file: Path | None, given: dict[str, Any]) -> Grid:
         try:
             options = tomllib.loads(file.read_text())
         except OSError as error:
-            raise DataError(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+            raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
         except ValueError as error:
             raise UsageError(f"{file}: not valid TOML ({error})") from None
         for name in options:
@@ -106,12 +106,10 @@ def write_grid(file: Path, grid: Grid) -> None:
     """Write a grid as TOML; ``uebench run FILE`` is then the same request."""
     import tomli_w
 
-    from uebench.errors import StoreError
+    from uebench.report.files import writing
 
-    try:
+    with writing(file, "--save"):
         file.write_text(tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)))
-    except OSError as error:
-        raise StoreError(f"--save {file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
 
 
 def compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool) -> list[Outcome]:

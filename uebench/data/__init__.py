@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from uebench.api import Listing, Shape, Source, Split
-from uebench.errors import DataError
+from uebench.errors import DataError, in_words
 from uebench.registry import Registry
 from uebench.spec import Spec, digest, key, parse
 
@@ -116,7 +116,7 @@ def _fingerprint(source: Source[Any], listing: Listing, size: int) -> str:
             for file, label in files
         ]
     except OSError as error:
-        raise DataError(f"{error.filename}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise DataError(f"{error.filename}: cannot be read ({in_words(error)})") from None
     return digest([source.name, source.version, size, stats])
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.errors import DataError
+from uebench.errors import DataError, in_words
 from uebench.lazy import torch
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Lpips:
         try:
             content = trunk.read_bytes()
         except OSError as error:
-            raise DataError(
-                f"--lpips-trunk {trunk}: cannot be read ({(error.strerror or str(error)).lower()})"
-            ) from None
+            raise DataError(f"--lpips-trunk {trunk}: cannot be read ({in_words(error)})") from None
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
             warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.errors import StoreError, UsageError
+from uebench.errors import StoreError, UsageError, in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def writing(file: Path, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{option} {file}: cannot be written ({(error.strerror or str(error)).lower()})") from None
+        raise StoreError(f"{option} {file}: cannot be written ({in_words(error)})") from None
 
 
 def save(figure: Figure, file: Path, option: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uebench.data.builders.manifest import NAME, Entry, Manifest, read, verify
 from uebench.data.builders.model import Builder, LayoutError, Photo
-from uebench.errors import DataError, StoreError, UsageError
+from uebench.errors import DataError, StoreError, UsageError, in_words
 
 Progress = Callable[[int, int, str], None]
 
@@ -46,7 +46,7 @@ def build(
     try:
         photos = _photos(builder, raw, seed, allow_download)
     except OSError as error:
-        raise DataError(f"{error.filename or raw}: cannot be read ({_reason(error)})") from None
+        raise DataError(f"{error.filename or raw}: cannot be read ({in_words(error)})") from None
     with _writing(out):
         parent = out.resolve().parent
         parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _writing(out: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "free space and run again" if full else "choose another folder with --out"
-        raise StoreError(f"--out {out}: cannot be used ({_reason(error)}); {remedy}") from None
+        raise StoreError(f"--out {out}: cannot be used ({in_words(error)}); {remedy}") from None
 
 
 def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:
@@ -145,7 +145,3 @@ def _card(builder: Builder, manifest: Manifest) -> str:
 Built by `uebench data build {builder.name} --seed {manifest.seed}`, version {builder.version} of this set.
 Photographs are for research only: measure with them, publish numbers, pass none of them on.
 """
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

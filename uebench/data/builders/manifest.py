@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from uebench.api import Config
 from uebench.data.builders.model import Part
-from uebench.errors import DataError
+from uebench.errors import DataError, in_words
 from uebench.spec import digest
 
 NAME = "manifest.json"
@@ -75,7 +75,7 @@ def read(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise DataError(f"{folder}: no {NAME}; name a folder that uebench data build wrote") from None
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except (ValueError, KeyError, AttributeError, TypeError, ValidationError):
         pass
     raise DataError(f"{file}: damaged (content and digest differ); {AGAIN}")
@@ -92,8 +92,7 @@ def verify(folder: Path) -> Manifest:
         try:
             content = (folder / entry.path).read_bytes()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise DataError(f"{folder / entry.path}: cannot be read ({reason}); {AGAIN}") from None
+            raise DataError(f"{folder / entry.path}: cannot be read ({in_words(error)}); {AGAIN}") from None
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise DataError(f"{folder / entry.path}: differs from the manifest; {AGAIN}")
     known = {folder / entry.path for entry in manifest.files}
