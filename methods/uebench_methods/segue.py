@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -260,6 +261,38 @@ class Segue(Method[Config]):
             if torch.rand((), generator=rng) < self.config.flip:
                 images = images.flip(axis)
         return images
+
+
+class UnguidedConfig(Config):
+    """Options of ``segue_unguided``: those of ``segue``.
+
+    Attributes:
+        code_bits: 0, always: there is no code.
+    """
+
+    code_bits: int = Field(0, ge=0, le=0)
+
+
+class SegueUnguided(Segue):
+    """Segue whose generator sees the image alone, to measure what side information is worth (section 5.7, Fig. 4).
+
+    The labels remain where Algorithm 1 has them: in the loss of the surrogate, and so in training only.
+    """
+
+    name = "segue_unguided"
+    version = 1
+    info = Info(
+        title="Segue without side information, an ablation",
+        venue="ICASSP",
+        year=2025,
+        url="https://arxiv.org/abs/2310.16061",
+        family="generator",
+    )
+    Config = UnguidedConfig
+
+    def obstacle(self, shape: Shape) -> str | None:
+        """Refuse sizes as Segue does; without a code there is no limit to the identities."""
+        return super().obstacle(replace(shape, counts=(sum(shape.counts),)))
 
 
 def shipped_weights(size: int, config: Config) -> Path | None:

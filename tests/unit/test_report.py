@@ -172,11 +172,16 @@ def test_figure_4_takes_its_panels_by_what_records_publish() -> None:
         made_up("lsp", correct=80, labels="kmeans"),
         made_up("lsp", [("resnet18", {"epochs": 9})], correct=4),
         made_up("lsp", [("resnet50", {})], correct=5),
+        made_up("segue", correct=20),
+        made_up("segue_unguided", correct=100),
     ]
     kept = robustness.choose(records, None)
     assert robustness.by_quality(kept) == {"lsp": {"none": [20.0], 10: [60.0]}}
     assert robustness.by_augmentation(kept) == {"lsp": {"none": [20.0], "cutmix": [30.0]}}
-    assert robustness.by_side_information(kept) == {"lsp": {"true": [20.0], "kmeans": [40.0]}}
+    assert robustness.by_side_information(kept) == {
+        "lsp": {"true": [20.0], "kmeans": [40.0]},
+        "segue": {"true": [10.0], "none": [50.0]},
+    }
 
 
 def test_figure_4_says_in_a_panel_that_it_has_no_records() -> None:

@@ -26,6 +26,8 @@ AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
 """Section 5.5.3, as options."""
 JPEG: Mapping[str, Any] = {"subsampling": "4:2:0"}
 PLAIN = "none"
+UNGUIDED = {"segue_unguided": "segue"}
+"""Methods that are another one without side information."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
 GREY = "#444444"
 STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
@@ -138,18 +140,20 @@ def _agrees(measure: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
 
 
 def _side(record: Record) -> Any:  # noqa: ANN401
+    if record["method"]["name"] in UNGUIDED:
+        return PLAIN
     side = record.get("side_information")
     return side["labels"] if side else "true"
 
 
 def _names(records: Sequence[Record]) -> dict[str, str]:
-    """Return each method by its options, named as it was written, without its side information."""
+    """Return each method by its options, named as it was written, but for what says of its side information."""
 
     def written(record: Record) -> str:
         spec = parse(record["written"]["method"])
         return str(Spec(spec.name, {k: v for k, v in spec.options.items() if k not in ("labels", "embedding")}))
 
-    return labels(records, _options, written)
+    return {options: UNGUIDED.get(name, name) for options, name in labels(records, _options, written).items()}
 
 
 def _options(record: Record) -> str:
