@@ -61,7 +61,7 @@ def ways(
         size: Pixels.
         measures: Countermeasures that ours applies and the bare loop does not.
     """
-    model, options = _network(name, size)
+    model, options = network(name, size)
     train = _images(steps * options.batch, size)
     other = copy.deepcopy(model)
     ctx = RunContext(CPU, 0)
@@ -99,7 +99,8 @@ def _names(registry: Registry) -> list[str]:
     return [plugin.name for plugin in found if issubclass(plugin, Countermeasure) and plugin.place == "batch"]
 
 
-def _network(name: str, size: int) -> tuple[FaceClassifier, Training]:
+def network(name: str, size: int) -> tuple[FaceClassifier, Training]:
+    """Return an untrained network of ten classes, and its options at ``desk`` for one epoch at a constant rate."""
     base = presets.get("desk").training
     fixed: dict[str, Any] = {"epochs": 1, "schedule": "constant", "flip": False, "crop": 0}
     attacker: Any = Registry().build("attacker", Spec(name, fixed), "desk", base)
@@ -135,7 +136,7 @@ def _epoch_ends(quick: bool, pairs: int) -> Comparison:
     size, each, tests = (32, 4, 2) if quick else (64, 130, 20)
     dataset = load(f"synthetic(identities=10, train={each}, test={tests})", size, Registry())
     train = referee.image_set(dataset.train, dataset.num_classes, CPU)
-    model, options = _network("resnet18", size)
+    model, options = network("resnet18", size)
     with TemporaryDirectory() as folder:
         store = Store(Path(folder))
 

@@ -2,8 +2,8 @@
 
 The other side follows what the UE authors' program does (Huang et al., ICLR 2021, and its published settings): a
 DataLoader over files, float noise for all images, a surrogate in eval mode whose weights take no gradient during the
-noise steps. It is spared what makes that program slow without need: noise is added by batch, not image by image, and
-one iterator serves all passes, so that the loader's workers start once.
+noise steps, and tensors in torch's default memory layout. It is spared what makes that program slow without need: noise
+is added by batch, not image by image, and one iterator serves all passes, so that the loader's workers start once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
+from torchvision.transforms import Normalize
 from torchvision.transforms.functional import to_tensor
 
 from benchmarks.engine import textbook
@@ -101,7 +102,8 @@ def theirs(given: Case, **options: Any) -> tuple[Tensor, NDArray[np.uint8]]:  # 
     config, train = _method(**options).config, given.train
     ctx = RunContext(CPU, 0)
     seed_everything(ctx)
-    model = classifier("resnet18", train.num_classes, train.size)
+    network = classifier("resnet18", train.num_classes, train.size).network.to(memory_format=torch.contiguous_format)
+    model = nn.Sequential(Normalize([0.5] * 3, [0.5] * 3), network)
     optimizer = torch.optim.SGD(model.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay)
     noise = torch.zeros(len(train), 3, train.size, train.size)
     plan = schedule(train, config, ctx)
