@@ -22,20 +22,21 @@ from benchmarks.generator import generator
 from benchmarks.processes import fresh
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
-from uebench import weights
+from uebench import presets, weights
 from uebench.data.images import read_image
 from uebench.protecting import protect_folder
 from uebench.registry import Registry
 from uebench.store import Store
 
-SIZE = 224
+PRESET = "paper"
+SIZE = presets.get(PRESET).size
 BATCH = 16
 """Images a batch of the Segue authors' program."""
 
 
 def measure(quick: bool) -> list[Comparison]:
-    """Compare the two ways; then the memory of the first, for some photographs and for four times as many."""
-    counts, pairs = ((4, 8), 1) if quick else ((256, 1024), 5)
+    """Compare the two ways; then the memory of the first, also for a folder that is large."""
+    counts, pairs = ((4, 8, 16), 1) if quick else ((256, 1024, 100_000), 5)
     with case(counts[0]) as root:
         line = compare(
             f"{counts[0]} photographs, JPEG to PNG of {SIZE} px, segue: uebench protect against one after the other",
@@ -44,15 +45,16 @@ def measure(quick: bool) -> list[Comparison]:
             pairs=pairs,
         )
     rates = f"{counts[0] / line.ours:.0f} and {counts[0] / line.theirs:.0f} images a second"
-    few, many = (fresh(peak, count) for count in counts)
-    memory = f"peak memory beyond the imports {few:.0f} MiB, for {counts[1]} photographs {many:.0f}"
-    return [replace(line, remark=f"{rates}; {memory}")]
+    few, many = (fresh(peak, count) for count in counts[:2])
+    large, small = fresh(peak, counts[2], "desk"), presets.get("desk").size
+    memory = f"peak memory beyond the imports {few:.0f} MiB, for {counts[1]:,} photographs {many:.0f}"
+    return [replace(line, remark=f"{rates}; {memory}, for {counts[2]:,} of {small} px {large:.0f}")]
 
 
 @contextmanager
-def case(count: int) -> Iterator[Path]:
-    """Make a folder with ``count`` ORL faces in ``in``, as JPEG of 252 pixels, and a generator's weights."""
-    faces = training_set("orl(identities=2)", SIZE + SIZE // 8)
+def case(count: int, size: int = SIZE) -> Iterator[Path]:
+    """Make a folder with ``count`` larger ORL faces as JPEG in ``in``, and the weights of a generator for ``size``."""
+    faces = training_set("orl(identities=2)", size + size // 8)
     method = generator()
     with TemporaryDirectory() as place:
         root = Path(place)
@@ -65,17 +67,17 @@ def case(count: int) -> Iterator[Path]:
                     Image.fromarray(mine[number]).save(home / f"{number}.jpg", quality=95)
                 else:
                     os.link(home / f"{number % len(mine)}.jpg", home / f"{number}.jpg")
-        meta = {"method": "segue", "config": method.config.published(), "size": SIZE}
+        meta = {"method": "segue", "config": method.config.published(), "size": size}
         weights.save(root / "generator.safetensors", method.state(), meta)
         yield root
 
 
-def side_by_side(root: Path) -> Path:
+def side_by_side(root: Path, preset: str = PRESET) -> Path:
     """Protect the folder as the command does; return where the copies are."""
     shutil.rmtree(root / "ours", ignore_errors=True)
-    method = f"segue(weights='{root / 'generator.safetensors'}')"
+    method = f"segue(norm=instance, weights='{root / 'generator.safetensors'}')"
     protect_folder(
-        method, root / "in", root / "ours", registry=Registry(), store=Store(root / "store"), preset="paper",
+        method, root / "in", root / "ours", registry=Registry(), store=Store(root / "store"), preset=preset,
         device="cpu",
     )  # fmt: skip
     return root / "ours"
@@ -99,9 +101,9 @@ def one_after_the_other(root: Path) -> Path:
     return root / "theirs"
 
 
-def peak(count: int) -> float:
+def peak(count: int, preset: str = PRESET) -> float:
     """Return the peak memory in MiB beyond the imports of protecting ``count`` photographs."""
-    with case(count) as root:
+    with case(count, presets.get(preset).size) as root:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        side_by_side(root)
+        side_by_side(root, preset)
         return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

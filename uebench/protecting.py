@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -160,7 +160,7 @@ def listing(source: Path) -> dict[str, list[Photo]]:
         if not files:
             raise DataError(f"{folders.get(name, source)}: no image in it; remove the folder or add photographs")
         copies = [Path(name if folders else "", f"{file.stem}.png") for file in files]
-        if twice := next((copy for copy in copies if copies.count(copy) > 1), None):
+        if twice := next((copy for copy, times in Counter(copies).items() if times > 1), None):
             raise DataError(f"{source / twice.parent}: two photographs are named {twice.stem!r}; rename one")
         people[name] = [Photo(file, label, copy) for file, copy in zip(files, copies, strict=True)]
     return people

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import engine, generator, protect, training, ue
+from benchmarks import alternatives, engine, generator, protect, training, ue
 from benchmarks.sets import training_set
 from uebench.data.images import read_image
 
@@ -23,6 +23,15 @@ def test_ue_and_the_textbook_agree_on_the_noise() -> None:
 def test_the_bare_loop_trains_what_the_loop_trains() -> None:
     ours, theirs = training.ways("resnet18", steps=2, size=32)
     assert ours() == pytest.approx(theirs(), rel=1e-4)
+
+
+def test_alternatives_train_what_the_step_trains() -> None:
+    ours, others = alternatives.ways("resnet18", 32, steps=1)
+    loss = ours()
+    del others[alternatives.COMPILE]
+    assert len(others) == 4
+    assert [theirs() for theirs in others.values()] == pytest.approx([loss] * 4, rel=0.05)
+    assert ours() < loss
 
 
 def test_every_batch_countermeasure_is_timed() -> None:
