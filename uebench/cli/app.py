@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -60,6 +61,7 @@ def _root(
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system that takes its machine back says it so
     try:
         code = app(standalone_mode=False) or 0
         if code != INTERRUPTED:  # with which typer answers Ctrl-C
