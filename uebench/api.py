@@ -175,7 +175,7 @@ class Context(Protocol):
         """Show how far the work is."""
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run goes on after ``step``; ``values`` must be JSON."""
+        """Keep ``state`` so that a killed run goes on after ``step``, if it is time; ``values`` must be JSON."""
 
     def restore(self) -> Checkpoint | None:
         """Return what was last saved, or None."""

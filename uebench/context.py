@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what)."""
+
+SHARE = 0.02
+"""What checkpoints may take of the time: a large model on a fast device would spend most of it on them."""
 
 
 class RunContext:
@@ -42,6 +46,7 @@ class RunContext:
         self._store, self._key, self._stage = store, key, stage
         self._progress, self._examine = progress, examine
         self._started, self._earlier = time.perf_counter(), 0.0
+        self._rest = -math.inf  # until then the last checkpoint is new enough
 
     @property
     def seconds(self) -> float:
@@ -59,12 +64,15 @@ class RunContext:
             self._progress(done, total, text)
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run goes on after ``step``."""
-        if self._store is None:
+        """Keep ``state`` so that a killed run goes on after ``step``, unless the last checkpoint is too young."""
+        started = time.perf_counter()
+        if self._store is None or started < self._rest:
             return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         meta = {"uebench": json.dumps({"step": step, "values": values, "seconds": self.seconds})}
         self._store.write_checkpoint(self._key, self._stage, save(tensors, metadata=meta))
+        written = time.perf_counter()
+        self._rest = written + (written - started) / SHARE
 
     def restore(self) -> Checkpoint | None:
         """Return what was last saved, or None; an unreadable checkpoint counts as none."""

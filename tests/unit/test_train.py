@@ -55,7 +55,10 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_a_killed_training_ends_with_the_same_weights(optimizer: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_killed_training_ends_with_the_same_weights(
+    optimizer: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uebench.context.SHARE", math.inf)
     options = Training(lr=1e-3, batch=4, epochs=4, optimizer=optimizer, schedule="cosine")
     whole = supervised(fresh(), two_colours(), options, (), RunContext(torch.device("cpu"), 0))
     store = Store(tmp_path_factory.mktemp("store"))
