@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torchvision.transforms import Normalize
 
+from benchmarks.engine import default_layout
 from benchmarks.timing import Comparison, compare
 from benchmarks.training import ARCHITECTURES, network
-from uebench.nn import FaceClassifier
 from uebench.train import descend, make_optimizer
 
 COMPILE = "torch.compile, once it has compiled"
@@ -62,7 +61,7 @@ def ways(name: str, size: int, steps: int) -> tuple[Way, dict[str, Way]]:
         return take
 
     others = {
-        "torch's default memory layout": way(_default_layout(model)),
+        "torch's default memory layout": way(default_layout(model)),
         "an optimiser that is not fused": way(copy.deepcopy(model), fused=False),
         "autocast to bfloat16": way(copy.deepcopy(model), within=partial(torch.autocast, "cpu", torch.bfloat16)),
         "one thread": way(copy.deepcopy(model), within=_one_thread),
@@ -70,11 +69,6 @@ def ways(name: str, size: int, steps: int) -> tuple[Way, dict[str, Way]]:
     if name in COMPILED:
         others[COMPILE] = way(torch.compile(copy.deepcopy(model)))  # type: ignore[arg-type]
     return way(model), others
-
-
-def _default_layout(model: FaceClassifier) -> nn.Module:
-    network = copy.deepcopy(model.network).to(memory_format=torch.contiguous_format)
-    return nn.Sequential(Normalize([0.5] * 3, [0.5] * 3), network)
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torchvision.transforms import Normalize
 
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
@@ -27,6 +30,12 @@ def surrogate(size: int, images: Tensor) -> FaceClassifier:
     with torch.no_grad():
         model(images)
     return model.eval()
+
+
+def default_layout(model: FaceClassifier) -> nn.Module:
+    """Return a copy that answers the same in torch's default memory layout, as most code leaves it."""
+    network = copy.deepcopy(model.network).to(memory_format=torch.contiguous_format)
+    return nn.Sequential(Normalize([0.5] * 3, [0.5] * 3), network)
 
 
 def textbook(

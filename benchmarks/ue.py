@@ -20,14 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
-from torchvision.transforms import Normalize
 from torchvision.transforms.functional import to_tensor
 
-from benchmarks.engine import textbook
+from benchmarks.engine import default_layout, textbook
 from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
 from uebench import referee
@@ -102,8 +101,7 @@ def theirs(given: Case, **options: Any) -> tuple[Tensor, NDArray[np.uint8]]:  # 
     config, train = _method(**options).config, given.train
     ctx = RunContext(CPU, 0)
     seed_everything(ctx)
-    network = classifier("resnet18", train.num_classes, train.size).network.to(memory_format=torch.contiguous_format)
-    model = nn.Sequential(Normalize([0.5] * 3, [0.5] * 3), network)
+    model = default_layout(classifier("resnet18", train.num_classes, train.size))
     optimizer = torch.optim.SGD(model.parameters(), config.lr, momentum=0.9, weight_decay=config.weight_decay)
     noise = torch.zeros(len(train), 3, train.size, train.size)
     plan = schedule(train, config, ctx)

@@ -51,6 +51,14 @@ def test_every_percentage_is_that_of_a_record(page: str) -> None:
     assert not written - measured() - NOT_MEASURED
 
 
+def test_the_readme_says_how_many_cells_there_are_and_how_long_they_took() -> None:
+    records = [record for _, record in Store(ROOT / "results").cells() if record]
+    fits = {record["protect_key"]: record["timings"]["fit_seconds"] for record in records}
+    hours = (sum(fits.values()) + sum(record["timings"]["train_seconds"] for record in records)) / 3600
+    said = f"the {len(records)} cells in `results/` would take {hours:.0f} hours one after the other"
+    assert said in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_table_is_what_the_records_give(page: str) -> None:
     text = (ROOT / page).read_text()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from uebench.paper.tables import SIDE
 from uebench.plan import REFERENCE
 from uebench.report.facts import Record, chance, is_clean, labels, percent
 from uebench.spec import Spec, canonical, parse
@@ -26,7 +27,7 @@ AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
 """Section 5.5.3, as options."""
 JPEG: Mapping[str, Any] = {"subsampling": "4:2:0"}
 PLAIN = "none"
-UNGUIDED = {"segue_unguided": "segue"}
+UNGUIDED = {SIDE["none"]: SIDE["true"]}
 """Methods that are another one without side information."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
 GREY = "#444444"
