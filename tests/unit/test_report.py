@@ -184,6 +184,15 @@ def test_figure_4_takes_its_panels_by_what_records_publish() -> None:
     }
 
 
+def test_figure_4_gives_each_method_that_it_shows_a_colour_of_its_own() -> None:
+    variants = [made_up(f"lsp(patch={size})") for size in range(2, 9)]  # met by nothing, so in no panel
+    shown = [made_up(name, [NET, jpeg(10)]) for name in ("clean", "lsp", "segue", "ue")]
+    drawn = robustness.figure([shown[0], *variants, *shown[1:]])
+    (legend,) = drawn.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["clean", "lsp", "segue", "ue"]
+    assert len({patch.get_facecolor() for patch in legend.get_patches()}) == 4
+
+
 def test_figure_4_says_in_a_panel_that_it_has_no_records() -> None:
     panels = robustness.figure([made_up("clean"), made_up(), made_up("lsp", [NET, jpeg(10)])]).axes
     said = [any("no records" in text.get_text() for text in axes.texts) for axes in panels]

@@ -57,11 +57,11 @@ def figure(records: Sequence[Record]) -> Figure:
 
     drawn = Figure(figsize=(15, 4), layout="constrained")
     panels = drawn.subplots(1, 4)
-    names = dict.fromkeys(_names(records).values())
-    colours = {REFERENCE: GREY} | {
-        name: COLOURS[n % len(COLOURS)] for n, name in enumerate(name for name in names if name != REFERENCE)
-    }
     quality, augmented, side = by_quality(records), by_augmentation(records), by_side_information(records)
+    shown = sorted(quality | augmented | side, key=lambda name: (name != REFERENCE, name))
+    colours = {REFERENCE: GREY} | {
+        name: COLOURS[n % len(COLOURS)] for n, name in enumerate(name for name in shown if name != REFERENCE)
+    }
     _lines(panels[0], quality, colours, "(1) JPEG quality", "uebench run ... --attacker 'resnet18+jpeg(quality=50)'")
     _bars(
         panels[1], augmented, [PLAIN, *AUGMENTATIONS], colours, "(2) augmentation",
@@ -83,7 +83,7 @@ def figure(records: Sequence[Record]) -> Figure:
             f"accuracy, %; dotted: chance {chance(records[0]):.1f} %; mean and range over seeds",
             fontsize=10,
         )
-    if shown := [name for name in colours if any(name in values for values in (quality, augmented, side))]:
+    if shown:
         handles = [Patch(color=colours[name], label=name) for name in shown]
         drawn.legend(handles=handles, loc="outside lower left", ncols=8, fontsize=8, frameon=False)
     return drawn
