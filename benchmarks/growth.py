@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 METHODS = ("lsp", "tue(train_steps=0)", "ue(train_steps=0)", "rue", "segue(weights=none)")
 MIDDLE = {"images": 64, "identities": 4, "size": 32}
-POINTS = {"images": (32, 64, 128, 256), "identities": (2, 4, 8, 16), "size": (32, 64, 128)}
+POINTS = {"images": (64, 128, 256, 512, 1024), "identities": (2, 4, 8, 16), "size": (32, 64, 128)}
 SHOWN = {"seconds": "seconds to fit and protect", "peak_mib": "peak memory, MiB beyond the imports"}
 
 Row = Mapping[str, Any]
@@ -50,6 +50,7 @@ def along(rows: Sequence[Row], method: str, axis: str, what: str) -> tuple[NDArr
     """Return the places on an axis, and what was measured there, of the points that lie in the middle otherwise."""
     others = [name for name in MIDDLE if name != axis]
     line = [row for row in rows if row["method"] == method and all(row[name] == MIDDLE[name] for name in others)]
+    line.sort(key=lambda row: row[axis])
     return np.array([row[axis] for row in line]), np.array([row[what] for row in line])
 
 

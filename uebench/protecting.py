@@ -118,8 +118,9 @@ def protect_folder(
     summary = _Summary()
     with ThreadPoolExecutor(available_cores()) as pool:
         depth = AHEAD * available_cores()
-        starts = range(0, len(photos), referee.BATCH)
-        chunks = _side_by_side(pool, lambda first: _decode(photos, first, size), starts, depth)
+        batch = referee.batch_size(size, where)
+        parts = [(first, photos[first : first + batch]) for first in range(0, len(photos), batch)]
+        chunks = _side_by_side(pool, lambda part: _decode(*part, size), parts, depth)
         whole = not (plugin.streams(size) and side.true)
         known = list(chunks) if whole else [next(chunks)]
         images = np.concatenate([chunk.images for chunk in known])
@@ -217,9 +218,8 @@ def _side_by_side(pool: ThreadPoolExecutor, work: Callable[[A], B], items: Itera
         yield pending.popleft().result()
 
 
-def _decode(photos: Sequence[Photo], first: int, size: int) -> Chunk:
-    chosen = photos[first : first + referee.BATCH]
-    return Chunk(chosen, first, np.stack([read_image(photo.file, size) for photo in chosen]))
+def _decode(first: int, photos: Sequence[Photo], size: int) -> Chunk:
+    return Chunk(photos, first, np.stack([read_image(photo.file, size) for photo in photos]))
 
 
 def _delta(

@@ -45,7 +45,7 @@ def test_a_slope_is_the_exponent() -> None:
     assert growth.slope(places, np.array([0.0, 1.0, 2.0])) is None
     rows = [
         {"method": "m", "images": n, "identities": k, "size": 32, "seconds": float(n)}
-        for n, k in ((32, 4), (64, 4), (64, 8))
+        for n, k in ((64, 4), (32, 4), (64, 8))
     ]
     assert growth.along(rows, "m", "images", "seconds")[0].tolist() == [32, 64]
     assert growth.along(rows, "m", "identities", "seconds")[0].tolist() == [4, 8]

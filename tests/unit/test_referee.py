@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,11 @@ class Meddler(Method[Config]):
         return batch.images.fill_(1.0)
 
 
+class Unbound(Meddler):
+    def budget(self, size: int) -> Budget:
+        return Budget("none", 0.0)
+
+
 def test_a_method_that_writes_into_its_input_gains_nothing(ctx: RunContext) -> None:
     clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
     with pytest.raises(CellError, match="exceeds its budget"):
@@ -57,11 +64,8 @@ def test_a_method_that_writes_into_its_input_gains_nothing(ctx: RunContext) -> N
 
 
 def test_changes_above_127_levels_are_kept_whole(ctx: RunContext) -> None:
-    class Inverter(Meddler):
+    class Inverter(Unbound):
         name = "inverter"
-
-        def budget(self, size: int) -> Budget:
-            return Budget("none", 0.0)
 
         def perturb(self, batch: Batch, ctx: Context) -> Tensor:
             return 1 - batch.images
@@ -70,6 +74,23 @@ def test_changes_above_127_levels_are_kept_whole(ctx: RunContext) -> None:
     delta = referee.protect(Inverter(Config()), clean, ctx)
     assert delta.dtype == np.int16
     assert (delta == 255).all()
+
+
+def test_large_images_are_protected_in_small_batches_and_come_out_the_same(ctx: RunContext) -> None:
+    class Shifter(Unbound):
+        name = "shifter"
+        seen: ClassVar[list[int]] = []
+
+        def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+            self.seen.append(len(batch.index))
+            return batch.images + batch.index[:, None, None, None] / 255
+
+    clean = ImageSet(torch.zeros(7, 3, 224, 224, dtype=torch.uint8), torch.zeros(7, dtype=torch.int64), 1)
+    delta = referee.protect(Shifter(Config()), clean, ctx)
+    assert Shifter.seen == [5, 2]
+    assert (delta == np.arange(7)[:, None, None, None]).all()
+    assert [referee.batch_size(pixels, ctx.device) for pixels in (32, 64, 65, 2048)] == [64, 64, 62, 1]
+    assert referee.batch_size(224, torch.device("cuda")) == 64
 
 
 def test_apply_adds_the_change_and_keeps_labels(registry: Registry) -> None:
