@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,16 @@ def test_noise_of_an_owner_is_the_mean_over_its_images() -> None:
     for owner in (0, 2):
         assert torch.allclose(noise[torch.tensor([owner])][0], delta[owners == owner].mean(0), atol=0.1 / 127)
     assert not noise[torch.tensor([1])].any()
+
+
+def test_a_frozen_surrogate_gives_its_weights_back_at_once() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        weight = weakref.ref(next(frozen(a_surrogate()).parameters()))
+        assert weight() is None
+    finally:
+        gc.enable()
 
 
 def test_a_frozen_surrogate_answers_the_same_without_batch_normalisation() -> None:

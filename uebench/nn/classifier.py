@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import timm
 import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
+from torch.fx import symbolic_trace
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uebench.errors import UsageError, nearest
 
@@ -75,6 +77,19 @@ class FaceClassifier(nn.Module):
                 module.train()
         return self
 
+    @cached_property
+    def foldable(self) -> list[tuple[str, str]]:
+        """The convolutions of the network whose output goes to a batch normalisation alone, each with it, by name."""
+        traced = symbolic_trace(self.network)
+        kinds = {name: type(part) for name, part in traced.named_modules()}
+        return [
+            (node.args[0].target, node.target)
+            for node in traced.graph.nodes
+            if kinds.get(node.target) is nn.BatchNorm2d
+            and kinds.get(node.args[0].target) is nn.Conv2d
+            and len(node.args[0].users) == 1
+        ]
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits."""
         if images.shape[-1] != self.input_size:
@@ -133,7 +148,10 @@ def frozen(model: FaceClassifier) -> FaceClassifier:
     respect to images costs less.
     """
     judge = copy.deepcopy(model).eval()
-    judge.network = fuse(judge.network)
+    parts: dict[str, Any] = dict(judge.network.named_modules())
+    for conv, norm in model.foldable:
+        judge.network.set_submodule(conv, fuse_conv_bn_eval(parts[conv], parts[norm]))
+        judge.network.set_submodule(norm, nn.Identity())
     return judge.requires_grad_(False)
 
 
