@@ -55,7 +55,7 @@ def run(
     force: bool = False,
     progress: Callable[[Protection], Progress] | None = None,
 ) -> list[Outcome]:
-    """Compute cells in ``jobs`` processes that share the cores; of cells with one protected set, one goes first.
+    """Compute cells in ``jobs`` processes that share the cores; of cells whose set is to be protected, one goes first.
 
     Args:
         cells: What to compute, as ``plan`` lists it.
@@ -72,6 +72,7 @@ def run(
         CellError: If a process died.
         StoreError: If the store cannot be written.
     """
+    store = Store(results)
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.protect_key, []).append(cell)
@@ -84,11 +85,17 @@ def run(
         def submit(cell: Cell) -> None:
             running[pool.submit(_compute, cell, force)] = cell
 
+        def submit_those_whose_set_is_there() -> None:
+            for key in [key for key in groups if not force and store.blob_path(key).is_file()]:
+                for cell in groups.pop(key):
+                    submit(cell)
+
         try:
             for group in groups.values():
                 submit(group.pop(0))
             while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                submit_those_whose_set_is_there()
+                for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
                     cell = running.pop(future)
                     answers[cell.key] = future.result()
                     for other in groups.pop(cell.protect_key, ()):

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,33 +62,49 @@ def test_without_a_word_there_is_a_process_a_core_and_never_more_than_cells(monk
     assert parallel.suitable(9, "cpu") == 2
 
 
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
-    tmp_path: Path, sign: signal.Signals, code: int
-) -> None:
-    long = [
-        "run", "--preset", "smoke", "--data", "synthetic(identities=4, train=40)", "--method", "clean", "--method",
-        "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)", "--jobs", "2", "--results", str(tmp_path),
-    ]  # fmt: skip
+@contextmanager
+def two_in_training(results: Path, *grid: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Start a grid in two processes; hand it over with its messages so far when a second cell trains."""
+    long = ["run", "--preset", "smoke", "--data", "synthetic(identities=4, train=40)", "--jobs", "2", *grid]
     env = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command(*long), env=env, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
-    ) as process:
+        command(*long, "--results", str(results)),
+        env=env, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
+    ) as process:  # fmt: skip
         assert process.stderr is not None
-        training = set()
+        said, training = [], set()
         for line in process.stderr:
+            said.append(line)
             if "training" in line:
                 training.add(line.split(":")[2])
             if len(training) == 2:
                 break
+        yield process, said
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
+    tmp_path: Path, sign: signal.Signals, code: int
+) -> None:
+    grid = ["--method", "clean", "--method", "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)"]
+    with two_in_training(tmp_path, *grid) as (process, _):
         if sign == signal.SIGINT:
             os.killpg(process.pid, sign)  # as a terminal does
         else:
             process.send_signal(sign)
         started = time.monotonic()
+        assert process.stderr is not None
         rest = process.stderr.read().splitlines()  # ends when nobody can write to it any more
     assert time.monotonic() - started < 30
     assert process.returncode == code
     assert not any("Traceback" in line for line in rest)
     if code == 130:
         assert rest[-1] == "uebench: interrupted; run the same command again to go on"
+
+
+def test_cells_of_one_method_are_computed_side_by_side_once_its_set_is_protected(tmp_path: Path) -> None:
+    grid = ["--method", "lsp", "--attacker", "resnet18(epochs=400)", "--attacker", "resnet18(epochs=400)+mixup"]
+    with two_in_training(tmp_path, *grid) as (process, said):
+        process.terminate()
+    assert not any("(400/400)" in line for line in said)
+    assert len(list(tmp_path.glob("blobs/??/*.safetensors"))) == 1
