@@ -94,6 +94,7 @@ class InceptionV3(Architecture[Training]):
     version = 1
     info = Info(title="Inception-V3", venue="CVPR", year=2016, family="inception")
     Config = Training
+    presets: ClassVar = {**PROTOCOLS, "desk": PROTOCOLS["desk"] | {"epochs": 40}}
     model = "inception_v3"
 
 
