@@ -81,8 +81,7 @@ class MobileNetV1(Architecture[Training]):
     Config = Training
     presets: ClassVar = {
         **PROTOCOLS,
-        "desk": PROTOCOLS["desk"]
-        | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 30, "flip": True, "crop": 4},
+        "desk": PROTOCOLS["desk"] | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 60},
     }
     model = "mobilenetv1_100"
 
