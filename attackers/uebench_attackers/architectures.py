@@ -83,6 +83,7 @@ class MobileNetV1(Architecture[Training]):
         **PROTOCOLS,
         "desk": PROTOCOLS["desk"] | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 60},
     }
+    why: ClassVar = {**WHY_PROTOCOLS, "desk": "of what was tried, it learned most from clean faces with this"}
     model = "mobilenetv1_100"
 
 
@@ -94,6 +95,7 @@ class InceptionV3(Architecture[Training]):
     info = Info(title="Inception-V3", venue="CVPR", year=2016, family="inception")
     Config = Training
     presets: ClassVar = {**PROTOCOLS, "desk": PROTOCOLS["desk"] | {"epochs": 40}}
+    why: ClassVar = {**WHY_PROTOCOLS, "desk": "twice the epochs of a ResNet: it learns late"}
     model = "inception_v3"
 
 
