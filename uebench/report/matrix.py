@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uebench.errors import UsageError
+from uebench.report.facts import attacker_identity, labels, method_identity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,14 +22,17 @@ def matrix(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str], 
 
     Returns:
         Row names (method, with the data set if there are several), column names (attacker), and for each pair the
-        accuracies of its seeds; a pair without a record has none.
+        accuracies of its seeds; a pair without a record has none. Options decide which records stand together, not how
+        they were written.
     """
+    methods = labels(records, method_identity, lambda record: record["written"]["method"])
+    attackers = labels(records, attacker_identity, lambda record: record["written"]["attacker"])
     several = len({record["data"]["name"] for record in records}) > 1
     rows: dict[str, None] = {}
     columns: dict[str, None] = {}
     found: dict[tuple[str, str], list[float]] = {}
     for record in records:
-        method, attacker = record["written"]["method"], record["written"]["attacker"]
+        method, attacker = methods[method_identity(record)], attackers[attacker_identity(record)]
         row = f"{method} ({record['data']['name']})" if several else method
         rows[row] = columns[attacker] = None
         found.setdefault((row, attacker), []).append(record["counts"]["correct"] / record["counts"]["n"])
