@@ -16,6 +16,7 @@ from uebench.errors import UsageError
 from uebench.registry import Registry
 from uebench.report import page, robustness, strips
 from uebench.report.facts import stages
+from uebench.report.matrix import matrix
 from uebench.store import Protected, Store
 
 NET = ("resnet18", {"epochs": 2})
@@ -89,6 +90,16 @@ class Reader(HTMLParser):
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag == "script":
             self.scripts.append(dict(attrs))
+
+
+def test_the_matrix_goes_by_options_not_by_how_they_were_written() -> None:
+    short, long = ({"method": "lsp", "attacker": attacker} for attacker in ("resnet18", "resnet18(epochs=2)"))
+    alike = [made_up(written=long), made_up(seed=1, correct=50, written=short)]
+    assert matrix(alike) == (["lsp"], ["resnet18"], [[[0.5, 0.25]]])
+    other = made_up(attacker=[("resnet18", {"epochs": 3})], written=short)
+    rows, columns, cells = matrix([*alike, other])
+    assert (rows, len(columns)) == (["lsp"], 2)
+    assert cells == [[[0.5, 0.25], [0.5]]]
 
 
 def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
