@@ -77,6 +77,16 @@ def test_two_methods_written_alike_but_with_other_options_stay_apart() -> None:
     assert {method for method, _ in stage.places} == {"lsp", "lsp #2"}
 
 
+def test_the_matrix_goes_by_options_not_by_how_they_were_written() -> None:
+    short, long = ({"method": "lsp", "attacker": attacker} for attacker in ("resnet18", "resnet18(epochs=2)"))
+    alike = [made_up(written=long), made_up(seed=1, correct=50, written=short)]
+    assert matrix(alike) == (["lsp"], ["resnet18"], [[[0.5, 0.25]]])
+    other = made_up(attacker=[("resnet18", {"epochs": 3})], written=short)
+    rows, columns, cells = matrix([*alike, other])
+    assert (rows, len(columns)) == (["lsp"], 2)
+    assert cells == [[[0.5, 0.25], [0.5]]]
+
+
 class Reader(HTMLParser):
     """Collects what a browser would load or run."""
 
@@ -90,16 +100,6 @@ class Reader(HTMLParser):
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag == "script":
             self.scripts.append(dict(attrs))
-
-
-def test_the_matrix_goes_by_options_not_by_how_they_were_written() -> None:
-    short, long = ({"method": "lsp", "attacker": attacker} for attacker in ("resnet18", "resnet18(epochs=2)"))
-    alike = [made_up(written=long), made_up(seed=1, correct=50, written=short)]
-    assert matrix(alike) == (["lsp"], ["resnet18"], [[[0.5, 0.25]]])
-    other = made_up(attacker=[("resnet18", {"epochs": 3})], written=short)
-    rows, columns, cells = matrix([*alike, other])
-    assert (rows, len(columns)) == (["lsp"], 2)
-    assert cells == [[[0.5, 0.25], [0.5]]]
 
 
 def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
