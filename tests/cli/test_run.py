@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT, TINY, Command
 from uebench.record import ProtectionRecord, Record
+from uebench.report.files import mark
 
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 MEASURED = ("counts", "curve", "audit")
@@ -226,8 +228,9 @@ def test_a_changed_plugin_with_the_same_version_is_pointed_out(
 
 
 def test_a_figure_is_drawn(tiny_run: Command, tmp_path: Path) -> None:
-    assert tiny_run(*LSP, "--figure", tmp_path / "m.png").code == 0
-    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    answer = tiny_run(*LSP, "--figure", tmp_path / "m.png", "--json")
+    with Image.open(tmp_path / "m.png") as drawn:
+        assert drawn.info["Source"] == f"uebench {mark(answer.json[0]['record'])}"
 
 
 def test_a_figure_that_cannot_be_written_is_refused_before_any_work(tiny_run: Command, tmp_path: Path) -> None:

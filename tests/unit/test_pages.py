@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import Path
 from statistics import fmean
 
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT
 from tests.pages import PAGES, QUOTED, refreshed
+from uebench.report.files import mark
 from uebench.spec import canonical
 from uebench.store import Store
 
@@ -63,3 +66,13 @@ def test_the_readme_says_how_many_cells_there_are_and_how_long_they_took() -> No
 def test_every_table_is_what_the_records_give(page: str) -> None:
     text = (ROOT / page).read_text()
     assert refreshed(text) == text, "python -m tests.pages writes the tables anew"
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda file: file.name)
+def test_every_picture_is_drawn_from_committed_records(picture: Path) -> None:
+    store = Store(ROOT / "results")
+    committed = {mark(record) for _, record in [*store.cells(), *store.protections()] if record}
+    with Image.open(picture) as opened:
+        _, *drawn_from = opened.info["Source"].split()
+    assert drawn_from
+    assert not set(drawn_from) - committed

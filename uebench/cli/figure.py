@@ -54,7 +54,8 @@ def _robustness(out: Path, data: str | None, preset: str, store: Store) -> None:
     names = {record["data"]["name"] for record in records}
     if data and data not in names:
         raise UsageError(f"--data {data}: no record of that set at preset {preset}; {nearest(data, names)}")
-    files.save(robustness.figure(robustness.choose(records, data)), out, "--out")
+    chosen = robustness.choose(records, data)
+    files.save(robustness.figure(chosen), out, "--out", chosen)
 
 
 def _strips(
@@ -83,4 +84,5 @@ def _strips(
             named.append((one.method.written, strips.strip(one.dataset, protected.delta, faces=3)))
     if not named:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
-    files.save(strips.figure(named), out, "--out")
+    facts = [found for one, _ in made if (found := store.read_protection(one.protect_key))]
+    files.save(strips.figure(named), out, "--out", facts)

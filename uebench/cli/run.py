@@ -69,7 +69,8 @@ def run(
     outcomes = compute(cells, store, device, jobs, force)
     _show(outcomes, registry, store, as_json)
     if figure:
-        files.save(matrix.figure([outcome.record for outcome in outcomes if outcome.record]), figure, "--figure")
+        records = [outcome.record for outcome in outcomes if outcome.record]
+        files.save(matrix.figure(records), figure, "--figure", records)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 

@@ -86,6 +86,11 @@ class Table:
     note: str = ""
 
     @property
+    def heading(self) -> str:
+        """Return its name as the paper writes it: Table 5, Figure 4 (1)."""
+        return f"Table {self.name}" if self.name.isdigit() else "Figure {} ({})".format(*self.name[6:].split("."))
+
+    @property
     def command(self) -> str:
         """Return the command that fills it."""
         return f"uebench reproduce {'table' if self.name.isdigit() else ''}{self.name}"

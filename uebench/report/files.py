@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uebench.errors import StoreError, UsageError, in_words
+from uebench.spec import digest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES = (".png", ".svg", ".pdf")
+FIGURES = {".png": "Source", ".svg": "Source", ".pdf": "Keywords"}
+"""Suffix -> the field of the file that says which records it was drawn from."""
 
 
-def check(file: Path, option: str, suffixes: tuple[str, ...] = FIGURES) -> None:
+def check(file: Path, option: str, suffixes: Iterable[str] = tuple(FIGURES)) -> None:
     """Refuse a file that could not be written, before hours of work are spent on it.
 
     Args:
@@ -47,11 +49,17 @@ def writing(file: Path, option: str) -> Iterator[None]:
         raise StoreError(f"{option} {file}: cannot be written ({in_words(error)})") from None
 
 
-def save(figure: Figure, file: Path, option: str) -> None:
-    """Write a figure; the suffix chooses PNG, SVG or PDF.
+def save(figure: Figure, file: Path, option: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write a figure; the suffix chooses PNG, SVG or PDF. The file says which records it was drawn from.
 
     Raises:
         StoreError: If the file cannot be written.
     """
+    drawn_from = " ".join(sorted({mark(record) for record in records}))
     with writing(file, option):
-        figure.savefig(file, dpi=150)
+        figure.savefig(file, dpi=150, metadata={FIGURES[file.suffix.lower()]: f"uebench {drawn_from}".strip()})
+
+
+def mark(record: Mapping[str, Any]) -> str:
+    """Return what a figure calls the record of a cell or of a protected set: the heads of its key and its digest."""
+    return f"{record.get('key', record['protect_key'])[:12]}-{digest(record)[:12]}"

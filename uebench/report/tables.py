@@ -58,7 +58,6 @@ class Page:
 def page(filled: Filled, preset: str) -> Page:
     """Arrange a filled table: a block for each data set, the verdicts, and the gaps with their reasons."""
     table = filled.table
-    title = f"Table {table.name}" if table.name.isdigit() else table.name.capitalize()
     roles: dict[str, list[Entry]] = {}
     for entry in filled.entries:
         roles.setdefault(entry.place.role, []).append(entry)
@@ -72,7 +71,10 @@ def page(filled: Filled, preset: str) -> Page:
     if table.note:
         notes.append(table.note)
     return Page(
-        f"{title}. {table.title}", blocks, notes + gaps(filled.entries), [_row(table.name, e) for e in filled.entries]
+        f"{table.heading}. {table.title}",
+        blocks,
+        notes + gaps(filled.entries),
+        [_row(table.name, e) for e in filled.entries],
     )
 
 
