@@ -70,7 +70,7 @@ def test_the_data_set_can_be_chosen_and_is_named(uebench: Command, measured: Sto
     assert answer.err == ""
     answer = uebench("table", "5", "--preset", "smoke", "--data", "vggface10=synthetic5")
     assert answer.code == 2
-    assert "no record of such a set under this preset; did you mean 'synthetic" in answer.complaint
+    assert "no record of that set at preset smoke; did you mean 'synthetic" in answer.complaint
 
 
 def test_a_set_fills_another_role_only_if_it_is_named(uebench: Command, measured: Store) -> None:

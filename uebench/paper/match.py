@@ -133,7 +133,7 @@ def choose(
     known = {data.name for data in records.sets}
     for name in given.values():
         if name not in known:
-            raise UsageError(f"--data {name}: no record of such a set under this preset; {nearest(name, known)}")
+            raise UsageError(f"--data {name}: no record of that set at preset {plugins.preset}; {nearest(name, known)}")
     places = [place for place in places if not place.skip]
     chosen: dict[str, DataName] = {}
     for role in ROLES:
