@@ -24,6 +24,12 @@ class Outcome:
         sources = self.record["provenance"]["sources"] if self.record else {}
         return [p.entry.name for p in self.cell.plugins() if sources.get(p.entry.name) != p.entry.source_digest]
 
+    @property
+    def as_asked(self) -> dict[str, Any] | None:
+        """Return the record under the names of this request; it may have been computed under longer ones."""
+        written = {"method": self.cell.method.written, "attacker": self.cell.attacker_text}
+        return {**self.record, "written": written} if self.record else None
+
 
 def settled(cells: Iterable[Cell], store: Store) -> list[Outcome]:
     """Return the outcomes of cells of which nothing is to do."""

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import TINY
 from uebench.errors import UsageError
+from uebench.outcome import Outcome
 from uebench.plan import Grid, plan, reference
 from uebench.registry import Registry, validate
 from uebench.store import Store
@@ -24,6 +25,14 @@ def test_a_grid_is_the_product_of_its_parts(tmp_path: Path) -> None:
 def test_a_cell_is_listed_once(tmp_path: Path) -> None:
     assert len(cells(tmp_path, method=("lsp", "lsp(eps=6/255)"))) == 1
     assert len(cells(tmp_path, method=("clean", "lsp"), with_clean=True)) == 2
+
+
+def test_a_finished_cell_goes_by_the_name_that_it_is_asked_by(tmp_path: Path) -> None:
+    grid = Grid(method=("lsp",), attacker=("resnet18+blur",), data=(TINY,), preset="smoke")
+    (cell,) = plan(grid, Registry(), Store(tmp_path))
+    record = {"key": cell.key, "written": {"method": "lsp(eps=6/255)", "attacker": "resnet18(epochs=1)+blur"}}
+    asked = Outcome(cell, "done", record).as_asked
+    assert asked == {"key": cell.key, "written": {"method": "lsp", "attacker": "resnet18+blur"}}
 
 
 def test_the_reference_cell_is_the_cell_of_clean(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def run(
     outcomes = compute(cells, store, device, jobs, force)
     _show(outcomes, registry, store, as_json)
     if figure:
-        records = [outcome.record for outcome in outcomes if outcome.record]
-        files.save(matrix.figure(records), figure, "--figure", records)
+        drawn = matrix.figure([asked for outcome in outcomes if (asked := outcome.as_asked)])
+        files.save(drawn, figure, "--figure", [outcome.record for outcome in outcomes if outcome.record])
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
