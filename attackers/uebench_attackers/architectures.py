@@ -35,11 +35,11 @@ class Timm(Training):
     model: ModelName
 
 
-DEPTHWISE: Mapping[str, Mapping[str, Any]] = {
+DEPTHWISE: Mapping[str, dict[str, Any]] = {
     **PROTOCOLS,
     "desk": PROTOCOLS["desk"] | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 60},
 }
-"""Networks of depthwise convolutions: with Adam they stop short of the others on small sets."""
+"""Networks of depthwise convolutions: they learn more of WebFace10 with this than with Adam."""
 WHY_DEPTHWISE = {**WHY_PROTOCOLS, "desk": "of what was tried, they learned most from clean faces with this"}
 
 T = TypeVar("T", bound=Training)
