@@ -179,8 +179,9 @@ def test_the_committed_cells_keep_their_addresses(tmp_path: Path) -> None:
     given = ("auto", None)  # other weights are not in the repository
     known = [record for record in records if record["method"]["config"].get("weights") in given]
     faces = [record for record in known if record["data"]["source"] == "orl"]
-    methods, attackers = ({record["written"][kind] for record in faces} for kind in ("method", "attacker"))
-    grid = Grid(method=tuple(methods), attacker=tuple(attackers), data=("orl",), preset="desk")
+    methods, attackers = (tuple({record["written"][kind] for record in faces}) for kind in ("method", "attacker"))
+    seeds = tuple({record["seed"] for record in faces})
+    grid = Grid(method=methods, attacker=attackers, data=("orl",), preset="desk", seed=seeds)
     assert {record["key"] for record in faces} <= {cell.key for cell in plan(grid, Registry(), Store(tmp_path))}
     assert len(faces) >= 10
 
