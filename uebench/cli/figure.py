@@ -84,5 +84,6 @@ def _strips(
             named.append((one.method.written, strips.strip(one.dataset, protected.delta, faces=3)))
     if not named:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
-    facts = [found for one, _ in made if (found := store.read_protection(one.protect_key))]
+    drawn = [one.protect_key for one, protected in made if not isinstance(protected, str)]
+    facts = [found for key in drawn if (found := store.read_protection(key))]
     files.save(strips.figure(named), out, "--out", facts)
