@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.engine import default_layout
 from benchmarks.timing import Comparison, compare
 from benchmarks.training import ARCHITECTURES, network
-from uebench.train import descend, make_optimizer
+from uebench.training.optimizers import descend, make_optimizer
 
 COMPILE = "torch.compile, once it has compiled"
 COMPILED = ("resnet18",)

@@ -37,13 +37,14 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
         importlib.import_module(name)
     import torch
 
-    from uebench import presets, referee
-    from uebench.context import RunContext
-    from uebench.data import load
-    from uebench.nn import FaceClassifier
-    from uebench.registry import Registry
-    from uebench.runner import seed_everything
-    from uebench.spec import parse
+    from uebench.data.dataset import load
+    from uebench.evaluation import referee
+    from uebench.evaluation.context import RunContext
+    from uebench.evaluation.seeding import seed_everything
+    from uebench.networks import FaceClassifier
+    from uebench.plugins import presets
+    from uebench.plugins.registry import Registry
+    from uebench.plugins.spec import parse
 
     torch.set_num_threads(1)
     gradients = 0

@@ -11,7 +11,7 @@ from torchvision.transforms import Normalize
 
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
-from uebench.nn import FaceClassifier, classifier, frozen
+from uebench.networks import FaceClassifier, classifier, frozen
 from uebench.ops import Noise, input_gradient, sign_steps
 
 RADIUS, STEP = 8 / 255, 0.8 / 255

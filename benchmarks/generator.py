@@ -17,13 +17,13 @@ from torch.nn.functional import cross_entropy
 from benchmarks.engine import RADIUS, STEP, surrogate
 from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
-from uebench import referee
-from uebench.api import ImageSet
-from uebench.context import RunContext
-from uebench.nn import SegueGenerator, frozen
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.networks import SegueGenerator, frozen
 from uebench.ops import sign_steps
-from uebench.registry import Registry
-from uebench.spec import parse
+from uebench.plugins.base import ImageSet
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
 
 STEPS = 20
 """Sign steps an image in each round of the UE authors' sample-wise command."""

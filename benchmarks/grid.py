@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 
 from benchmarks.timing import Comparison, compare
-from uebench.provenance import available_cores
+from uebench.evaluation.hardware import available_cores
 
 CELLS = ("--method", "random", "--method", "lsp", "--seed", "0", "--seed", "1")
 """Four: two protected sets with two attacks each."""

@@ -22,11 +22,12 @@ from benchmarks.generator import generator
 from benchmarks.processes import fresh
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
-from uebench import presets, weights
+from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
-from uebench.protecting import protect_folder
-from uebench.registry import Registry
-from uebench.store import Store
+from uebench.plugins import presets
+from uebench.plugins.registry import Registry
+from uebench.pretrained import weights
+from uebench.store.store import Store
 
 PRESET = "paper"
 SIZE = presets.get(PRESET).size

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from uebench import referee
-from uebench.api import ImageSet
-from uebench.data import load
-from uebench.registry import Registry
+from uebench.data.dataset import load
+from uebench.evaluation import referee
+from uebench.plugins.base import ImageSet
+from uebench.plugins.registry import Registry
 
 CPU = torch.device("cpu")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Comparison, compare
-from uebench.plan import Grid, plan
-from uebench.record import Record
-from uebench.registry import Registry
-from uebench.store import Store
+from uebench.planning.grid import Grid, plan
+from uebench.plugins.registry import Registry
+from uebench.store.record import Record
+from uebench.store.store import Store
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "cells"
 METHODS = ("lsp", "segue", "ue", "rue")

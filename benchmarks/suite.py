@@ -45,7 +45,7 @@ def run(module: str, quick: bool) -> dict[str, Any]:
     rows = [row.as_dict() if isinstance(row, Comparison) else row for row in found]
     import torch  # only now: a benchmark of memory or of start-up wants a small process
 
-    from uebench.provenance import provenance
+    from uebench.evaluation.provenance import provenance
 
     return {"quick": quick, "rows": rows, "provenance": provenance((), torch.device("cpu"))}
 

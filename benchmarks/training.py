@@ -20,15 +20,17 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
-from uebench import presets, referee
-from uebench.api import Countermeasure, ImageSet, Training
-from uebench.context import RunContext
-from uebench.data import load
-from uebench.nn import FaceClassifier, classifier
-from uebench.registry import Registry
-from uebench.spec import Spec
-from uebench.store import Store
-from uebench.train import make_optimizer, supervised
+from uebench.data.dataset import load
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.networks import FaceClassifier, classifier
+from uebench.plugins import presets
+from uebench.plugins.base import Countermeasure, ImageSet, Training
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import Spec
+from uebench.store.store import Store
+from uebench.training.loop import supervised
+from uebench.training.optimizers import make_optimizer
 
 ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1")
 SECONDS = 3.0

@@ -29,15 +29,15 @@ from torchvision.transforms.functional import to_tensor
 from benchmarks.engine import default_layout, textbook
 from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
-from uebench import referee
-from uebench.api import ImageSet, Split
-from uebench.context import RunContext
 from uebench.data.images import read_image
-from uebench.nn import classifier
-from uebench.registry import Registry
-from uebench.runner import seed_everything
-from uebench.spec import Spec
-from uebench.train import draw
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.seeding import seed_everything
+from uebench.networks import classifier
+from uebench.plugins.base import ImageSet, Split
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import Spec
+from uebench.training.loop import draw
 
 SGD: dict[str, Any] = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4}
 """The UE authors' optimiser."""

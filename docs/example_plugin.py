@@ -1,7 +1,7 @@
 """A whole method in one file: uebench run --plugin docs/example_plugin.py --method stripes --attacker resnet18."""
 
-from uebench.api import Batch, Config, Context, Info, Method, Radius
 from uebench.lazy import torch
+from uebench.plugins.base import Batch, Config, Context, Info, Method, Radius
 
 
 class StripesConfig(Config):

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from uebench.cli.app import main
-from uebench.context import RunContext
-from uebench.registry import Registry
+from uebench.evaluation.context import RunContext
+from uebench.plugins.registry import Registry
 
 ROOT = Path(__file__).parent.parent
 TINY = "synthetic(identities=3, train=6, test=4)"

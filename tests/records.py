@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.conftest import ROOT
-from uebench.record import Record
-from uebench.spec import Spec, digest
+from uebench.hashing import digest
+from uebench.plugins.spec import Spec
+from uebench.store.record import Record
 
 PUBLISHED = ROOT / "results" / "cells"
 

@@ -1,8 +1,8 @@
 """torch on first use.
 
 Planning a grid or finding a finished cell needs the plugins' configuration classes, not torch, whose import takes
-seconds. Plugin files therefore write ``from uebench.lazy import nn, torch`` and use these names as if they had been
-imported; a plugin that imports torch itself works just as well and only plans more slowly.
+seconds. Plugin files therefore write ``from uebench.lazy import networks, torch`` and use these names as if they had
+been imported; a plugin that imports torch itself works just as well and only plans more slowly.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["augmentations", "load", "nn", "torch", "transforms"]
+__all__ = ["augmentations", "load", "networks", "torch", "transforms"]
 
 if TYPE_CHECKING:
     import torch
     from torchvision.transforms import functional as transforms
     from torchvision.transforms import v2 as augmentations
 
-    from uebench import nn
+    from uebench import networks
 else:
 
     class _Lazy(ModuleType):
@@ -30,10 +30,10 @@ else:
     torch = _Lazy("torch")
     transforms = _Lazy("torchvision.transforms.functional")
     augmentations = _Lazy("torchvision.transforms.v2")
-    nn = _Lazy("uebench.nn")
+    networks = _Lazy("uebench.networks")
 
 
 def load() -> None:
     """Import all of them now, so that no plugin is charged for what it is the first to use."""
-    for module in (torch, transforms, augmentations, nn):
+    for module in (torch, transforms, augmentations, networks):
         importlib.import_module(module.__name__)

@@ -1,6 +1,6 @@
 """Attackers that train one network from scratch, on whatever they are given.
 
-All share one loop (``uebench.train.supervised``) and one normalisation, so that architectures differ in nothing else.
+All share one loop (``uebench.training.loop``) and one normalisation, so that architectures differ in nothing else.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
-from uebench.lazy import nn
-from uebench.models import ModelName
-from uebench.presets import PROTOCOLS, WHY_PROTOCOLS
-from uebench.train import supervised
+from uebench.lazy import networks
+from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
+from uebench.plugins.presets import PROTOCOLS, WHY_PROTOCOLS
+from uebench.plugins.timm_names import ModelName
+from uebench.training.loop import supervised
 
 
 class Resnet(Training):
@@ -54,7 +54,7 @@ class Architecture(Attacker[T]):
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train with cross-entropy."""
-        network = nn.classifier(
+        network = networks.classifier(
             self.model, train.num_classes, train.size, stem=getattr(self.config, "stem", "imagenet")
         )
         return supervised(network, train, self.config, countermeasures, ctx)

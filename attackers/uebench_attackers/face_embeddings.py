@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import Field
 
-from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Shape, Trained
-from uebench.embeddings import EmbeddingOptions
 from uebench.lazy import torch
-from uebench.train import on_set
+from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Shape, Trained
+from uebench.pretrained.face_embeddings import EmbeddingOptions
+from uebench.training.loop import on_set
 
 if TYPE_CHECKING:
     from torch import Tensor

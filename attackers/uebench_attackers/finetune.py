@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
-from uebench.lazy import nn
-from uebench.models import ModelName
-from uebench.train import supervised
+from uebench.lazy import networks
+from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
+from uebench.plugins.timm_names import ModelName
+from uebench.training.loop import supervised
 
 
 class Config(Training):
@@ -44,7 +44,7 @@ class Finetune(Attacker[Config]):
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train with cross-entropy from the checkpoint on."""
         config = self.config
-        network = nn.pretrained(
+        network = networks.pretrained(
             config.model, train.num_classes, train.size, config.weights, input_size=config.input_size
         )
         if config.mode != "full":

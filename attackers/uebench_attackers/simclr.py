@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from uebench.api import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
 from uebench.errors import CellError
-from uebench.lazy import nn, torch
-from uebench.models import ModelName
+from uebench.lazy import networks, torch
 from uebench.ops import contrastive_view
-from uebench.train import draw, learning_rate, make_optimizer, on_set, pack, supervised, unpack
+from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
+from uebench.plugins.timm_names import ModelName
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import draw, on_set, supervised
+from uebench.training.optimizers import learning_rate, make_optimizer
 
 if TYPE_CHECKING:
-    from uebench.nn import SimClr, SimSiam
+    from uebench.networks import SimClr, SimSiam
 
 
 class Config(Optimization):
@@ -71,10 +73,10 @@ class SimClrAttacker(Attacker[Config]):
         """Train the encoder, then the head alone."""
         config = self.config
         train = on_set(train, countermeasures, ctx)
-        learner = nn.contrastive("simclr", train.size, model=config.model)
-        model = nn.classifier(config.model, train.num_classes, train.size)
+        learner = networks.contrastive("simclr", train.size, model=config.model)
+        model = networks.classifier(config.model, train.num_classes, train.size)
         seconds = self._pretrain(learner.to(ctx.device), train, ctx)
-        nn.adopt(model.network, learner.encoder.get_submodule("network").state_dict(), self.name)
+        networks.adopt(model.network, learner.encoder.get_submodule("network").state_dict(), self.name)
         model.freeze("linear")
         probe = self._training(epochs=config.probe_epochs, lr=config.probe_lr)
         trained = supervised(model, train, probe, (), ctx, seconds=seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from uebench.api import Batch, Config, Context, Info, Method
+from uebench.plugins.base import Batch, Config, Context, Info, Method
 
 if TYPE_CHECKING:
     from torch import Tensor

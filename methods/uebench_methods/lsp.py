@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field
 
-from uebench.api import Batch, Budget, Context, ImageSet, Info, Method, Radius
-from uebench.api import Config as BaseConfig
 from uebench.lazy import torch
+from uebench.plugins.base import Batch, Budget, Context, ImageSet, Info, Method, Radius
+from uebench.plugins.base import Config as BaseConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from uebench.api import Batch, Context, Info, Method, Radius
-from uebench.api import Config as BaseConfig
 from uebench.lazy import torch
+from uebench.plugins.base import Batch, Context, Info, Method, Radius
+from uebench.plugins.base import Config as BaseConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

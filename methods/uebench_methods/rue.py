@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from uebench.api import Batch, Context, ImageSet, Info, Radius
-from uebench.lazy import nn, torch
+from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
-from uebench.search import NoiseMethod, SearchOptions
-from uebench.train import descend, draw, make_optimizer, pack, unpack
+from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import draw
+from uebench.training.noise_method import NoiseMethod, SearchOptions
+from uebench.training.optimizers import descend, make_optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,7 +124,7 @@ class Rue(NoiseMethod[Config]):
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Improve each batch's noise and train the surrogate on it, pass after pass (Algorithm 1)."""
         config = self.config
-        surrogate = nn.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
+        surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
         optimizer = make_optimizer(surrogate, config)
         first, total = 0, config.warmup + config.rounds
         if saved := ctx.restore():
@@ -135,7 +137,7 @@ class Rue(NoiseMethod[Config]):
             rate = config.lr * 0.1 ** int(max(turn, 0) / config.rounds / 0.4) if config.decay else config.lr
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            model = nn.frozen(surrogate)
+            model = networks.frozen(surrogate)
             for batch in draw(train, config.batch, rng):
                 if turn >= 0:
                     noise[batch.index] = self.improve(model, batch, noise, rng)
@@ -143,11 +145,11 @@ class Rue(NoiseMethod[Config]):
                     images = self._transform((batch.images + noise[batch.index]).clamp(0, 1), rng)
                     images = images + self.adversary(_loss(model, batch), images, rng)
                     loss = float(descend(surrogate.train(), optimizer, images, batch.labels)[0])
-                    model = nn.frozen(surrogate)
+                    model = networks.frozen(surrogate)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1)
             ctx.progress(number + 1, total, f"fitting rue, loss {loss:.3f}")
         if config.regenerate:
-            final, rng = nn.frozen(surrogate), ctx.rng("regenerate")
+            final, rng = networks.frozen(surrogate), ctx.rng("regenerate")
             for batch in train.batches(config.batch):
                 noise[batch.index] = self.improve(final, batch, noise, rng)
 

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from uebench import weights
-from uebench.api import Batch, Context, ImageSet, Info, Method, Radius, Shape
-from uebench.api import Config as BaseConfig
-from uebench.lazy import nn, torch, transforms
+from uebench.lazy import networks, torch, transforms
 from uebench.ops import sign_steps
-from uebench.train import descend, draw, pack, unpack
+from uebench.plugins.base import Batch, Context, ImageSet, Info, Method, Radius, Shape
+from uebench.plugins.base import Config as BaseConfig
+from uebench.pretrained import weights
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import draw
+from uebench.training.optimizers import descend
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.nn import FaceClassifier, SegueGenerator
+    from uebench.networks import FaceClassifier, SegueGenerator
 
 
 class Config(BaseConfig):
@@ -133,7 +135,7 @@ class Segue(Method[Config]):
             self._generator.to(ctx.device)
             return
         config = self.config
-        generator = nn.SegueGenerator(config.code_bits, config.norm).to(ctx.device)
+        generator = networks.SegueGenerator(config.code_bits, config.norm).to(ctx.device)
         optimizer_g = torch.optim.Adam(generator.parameters(), config.lr_g)
         surrogate, optimizer_f = self._surrogate(train, ctx, 0)
         first = 0
@@ -169,14 +171,14 @@ class Segue(Method[Config]):
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
         """Take over a generator's weights."""
-        self._generator = nn.SegueGenerator(self.config.code_bits, self.config.norm)
+        self._generator = networks.SegueGenerator(self.config.code_bits, self.config.norm)
         self._generator.load_state_dict(dict(state))
         return self
 
     def _surrogate(self, train: ImageSet, ctx: Context, epoch: int) -> tuple[FaceClassifier, torch.optim.Optimizer]:
         """Make an untrained surrogate and its optimiser."""
         torch.manual_seed(int(torch.randint(2**62, (), generator=ctx.rng("surrogate", epoch))))
-        surrogate = nn.classifier("resnet18", train.num_classes, train.size).to(ctx.device)
+        surrogate = networks.classifier("resnet18", train.num_classes, train.size).to(ctx.device)
         return surrogate, torch.optim.Adam(surrogate.parameters(), self.config.lr_f)
 
     def _draw(self, train: ImageSet, ctx: Context, stage: str, epoch: int) -> Iterator[Batch]:
@@ -195,7 +197,7 @@ class Segue(Method[Config]):
     ) -> float:
         """Stage 1: lower L_f on protected images (Eq. 3); return its mean."""
         losses = []
-        with nn.trainable(surrogate, True), nn.trainable(generator, False):
+        with networks.trainable(surrogate, True), networks.trainable(generator, False):
             generator.train()
             for batch in batches:
                 protected = self._protect(batch.images, generator(batch.images, batch.labels))
@@ -211,8 +213,8 @@ class Segue(Method[Config]):
         rng: torch.Generator,
     ) -> float:
         """Stage 2: lower L_G with the surrogate frozen in eval mode; return its mean."""
-        losses, judge = [], nn.frozen(surrogate)
-        with nn.trainable(generator, True):
+        losses, judge = [], networks.frozen(surrogate)
+        with networks.trainable(generator, True):
             for batch in batches:
                 raw = generator(batch.images + self._adversary(judge, batch), batch.labels)
                 distorted = self._distort(self._protect(batch.images, raw), rng)

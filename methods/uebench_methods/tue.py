@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from uebench.api import Batch, Context, ImageSet, Info, Radius
-from uebench.lazy import nn, torch
+from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
-from uebench.search import NoiseMethod, SearchOptions
-from uebench.train import draw, make_optimizer, pack, unpack
+from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import draw
+from uebench.training.noise_method import NoiseMethod, SearchOptions
+from uebench.training.optimizers import make_optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.nn import SimClr, SimSiam
+    from uebench.networks import SimClr, SimSiam
 
 
 class Config(SearchOptions):
@@ -100,7 +102,7 @@ class Tue(NoiseMethod[Config]):
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
         config = self.config
-        encoder = nn.contrastive(config.encoder, train.size, stem=config.stem).to(ctx.device)
+        encoder = networks.contrastive(config.encoder, train.size, stem=config.stem).to(ctx.device)
         optimizer = make_optimizer(encoder, config)
         first = 0
         if saved := ctx.restore():
@@ -133,7 +135,7 @@ class Tue(NoiseMethod[Config]):
     def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round; return the mean objective they saw."""
         config, losses = self.config, []
-        with nn.trainable(encoder, False):
+        with networks.trainable(encoder, False):
             order = torch.randperm(len(train), generator=rng)
             for batch in train.batches(config.batch, order=order):
 

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from uebench.api import Batch, Context, ImageSet, Info, Radius
-from uebench.lazy import nn, torch
+from uebench.lazy import networks, torch
 from uebench.ops import Noise, sign_steps
-from uebench.search import NoiseMethod, SearchOptions
-from uebench.train import descend, draw, make_optimizer, pack, unpack
+from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import draw
+from uebench.training.noise_method import NoiseMethod, SearchOptions
+from uebench.training.optimizers import descend, make_optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.nn import FaceClassifier
+    from uebench.networks import FaceClassifier
 
 
 class Config(SearchOptions):
@@ -107,7 +109,7 @@ class Ue(NoiseMethod[Config]):
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""
         config = self.config
-        surrogate = nn.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
+        surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
         optimizer = make_optimizer(surrogate, config)
         first, stopped, total = 0, False, config.warmup + config.rounds
         if saved := ctx.restore():
@@ -141,7 +143,7 @@ class Ue(NoiseMethod[Config]):
 
     def _improve(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss they saw."""
-        config, model, losses = self.config, nn.frozen(surrogate), []
+        config, model, losses = self.config, networks.frozen(surrogate), []
         order = torch.randperm(len(train), generator=rng)[: max(1, round(config.subset * len(train)))]
         for batch in train.batches(config.batch, order=order):
 
@@ -170,7 +172,7 @@ class Ue(NoiseMethod[Config]):
         """Return whether the stop rule on the surrogate's error holds."""
         if not self.config.stop_error:
             return False
-        model, wrong = nn.frozen(surrogate), torch.zeros((), dtype=torch.int64, device=train.labels.device)
+        model, wrong = networks.frozen(surrogate), torch.zeros((), dtype=torch.int64, device=train.labels.device)
         with torch.no_grad():
             for batch in train.batches(self.config.batch):
                 protected = (batch.images + noise[self.rows(batch)]).clamp(0, 1)

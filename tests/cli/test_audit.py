@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY, Command
-from uebench.registry import Registry
+from uebench.plugins.registry import Registry
 
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY)
 

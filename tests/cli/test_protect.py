@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
+from uebench.api.protect_folder import _side_by_side
 from uebench.data.images import read_image
-from uebench.protecting import _side_by_side
-from uebench.store import Store
+from uebench.store.store import Store
 
 Photos = Callable[..., Path]
 SMOKE = ("--preset", "smoke")

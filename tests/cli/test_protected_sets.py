@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, TINY, Command
-from uebench.record import ProtectionRecord
-from uebench.store import Protected, Store
+from uebench.store.record import ProtectionRecord
+from uebench.store.store import Protected, Store
 
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY, "--method")
 DUEL = ("--method", "lsp", "--attacker", "resnet18")
@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_or_a_folder_in_the_way_is_said_in_one_line(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("uebench.files.os.fsync", full)
+    monkeypatch.setattr("uebench.store.atomic.os.fsync", full)
     answer = uebench(*AUDIT, "lsp")
     assert answer.code == 4
     assert "no space left on device" in answer.err.splitlines()[-1]

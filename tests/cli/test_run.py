@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT, TINY, Command
-from uebench.record import ProtectionRecord, Record
 from uebench.report.files import mark
+from uebench.store.record import ProtectionRecord, Record
 
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 MEASURED = ("counts", "curve", "audit")
@@ -168,7 +168,7 @@ def test_a_damaged_record_and_a_damaged_blob_are_recomputed(tiny_run: Command, t
 
 
 PLUGIN = """
-from uebench.api import Batch, Config, Context, Info, Method
+from uebench.plugins.base import Batch, Config, Context, Info, Method
 from uebench.lazy import torch
 
 class Rogue(Method[Config]):

@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import ROOT, TINY, Command
 from uebench.errors import CellError
-from uebench.plan import Grid, plan
-from uebench.registry import Registry
-from uebench.store import Store
+from uebench.planning.grid import Grid, plan
+from uebench.plugins.registry import Registry
+from uebench.store.store import Store
 
 OTHER = "synthetic(identities=4, train=6, test=5)"
 
@@ -179,8 +179,8 @@ def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: 
     def diverge(*_: object, **__: object) -> None:
         raise CellError("the loss is no number")
 
-    monkeypatch.setattr("uebench.fitting.fit_once", diverge)
-    monkeypatch.setattr("uebench.runner.Runner._protected", diverge)
+    monkeypatch.setattr("uebench.api.fit.fit_once", diverge)
+    monkeypatch.setattr("uebench.evaluation.runner.Runner._protected", diverge)
     answer = uebench("reproduce", "9", "--preset", "smoke", "--data", TINY)
     assert answer.code == 1
     assert f"failed: training segue on {TINY}: the loss is no number" in answer.err

@@ -13,13 +13,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.contract.test_countermeasures import Memory
-from uebench import referee
-from uebench.api import Attacker, Checkpoint, Classifier, Split, Trained
-from uebench.data import load
-from uebench.record import Epoch, TrainingFacts
-from uebench.registry import Registry
-from uebench.runner import seed_everything
-from uebench.spec import format_value, parse
+from uebench.data.dataset import load
+from uebench.evaluation import referee
+from uebench.evaluation.seeding import seed_everything
+from uebench.plugins.base import Attacker, Checkpoint, Classifier, Split, Trained
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import format_value, parse
+from uebench.store.record import Epoch, TrainingFacts
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("attacker")

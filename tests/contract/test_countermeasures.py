@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from tests.conftest import TINY, Command
-from uebench.api import Attacker, Checkpoint, Countermeasure, ImageSet
-from uebench.context import RunContext
-from uebench.data import load
-from uebench.plan import PLACES
-from uebench.registry import Registry
-from uebench.spec import parse
+from uebench.data.dataset import load
+from uebench.evaluation.context import RunContext
+from uebench.planning.parts import PLACES
+from uebench.plugins.base import Attacker, Checkpoint, Countermeasure, ImageSet
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("countermeasure")
@@ -140,7 +140,7 @@ def test_a_chain_in_an_impossible_order_is_refused(uebench: Command, chain: str,
 
 def test_a_countermeasure_without_a_place_is_refused(uebench: Command, tmp_path: Path) -> None:
     (tmp_path / "lost.py").write_text(
-        "from uebench.api import Config, Countermeasure, Info\n"
+        "from uebench.plugins.base import Config, Countermeasure, Info\n"
         "class Lost(Countermeasure[Config]):\n"
         "    name = 'lost'\n    version = 1\n    info = Info(title='lost')\n    Config = Config\n"
     )

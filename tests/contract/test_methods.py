@@ -8,13 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from uebench import referee
-from uebench.api import Method
-from uebench.context import RunContext
-from uebench.data import load
-from uebench.registry import Registry
-from uebench.runner import seed_everything
-from uebench.spec import parse
+from uebench.data.dataset import load
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.seeding import seed_everything
+from uebench.plugins.base import Method
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
 
 METHODS = Registry().names("method")
 DATA = load("synthetic(identities=3, train=6)", 32, Registry())

@@ -16,7 +16,7 @@ from selenium.webdriver.support.select import Select
 
 from tests.records import made_up
 from uebench.report import page
-from uebench.store import Store
+from uebench.store.store import Store
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [

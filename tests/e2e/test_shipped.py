@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from tests.conftest import ROOT, Command
-from uebench import referee, weights
-from uebench.context import RunContext
-from uebench.data import load
-from uebench.record import ProtectionRecord, Record
-from uebench.registry import Registry
-from uebench.spec import parse
-from uebench.store import Store
+from uebench.data.dataset import load
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+from uebench.pretrained import weights
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.store import Store
 
 WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights" / "segue_64.safetensors"
 CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
-    from uebench.plan import Protection
+    from uebench.planning.cell import Protection
 
 
 def audit(
@@ -35,11 +35,11 @@ def audit(
     alone. What was measured before is read from the results folder.
     """
     from uebench.cli import output
+    from uebench.evaluation.runner import Runner
     from uebench.metrics import Lpips
-    from uebench.plan import protections
-    from uebench.registry import Registry
-    from uebench.runner import Runner
-    from uebench.store import Store
+    from uebench.planning.grid import protections
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
     registry, store = Registry(plugin or ()), Store(results)
     planned = protections(method or registry.names("method"), data or (), preset, method_seed, registry, store)
@@ -65,7 +65,7 @@ def _print(rows: list[tuple[Protection, dict[str, Any]]]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
-    from uebench.spec import format_value
+    from uebench.plugins.spec import format_value
 
     table = Table(
         "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",

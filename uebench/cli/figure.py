@@ -9,10 +9,10 @@ import typer
 
 from uebench.cli.options import RESULTS, Device, MethodSeed, Plugins, Results
 from uebench.errors import CellError, UsageError, nearest
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
-    from uebench.store import Store
+    from uebench.store.store import Store
 
 NUMBERS = ("3", "4")
 
@@ -33,9 +33,9 @@ def figure(
     results: Results = RESULTS,
 ) -> None:
     """Draw Figure 3 or 4 of the Segue paper; 3 makes the protected sets that are missing, 4 draws finished cells."""
-    from uebench import presets
+    from uebench.plugins import presets
     from uebench.report import files
-    from uebench.store import Store
+    from uebench.store.store import Store
 
     if number not in NUMBERS:
         raise UsageError(f"no figure {number!r}; {nearest(number, NUMBERS)}")
@@ -63,8 +63,9 @@ def _strips(
     plugins: list[Path] | None, store: Store,
 ) -> None:  # fmt: skip
     from uebench.cli import output
-    from uebench.plan import REFERENCE, protections
-    from uebench.registry import Registry
+    from uebench.planning.grid import protections
+    from uebench.planning.parts import REFERENCE
+    from uebench.plugins.registry import Registry
     from uebench.report import files, strips
 
     registry = Registry(plugins or ())
@@ -72,7 +73,7 @@ def _strips(
     planned = protections(wanted, [data or strips.REDISTRIBUTABLE], preset, method_seed, registry, store)
     strips.check(planned[0].dataset)
 
-    from uebench.runner import Runner
+    from uebench.evaluation.runner import Runner
 
     with output.progress_bars() as progress:
         made = Runner(store, device, progress=progress).sets(planned)

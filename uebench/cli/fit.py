@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, Device, MethodSeed, Plugins, PresetName, Results
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 
 def fit(
@@ -22,10 +22,10 @@ def fit(
     results: Results = RESULTS,
 ) -> None:
     """Train METHOD on a data set and keep its weights, for METHOD(weights="FILE") on other sets."""
+    from uebench.api.fit import fit_once
     from uebench.cli.output import lines, note
-    from uebench.fitting import fit_once
-    from uebench.registry import Registry
-    from uebench.store import Store
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
     meta = fit_once(
         method, data, preset, method_seed, out, registry=Registry(plugin or ()), store=Store(results),

@@ -10,7 +10,7 @@ from uebench.cli.options import AsJson, Plugins
 from uebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from uebench.registry import Registry
+    from uebench.plugins.registry import Registry
 
 KINDS = ("methods", "attackers", "countermeasures", "sources", "presets")
 
@@ -23,7 +23,7 @@ def list_(
     """List methods, attackers, countermeasures, sources of faces and presets."""
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
-    from uebench.registry import Registry
+    from uebench.plugins.registry import Registry
 
     registry = Registry(plugin or ())
     tables = {name: _rows(name, registry) for name in KINDS if kind in ("", name)}
@@ -40,7 +40,7 @@ def list_(
 
 def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
     if kind == "presets":
-        from uebench.presets import PRESETS
+        from uebench.plugins.presets import PRESETS
 
         return [{"name": name, "title": p.title, "data": p.data, "size": f"{p.size} px"} for name, p in PRESETS.items()]
     entries = registry.entries(kind[:-1])

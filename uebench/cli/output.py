@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from uebench.intervals import wilson
-from uebench.spec import format_value
+from uebench.analysis.statistics import wilson
+from uebench.plugins.spec import format_value
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from uebench.context import Progress
-    from uebench.plan import Protection
+    from uebench.planning.cell import Protection
+    from uebench.progress import Progress
 
 
 def print_json(document: object) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 
 def protect(
@@ -27,10 +27,10 @@ def protect(
     OUT/protected.json says how they were made. Publish the copies as they are: JPEG compression takes part of the
     protection away.
     """
+    from uebench.api.protect_folder import protect_folder
     from uebench.cli import output
-    from uebench.protecting import protect_folder
-    from uebench.registry import Registry
-    from uebench.store import Store
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
     made = protect_folder(
         method, source, target, registry=Registry(plugin or ()), store=Store(results), preset=preset,

@@ -18,8 +18,8 @@ def report(
     results: Results = RESULTS,
 ) -> None:
     """Write one self-contained HTML page of the records: rankings, heat maps, curves, costs, every cell."""
-    from uebench import presets
     from uebench.cli.output import note
+    from uebench.plugins import presets
     from uebench.report import files
 
     files.check(html, "--html", (".html", ".htm"))
@@ -27,7 +27,7 @@ def report(
         presets.get(preset)
 
     from uebench.report import page
-    from uebench.store import Store
+    from uebench.store.store import Store
 
     store = Store(results)
     found = list(store.cells())

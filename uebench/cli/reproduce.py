@@ -10,13 +10,14 @@ import typer
 from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, PresetName, Results
 from uebench.cli.table import Format, view
 from uebench.errors import StoreError, UebenchError, UsageError
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uebench.paper.request import Request
-    from uebench.plan import Cell, Rates
+    from uebench.planning.cell import Cell
+    from uebench.planning.estimates import Rates
 
 
 def reproduce(
@@ -41,9 +42,9 @@ def reproduce(
     from uebench.paper.match import address
     from uebench.paper.request import Request
     from uebench.paper.tables import TABLES, named
-    from uebench.registry import Registry
+    from uebench.plugins.registry import Registry
     from uebench.report import files, tables
-    from uebench.store import Store
+    from uebench.store.store import Store
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or say --all")
@@ -83,8 +84,8 @@ def _train(request: Request, device: str) -> list[str]:
     """Train once what other sets are to be protected with; return what failed."""
     failures = []
     for file, place in request.trainings().items():
+        from uebench.api.fit import fit_once
         from uebench.cli.output import lines
-        from uebench.fitting import fit_once
 
         title = f"training {place.method} on {request.specs[place.trained_on]}"
         try:
@@ -105,8 +106,8 @@ def _protect(request: Request, device: str) -> dict[tuple[str, str], str]:
     if not wanted:
         return {}
     from uebench.cli.output import progress_bars
+    from uebench.evaluation.runner import Runner
     from uebench.paper.match import address
-    from uebench.runner import Runner
 
     with progress_bars() as progress:
         made = Runner(request.store, device, progress=progress).protect(wanted)
@@ -121,7 +122,7 @@ def _show_plan(request: Request, as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output, run
-    from uebench.plan import known_rates
+    from uebench.planning.estimates import known_rates
 
     rates = known_rates(request.store)
     asked = {table.name: request.cells((table,)) for table in request.tables}
@@ -144,7 +145,7 @@ def _show_plan(request: Request, as_json: bool) -> None:
 
 
 def _sum(what: str, cells: Sequence[Cell], rates: Rates) -> dict[str, Any]:
-    from uebench.plan import estimate
+    from uebench.planning.estimates import estimate
 
     todo = [cell for cell in cells if cell.status in ("to do", "damaged")]
     times = [estimate(cell, rates) for cell in todo]

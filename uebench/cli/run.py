@@ -12,10 +12,11 @@ from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, Results
 from uebench.errors import DataError, UsageError, in_words, nearest
 
 if TYPE_CHECKING:
-    from uebench.outcome import Outcome
-    from uebench.plan import Cell, Grid
-    from uebench.registry import Registry
-    from uebench.store import Store
+    from uebench.evaluation.outcome import Outcome
+    from uebench.planning.cell import Cell
+    from uebench.planning.grid import Grid
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
 Words = list[str] | None
 
@@ -44,9 +45,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Protect faces with each METHOD, train each ATTACKER on them, and measure its clean test accuracy."""
-    from uebench.plan import plan
-    from uebench.registry import Registry
-    from uebench.store import Store
+    from uebench.planning.grid import plan
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
     given = {
         "method": method, "attacker": attacker, "data": data, "seed": seed,
@@ -82,8 +83,8 @@ def read_grid(file: Path | None, given: dict[str, Any]) -> Grid:
         UsageError: If the file is not such a grid, or no method or attacker is named.
         DataError: If the file cannot be read.
     """
-    from uebench.plan import Grid
-    from uebench.registry import validate
+    from uebench.planning.grid import Grid
+    from uebench.plugins.registry import validate
 
     options: dict[str, Any] = {}
     if file:
@@ -121,11 +122,11 @@ def compute(cells: list[Cell], store: Store, device: str, jobs: int, force: bool
         if cell.status == "damaged":
             note(f"{cell.reason.split(';')[0]}; computing it again")
     if not force and all(cell.status in ("done", "impossible") for cell in cells):
-        from uebench.outcome import settled
+        from uebench.evaluation.outcome import settled
 
         return settled(cells, store)
-    from uebench import parallel
-    from uebench.runner import Runner
+    from uebench.evaluation.runner import Runner
+    from uebench.executors import processes as parallel
 
     todo = sum(force or cell.status in ("to do", "damaged") for cell in cells)
     jobs = min(jobs or parallel.suitable(todo, device), todo)
@@ -141,7 +142,7 @@ def show_plan(cells: list[Cell], store: Store, as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output
-    from uebench.plan import estimate, known_rates
+    from uebench.planning.estimates import estimate, known_rates
 
     rates = known_rates(store)
     rows: list[dict[str, Any]] = [
@@ -167,7 +168,7 @@ def _show(outcomes: list[Outcome], registry: Registry, store: Store, as_json: bo
     from rich.table import Table
 
     from uebench.cli import output
-    from uebench.plan import reference
+    from uebench.planning.grid import reference
 
     table = Table(
         "data", "method", "attacker", "seed", "clean test acc. % [95 %]", "clean ref. %", "chance %", "peak %",

@@ -18,8 +18,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a plugin with its options, or a record."""
-    from uebench.registry import KINDS, Entry, Registry
-    from uebench.store import Store
+    from uebench.plugins.registry import KINDS, Entry, Registry
+    from uebench.store.store import Store
 
     registry = Registry(plugin or ())
     known = {entry.name: entry for kind in KINDS.values() for entry in registry.entries(kind)}
@@ -52,7 +52,7 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output
-    from uebench.spec import format_value
+    from uebench.plugins.spec import format_value
 
     if as_json:
         output.print_json(facts)
@@ -86,7 +86,7 @@ def _record(record: dict[str, Any], as_json: bool) -> None:
 
 def _audit(audit: dict[str, Any]) -> str:
     from uebench.cli import output
-    from uebench.spec import format_value
+    from uebench.plugins.spec import format_value
 
     budget = f"{audit['norm']} {format_value(audit['eps'])}" if audit["norm"] != "none" else "no budget"
     found = audit.get("separable")

@@ -18,8 +18,8 @@ def status(
 ) -> None:
     """List the records of a results folder, damaged ones and failures, and count the protected sets."""
     from uebench.cli import output
-    from uebench.registry import Registry
-    from uebench.store import Store
+    from uebench.plugins.registry import Registry
+    from uebench.store.store import Store
 
     store = Store(results)
     registry = Registry(plugin or ())

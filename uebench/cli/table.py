@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, PresetName, Results
-from uebench.presets import DEFAULT
+from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
     from uebench.paper import match
@@ -32,9 +32,9 @@ def table(
     from uebench.cli import output
     from uebench.paper import match
     from uebench.paper.tables import MAIN, by_role, named
-    from uebench.registry import Registry
+    from uebench.plugins.registry import Registry
     from uebench.report import tables
-    from uebench.store import Store
+    from uebench.store.store import Store
 
     tables.check(form)
     places = [place for one in named(name) for place in one.places]

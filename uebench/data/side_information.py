@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from uebench.api import Split
-from uebench.embeddings import EmbeddingOptions
-from uebench.registry import validate
-from uebench.spec import Spec
+from uebench.plugins.base import Split
+from uebench.plugins.registry import validate
+from uebench.plugins.spec import Spec
+from uebench.pretrained.face_embeddings import EmbeddingOptions
 
 
 class SideInformation(EmbeddingOptions):

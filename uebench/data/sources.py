@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
-from uebench.api import C, Config, Info, Listing, Source, Split
+from uebench.data.folders import natural, natural_names
 from uebench.data.images import SUFFIXES, read_image
 from uebench.errors import DataError
+from uebench.plugins.base import C, Config, Info, Listing, Source, Split
 
 
 class Files(Source[C]):
@@ -205,19 +205,6 @@ class Synthetic(Source[SyntheticConfig]):
             return Split(noisy.clip(0, 255).astype(np.uint8), labels)
 
         return draw(self.config.train), draw(self.config.test)
-
-
-def natural_names(names: Iterable[str]) -> list[str]:
-    """Sort names with their numbers as numbers: 2 before 10, and 02 before 2."""
-    return sorted(
-        sorted(names), key=lambda name: [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", name)]
-    )
-
-
-def natural(files: Iterable[Path]) -> list[Path]:
-    """Sort files by name with their numbers as numbers."""
-    by_name = {file.name: file for file in files}
-    return [by_name[name] for name in natural_names(by_name)]
 
 
 def _split(people: dict[str, list[Path]], train: float, seed: int) -> Listing:

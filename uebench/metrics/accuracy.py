@@ -9,7 +9,7 @@ from uebench.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.api import Classifier, ImageSet
+    from uebench.plugins.base import Classifier, ImageSet
 
 
 def count_correct(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:

@@ -10,7 +10,7 @@ from uebench.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.api import Budget
+    from uebench.plugins.base import Budget
 
 
 def project(delta: Tensor, budget: Budget) -> Tensor:

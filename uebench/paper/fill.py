@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from uebench.intervals import student, wilson
+from uebench.analysis.statistics import student, wilson
 from uebench.paper.match import Plugins, Records, Roles, found, reference
 from uebench.paper.reported import reported
 from uebench.paper.tables import Place, Table

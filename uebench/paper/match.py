@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from uebench import presets
 from uebench.errors import UsageError, nearest
+from uebench.hashing import digest, file_digest
 from uebench.paper.tables import MAIN, ROLES, Place
-from uebench.plan import REFERENCE, Cell, Protection, attacker_parts, file_digest, method_part
-from uebench.registry import Registry
-from uebench.spec import Spec, digest, parse
-from uebench.store import Store
+from uebench.planning.cell import Cell, Protection
+from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.plugins import presets
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import Spec, parse
+from uebench.store.store import Store
 
 
 class DataName(NamedTuple):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from uebench import presets
-from uebench.data import load
+from uebench.data.dataset import load
 from uebench.paper.match import DataName, Plugins, Records, found
 from uebench.paper.tables import MAIN, Place, Table, by_role
-from uebench.plan import Cell, Grid, Protection, plan, protections
-from uebench.registry import Registry
-from uebench.store import Store
+from uebench.planning.cell import Cell, Protection
+from uebench.planning.grid import Grid, plan, protections
+from uebench.plugins import presets
+from uebench.plugins.registry import Registry
+from uebench.store.store import Store
 
 
 class Request:

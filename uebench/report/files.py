@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import StoreError, UsageError, in_words
-from uebench.spec import digest
+from uebench.hashing import digest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from uebench.analysis.records import attacker_identity, labels, method_identity
 from uebench.errors import UsageError
-from uebench.report.facts import attacker_identity, labels, method_identity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

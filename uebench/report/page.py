@@ -16,11 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uebench import __version__
-from uebench.intervals import wilson
+from uebench.analysis.leaderboard import Stage, stages
+from uebench.analysis.records import Record, is_clean, percent
+from uebench.analysis.statistics import wilson
+from uebench.plugins.spec import format_value
 from uebench.report import strips
-from uebench.report.facts import Record, Stage, is_clean, percent, stages
-from uebench.spec import format_value
-from uebench.store import Store
+from uebench.store.store import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from uebench.analysis.records import Record, chance, is_clean, labels, percent
+from uebench.hashing import canonical
 from uebench.paper.tables import SIDE
-from uebench.plan import REFERENCE
-from uebench.report.facts import Record, chance, is_clean, labels, percent
-from uebench.spec import Spec, canonical, parse
+from uebench.planning.parts import REFERENCE
+from uebench.plugins.spec import Spec, parse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

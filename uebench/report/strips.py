@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.data import Dataset, load
+from uebench.data.dataset import Dataset, load
 from uebench.errors import DataError, UsageError
-from uebench.registry import Registry
-from uebench.spec import Spec
-from uebench.store import DamagedError, Store
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import Spec
+from uebench.store.store import DamagedError, Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

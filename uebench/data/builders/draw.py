@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from uebench.data.builders.model import Builder, Part, Photo
+from uebench.data.folders import natural_names
 from uebench.data.images import read_image
-from uebench.data.sources import natural_names
 from uebench.errors import DataError
 
 PROBE = 8

@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from uebench.api import Config
 from uebench.data.builders.model import Part
 from uebench.errors import DataError, in_words
-from uebench.spec import digest
+from uebench.hashing import digest
+from uebench.plugins.base import Config
 
 NAME = "manifest.json"
 AGAIN = "delete the folder and build it again"

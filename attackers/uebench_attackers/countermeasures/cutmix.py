@@ -1,0 +1,62 @@
+"""CutMix: patches of other training images, and of their labels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from uebench.lazy import torch
+from uebench.ops import beta, holes
+from uebench.plugins.base import Config as BaseConfig
+from uebench.plugins.base import Countermeasure, Info
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Config(BaseConfig):
+    """Options of ``cutmix``.
+
+    Attributes:
+        holes: Patches; 0 for none.
+        length: Side of a patch as a share of the image's; ``none``: drawn, the square root of Beta(alpha, alpha).
+        blend: Mix inside the patches, with a weight from Beta(alpha, alpha), instead of replacing.
+        alpha: Of these distributions.
+    """
+
+    holes: int = Field(2, ge=0)
+    length: float | None = Field(0.5, gt=0, le=1)
+    blend: bool = False
+    alpha: float = Field(1.0, gt=0)
+
+
+class CutMix(Countermeasure[Config]):
+    """Pastes square patches of the batch's previous image, all images at the same places; labels mix by area."""
+
+    name = "cutmix"
+    version = 1
+    info = Info(
+        title="CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features",
+        venue="ICCV",
+        year=2019,
+        url="https://arxiv.org/abs/1905.04899",
+        family="augmentation",
+    )
+    Config = Config
+    presets: ClassVar = {"segue_paper": {"blend": True}}
+    why: ClassVar = {"segue_paper": "Mixup inside the holes of Cutout, as section 5.5.3 of the Segue paper has it"}
+    place = "batch"
+
+    def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return mixed images and targets."""
+        config, size = self.config, images.shape[-1]
+        if not config.holes:
+            return images, targets
+        share = config.length or math.sqrt(beta(config.alpha, rng))
+        inside = holes(1, size, config.holes, round(share * size), rng).to(images.device)
+        weight = beta(config.alpha, rng) if config.blend else 0.0
+        other = (1 - weight) * float(inside.float().mean())
+        mixed = torch.where(inside, torch.lerp(images.roll(1, 0), images, weight), images)
+        return mixed, torch.lerp(targets, targets.roll(1, 0), other)

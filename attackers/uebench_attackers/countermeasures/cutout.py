@@ -1,0 +1,49 @@
+"""Cutout: training images with holes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from uebench.lazy import torch
+from uebench.ops import holes
+from uebench.plugins.base import Config as BaseConfig
+from uebench.plugins.base import Countermeasure, Info
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Config(BaseConfig):
+    """Options of ``cutout``.
+
+    Attributes:
+        holes: How many in each image; 0 for none.
+        length: Side of a hole as a share of the image's.
+    """
+
+    holes: int = Field(2, ge=0)
+    length: float = Field(0.5, gt=0, le=1)
+
+
+class Cutout(Countermeasure[Config]):
+    """Blackens square holes with random centres, each image its own; what lies outside the image is lost."""
+
+    name = "cutout"
+    version = 1
+    info = Info(
+        title="Improved Regularization of Convolutional Neural Networks with Cutout",
+        venue="arXiv",
+        year=2017,
+        url="https://arxiv.org/abs/1708.04552",
+        family="augmentation",
+    )
+    Config = Config
+    place = "batch"
+
+    def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the images with holes."""
+        side = round(self.config.length * images.shape[-1])
+        inside = holes(len(images), images.shape[-1], self.config.holes, side, rng).to(images.device)
+        return images.masked_fill(inside, 0), targets

@@ -1,0 +1,43 @@
+"""A set in which only some people protected themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from uebench.lazy import torch
+from uebench.plugins.base import Config as BaseConfig
+from uebench.plugins.base import Countermeasure, Info
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Config(BaseConfig):
+    """Options of ``partial``.
+
+    Attributes:
+        share: Of the identities, so many are protected, with all their images.
+    """
+
+    share: float = Field(0.5, ge=0, le=1)
+
+
+class Partial(Countermeasure[Config]):
+    """Leaves identities unprotected; the record counts those apart.
+
+    Who depends on the seed alone, and a larger share contains a smaller one. The method has protected the whole set
+    before, so one that learns from the set has also learned from the people who take no part.
+    """
+
+    name = "partial"
+    version = 1
+    info = Info(title="Protection of some identities only", family="partial protection")
+    Config = Config
+    place = "scope"
+
+    def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
+        """Return which images belong to unprotected identities."""
+        order = torch.randperm(num_classes, generator=rng)
+        return torch.isin(labels.cpu(), order[round(self.config.share * num_classes) :]).to(labels.device)

@@ -1,0 +1,295 @@
+"""Each countermeasure against an independent reference."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+from torchvision.transforms import v2
+
+from uebench.networks import classifier
+from uebench.ops import beta, holes, plasma
+from uebench.plugins.base import Countermeasure, ImageSet
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+
+
+def build(text: str) -> Countermeasure[Any]:
+    built = Registry().build("countermeasure", parse(text))
+    assert isinstance(built, Countermeasure)
+    return built
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def faces(count: int = 6, size: int = 24) -> ImageSet:
+    """Smooth random images, as photographs are."""
+    rough = np.random.default_rng(0).normal(size=(count, 3, size, size))
+    smooth = scipy.ndimage.gaussian_filter(rough, (0, 0, 2, 2))
+    pixels = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    return ImageSet(torch.from_numpy(pixels), torch.arange(count) % 3, 3)
+
+
+TRAIN = faces()
+
+
+def on_set(text: str) -> Tensor:
+    return build(text).on_set(TRAIN, rng())
+
+
+def on_batch(text: str, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    images = TRAIN.images.float() / 255
+    targets = torch.nn.functional.one_hot(TRAIN.labels, 3).float()
+    return (images, targets, *build(text).on_batch(images, targets, rng(seed)))
+
+
+@pytest.mark.parametrize("quality", [10, 75])
+@pytest.mark.parametrize(("subsampling", "code"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
+def test_jpeg_gives_the_bytes_that_pillow_decodes(quality: int, subsampling: str, code: int) -> None:
+    got = on_set(f"jpeg(quality={quality}, subsampling='{subsampling}')")
+    for before, after in zip(TRAIN.images, got, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(before.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, subsampling=code)
+        assert np.array_equal(np.asarray(Image.open(file)), after.permute(1, 2, 0).numpy())
+
+
+def test_blur_agrees_with_scipy() -> None:
+    got = on_set("blur(kernel=5, sigma=1.0)").float()
+    there = scipy.ndimage.gaussian_filter(TRAIN.images.float().numpy(), (0, 0, 1, 1), radius=2, mode="mirror")
+    assert np.abs(got.numpy() - there).max() <= 0.51  # rounding
+
+
+def test_grey_is_the_luma_in_three_channels() -> None:
+    got = on_set("grayscale").float()
+    luma = (TRAIN.images.float() * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    assert torch.equal(got[:, 0], got[:, 1])
+    assert torch.equal(got[:, 0], got[:, 2])
+    assert (got[:, 0] - luma).abs().max() <= 0.6
+
+
+@pytest.mark.parametrize("bits", [1, 2, 5])
+def test_bit_depth_leaves_so_many_levels_and_the_nearest_one(bits: int) -> None:
+    got = on_set(f"bit_depth(bits={bits})").float()
+    levels = torch.linspace(0, 255, 2**bits)
+    assert len(set(got.flatten().tolist())) <= 2**bits
+    nearest = (TRAIN.images.float()[..., None] - levels).abs().min(-1).values
+    assert ((got - TRAIN.images.float()).abs() - nearest).abs().max() <= 0.51
+
+
+def test_resizing_agrees_with_pillow() -> None:
+    got = on_set("resize(scale=0.5)")
+    for before, after in zip(TRAIN.images, got, strict=True):
+        small = Image.fromarray(before.permute(1, 2, 0).numpy()).resize((12, 12), Image.Resampling.BILINEAR)
+        there = np.asarray(small.resize((24, 24), Image.Resampling.BILINEAR), np.float32)
+        assert np.abs(there - after.permute(1, 2, 0).numpy()).max() <= 2  # Pillow rounds in between
+
+
+def test_the_low_pass_keeps_what_is_below_the_cutoff_and_nothing_above() -> None:
+    x = torch.arange(24) / 24
+    slow, fast = torch.sin(2 * torch.pi * 3 * x), torch.sin(2 * torch.pi * 9 * x)  # 3/12 and 9/12 of the highest
+    wave = (128 + 40 * (slow + fast)).round().to(torch.uint8).expand(1, 3, 24, 24)
+    got = build("low_pass(cutoff=0.5)").on_set(ImageSet(wave, torch.zeros(1).long(), 1), rng()).float()
+    assert (got - (128 + 40 * slow)).abs().max() <= 1.5
+
+
+def test_orthogonal_projection_blinds_the_linear_classifier_it_fitted() -> None:
+    labels = torch.arange(60) % 3
+    pattern = torch.randint(-8, 9, (3, 3, 16, 16), generator=rng(1))
+    images = (torch.randint(90, 110, (60, 3, 16, 16), generator=rng(2)) + pattern[labels]).to(torch.uint8)
+    train = ImageSet(images, labels, 3)
+    measure = build("orthogonal_projection(epochs=60)")
+    weights = measure._weights(train, rng())  # type: ignore[attr-defined]
+    flat = images.float().flatten(1) / 255
+    assert (flat @ weights.T).argmax(1).eq(labels).float().mean() == 1
+    basis = np.linalg.svd(weights.numpy(), full_matrices=False)[2]  # the same span by another algorithm
+    expected = flat.numpy() - flat.numpy() @ basis.T @ basis
+    got = measure.on_set(train, rng()).float().flatten(1).numpy()
+    assert np.abs(got - (255 * expected).clip(0, 255)).max() <= 0.6
+    scores = [LogisticRegression().fit(data / 255, labels).coef_ @ weights.T.numpy() for data in (flat * 255, got)]
+    assert np.abs(scores[1]).max() < 0.2 * np.abs(scores[0]).max()
+
+
+def test_noises_have_the_size_asked_for() -> None:
+    images, _, noisy, _ = on_batch("uniform_noise(radius=0.1)")
+    inside = (images > 0.1) & (images < 0.9)
+    change = (noisy - images)[inside]
+    assert 0.099 < change.abs().max() <= 0.1 + 1e-6
+    assert change.std().item() == pytest.approx(0.1 / 3**0.5, rel=0.05)
+    images, _, noisy, _ = on_batch("gaussian_noise(sigma=0.02)")
+    assert (noisy - images)[inside].std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_holes_have_the_area_asked_for() -> None:
+    mask = holes(400, 24, 1, 12, rng())
+    rows, columns = mask.any(3).sum(2).flatten(), mask.any(2).sum(2).flatten()
+    assert torch.equal(mask.sum((1, 2, 3)), rows * columns)
+    assert int(rows.max()) == int(columns.max()) == 12
+    assert int((rows * columns).max()) == 144
+    whole = sum(min(c + 6, 24) - max(c - 6, 0) for c in range(24)) / 24
+    assert rows.float().mean().item() == pytest.approx(whole, rel=0.03)
+
+
+def test_cutout_blackens_the_holes_and_nothing_else() -> None:
+    images, targets, got, same = on_batch("cutout(holes=2, length=0.5)")
+    inside = holes(6, 24, 2, 12, rng())
+    assert torch.equal(got, torch.where(inside, 0.0, images))
+    assert torch.equal(targets, same)
+
+
+def test_mixup_matches_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, targets, got, mixed = on_batch("mixup(alpha=0.4)", seed=3)
+    weight = float(
+        ((got - images.roll(1, 0)) / (images - images.roll(1, 0)))[(images - images.roll(1, 0)).abs() > 0.2][0]
+    )
+    assert 0 <= weight <= 1
+    theirs = v2.MixUp(alpha=0.4, num_classes=3)
+    params = {"labels": TRAIN.labels, "batch_size": 6, "lam": weight}
+    assert torch.allclose(got, theirs.transform(images, params), atol=1e-5)
+    assert torch.allclose(mixed, theirs.transform(TRAIN.labels, params), atol=1e-5)
+    assert torch.allclose(mixed.sum(1), torch.ones(6))
+    assert torch.equal(targets.argmax(1), TRAIN.labels)
+
+
+def test_the_weight_of_mixup_follows_the_beta_distribution() -> None:
+    source = rng()
+    weights = np.array([beta(2.0, source) for _ in range(2000)])
+    assert weights.mean() == pytest.approx(0.5, abs=0.02)
+    assert weights.var() == pytest.approx(1 / 20, rel=0.1)  # of Beta(2, 2)
+
+
+def test_cutmix_matches_torchvision() -> None:
+    images, _, got, mixed = on_batch("cutmix(holes=1, length=none)", seed=4)
+    inside = holes_of(got, images)
+    (top, bottom), (left, right) = (bounds(inside.any(axis)) for axis in (1, 0))
+    share = 1 - (bottom - top) * (right - left) / 24**2
+    theirs = v2.CutMix(num_classes=3)
+    params = {"labels": TRAIN.labels, "batch_size": 6, "box": (left, top, right, bottom), "lam_adjusted": share}
+    assert torch.equal(got, theirs.transform(images, params))
+    assert torch.allclose(mixed, theirs.transform(TRAIN.labels, params), atol=1e-6)
+
+
+def holes_of(got: Tensor, images: Tensor) -> Tensor:
+    return (got == images.roll(1, 0)).flatten(0, 1).all(0)
+
+
+def bounds(line: Tensor) -> tuple[int, int]:
+    places = line.nonzero().flatten()
+    return int(places.min()), int(places.max()) + 1
+
+
+def test_cutmix_with_several_holes_mixes_labels_by_their_union() -> None:
+    images, _, got, mixed = on_batch("cutmix(holes=2, length=0.5)", seed=5)
+    area = holes_of(got, images).float().mean()
+    assert 0.1 < area < 0.6
+    one_hot = torch.nn.functional.one_hot(TRAIN.labels, 3).float()
+    assert torch.allclose(mixed, (1 - area) * one_hot + area * one_hot.roll(1, 0), atol=1e-6)
+    assert torch.allclose(mixed.sum(1), torch.ones(6))
+
+
+def test_cutmix_of_the_segue_paper_blends_inside_its_holes() -> None:
+    images, _, plain, _ = on_batch("cutmix(holes=2, length=0.5)", seed=5)
+    _, _, got, mixed = on_batch("cutmix(preset=segue_paper)", seed=5)
+    inside, other = holes_of(plain, images), images.roll(1, 0)
+    assert torch.equal(got[:, :, ~inside], images[:, :, ~inside])
+    share = float((got - images).abs().sum() / (other - images)[:, :, inside].abs().sum())
+    assert 0 < share < 1
+    assert torch.allclose(got[:, :, inside], torch.lerp(images, other, share)[:, :, inside], atol=1e-5)
+    assert float(mixed[1, TRAIN.labels[0]]) == pytest.approx(share * float(inside.float().mean()), abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["randaugment", "trivialaugment"])
+def test_automatic_augmentation_is_torchvisions_image_by_image(text: str) -> None:
+    images, targets, got, same = on_batch(text, seed=6)
+    theirs = v2.RandAugment(2, 9) if text == "randaugment" else v2.TrivialAugmentWide()
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (), generator=rng(6))))
+        expected = torch.stack([theirs(image) for image in TRAIN.images]).float() / 255
+    assert torch.equal(got, expected)
+    assert torch.equal(targets, same)
+    assert not torch.equal(got, images)
+
+
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return classifier("resnet18", 3, 32)
+
+
+@pytest.mark.parametrize("text", ["adversarial(rho=4/255)", "adversarial(rho=4/255, step=2/255, random_start=true)"])
+def test_adversarial_examples_stay_in_the_ball_and_raise_the_loss(text: str) -> None:
+    model = network().train()
+    train = faces(6, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    got = build(text).on_step(images, targets, model, rng())
+    assert model.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert (got - images).abs().max() <= 4 / 255 + 1e-6
+    assert 0 <= got.min() <= got.max() <= 1
+    model.eval()
+    with torch.no_grad():
+        losses = [float(torch.nn.functional.cross_entropy(model(point), targets)) for point in (images, got)]
+    assert losses[1] > losses[0]
+
+
+def test_adversarial_steps_agree_with_the_textbook_loop() -> None:
+    model, train = network().eval(), faces(4, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+    got = build("adversarial(rho=4/255)").on_step(images, targets, model, rng())
+    point = images.clone()
+    for _ in range(5):
+        point = point.detach().requires_grad_()
+        torch.nn.functional.cross_entropy(model(point), targets).backward()  # type: ignore[no-untyped-call]
+        assert point.grad is not None
+        point = point.detach() + 4 / 255 / 5 * point.grad.sign()
+        point = torch.minimum(torch.maximum(point, images - 4 / 255), images + 4 / 255).clamp(0, 1)
+    assert torch.allclose(got, point, atol=1e-6)
+
+
+def test_ueraser_keeps_of_several_draws_the_one_with_the_highest_loss() -> None:
+    model, train = network().eval(), faces(4, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+
+    def losses(points: Tensor) -> Tensor:
+        with torch.no_grad():
+            return torch.nn.functional.cross_entropy(model(points), targets, reduction="none")
+
+    source, single = rng(7), build("ueraser(repeat=1)")
+    draws = torch.stack([single.on_step(images, targets, model, source) for _ in range(4)])
+    got = build("ueraser(repeat=4)").on_step(images, targets, model, rng(7))
+    assert 0 <= got.min() <= got.max() <= 1
+    assert torch.allclose(losses(got), torch.stack([losses(draw) for draw in draws]).amax(0))
+
+
+def test_plasma_is_cloudy_and_runs_from_black_to_white() -> None:
+    field = plasma(5, 32, rng())
+    assert field.shape == (5, 1, 32, 32)
+    assert torch.equal(field.amin((1, 2, 3)), torch.zeros(5))
+    assert torch.equal(field.amax((1, 2, 3)), torch.ones(5))
+    assert (field[..., 1:] - field[..., :-1]).abs().mean() < 0.5 * (field - field.roll(16, 3)).abs().mean()
+
+
+NEUTRAL = [
+    "mixup(alpha=0)", "cutmix(holes=0)", "cutout(holes=0)", "bit_depth(bits=8)", "adversarial(rho=0)", "blur(kernel=1)",
+    "resize(scale=1.0)", "low_pass(cutoff=1.5)", "uniform_noise(radius=0)", "gaussian_noise(sigma=0)",
+    "flip_crop(flip=false, crop=0)", "randaugment(operations=0)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NEUTRAL)
+def test_the_neutral_setting_changes_nothing(text: str) -> None:
+    measure = build(text)
+    images, targets, changed, labels = on_batch(text)
+    assert torch.equal(measure.on_set(TRAIN, rng()), TRAIN.images)
+    assert torch.equal(changed, images)
+    assert torch.equal(labels, targets)
+    assert torch.equal(measure.on_step(images, targets, network(), rng()), images)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from uebench.data.dataset import load
+from uebench.data.folders import natural_names
+from uebench.errors import DataError, UsageError
+from uebench.plugins.registry import Registry
+
+Photos = Callable[..., Path]
+
+
+def test_orl_is_forty_people_seven_train_three_test(registry: Registry) -> None:
+    orl = load("orl", 32, registry)
+    assert orl.train.images.shape == (280, 3, 32, 32)
+    assert orl.test.images.shape == (120, 3, 32, 32)
+    assert np.bincount(orl.train.labels).tolist() == [7] * 40
+    assert orl.chance == 1 / 40
+    assert (orl.train.images[:, 0] == orl.train.images[:, 2]).all()
+
+
+def test_orl_split_depends_on_its_seed_and_never_overlaps(registry: Registry) -> None:
+    one, two = (load(f"orl(identities=3, seed={seed})", 16, registry) for seed in (0, 1))
+    assert one.key != two.key
+    train = {image.tobytes() for image in one.train.images}
+    assert not train & {image.tobytes() for image in one.test.images}
+    assert load("orl(identities=3)", 16, registry).key == one.key
+
+
+def test_orl_identities_can_be_selected(registry: Registry) -> None:
+    late = load("orl(identities=2, first=39)", 16, registry)
+    assert set(late.train.labels.tolist()) == {0, 1}
+    with pytest.raises(DataError, match="identities 39 to 41 asked"):
+        load("orl(identities=3, first=39)", 16, registry)
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("train_clean", "test_clean")])
+def test_a_folder_with_a_split(photos: Photos, registry: Registry, train: str, test: str) -> None:
+    root = photos({f"{train}/2": 3, f"{train}/10": 4, f"{test}/2": 1, f"{test}/10": 2})
+    data = load(str(root), 16, registry)
+    assert data.name == "faces"
+    assert data.train.labels.tolist() == [0] * 3 + [1] * 4  # 2 before 10
+    assert data.test.labels.tolist() == [0, 1, 1]
+
+
+def test_a_folder_of_identities_is_split_by_seed(photos: Photos, registry: Registry) -> None:
+    root = photos({"ann": 10, "bob": 10, "eve": 2})
+    data = load(str(root), 16, registry)
+    assert np.bincount(data.train.labels).tolist() == [7, 7, 1]
+    assert np.bincount(data.test.labels).tolist() == [3, 3, 1]
+
+
+def test_names_sort_the_same_in_whatever_order_they_come() -> None:
+    assert natural_names(["10", "2", "02"]) == natural_names(["2", "02", "10"]) == ["02", "2", "10"]
+
+
+def test_the_first_identities_of_a_folder(photos: Photos, registry: Registry) -> None:
+    root = photos({f"{part}/{i}": 2 for part in ("train", "test") for i in range(12)})
+    data = load(f"folder(path='{root}', identities=3)", 16, registry)
+    assert data.num_classes == 3
+    assert len(data.test.labels) == 6
+    with pytest.raises(DataError, match="20 identities asked, 12 there"):
+        load(f"folder(path='{root}', identities=20)", 16, registry)
+
+
+@pytest.mark.parametrize(
+    ("layout", "complaint"),
+    [
+        ({"train/a": 2, "train/b": 2}, "has train/ but no test/"),
+        ({"train/a": 2, "train/b": 2, "test/a": 1}, "no test photograph of identity 'b'"),
+        ({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 0}, "no test photograph of identity 'b'"),
+        ({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1, "test/c": 1}, "identity 'c' has no training"),
+        ({"train/a": 2, "test/a": 1}, "1 identity folder; recognition needs at least 2"),
+        ({"a": 3}, "1 identity folder"),
+        ({"a": 3, "b": 1}, "1 photograph; an identity needs 2"),
+        ({"a": 3, "b": 0}, "no image in it"),
+        ({"": 3}, "0 identity folders"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said(
+    photos: Photos, registry: Registry, layout: dict[str, int], complaint: str
+) -> None:
+    with pytest.raises(DataError, match=complaint):
+        load(str(photos(layout)), 16, registry)
+
+
+def test_a_missing_folder_is_said(registry: Registry, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        load(str(tmp_path / "absent"), 16, registry)
+    with pytest.raises(UsageError, match="unknown source 'orll'; did you mean 'orl'"):
+        load("orll", 16, registry)
+
+
+def test_a_bad_photograph_is_named(photos: Photos, registry: Registry) -> None:
+    root = photos({"a": 3, "b": 3})
+    (root / "b" / "1.png").write_text("no")
+    with pytest.raises(DataError, match=r"b.1\.png: not an image"):
+        load(str(root), 16, registry)
+
+
+def test_mixed_sizes_and_modes_work_together(photos: Photos, registry: Registry) -> None:
+    root = photos({"a": 2, "b": 2})
+    Image.new("L", (30, 70), 9).save(root / "a" / "grey.png")
+    Image.new("CMYK", (70, 30)).save(root / "b" / "cmyk.jpg")
+    (root / "b" / "notes.txt").write_text("not a photograph, not read")
+    (root / ".hidden").mkdir()
+    assert len(load(str(root), 16, registry).train.labels) == 4
+
+
+def test_the_key_is_the_content_not_the_place(photos: Photos, registry: Registry, tmp_path: Path) -> None:
+    root = photos({"a": 3, "b": 3})
+    first = load(str(root), 16, registry)
+    moved = root.rename(tmp_path / "moved")
+    again = load(str(moved), 16, registry)
+    assert (first.key, first.spec) == (again.key, again.spec)
+    assert str(tmp_path) not in str(again.spec)
+    Image.new("RGB", (40, 32)).save(moved / "a" / "0.png")
+    assert load(str(moved), 16, registry).key != first.key
+
+
+def test_an_unchanged_set_is_decoded_once(
+    photos: Photos, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = photos({"a": 3, "b": 3}), tmp_path / "cache"
+    first = load(str(root), 16, registry, cache)
+    calls: list[Path] = []
+    real = __import__("uebench.data.sources", fromlist=["read_image"]).read_image
+
+    def spy(file: Path, size: int) -> object:
+        calls.append(file)
+        return real(file, size)
+
+    monkeypatch.setattr("uebench.data.sources.read_image", spy)
+    assert load(str(root), 16, registry, cache).key == first.key
+    assert not calls
+    kept = next(cache.glob("*.safetensors"))
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 255
+    kept.write_bytes(content)
+    assert load(str(root), 16, registry, cache).key == first.key
+    assert len(calls) == 6  # the damaged copy was not believed
+
+
+def test_synthetic_is_the_same_every_time(registry: Registry) -> None:
+    one, two = (load("synthetic(identities=3)", 32, registry) for _ in range(2))
+    assert one.key == two.key
+    assert np.bincount(one.train.labels).tolist() == [8, 8, 8]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from uebench.data.dataset import load
+from uebench.errors import CellError
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
+from uebench.plugins.registry import Registry
+
+CLEAN = torch.full((2, 3, 4, 4), 0.5)
+BALL = Budget("linf", 8 / 255)
+
+
+def refused(images: object, budget: Budget = BALL) -> str:
+    with pytest.raises(CellError) as caught:
+        referee.check("rogue", images, CLEAN, budget)
+    assert "\n" not in str(caught.value)
+    assert "'rogue'" in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_breaks_the_rules_is_refused_with_a_remedy() -> None:
+    assert "(2, 3, 4, 2), not images of shape (2, 3, 4, 4)" in refused(CLEAN[..., :2])
+    assert "returned list" in refused([1])
+    assert "NaN or infinity" in refused(CLEAN / 0 * 0)
+    assert "return float images" in refused((CLEAN * 255).to(torch.uint8))
+    assert "linf 9.00/255, allowed 8.00/255; project" in refused(CLEAN + 9 / 255)
+    assert "clamp them to [0, 1]" in refused(CLEAN * 3)
+    assert "l2" in refused(CLEAN + 8 / 255, Budget("l2", 0.1))
+
+
+def test_the_edge_of_the_budget_is_allowed() -> None:
+    referee.check("fair", CLEAN + 8 / 255, CLEAN, BALL)
+    referee.check("fair", torch.zeros_like(CLEAN), CLEAN, Budget("none", 0))
+
+
+class Meddler(Method[Config]):
+    name = "meddler"
+    version = 1
+    info = Info(title="writes into what it is given")
+    Config = Config
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        return batch.images.fill_(1.0)
+
+
+class Unbound(Meddler):
+    def budget(self, size: int) -> Budget:
+        return Budget("none", 0.0)
+
+
+def test_a_method_that_writes_into_its_input_gains_nothing(ctx: RunContext) -> None:
+    clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
+    with pytest.raises(CellError, match="exceeds its budget"):
+        referee.protect(Meddler(Config()), clean, ctx)
+    assert not clean.images.any()
+
+
+def test_changes_above_127_levels_are_kept_whole(ctx: RunContext) -> None:
+    class Inverter(Unbound):
+        name = "inverter"
+
+        def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+            return 1 - batch.images
+
+    clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
+    delta = referee.protect(Inverter(Config()), clean, ctx)
+    assert delta.dtype == np.int16
+    assert (delta == 255).all()
+
+
+def test_large_images_are_protected_in_small_batches_and_come_out_the_same(ctx: RunContext) -> None:
+    class Shifter(Unbound):
+        name = "shifter"
+        seen: ClassVar[list[int]] = []
+
+        def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+            self.seen.append(len(batch.index))
+            return batch.images + batch.index[:, None, None, None] / 255
+
+    clean = ImageSet(torch.zeros(7, 3, 224, 224, dtype=torch.uint8), torch.zeros(7, dtype=torch.int64), 1)
+    delta = referee.protect(Shifter(Config()), clean, ctx)
+    assert Shifter.seen == [5, 2]
+    assert (delta == np.arange(7)[:, None, None, None]).all()
+    assert [referee.batch_size(pixels, ctx.device) for pixels in (32, 64, 65, 2048)] == [64, 64, 62, 1]
+    assert referee.batch_size(224, torch.device("cuda")) == 64
+
+
+def test_apply_adds_the_change_and_keeps_labels(registry: Registry) -> None:
+    data = load("synthetic", 8, registry)
+    delta = np.where(data.train.images < 128, 3, -3).astype(np.int8)
+    spared = np.arange(len(delta)) % 3 == 0
+    protected = referee.apply(data, delta, spared)
+    difference = protected.images.astype(int) - data.train.images
+    assert (difference[~spared] == delta[~spared]).all()
+    assert not difference[spared].any()
+    assert protected.labels is data.train.labels

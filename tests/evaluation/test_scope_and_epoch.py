@@ -1,0 +1,109 @@
+"""What is left unprotected, and which epoch is taken: countermeasures that change nothing in the images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import TINY, Command
+from uebench.evaluation.context import RunContext
+from uebench.metrics import count_correct
+from uebench.networks import classifier
+from uebench.plugins.base import Classifier, Countermeasure, ImageSet, Training
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+from uebench.training.loop import supervised
+
+LABELS = torch.arange(40) % 4
+
+
+def build(text: str) -> Countermeasure[Any]:
+    built = Registry().build("countermeasure", parse(text))
+    assert isinstance(built, Countermeasure)
+    return built
+
+
+def spared(text: str, seed: int = 0) -> Tensor:
+    return build(text).on_scope(LABELS, 4, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0, 0), (0.2, 8), (0.5, 20), (1, 40)])
+def test_mixed_leaves_that_share_of_the_images_clean(fraction: float, count: int) -> None:
+    assert int(spared(f"mixed(fraction={fraction})").sum()) == count
+
+
+@pytest.mark.parametrize(("share", "people"), [(0, 4), (0.5, 2), (0.75, 1), (1, 0)])
+def test_partial_leaves_whole_identities_unprotected(share: float, people: int) -> None:
+    chosen = spared(f"partial(share={share})")
+    assert len(set(LABELS[chosen].tolist())) == people
+    assert int(chosen.sum()) == 10 * people
+
+
+def test_a_larger_clean_share_contains_a_smaller_and_the_seed_decides() -> None:
+    small, large = spared("mixed(fraction=0.2)"), spared("mixed(fraction=0.4)")
+    assert (large | small).equal(large)
+    assert not small.equal(spared("mixed(fraction=0.2)", seed=1))
+    few, many = spared("partial(share=0.75)"), spared("partial(share=0.25)")
+    assert (many | few).equal(many)
+
+
+def test_the_record_counts_protected_and_unprotected_people_apart(uebench: Command) -> None:
+    base = ("run", "--preset", "smoke", "--data", TINY, "--method", "random", "--json")
+    record = uebench(*base, "--attacker", "resnet18+partial(share=0.34)").json[0]["record"]
+    scope = record["scope"]
+    assert scope["unprotected_images"] == 12
+    assert (scope["protected"]["n"], scope["unprotected"]["n"]) == (4, 8)
+    assert scope["protected"]["correct"] + scope["unprotected"]["correct"] == record["counts"]["correct"]
+    assert uebench(*base, "--attacker", "resnet18").json[0]["record"]["scope"] is None
+
+
+def test_a_wholly_clean_mixture_trains_as_on_the_clean_set(uebench: Command) -> None:
+    base = ("run", "--preset", "smoke", "--data", TINY, "--method", "random", "--method", "clean", "--json")
+    protected, clean = uebench(*base, "--attacker", "resnet18+mixed(fraction=1)").json
+    assert protected["record"]["curve"] == clean["record"]["curve"]
+
+
+class Watcher(RunContext):
+    """Counts each epoch's classifier on images that it brings, as the referee does."""
+
+    def __init__(self, images: ImageSet) -> None:
+        super().__init__(torch.device("cpu"), 0)
+        self.images = images
+
+    def examine(self, classifier: Classifier) -> dict[str, int]:
+        return {"test_correct": int(count_correct(classifier, self.images).sum())}
+
+
+def noisy(count: int) -> ImageSet:
+    """Two colours with a third of the labels wrong, so that validation accuracy goes up and down."""
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 2
+    images = torch.randint(0, 160, (count, 3, 32, 32), dtype=torch.uint8, generator=rng) + 60 * labels.view(-1, 1, 1, 1)
+    wrong = torch.rand(count, generator=rng) < 0.33
+    return ImageSet(images.to(torch.uint8), torch.where(wrong, 1 - labels, labels), 2)
+
+
+def test_early_stop_returns_the_epoch_that_did_best_on_what_it_held_back() -> None:
+    train, stop = noisy(40), build("early_stop(share=0.3)")
+    held, _ = stop.on_epoch(train.labels, RunContext(torch.device("cpu"), 0).rng("epoch"))
+    validation = ImageSet(train.images[held], train.labels[held], 2)
+    torch.manual_seed(0)
+    options = Training(lr=1e-3, batch=7, epochs=6)
+    trained = supervised(classifier("resnet18", 2, 32), train, options, (stop,), Watcher(validation))
+    seen = [epoch["test_correct"] for epoch in trained.curve]
+    assert len(set(seen)) > 1, "else every epoch is the best"
+    assert trained.chosen == 1 + seen.index(max(seen))
+    assert int(count_correct(trained.classifier, validation).sum()) == max(seen)
+    assert trained.images == 6 * int((~held).sum())
+
+
+def test_early_stop_gives_up_after_its_patience() -> None:
+    train, stop = noisy(40), build("early_stop(share=0.3, patience=2)")
+    torch.manual_seed(0)
+    options = Training(lr=1e-3, batch=7, epochs=30)
+    trained = supervised(classifier("resnet18", 2, 32), train, options, (stop,), RunContext(torch.device("cpu"), 0))
+    assert trained.stopped == "2 epochs without improvement"
+    assert trained.chosen == len(trained.curve) - 2 < 28

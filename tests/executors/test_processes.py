@@ -1,0 +1,110 @@
+"""Several processes on one grid: the same records as one process, and no cell computed twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TINY
+from tests.e2e.test_processes import command, run
+from uebench.executors import processes as parallel
+
+GRID = [
+    "run", "--preset", "smoke", "--data", TINY, "--plugin", "docs/example_plugin.py", "--method", "stripes",
+    "--method", "lsp", "--attacker", "resnet18", "--attacker", "resnet18+mixup", "--json",
+]  # fmt: skip
+
+
+def test_two_processes_make_the_records_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the last bits of a sum depend on the number of threads
+    answers = []
+    for jobs in ("1", "2"):
+        answer = run(tmp_path / jobs, *GRID, "--jobs", jobs)
+        assert answer.returncode == 0, answer.stderr
+        answers.append([told(cell) for cell in json.loads(answer.stdout)])
+    assert answers[0] == answers[1]
+    assert len(list((tmp_path / "2" / "blobs").glob("??/*.safetensors"))) == 2
+    again = run(tmp_path / "2", *GRID, "--jobs", "2")
+    assert "4 of 4 already done" in again.stderr
+
+
+def told(cell: dict[str, Any]) -> object:
+    record = cell["record"]
+    return [cell["status"], *(record[name] for name in ("key", "written", "counts", "curve", "audit"))]
+
+
+def test_a_cell_that_fails_in_a_process_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(
+        (ROOT / "docs" / "example_plugin.py").read_text().replace("return ", "raise ValueError('no') or ")
+    )
+    grid = [str(broken) if word == "docs/example_plugin.py" else word for word in GRID]
+    answer = run(tmp_path / "results", *grid, "--jobs", "2")
+    assert answer.returncode == 1
+    assert [cell["status"] for cell in json.loads(answer.stdout)] == ["failed", "failed", "computed", "computed"]
+    assert "ValueError" in answer.stderr
+
+
+def test_without_a_word_there_is_a_process_a_core_and_never_more_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "available_cores", lambda: 4)
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 16 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert [parallel.suitable(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 8 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert parallel.suitable(9, "cpu") == 2
+
+
+@contextmanager
+def two_in_training(results: Path, *grid: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Start a grid in two processes; hand it over with its messages so far when a second cell trains."""
+    long = ["run", "--preset", "smoke", "--data", "synthetic(identities=4, train=40)", "--jobs", "2", *grid]
+    env = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command(*long, "--results", str(results)),
+        env=env, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said, training = [], set()
+        for line in process.stderr:
+            said.append(line)
+            if "training" in line:
+                training.add(line.split(":")[2])
+            if len(training) == 2:
+                break
+        yield process, said
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
+    tmp_path: Path, sign: signal.Signals, code: int
+) -> None:
+    grid = ["--method", "clean", "--method", "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)"]
+    with two_in_training(tmp_path, *grid) as (process, _):
+        if sign == signal.SIGINT:
+            os.killpg(process.pid, sign)  # as a terminal does
+        else:
+            process.send_signal(sign)
+        started = time.monotonic()
+        assert process.stderr is not None
+        rest = process.stderr.read().splitlines()  # ends when nobody can write to it any more
+    assert time.monotonic() - started < 30
+    assert process.returncode == code
+    assert not any("Traceback" in line for line in rest)
+    if code == 130:
+        assert rest[-1] == "uebench: interrupted; run the same command again to go on"
+
+
+def test_cells_of_one_method_are_computed_side_by_side_once_its_set_is_protected(tmp_path: Path) -> None:
+    grid = ["--method", "lsp", "--attacker", "resnet18(epochs=400)", "--attacker", "resnet18(epochs=400)+mixup"]
+    with two_in_training(tmp_path, *grid) as (process, said):
+        process.terminate()
+    assert not any("(400/400)" in line for line in said)
+    assert len(list(tmp_path.glob("blobs/??/*.safetensors"))) == 1

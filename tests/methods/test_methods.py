@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from uebench.data.dataset import load
+from uebench.errors import DataError
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.networks import FaceClassifier, SegueGenerator, binary_code, classifier
+from uebench.plugins.base import ImageSet, Method, Shape
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+from uebench.pretrained import weights
+
+
+def faces(size: int = 32, data: str = "synthetic(identities=3, train=6)") -> ImageSet:
+    loaded = load(data, size, Registry())
+    return referee.image_set(loaded.train, loaded.num_classes, torch.device("cpu"))
+
+
+def build(text: str, preset: str = "desk") -> Any:  # noqa: ANN401
+    return Registry().build("method", parse(text), preset)
+
+
+def raw(method: Method[Any], train: ImageSet, ctx: RunContext) -> Tensor:
+    """What a method adds, before rounding."""
+    batch = train.batch(torch.arange(len(train)))
+    with torch.no_grad():
+        return method.perturb(batch, ctx) - batch.images
+
+
+def test_clean_changes_nothing(ctx: RunContext) -> None:
+    assert not referee.protect(build("clean"), faces(), ctx).any()
+
+
+# random
+
+
+def test_random_noise_is_uniform_in_the_ball(ctx: RunContext) -> None:
+    grey = ImageSet(torch.full((20, 3, 32, 32), 128, dtype=torch.uint8), torch.arange(20) % 2, 2)
+    noise = raw(build("random(eps=8/255)"), grey, ctx) * 255 / 8
+    assert -1 <= noise.min() < -0.99
+    assert 0.99 < noise.max() <= 1
+    assert noise.mean().abs() < 0.01
+    assert noise.var() == pytest.approx(1 / 3, rel=0.02)
+
+
+def test_random_noise_is_of_the_image_or_of_the_identity(ctx: RunContext) -> None:
+    grey = ImageSet(torch.full((6, 3, 8, 8), 128, dtype=torch.uint8), torch.tensor([0, 0, 1, 1, 2, 2]), 3)
+    of_class = raw(build("random(noise=classwise)"), grey, ctx)
+    assert torch.equal(of_class[0], of_class[1])
+    assert not torch.equal(of_class[1], of_class[2])
+    of_sample = raw(build("random"), grey, ctx)
+    assert len({tuple(noise.flatten().tolist()) for noise in of_sample}) == 6
+
+
+def test_random_noise_does_not_depend_on_the_batch(ctx: RunContext) -> None:
+    train, method = faces(), build("random")
+    whole = raw(method, train, ctx)
+    part = train.batch(torch.tensor([5, 2]))
+    assert torch.equal(method.perturb(part, ctx) - part.images, whole[[5, 2]])
+
+
+# lsp
+
+
+@pytest.mark.parametrize(("size", "patch"), [(32, 8), (64, 8), (30, 8), (32, 32)])
+def test_lsp_has_exactly_the_authors_length_before_clipping(ctx: RunContext, size: int, patch: int) -> None:
+    method = build(f"lsp(patch={patch})")
+    method.fit(faces(size), ctx)
+    lengths = method.state()["noise"].flatten(1).norm(dim=1)
+    assert torch.allclose(lengths, torch.full_like(lengths, 6 / 255 * math.sqrt(3 * size * size)), rtol=1e-5)
+
+
+def test_lsp_is_made_of_patches_and_linearly_separable(ctx: RunContext) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    train, method = faces(32, "synthetic(identities=4, train=20)"), build("lsp")
+    method.fit(train, ctx)
+    noise = method.state()["noise"]
+    patches = noise.unfold(2, 8, 8).unfold(3, 8, 8)
+    assert torch.equal(patches, patches[..., :1, :1].expand_as(patches))
+    features = noise.flatten(1).numpy()
+    fitted = LogisticRegression(max_iter=500).fit(features[::2], train.labels[::2])
+    assert fitted.score(features[1::2], train.labels[1::2]) > 0.95
+
+
+def test_lsp_serves_unequal_identities(ctx: RunContext) -> None:
+    images = torch.zeros(7, 3, 16, 16, dtype=torch.uint8)
+    train = ImageSet(images, torch.tensor([0, 1, 1, 1, 1, 1, 0]), 2)
+    method = build("lsp")
+    method.fit(train, ctx)
+    assert torch.isfinite(method.state()["noise"]).all()
+
+
+# segue
+
+
+def test_the_binary_code_of_five() -> None:
+    code = "".join(str(int(bit)) for bit in binary_code(torch.tensor([5]), 16)[0])
+    assert code == "0000000000000101"
+    assert len({tuple(row.tolist()) for row in binary_code(torch.arange(256), 8)}) == 256
+
+
+def test_the_generator_has_the_authors_size_and_shape() -> None:
+    generator = SegueGenerator()
+    assert sum(p.numel() for p in generator.parameters()) == 100_752
+    for size in (32, 64, 112, 224):
+        out = generator(torch.rand(2, 3, size, size), torch.tensor([0, 9]))
+        assert out.shape == (2, 3, size, size)
+        assert out.abs().max() < 1
+
+
+def test_the_losses_are_the_papers_term_by_term() -> None:
+    method = build("segue(alpha=2.0, beta=0.5)")
+    logits = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
+    labels = torch.tensor([0, 1])
+    noise = torch.stack([torch.full((3, 4, 4), 0.1), torch.full((3, 4, 4), -0.2)])
+    cross_entropy = np.mean([math.log(1 + math.exp(-3)), math.log(1 + math.exp(0.5))])  # Eq. 5
+    magnitude = np.mean([0.1 * math.sqrt(48), 0.2 * math.sqrt(48)])  # Eq. 6
+    expected = 2.0 * cross_entropy + 0.5 * magnitude  # Eq. 4
+    assert float(method.objective(logits, labels, noise)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_generators_loss_reaches_it_through_the_unclipped_norm_only_outside_the_ball() -> None:
+    method = build("segue")
+    raw_noise = torch.tensor([0.5, 0.01]).view(2, 1, 1, 1).expand(2, 3, 2, 2).clone().requires_grad_()
+    protected = method._protect(torch.full((2, 3, 2, 2), 0.5), raw_noise)
+    (through_clip,) = torch.autograd.grad(protected.sum(), raw_noise, retain_graph=True)
+    assert not through_clip[0].any()
+    assert through_clip[1].all()
+    (through_norm,) = torch.autograd.grad(raw_noise.flatten(1).norm(dim=1).mean(), raw_noise)
+    assert through_norm[0].all()
+
+
+def test_the_distortion_layer_blurs_sharpens_and_flips(ctx: RunContext) -> None:
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    still = build("segue(blur=0.0, sharpness=1.0, flip=0.0)")._distort(images, ctx.rng("x"))
+    assert torch.equal(still, images)
+    flipped = build("segue(blur=0.0, sharpness=1.0, flip=1.0)")._distort(images, ctx.rng("x"))
+    assert torch.equal(flipped, images.flip(-1).flip(-2))
+    blurred = build("segue(blur=0.8, sharpness=1.0, flip=0.0)")._distort(images, ctx.rng("x"))
+    sharp = build("segue(blur=0.0, sharpness=2.0, flip=0.0)")._distort(images, ctx.rng("x"))
+    roughness = [(x[..., 1:] - x[..., :-1]).abs().mean() for x in (blurred, images, sharp)]
+    assert roughness == sorted(roughness)
+
+
+def test_the_defenders_adversary_raises_the_surrogates_loss_within_its_radius(ctx: RunContext) -> None:
+    train, method = faces(), build("segue(rho_d=4/255)")
+    torch.manual_seed(0)
+    surrogate = classifier("resnet18", 3, 32).eval()
+    batch = train.batch(torch.arange(6))
+    delta = method._adversary(surrogate, batch)
+    assert float(delta.abs().max()) <= 4 / 255 + 1e-6
+
+    def loss(images: Tensor) -> float:
+        return torch.nn.functional.cross_entropy(surrogate(images), batch.labels).item()
+
+    assert loss(batch.images + delta) > loss(batch.images)
+    assert build("segue(rho_d=0.0)")._adversary(surrogate, batch) == 0.0
+
+
+FRESH = "segue(weights=none, epochs=6, maxiter=0, batch=6, rho_steps=1, surrogate_every=5)"
+
+
+def test_algorithm_1_trains_the_surrogate_in_epochs_1_and_6(ctx: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = build(FRESH)
+    stages: list[str] = []
+
+    def watched(name: str, real: Callable[..., float]) -> Callable[..., float]:
+        def stage(*args: object) -> float:
+            stages.append(name)
+            return real(*args)
+
+        return stage
+
+    for name in ("surrogate", "generator"):
+        monkeypatch.setattr(method, f"_train_{name}", watched(name[0], getattr(method, f"_train_{name}")))
+    method.fit(faces(), ctx)
+    assert "".join(stages) == "sgggggsg"
+
+
+def test_the_surrogate_learns_only_in_stage_1_and_the_generator_only_in_stage_2(ctx: RunContext) -> None:
+    method, train = build(FRESH), faces()
+    torch.manual_seed(0)
+    generator, surrogate = SegueGenerator(), classifier("resnet18", 3, 32)
+
+    def weights_of(model: torch.nn.Module) -> list[Tensor]:
+        return [p.detach().clone() for p in model.parameters()]
+
+    def same(before: list[Tensor], model: torch.nn.Module) -> bool:
+        return all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+    g, f = weights_of(generator), weights_of(surrogate)
+    optimizer = torch.optim.Adam(surrogate.parameters(), 1e-3)
+    method._train_surrogate(generator, surrogate, optimizer, method._draw(train, ctx, "f", 0))
+    assert same(g, generator)
+    assert not same(f, surrogate)
+    f = weights_of(surrogate)
+    statistics = [b.clone() for b in surrogate.buffers()]
+    optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
+    method._train_generator(generator, surrogate, optimizer, method._draw(train, ctx, "g", 0), ctx.rng("d"))
+    assert same(f, surrogate)
+    assert not same(g, generator)
+    assert all(torch.equal(a, b) for a, b in zip(statistics, surrogate.buffers(), strict=True))
+
+
+def test_the_stop_rule_is_the_surrogates_loss(ctx: RunContext) -> None:
+    seen: list[int] = []
+
+    def progress(done: int, total: int, text: str) -> None:
+        seen.append(done)
+
+    ctx._progress = progress
+    build("segue(weights=none, epochs=4, batch=6, rho_d=0.0, stop_loss=100.0, maxiter=0)").fit(faces(), ctx)
+    assert seen == [1]
+
+
+def test_maxiter_sets_the_batches_of_an_epoch(ctx: RunContext) -> None:
+    method, train = build("segue(batch=4, maxiter=7)"), faces()
+    drawn = list(method._draw(train, ctx, "f", 0))
+    assert [len(batch.labels) for batch in drawn] == [4] * 7
+    assert len(list(build("segue(batch=4, maxiter=0)")._draw(train, ctx, "f", 0))) == 18 // 4
+
+
+def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: RunContext) -> None:
+    method = build("segue(weights=none, epochs=1, batch=6, rho_d=0.0, maxiter=0, eps=4/255)")
+    method.fit(faces(), ctx)
+    others = faces(data="synthetic(identities=7, train=2, seed=5)")
+    delta = referee.protect(method, others, ctx)
+    assert 0 < np.abs(delta).max() <= 4
+
+
+def test_what_segue_cannot_do_is_said_before_work_starts() -> None:
+    assert "multiple of 4" in (build("segue").obstacle(Shape(66, (5,) * 10)) or "")
+    assert "a code of 3 bits names 8" in (build("segue(code_bits=3)").obstacle(Shape(64, (5,) * 9)) or "")
+    assert build("segue").obstacle(Shape(64, (5,) * 40)) is None
+
+
+def test_weights_travel_in_a_file_that_says_what_it_is(ctx: RunContext, tmp_path: Path) -> None:
+    method, train, file = (
+        build("segue(weights=none, epochs=1, batch=6, rho_d=0.0, maxiter=0)"),
+        faces(),
+        tmp_path / "g.safetensors",
+    )
+    method.fit(train, ctx)
+    meta = {"method": "segue", "size": 32, "config": method.config.published()}
+    weights.save(file, method.state(), meta)
+    again = build(f"segue(weights='{file}')")
+    assert again.assets(32) == (file,)
+    again.fit(train, ctx)
+    assert torch.equal(raw(again, train, ctx), raw(method, train, ctx))
+    with pytest.raises(DataError, match="trained at 32 pixels, the images have 64"):
+        again.fit(faces(64), ctx)
+    with pytest.raises(DataError, match="trained with norm"):
+        other = "instance" if method.config.norm == "batch" else "batch"
+        build(f"segue(weights='{file}', norm={other})").fit(train, ctx)
+    weights.save(file.with_name("o.safetensors"), method.state(), meta | {"method": "ue"})
+    with pytest.raises(DataError, match="weights of ue, not of segue"):
+        build(f"segue(weights='{tmp_path}/o.safetensors')").fit(train, ctx)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 100])
+def test_what_is_not_a_weights_file_is_refused(content: bytes, ctx: RunContext, tmp_path: Path) -> None:
+    file = tmp_path / "bad.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="not a weights file"):
+        build(f"segue(weights='{file}')").fit(faces(), ctx)
+
+
+def test_every_network_takes_images_in_0_1_and_returns_logits() -> None:
+    model = classifier("inception_v3", 4, 32)
+    assert isinstance(model, FaceClassifier)
+    assert model.details["input_size"] == 75
+    assert model.details["upsampled_from"] == 32
+    assert model.eval()(torch.rand(1, 3, 32, 32)).shape == (1, 4)

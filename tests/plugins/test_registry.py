@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from uebench.errors import UsageError
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+
+PLUGIN = """
+from uebench.plugins.base import Config, Info, Method
+
+class {cls}(Method[Config]):
+    name = "{name}"
+    version = 1
+    info = Info(title="t", venue="V", year=2000)
+    Config = Config
+    def perturb(self, batch, ctx):
+        return batch.images
+"""
+
+
+def write(folder: Path, name: str, cls: str = "Mine", file: str = "mine.py") -> Path:
+    path = folder / file
+    path.write_text(PLUGIN.format(name=name, cls=cls))
+    return path
+
+
+def test_the_required_plugins_are_there(registry: Registry) -> None:
+    assert {"clean", "random", "lsp", "segue"} <= set(registry.names("method"))
+    assert {"resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1", "timm"} <= set(
+        registry.names("attacker")
+    )
+    assert {"orl", "folder", "synthetic"} == set(registry.names("source"))
+
+
+def test_what_the_source_says_is_what_the_class_says(registry: Registry) -> None:
+    for kind in ("method", "attacker", "countermeasure", "source"):
+        for entry in registry.entries(kind):
+            plugin = entry.plugin
+            assert (plugin.name, plugin.version, plugin.info.title) == (
+                entry.name, entry.version, entry.info["title"],
+            )  # fmt: skip
+
+
+def test_planning_with_the_built_in_plugins_imports_no_torch() -> None:
+    code = (
+        "import sys; from uebench.plugins.registry import Registry; r = Registry();"
+        "[e.plugin for k in ('method', 'attacker', 'countermeasure', 'source') for e in r.entries(k)];"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_name_suggests_the_nearest(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="unknown method 'seque'; did you mean 'segue'"):
+        registry.build("method", parse("seque"))
+
+
+def test_unknown_option_lists_the_valid_ones(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="unknown option 'epss'; options: eps, patch, class_sep"):
+        registry.build("method", parse("lsp(epss=1)"))
+
+
+def test_eps_in_grey_levels_is_refused_with_the_remedy(registry: Registry) -> None:
+    with pytest.raises(UsageError, match=r"eps=8 is on the \[0, 1\] pixel scale: write 8/255"):
+        registry.build("method", parse("segue(eps=8)"))
+
+
+def test_missing_option_is_named(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="option 'model' is missing"):
+        registry.build("attacker", parse("timm"))
+
+
+def test_options_come_from_class_then_base_then_preset_then_user(registry: Registry) -> None:
+    base = {"epochs": 7, "lr": 0.1, "unknown_elsewhere": 1}
+    built = registry.build("attacker", parse("resnet18(lr=0.2)"), "smoke", base)
+    assert (built.config.epochs, built.config.lr, built.config.batch) == (7, 0.2, 16)
+    assert registry.build("attacker", parse("mobilenet_v1"), "desk", base).config.lr == 0.05
+    assert registry.build("method", parse("lsp"), "paper").config.patch == 56
+
+
+def test_a_file_adds_plugins(tmp_path: Path) -> None:
+    registry = Registry([write(tmp_path, "mine")])
+    assert "mine" in registry.names("method")
+    assert registry.build("method", parse("mine")).name == "mine"
+
+
+def test_a_name_can_be_taken_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="method 'lsp' is defined twice"):
+        Registry([write(tmp_path, "lsp")])
+
+
+def test_a_file_without_a_plugin_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "empty.py"
+    file.write_text("x = 1\n")
+    with pytest.raises(UsageError, match="no plugin in it"):
+        Registry([file])
+    with pytest.raises(UsageError, match="no such file"):
+        Registry([tmp_path / "absent.py"])
+    file.write_text("def (")
+    with pytest.raises(UsageError, match="not valid Python"):
+        Registry([file])
+
+
+def test_a_plugin_that_cannot_be_imported_names_its_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "broken")
+    file.write_text(file.read_text() + "\nimport no_such_module\n")
+    with pytest.raises(UsageError, match=r"mine\.py cannot be imported: ModuleNotFoundError"):
+        Registry([file]).build("method", parse("broken"))

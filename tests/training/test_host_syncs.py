@@ -1,0 +1,68 @@
+"""On a GPU the host must not wait for the device in a hot loop: it asks for numbers once an epoch, or once a round.
+
+Counted on the CPU, where asking for a number is the same operation; but Adam's count of its steps, which is there too,
+would be counted as if it were on the device, so that networks are trained with SGD here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from uebench.evaluation.context import RunContext
+from uebench.networks import classifier
+from uebench.plugins.base import ImageSet, Training
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+from uebench.training.loop import supervised
+
+ASKING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::equal"}
+"""What makes the host wait: ``float(x)``, ``x.item()``, ``bool(x)``; indexing with a mask; ``torch.equal``."""
+
+
+def waits(work: Callable[[], object]) -> int:
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        work()
+    return sum(event.count for event in seen.key_averages() if event.key in ASKING)
+
+
+def faces(count: int) -> ImageSet:
+    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return ImageSet(images, torch.arange(count) % 2, 2)
+
+
+def training(batches: int) -> Callable[[], object]:
+    options = Training(epochs=2, batch=4, flip=True, crop=2, optimizer="sgd")
+    model = classifier("resnet18", 2, 32)
+    return lambda: supervised(model, faces(4 * batches), options, (), RunContext(torch.device("cpu"), 0))
+
+
+def searching(method: str) -> Callable[[int], Callable[[], object]]:
+    def of(batches: int) -> Callable[[], object]:
+        plugin: Any = Registry().build("method", parse(method), "smoke")
+        return lambda: plugin.fit(faces(4 * batches), RunContext(torch.device("cpu"), 0))
+
+    return of
+
+
+def test_asking_is_counted() -> None:
+    assert waits(lambda: float(torch.ones(3).sum())) == 1
+    assert waits(lambda: torch.ones(3)[torch.ones(3) > 0]) == 1
+    assert waits(lambda: torch.ones(3) + 1) == 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(training, id="supervised"),
+        pytest.param(searching("ue(batch=4, rounds=2, train_steps=0, steps=3, stop_error=0)"), id="ue"),
+        pytest.param(searching("tue(batch=4, rounds=2, steps=2)"), id="tue"),
+    ],
+)
+def test_the_host_waits_as_often_for_many_batches_as_for_few(work: Callable[[int], Callable[[], object]]) -> None:
+    few, many = waits(work(2)), waits(work(6))
+    assert 0 < few == many

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from uebench.errors import CellError
+from uebench.evaluation.context import RunContext
+from uebench.networks import FaceClassifier, classifier
+from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Training
+from uebench.store.store import Store
+from uebench.training.checkpoints import pack, unpack
+from uebench.training.loop import supervised
+from uebench.training.optimizers import learning_rate, make_optimizer
+
+
+def two_colours(n: int = 12) -> ImageSet:
+    labels = torch.arange(n) % 2
+    images = torch.randint(0, 80, (n, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[labels == 1] += 150
+    return ImageSet(images, labels, 2)
+
+
+def fresh() -> FaceClassifier:
+    torch.manual_seed(0)
+    return classifier("resnet18", 2, 32)
+
+
+OPTIONS = Training(lr=1e-3, batch=4, epochs=3)
+
+
+def weights_of(model: object) -> list[Tensor]:
+    assert isinstance(model, torch.nn.Module)
+    return [t.clone() for t in model.state_dict().values()]
+
+
+def test_it_learns_and_says_how_it_went(ctx: RunContext) -> None:
+    trained = supervised(fresh(), two_colours(), Training(lr=1e-3, batch=4, epochs=12), (), ctx)
+    assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
+    assert trained.curve[-1]["train_correct"] == 12
+    assert (trained.steps, trained.images, trained.stopped) == (36, 144, "epochs")
+
+
+def test_same_seed_same_weights_other_seed_other_weights() -> None:
+    runs = []
+    for seed in (0, 0, 1):
+        ctx = RunContext(torch.device("cpu"), seed)
+        runs.append(weights_of(supervised(fresh(), two_colours(), OPTIONS, (), ctx).classifier))
+    assert all(torch.equal(a, b) for a, b in zip(runs[0], runs[1], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(runs[0], runs[2], strict=True))
+
+
+class KilledError(Exception):
+    """Stands for a kill at an epoch's end."""
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_killed_training_ends_with_the_same_weights(
+    optimizer: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uebench.evaluation.context.SHARE", math.inf)
+    options = Training(lr=1e-3, batch=4, epochs=4, optimizer=optimizer, schedule="cosine")
+    whole = supervised(fresh(), two_colours(), options, (), RunContext(torch.device("cpu"), 0))
+    store = Store(tmp_path_factory.mktemp("store"))
+
+    def context(stop: int) -> RunContext:
+        def progress(done: int, total: int, text: str) -> None:
+            if done == stop:
+                raise KilledError
+
+        return RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train", progress=progress)
+
+    for stop in (1, 3):
+        with pytest.raises(KilledError):
+            supervised(fresh(), two_colours(), options, (), context(stop))
+    resumed = supervised(fresh(), two_colours(), options, (), context(99))
+    assert all(
+        torch.equal(a, b) for a, b in zip(weights_of(whole.classifier), weights_of(resumed.classifier), strict=True)
+    )
+    assert [e["loss"] for e in whole.curve] == [e["loss"] for e in resumed.curve]
+
+
+def test_a_training_that_had_stopped_by_its_rule_does_not_go_on(tmp_path_factory: pytest.TempPathFactory) -> None:
+    store = Store(tmp_path_factory.mktemp("store"))
+    options = Training(lr=1e-3, batch=4, epochs=4, stop_loss=1e9)
+    for _ in range(2):
+        ctx = RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train")
+        trained = supervised(fresh(), two_colours(), options, (), ctx)
+        assert len(trained.curve) == 1
+        assert trained.stopped == "loss below 1e+09"
+
+
+def test_a_last_batch_of_one_image_is_left_out(ctx: RunContext) -> None:
+    trained = supervised(fresh(), two_colours(13), OPTIONS, (), ctx)
+    assert math.isfinite(trained.curve[-1]["loss"])
+
+
+def test_divergence_is_said(ctx: RunContext) -> None:
+    with pytest.raises(CellError, match=r"diverged in epoch 1 .*lower lr"):
+        supervised(fresh(), two_colours(), Training(lr=1e30, batch=4, epochs=1, optimizer="sgd"), (), ctx)
+
+
+def test_the_set_is_not_touched(ctx: RunContext) -> None:
+    train = two_colours()
+    before = train.images.clone()
+    supervised(fresh(), train, OPTIONS, (), ctx)
+    assert torch.equal(train.images, before)
+
+
+def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> None:
+    calls: list[str] = []
+
+    class Spy(Countermeasure[Config]):
+        name = "spy"
+        version = 1
+        info = Info(title="notes when it is called")
+        Config = Config
+        place = "step"
+        tag = ""
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            calls.append(f"set {self.tag}")
+            assert train.images.dtype == torch.uint8
+            return train.images
+
+        def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+            calls.append(f"batch {self.tag}")
+            assert torch.equal(targets.sum(1), torch.ones(len(images)))
+            return images, targets
+
+        def on_step(self, images: Tensor, targets: Tensor, model: object, rng: torch.Generator) -> Tensor:
+            calls.append(f"step {self.tag}")
+            return images
+
+    class Second(Spy):
+        tag = "2"
+
+    supervised(fresh(), two_colours(4), Training(batch=4, epochs=1), (Spy(Config()), Second(Config())), ctx)
+    assert calls == ["set ", "set 2", "batch ", "batch 2", "step ", "step 2"]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "oscillating"])
+def test_schedules_agree_with_torch(schedule: str) -> None:
+    options = Training(lr=0.1, epochs=5, schedule=schedule)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    period = {"constant": 10**9, "cosine": 5 * 7, "oscillating": 5}[schedule]
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, period)
+    for step in range(35):
+        assert learning_rate(options, step, batches=7) == pytest.approx(theirs.get_last_lr()[0], rel=1e-6, abs=1e-9)
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_packing_keeps_model_and_optimiser(optimizer: str) -> None:
+    model, options = fresh(), Training(optimizer=optimizer)
+    first = make_optimizer(model, options)
+    model(torch.rand(2, 3, 32, 32)).sum().backward()
+    first.step()
+    packed = pack(model, first)
+    other = classifier("resnet18", 2, 32)
+    second = make_optimizer(other, options)
+    unpack(packed, other, second)
+    again = pack(other, second)
+    assert packed.keys() == again.keys()
+    assert all(torch.equal(packed[name], again[name]) for name in packed)

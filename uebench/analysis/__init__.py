@@ -1,0 +1,1 @@
+"""What finished records say: statistics, the identity of methods and attackers, leaderboards."""

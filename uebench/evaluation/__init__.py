@@ -1,0 +1,1 @@
+"""One measurement: protect, attack, count, and the record of it."""

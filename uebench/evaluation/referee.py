@@ -1,0 +1,148 @@
+"""The referee: applies a fitted method to a set and holds it to its budget; counts what a classifier gets right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from uebench.data.dataset import Dataset
+from uebench.errors import CellError
+from uebench.metrics import count_correct
+from uebench.ops import to_levels
+from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
+
+BATCH = 64
+"""Images that are protected at once, at most."""
+
+TOLERANCE = 1e-5
+"""How far a method may leave its budget by floating-point error, on the [0, 1] pixel scale."""
+
+
+def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
+    """Put a split on a device as uint8."""
+    images, labels = torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
+    return ImageSet(images, labels, num_classes)
+
+
+def protect(method: Method[Any], clean: ImageSet, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
+    """Let a fitted method protect a set, and check every batch.
+
+    Args:
+        method: A fitted method.
+        clean: The set to protect.
+        ctx: Its context.
+
+    Returns:
+        (N, 3, H, W) int8, or int16 where a change exceeds 127: protected minus clean in grey levels.
+
+    Raises:
+        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+    """
+    parts, done = [], 0
+    for batch in clean.batches(batch_size(clean.size, clean.images.device)):
+        parts.append(protect_batch(method, batch, clean.images[batch.index], ctx))
+        done += len(batch.index)
+        ctx.progress(done, len(clean), "protecting")
+    delta = torch.cat(parts)
+    return (delta.to(torch.int8) if delta.abs().max() <= 127 else delta).numpy()
+
+
+def batch_size(size: int, device: torch.device) -> int:
+    """Return how many images of ``size`` pixels are protected at once.
+
+    On a CPU no more than keep a generator's activations in its cache: at 224 pixels Segue takes twice as long for an
+    image in batches of 64.
+    """
+    return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
+
+
+def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: Context) -> torch.Tensor:
+    """Let a fitted method protect a batch, and check it.
+
+    Args:
+        method: A fitted method.
+        batch: What it is given.
+        clean: The same images, (B, 3, H, W) uint8.
+        ctx: Its context.
+
+    Returns:
+        (B, 3, H, W) int16 on the CPU: protected minus clean in grey levels.
+
+    Raises:
+        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+    """
+    budget = method.budget(clean.shape[-1])
+    originals = batch.images.clone()
+    with torch.no_grad():
+        images = method.perturb(batch, ctx)
+    check(method.name, images, originals, budget)
+    return to_levels(images, clean, budget).cpu()
+
+
+def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> None:
+    """Refuse a protected batch that breaks the rules.
+
+    Raises:
+        CellError: Naming the method, what it did and the remedy.
+    """
+    if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
+        got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
+        raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
+    if not images.is_floating_point():
+        raise CellError(f"method {name!r}: perturb returned {images.dtype}; return float images in [0, 1]")
+    if not bool(torch.isfinite(images).all()):
+        raise CellError(f"method {name!r}: perturb returned NaN or infinity; check its divisions and logarithms")
+    low, high = images.aminmax()
+    if float(low) < -TOLERANCE or float(high) > 1 + TOLERANCE:
+        raise CellError(f"method {name!r}: perturb returned pixels in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
+    delta = (images - clean).flatten(1)
+    match budget.norm:
+        case "linf":
+            length = float(delta.abs().max())
+        case "l2":
+            length = float(delta.norm(dim=1).max())
+        case _:
+            return
+    if length > budget.eps * (1 + TOLERANCE) + TOLERANCE:
+        raise CellError(
+            f"method {name!r}: exceeds its budget: {budget.norm} {length * 255:.2f}/255, allowed "
+            f"{budget.eps * 255:.2f}/255; project in perturb (uebench.ops.project) or declare a larger eps"
+        )
+
+
+def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Context) -> NDArray[np.bool_]:
+    """Return which training images (N,) the attacker holds unprotected, by what its countermeasures say.
+
+    Raises:
+        CellError: If one of them answers with anything else than (N,) bool.
+    """
+    labels = torch.from_numpy(dataset.train.labels)
+    left_out = torch.zeros_like(labels, dtype=torch.bool)
+    for number, measure in enumerate(measures):
+        chosen = measure.on_scope(labels, dataset.num_classes, ctx.rng("scope", number))
+        if chosen.shape != labels.shape or chosen.dtype != torch.bool:
+            got = f"{tuple(chosen.shape)} {chosen.dtype}"
+            raise CellError(f"countermeasure {measure.name!r}: on_scope returned {got}; return ({len(labels)},) bool")
+        left_out |= chosen
+    return left_out.numpy()
+
+
+def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | None = None) -> Split:
+    """Return the training split, protected but for the images that are spared (N,)."""
+    kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
+    images = dataset.train.images.astype(np.int16) + kept
+    return Split(images.astype(np.uint8), dataset.train.labels)
+
+
+def examiner(dataset: Dataset, device: torch.device) -> Callable[[Classifier], dict[str, int]]:
+    """Return the function that counts a classifier's correct answers on the clean test set, and keeps that set."""
+    test = image_set(dataset.test, dataset.num_classes, device)
+
+    def examine(classifier: Classifier) -> dict[str, int]:
+        return {"test_correct": int(count_correct(classifier, test).sum())}
+
+    return examine

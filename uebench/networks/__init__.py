@@ -1,0 +1,21 @@
+"""Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
+
+from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
+from uebench.networks.contrastive import SimClr, SimSiam, contrastive
+from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
+from uebench.networks.segue_generator import SegueGenerator, binary_code
+
+__all__ = [
+    "FaceClassifier",
+    "SegueGenerator",
+    "SimClr",
+    "SimSiam",
+    "adopt",
+    "binary_code",
+    "classifier",
+    "contrastive",
+    "frozen",
+    "pretrained",
+    "read_checkpoint",
+    "trainable",
+]

@@ -1,0 +1,95 @@
+"""The plugins of a cell, made from what the user wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from uebench.data.side_information import SideInformation, split_off
+from uebench.errors import UsageError
+from uebench.plugins import presets
+from uebench.plugins.base import Attacker, Countermeasure, Method
+from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.spec import Spec, parse_chain
+
+REFERENCE = "clean"
+"""The method whose cells every other is compared with: it leaves the images as they are."""
+
+
+PLACES = {
+    "scope": "what is protected",
+    "set": "the set",
+    "batch": "the batch",
+    "step": "the step",
+    "epoch": "the choice of the epoch",
+}
+"""Where countermeasures act, in the order in which a run gets there."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plugin of a cell: where it comes from, and itself."""
+
+    entry: Entry
+    plugin: Any
+    written: str
+
+    def published(self) -> dict[str, Any]:
+        """Return name, version and options, as keys and records hold them."""
+        return {"name": self.entry.name, "version": self.entry.version, "config": self.plugin.config.published()}
+
+
+def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
+    """Return a method, and the side information that its options name.
+
+    Raises:
+        UsageError: If a name or an option is wrong.
+    """
+    rest, side = split_off(spec)
+    return _part(registry, "method", rest, preset, side.written()), side
+
+
+def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:
+    training = presets.get(preset).training if kind == "attacker" else None
+    plugin = registry.build(kind, spec, preset, training)
+    expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
+    assert isinstance(plugin, expected)
+    plain, published = plugin.config.model_dump(mode="json"), plugin.config.published()
+    hidden = {name: value for name, value in published.items() if value != plain.get(name)}
+    options = {name: hidden.get(name, value) for name, value in spec.options.items()}
+    return Part(registry.entry(kind, spec.name), plugin, str(Spec(spec.name, options | dict(more or {}))))
+
+
+def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
+    """Return an attacker and its countermeasures, in order.
+
+    Raises:
+        UsageError: If a name, an option or the order is wrong.
+    """
+    first, *others = parse_chain(text)
+    measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
+    order = list(PLACES)
+    for measure in measures:
+        if getattr(measure.plugin, "place", None) not in PLACES:
+            raise UsageError(f"countermeasure {measure.entry.name!r}: place must be one of {', '.join(PLACES)}")
+    for one, two in pairwise(measures):
+        before, after = one.plugin.place, two.plugin.place
+        if order.index(after) < order.index(before):
+            raise UsageError(
+                f"{text!r}: {two.entry.name} acts on {PLACES[after]}, which comes before {PLACES[before]}, where "
+                f"{one.entry.name} acts; write {two.entry.name} first"
+            )
+        if before == after == "epoch":
+            raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
+    attacker = _part(registry, "attacker", first, preset)
+    able = attacker.plugin.places
+    for measure in measures:
+        place = measure.plugin.place
+        if able is not None and place != "scope" and place not in able:
+            raise UsageError(
+                f"{text!r}: {measure.entry.name} acts on {PLACES[place]}, and {attacker.entry.name} takes "
+                f"countermeasures on {' and '.join(PLACES[one] for one in able)} only; leave {measure.entry.name} out"
+            )
+    return [attacker, *measures]

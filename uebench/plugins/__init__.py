@@ -1,0 +1,1 @@
+"""The contracts that plugins fulfil, and how they are found and named."""

@@ -1,0 +1,80 @@
+"""Trained weights of a method in one safetensors file that says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uebench.errors import DataError, StoreError, in_words
+from uebench.store.atomic import publish
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@cache
+def metadata(file: Path, method: str) -> Mapping[str, Any]:
+    """Return what a weights file says of itself, without torch.
+
+    Args:
+        file: A file that ``save`` wrote.
+        method: The method that it must belong to.
+
+    Returns:
+        ``method``, ``version``, ``config``, ``data``, ``size``, ``num_classes``, ``seed``, ``seconds``, ``command``.
+
+    Raises:
+        DataError: If it is missing, something else, or another method's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as opened:
+            meta: dict[str, Any] = json.loads(opened.metadata()["uebench"])
+        owner = meta["method"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        raise DataError(f"{file}: not a weights file; uebench fit {method} --out FILE makes one") from None
+    if owner != method:
+        raise DataError(f"{file}: weights of {owner}, not of {method}; uebench fit {method} --out FILE makes them")
+    return meta
+
+
+def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Read weights for a method.
+
+    Args:
+        file: A file that ``save`` wrote.
+        method: The method that loads it.
+        size: Height and width of the images to protect, in pixels.
+        config: Options that must be as they were in training, such as a code's length.
+
+    Raises:
+        DataError: If the file does not fit.
+    """
+    from safetensors.torch import load_file
+
+    meta = metadata(file, method)
+    if meta["size"] != size:
+        raise DataError(f"{file}: trained at {meta['size']} pixels, the images have {size}; train with weights=none")
+    for name, value in config.items():
+        if meta["config"][name] != value:
+            raise DataError(f"{file}: trained with {name}={meta['config'][name]}; write {method}({name}=...) so")
+    return load_file(file)
+
+
+def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write weights.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    from safetensors.torch import save as serialise
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    try:
+        publish(file, serialise(tensors, {"uebench": json.dumps(dict(meta), sort_keys=True)}))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None

@@ -1,0 +1,1 @@
+"""Training loops that attackers and methods share."""

@@ -1,0 +1,128 @@
+"""What methods share that search one perturbation for each image, or for each identity, of the set to protect."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+from uebench.errors import CellError
+from uebench.lazy import torch
+from uebench.ops import Noise
+from uebench.plugins.base import Batch, Context, ImageSet, Method, Optimization, Radius, Shape
+from uebench.pretrained import weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SearchOptions(Optimization):
+    """Options of every such method; those of the optimiser are the surrogate's.
+
+    Attributes:
+        eps: L-inf bound of the noise.
+        start: The noise at the start: ``zero``, or ``uniform`` in the ball.
+        stem: The surrogate's first layers; ``small`` has no stride and no pooling there.
+        weights: Noise from ``uebench fit`` instead of a search; it serves sets with as many images an identity, or
+            fewer.
+    """
+
+    eps: Radius = 8 / 255
+    start: Literal["zero", "uniform"] = "zero"
+    stem: Literal["imagenet", "small"] = "imagenet"
+    weights: Path | None = None
+
+
+S = TypeVar("S", bound=SearchOptions)
+
+
+class NoiseMethod(Method[S]):
+    """Searches noise with a surrogate and adds it; the noise belongs to the images that it was made for."""
+
+    _noise: Noise
+    _owners: Tensor  # (R,) the identity that each row of the noise was made for
+    _rows: Tensor  # (N,) the row of each image of the set at hand
+
+    @abstractmethod
+    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+        """Improve ``noise``, whose rows are those of ``rows(train)``, in place."""
+
+    @property
+    def classwise(self) -> bool:
+        """Return whether all images of an identity share their noise."""
+        return getattr(self.config, "noise", "samplewise") == "classwise"
+
+    def rows(self, batch: Batch) -> Tensor:
+        """Return the row of the noise (B,) for each image of the set that the search is for."""
+        return batch.labels if self.classwise else batch.index
+
+    def assets(self, size: int) -> tuple[Path, ...]:
+        """Return the file with the noise, if it is given."""
+        return (self.config.weights,) if self.config.weights else ()
+
+    def streams(self, size: int) -> bool:
+        """Return False: which noise an image gets depends on its place in the set."""
+        return False
+
+    def obstacle(self, shape: Shape) -> str | None:
+        """Say that given noise is too little for this set."""
+        if self.config.weights is None:
+            return None
+        made_for = weights.metadata(self.config.weights, self.name)["counts"]
+        what = "its shape was fixed before the search, so it does not carry over to a larger set"
+        if shape.num_classes > len(made_for):
+            return f"noise for {len(made_for)} identities, and the set has {shape.num_classes}; {what}"
+        for label, count in enumerate(shape.counts):
+            if not self.classwise and count > made_for[label]:
+                return f"noise for {made_for[label]} images of identity {label}, and the set has {count}; {what}"
+        return None
+
+    def fit(self, train: ImageSet, ctx: Context) -> None:
+        """Search the noise, or take it from the given file."""
+        config = self.config
+        if config.weights:
+            counts = torch.bincount(train.labels, minlength=train.num_classes).tolist()
+            if reason := self.obstacle(Shape(train.size, tuple(counts))):  # the labels may be pseudo-labels
+                raise CellError(f"{self.name}: {reason}")
+            noise_of = {"noise": config.noise} if hasattr(config, "noise") else {}
+            state = weights.load(config.weights, self.name, train.size, {"eps": config.eps, **noise_of})
+            self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})
+            self._rows = train.labels if self.classwise else _match(train.labels, self._owners)
+            return
+        labels = train.labels
+        self._owners = torch.arange(train.num_classes, device=ctx.device) if self.classwise else labels
+        self._rows = labels if self.classwise else torch.arange(len(labels), device=ctx.device)
+        if config.start == "zero":
+            self._noise = Noise.zeros(len(self._owners), train.size, config.eps, ctx.device)
+        else:
+            rng = ctx.rng("start")
+            self._noise = Noise.uniform(len(self._owners), train.size, config.eps, ctx.device, rng)
+        self.search(train, self._noise, ctx)
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        """Add each image's noise, or its identity's."""
+        return (batch.images + self.applied(self._noise[self._rows[batch.index]])).clamp(0, 1)
+
+    def applied(self, delta: Tensor) -> Tensor:
+        """Return what of the noise (B, 3, S, S) is added to images."""
+        return delta
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the noise (R, 3, S, S) as int8 in steps of eps/127, and the identity of each row."""
+        return {"noise": self._noise.steps, "owners": self._owners}
+
+    def load(self, state: Mapping[str, Tensor]) -> Self:
+        """Take over noise for the very set that it was made for."""
+        self._noise, self._owners = Noise(state["noise"], self.config.eps), state["owners"]
+        self._rows = torch.arange(len(self._owners), device=self._owners.device)
+        return self
+
+
+def _match(labels: Tensor, owners: Tensor) -> Tensor:
+    """Return for the n-th image of each identity the n-th row that this identity owns."""
+    rows = torch.empty_like(labels)
+    for label in torch.unique(labels):
+        mine = (labels == label).nonzero().flatten()
+        rows[mine] = (owners == label).nonzero().flatten()[: len(mine)]
+    return rows

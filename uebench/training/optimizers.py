@@ -1,0 +1,61 @@
+"""Optimisers, learning rates and one step down the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from uebench.lazy import torch
+from uebench.plugins.base import Optimization, Training
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def descend(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, *, clip: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Take one optimiser step down the cross-entropy; on CUDA the forward pass is in bfloat16 (untested so far).
+
+    Args:
+        model: In train mode.
+        optimizer: The model's.
+        images: (B, 3, H, W) float32 in [0, 1].
+        targets: Labels (B,) int64, or (B, K) rows that sum to one.
+        clip: Largest norm of the gradient over all weights; 0 for no limit.
+
+    Returns:
+        The loss and the logits (B, K) before the step, detached.
+    """
+    with torch.autocast("cuda", torch.bfloat16, enabled=images.is_cuda):
+        logits = model(images)
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    if clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    return loss.detach(), logits.detach()
+
+
+def make_optimizer(model: torch.nn.Module, options: Optimization) -> torch.optim.Optimizer:
+    """Return the optimiser that ``options`` name."""
+    decay, lr = options.weight_decay, options.lr
+    match options.optimizer:
+        case "adam":
+            return torch.optim.Adam(model.parameters(), lr, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(model.parameters(), lr, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=decay, fused=True)
+
+
+def learning_rate(options: Training, step: int, batches: int) -> float:
+    """Return the rate of optimiser step ``step`` (from 0) when an epoch has ``batches`` steps."""
+    match options.schedule:
+        case "constant":
+            return options.lr
+        case "cosine":
+            return options.lr * (1 + math.cos(math.pi * step / (options.epochs * batches))) / 2
+        case "oscillating":
+            return options.lr * (1 + math.cos(math.pi * step / options.epochs)) / 2
