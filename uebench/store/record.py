@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FORMAT = 1
+
+TOLERANCE = 1e-5
+"""How far a perturbation may leave its budget by floating-point error, on the [0, 1] pixel scale."""
+
+ROUNDING = 0.05
+"""By what share rounding to grey levels may lengthen a perturbation in L2."""
 
 
 class _Strict(BaseModel):
@@ -19,6 +25,17 @@ class Counts(_Strict):
     correct: int = Field(ge=0)
     n: int = Field(ge=1)
 
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        if self.correct > self.n:
+            raise ValueError(f"{self.correct} correct among {self.n}")
+        return self
+
+    @property
+    def share(self) -> float:
+        """Return correct / n."""
+        return self.correct / self.n
+
 
 class Peak(Counts):
     """The best epoch on the clean test set: an oracle that no attacker has; shown beside the headline, never for it."""
@@ -26,12 +43,17 @@ class Peak(Counts):
     epoch: int = Field(ge=1)
 
 
-class Plugged(_Strict):
+class PluginRecord(_Strict):
     """A plugin as it took part."""
 
     name: str
     version: int
     config: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return name, version and options, as keys hold them."""
+        return {"name": self.name, "version": self.version, "config": self.config}
 
 
 class Asset(_Strict):
@@ -41,7 +63,7 @@ class Asset(_Strict):
     sha256: str
 
 
-class SideFacts(_Strict):
+class SideInformationRecord(_Strict):
     """What the method was given as labels, where these were not the true ones; see ``data/side_information.py``."""
 
     labels: str | float
@@ -49,7 +71,7 @@ class SideFacts(_Strict):
     purity: Counts
 
 
-class Data(_Strict):
+class DataRecord(_Strict):
     """The data set, without any path."""
 
     name: str
@@ -59,6 +81,11 @@ class Data(_Strict):
     num_classes: int
     train_images: int
     test_images: int
+
+    @property
+    def chance(self) -> float:
+        """Return the accuracy of guessing, 1 / num_classes."""
+        return 1 / self.num_classes
 
 
 class Epoch(_Strict):
@@ -70,7 +97,7 @@ class Epoch(_Strict):
     test_correct: int
 
 
-class TrainingFacts(_Strict):
+class TrainingRecord(_Strict):
     """How the attacker's training went; ``chosen`` is the epoch that ``counts`` belong to, None for the last."""
 
     epochs: int
@@ -103,6 +130,14 @@ class Audit(_Strict):
     separable: Counts | None = None
     norm: Literal["linf", "l2", "none"]
     eps: float
+
+    @model_validator(mode="after")
+    def _within_budget(self) -> Self:
+        slack = 1 + (ROUNDING if self.norm == "l2" else 0)
+        size = {"linf": self.max_levels / 255, "l2": self.l2_max, "none": 0.0}[self.norm]
+        if size > self.eps * slack + TOLERANCE:
+            raise ValueError(f"the perturbation's {self.norm} size {size:.6g} exceeds its budget {self.eps:.6g}")
+        return self
 
 
 class Quality(_Strict):
@@ -142,40 +177,79 @@ class Provenance(_Strict):
     finished: str
 
 
-class _Protection(_Strict):
+class ProtectedMeta(_Strict):
+    """What is stored beside the pixels of a protected set.
+
+    Attributes:
+        protect_key: Its address; None in sets of early versions.
+        audit: The perturbation after rounding.
+        side_information: What the method was given as labels, where these were not the true ones.
+        fit_seconds: What the method took to learn.
+        protect_seconds: What it took to protect the set.
+        provenance: What made the set; None in sets of early versions.
+    """
+
+    protect_key: str | None = None
+    audit: Audit
+    side_information: SideInformationRecord | None = None
+    fit_seconds: float
+    protect_seconds: float
+    provenance: Provenance | None = None
+
+
+class Failure(_Strict):
+    """Why a cell, or a protected set, could not be computed.
+
+    Attributes:
+        key: The address of the cell or of the protected set.
+        title: The same in words.
+        kind: The name of the exception's class, or ``ProcessDied``.
+        message: One line that names the culprit and the remedy.
+        traceback: Where it arose; empty for errors that uebench itself words.
+    """
+
+    key: str
+    title: str
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+class _Common(_Strict):
     format: Literal[1]
     protect_key: str
     data_key: str
     preset: str
-    data: Data
-    method: Plugged
+    data: DataRecord
+    method: PluginRecord
     assets: list[Asset]
     method_seed: int
     written: dict[str, str]
-    side_information: SideFacts | None = None
+    side_information: SideInformationRecord | None = None
     audit: Audit
+    protected_digest: str | None = None
 
 
-class ProtectionRecord(_Protection):
-    """The facts of a protected set."""
+class ProtectionRecord(_Common):
+    """What is known of a protected set; it outlives the set itself."""
 
     quality: Quality
     timings: ProtectionTimings
     provenance: Provenance | None
 
 
-class Record(_Protection):
+class Record(_Common):
     """A finished cell."""
 
     key: str
-    attacker: list[Plugged]
+    attacker: list[PluginRecord]
     attacker_assets: list[Asset] = Field(default_factory=list)
     seed: int
     counts: Counts
     peak: Peak
     per_identity: list[Counts]
     curve: list[Epoch]
-    training: TrainingFacts
+    training: TrainingRecord
     scope: Scope | None = None
     timings: Timings
     provenance: Provenance

@@ -12,27 +12,30 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
 
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.store.atomic import publish
+from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KEYS = {"cells": "key", "protected": "protect_key"}
-"""Folder of records -> the field that names their files."""
+R = TypeVar("R", Record, ProtectionRecord)
 
 
-def sealed(record: Mapping[str, Any]) -> bytes:
+def sealed(record: Record | ProtectionRecord) -> bytes:
     """Return a record as the JSON of its file, whose first line is the digest of all the others."""
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    content = record.model_dump(mode="json")
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False)
     rest = text.removeprefix("{\n").encode() + b"\n"
     return _seal(rest) + b"\n" + rest
 
@@ -51,11 +54,16 @@ class Protected:
 
     Attributes:
         delta: (N, 3, H, W) int8: protected minus clean, in grey levels; int16 where a change exceeds 127.
-        meta: What the records say of it: audit, side information, seconds, provenance.
+        meta: What the records say of it.
     """
 
     delta: NDArray[np.int8] | NDArray[np.int16]
-    meta: Mapping[str, Any]
+    meta: ProtectedMeta
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 of the perturbation and of what is stored beside it."""
+        return _blob_digest(self.delta, self.meta.model_dump(mode="json"))
 
 
 class Store:
@@ -86,94 +94,78 @@ class Store:
         """Return where the record of a cell lies or would lie."""
         return self.root / "cells" / key[:2] / f"{key}.json"
 
-    def read_cell(self, key: str) -> dict[str, Any] | None:
+    def read_cell(self, key: str) -> Record | None:
         """Return a record, or None if there is none.
 
         Raises:
-            DamagedError: If its content does not match its digest.
+            DamagedError: If its content does not match its digest, or is not a record.
         """
-        return self._read_record(self.cell_path(key))
+        return _read(self.cell_path(key), Record)
 
-    def read_cell_or_none(self, key: str) -> dict[str, Any] | None:
+    def read_cell_or_none(self, key: str) -> Record | None:
         """Return a record, or None if there is none or it is damaged."""
         try:
             return self.read_cell(key)
         except DamagedError:
             return None
 
-    def write_cell(self, key: str, record: Mapping[str, Any]) -> None:
+    def write_cell(self, record: Record) -> None:
         """Publish a record with its digest."""
-        self._write_record(self.cell_path(key), record)
+        self._publish(self.cell_path(record.key), sealed(record))
 
-    def cells(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    def cells(self) -> Iterator[tuple[Path, Record | None]]:
         """Yield every record with its path; None stands for a damaged one."""
-        return self._records("cells")
+        return self._records("cells", Record)
 
     def protection_path(self, key: str) -> Path:
-        """Return where the facts of a protected set lie or would lie."""
+        """Return where the record of a protected set lies or would lie."""
         return self.root / "protected" / key[:2] / f"{key}.json"
 
-    def read_protection(self, key: str) -> dict[str, Any] | None:
-        """Return the facts of a protected set, or None if there are none.
+    def read_protection(self, key: str) -> ProtectionRecord | None:
+        """Return the record of a protected set, or None if there is none.
 
         Raises:
-            DamagedError: If their content does not match its digest.
+            DamagedError: If its content does not match its digest, or is not such a record.
         """
-        return self._read_record(self.protection_path(key))
+        return _read(self.protection_path(key), ProtectionRecord)
 
-    def write_protection(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Publish the facts of a protected set with their digest."""
-        self._write_record(self.protection_path(key), facts)
+    def write_protection(self, record: ProtectionRecord) -> None:
+        """Publish the record of a protected set with its digest."""
+        self._publish(self.protection_path(record.protect_key), sealed(record))
 
-    def protections(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
-        """Yield the facts of every protected set with their path; None stands for damaged ones."""
-        return self._records("protected")
+    def protections(self) -> Iterator[tuple[Path, ProtectionRecord | None]]:
+        """Yield the record of every protected set with its path; None stands for a damaged one."""
+        return self._records("protected", ProtectionRecord)
 
-    def find(self, prefix: str) -> dict[str, Any]:
-        """Return the one record, of a cell or of a protected set, whose key begins with ``prefix``.
+    def find(self, prefix: str) -> Record | ProtectionRecord | Failure:
+        """Return the one record, of a cell, a protected set or a failure, whose key begins with ``prefix``.
 
         Raises:
             UsageError: If there is none, or more than one.
             DamagedError: If it is damaged.
         """
         pattern = f"{prefix[:2]}*/{prefix}*.json"
-        found = [path for kind in KEYS for path in (self.root / kind).glob(pattern)] if prefix.isalnum() else []
-        if len(found) != 1:
+        cells, sets, failed = (
+            sorted(self.root.glob(pattern)) if prefix.isalnum() else []
+            for pattern in (f"cells/{pattern}", f"protected/{pattern}", f"work/{prefix}*/failed.json")
+        )
+        keys = {path.stem for path in cells + sets} | {path.parent.name for path in failed}
+        if len(keys) != 1:
             raise UsageError(
-                f"{prefix!r}: {len(found)} records in {self.root} begin so; uebench status --json lists them"
+                f"{prefix!r}: {len(keys)} records in {self.root} begin so; uebench status --json lists them"
             )
-        record = self._read_record(found[0])
+        (key,) = keys
+        record = self.read_cell(key) if cells else self.read_protection(key) if sets else self.read_failure(key)
         if record is None:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
 
-    def _records(self, kind: str) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in sorted((self.root / kind).glob("??/*.json")):
             try:
-                yield path, self._read_record(path)
+                yield path, _read(path, model)
             except DamagedError:
                 yield path, None
-
-    def _write_record(self, path: Path, record: Mapping[str, Any]) -> None:
-        self._publish(path, sealed(record))
-
-    def _read_record(self, path: Path) -> dict[str, Any] | None:
-        try:
-            text = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unusable(path, error) from None
-        try:
-            head, _, rest = text.partition(b"\n")
-            if head == _seal(rest):
-                record = json.loads(text)
-                del record["digest"]
-                if record[KEYS[path.parts[-3]]] == path.stem:
-                    return record  # type: ignore[no-any-return]
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            pass
-        raise DamagedError(f"{path}: damaged record (content and digest differ); run its command again to recompute it")
 
     # Protected sets
 
@@ -197,43 +189,72 @@ class Store:
                 meta, delta = json.loads(file.metadata()["uebench"]), file.get_tensor("delta")
         except (OSError, SafetensorError, KeyError, ValueError, TypeError):
             raise DamagedError(f"{path}: damaged protected set (unreadable)") from None
-        if meta.pop("digest", None) != _blob_digest(delta, meta):
+        try:
+            sealed = meta.pop("digest", None) == _blob_digest(delta, meta)
+            known = ProtectedMeta.model_validate(meta) if sealed else None
+        except (ValidationError, AttributeError):
+            known = None
+        if known is None or known.protect_key not in (None, key):
             raise DamagedError(f"{path}: damaged protected set (content and digest differ)")
-        return Protected(delta, meta)
+        return Protected(delta, known)
+
+    def read_protected_meta(self, key: str) -> ProtectedMeta | None:
+        """Return what is stored beside the pixels of a protected set, unchecked; None if there is none to be had."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.blob_path(key), framework="np") as file:
+                meta = json.loads(file.metadata()["uebench"])
+            del meta["digest"]
+            return ProtectedMeta.model_validate(meta)
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+            return None
 
     def write_protected(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
         from safetensors.numpy import save
 
-        meta = {**protected.meta, "digest": _blob_digest(protected.delta, protected.meta)}
+        meta = {**protected.meta.model_dump(mode="json"), "digest": protected.digest}
         content = save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
         self._publish(self.blob_path(key), content)
 
     # Work in progress
 
     def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
-        """Keep the newest checkpoint of a stage of a cell."""
-        self._publish(self.work / key / f"{stage}.safetensors", content)
+        """Keep the newest checkpoint of a stage of a cell, with its digest."""
+        self._publish(self._checkpoint(key, stage), hashlib.sha256(content).digest() + content)
 
     def read_checkpoint(self, key: str, stage: str) -> bytes | None:
-        """Return the newest checkpoint of a stage, or None."""
+        """Return the newest checkpoint of a stage, or None if there is none or it is damaged."""
         try:
-            return (self.work / key / f"{stage}.safetensors").read_bytes()
+            stored = self._checkpoint(key, stage).read_bytes()
         except OSError:
             return None
+        seal, content = stored[:32], stored[32:]
+        return content if hashlib.sha256(content).digest() == seal else None
+
+    def _checkpoint(self, key: str, stage: str) -> Path:
+        return self.work / key / f"{stage}.checkpoint"
 
     def forget_work(self, key: str) -> None:
         """Delete the checkpoints and the failure of a cell."""
         shutil.rmtree(self.work / key, ignore_errors=True)
 
-    def write_failure(self, key: str, what: str, error: str) -> None:
-        """Record that a cell failed, and why."""
-        content = json.dumps({"key": key, "cell": what, "error": error}, sort_keys=True)
-        self._publish(self.work / key / "failed.json", content.encode())
+    def write_failure(self, failure: Failure) -> None:
+        """Record that a cell or a protected set failed, and why."""
+        self._publish(self.work / failure.key / "failed.json", failure.model_dump_json().encode())
 
-    def failures(self) -> list[dict[str, str]]:
+    def read_failure(self, key: str) -> Failure | None:
+        """Return why a cell or a protected set failed, or None if it did not or the file is damaged."""
+        try:
+            return Failure.model_validate_json((self.work / key / "failed.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def failures(self) -> list[Failure]:
         """Return the recorded failures."""
-        return [json.loads(path.read_text()) for path in sorted(self.work.glob("*/failed.json"))]
+        keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
+        return [failure for key in keys if (failure := self.read_failure(key))]
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
@@ -259,12 +280,28 @@ class Store:
             raise _unusable(path, error) from None
 
 
+def _read(path: Path, model: type[R]) -> R | None:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from None
+    head, _, rest = text.partition(b"\n")
+    if head == _seal(rest):
+        with suppress(ValidationError):
+            record = model.model_validate_json(b"{" + rest)
+            if path.stem == (record.key if isinstance(record, Record) else record.protect_key):
+                return record
+    raise DamagedError(f"{path}: damaged record (content and digest differ); run its command again to recompute it")
+
+
 def _unusable(path: Path, error: OSError) -> StoreError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     remedy = "free space and run again" if full else "choose another folder with --results"
     return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 
-def _blob_digest(delta: NDArray[Any], meta: Mapping[str, Any]) -> str:
+def _blob_digest(delta: NDArray[Any], meta: dict[str, Any]) -> str:
     head = f"{delta.dtype.str}{delta.shape}{digest(meta)}".encode()
     return hashlib.sha256(head + delta.tobytes()).hexdigest()
