@@ -18,7 +18,7 @@ from uebench.paper.match import DataName, Plugins, Records, address
 from uebench.paper.reported import reported
 from uebench.paper.request import Request
 from uebench.paper.requirements import REQUIREMENTS, circles
-from uebench.paper.tables import MAIN, ROLES, TABLES, Place, by_role, named
+from uebench.paper.tables import MAIN, ROLES, TABLES, TablePlace, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
 from uebench.planning.grid import protections
 from uebench.plugins.registry import Registry
@@ -154,7 +154,7 @@ def test_students_interval_is_that_of_scipy() -> None:
 
 
 def entry(row: str, value: float, figure: float, **more: Any) -> Entry:  # noqa: ANN401
-    place = Place(row=row, column="WebFace10")
+    place = TablePlace(row=row, column="WebFace10")
     facts = {"low": value - 2, "high": value + 2, "chance": 10.0, "clean": 80.0} | more
     return Entry(place=place, data="faces", value=value, reported=figure, **facts)
 
@@ -162,7 +162,7 @@ def entry(row: str, value: float, figure: float, **more: Any) -> Entry:  # noqa:
 def test_at_chance_means_that_the_interval_holds_chance() -> None:
     assert at_chance(entry("segue", 11.5, 10.5))
     assert not at_chance(entry("segue", 12.5, 10.5))
-    assert at_chance(Entry(place=Place(row="segue", column=""))) is None
+    assert at_chance(Entry(place=TablePlace(row="segue", column=""))) is None
 
 
 def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:

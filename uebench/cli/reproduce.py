@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, PresetName, Results
-from uebench.cli.table import Format, view
+from uebench.cli.table import Format
 from uebench.errors import StoreError, UebenchError, UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -43,7 +43,7 @@ def reproduce(
     from uebench.paper.request import Request
     from uebench.paper.tables import TABLES, named
     from uebench.plugins.registry import Registry
-    from uebench.report import files, tables
+    from uebench.report import files, tables, views
     from uebench.store.store import Store
 
     if bool(name) == everything:
@@ -65,7 +65,7 @@ def reproduce(
     run.notes(outcomes)
     reasons |= {address(o.cell): f"{o.status}: {o.reason}" for o in outcomes if o.record is None}
     records = request.records()
-    shown = [view(one.name, request.roles, records, request.plugins, reasons) for one in chosen]
+    shown = [views.page(one.name, request.roles, records, request.plugins, reasons) for one in chosen]
     text = "\n".join(tables.render(one, form) for one in shown)
     if out:
         with files.writing(out, "--out"):

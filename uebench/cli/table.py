@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, PresetName, Results
 from uebench.plugins.presets import DEFAULT
-
-if TYPE_CHECKING:
-    from uebench.paper import match
-    from uebench.report.tables import Page
 
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
 
@@ -30,43 +25,17 @@ def table(
 ) -> None:
     """Show a table of the Segue paper: what it reports beside what the results folder holds."""
     from uebench.cli import output
-    from uebench.paper import match
-    from uebench.paper.tables import MAIN, by_role, named
     from uebench.plugins.registry import Registry
-    from uebench.report import tables
+    from uebench.report import tables, views
     from uebench.store.store import Store
 
     tables.check(form)
-    places = [place for one in named(name) for place in one.places]
-    store = Store(results)
-    records, plugins = match.Records(store, preset), match.Plugins(Registry(plugin or ()), preset, store)
-    given = by_role(data or ())
-    roles = match.choose(places, records, plugins, given)
-    others = {found.name for found in records.sets} - {found.name for found in roles.values()}
-    if MAIN not in given and others:
-        output.note(f"{roles[MAIN].name} fills most places; --data chooses another: {', '.join(sorted(others))}")
-    shown = view(name, roles, records, plugins)
+    found = views.measured(
+        name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results)
+    )
+    if found.others:
+        output.note(f"{found.main} fills most places; --data chooses another: {', '.join(found.others)}")
     if as_json:
-        output.print_json(shown.document())
+        output.print_json(found.page.document())
     else:
-        typer.echo(tables.render(shown, form), nl=False)
-
-
-def view(
-    name: str,
-    roles: match.Roles,
-    records: match.Records,
-    plugins: match.Plugins,
-    reasons: Mapping[tuple[str, str], str] | None = None,
-) -> Page:
-    """Fill the tables behind a view and arrange them."""
-    from uebench.paper.fill import fill
-    from uebench.paper.tables import named
-    from uebench.report import claims, tables
-
-    filled = {one.name: fill(one, roles, records, plugins, reasons) for one in named(name)}
-    if len(filled) > 1:
-        whole = claims.claims_page if name == "claims" else claims.requirements_page
-        return whole(filled, plugins.preset)
-    (one,) = filled.values()
-    return tables.page(one, plugins.preset)
+        typer.echo(tables.render(found.page, form), nl=False)

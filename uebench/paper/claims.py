@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from uebench.paper.fill import Entry, Filled
+from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import BASELINES, JPEG, MAIN
 from uebench.paper.verdicts import FAILED, HELD, apart, at_chance, learned
 
@@ -31,8 +31,8 @@ class Claim:
     where: str
     rule: str
     table: str
-    concerns: Callable[[Entry], bool]
-    judge: Callable[[Sequence[Entry]], Sequence[Answer]]
+    concerns: Callable[[FilledPlace], bool]
+    judge: Callable[[Sequence[FilledPlace]], Sequence[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Judged:
         yes: Answers that agree.
         no: Answers that do not.
         asked: All answers, missing ones included.
-        entries: The measured places behind it.
+        places: The measured places behind it.
     """
 
     claim: Claim
@@ -53,69 +53,69 @@ class Judged:
     yes: int
     no: int
     asked: int
-    entries: tuple[Entry, ...]
+    places: tuple[FilledPlace, ...]
 
 
-def judge(tables: Mapping[str, Filled]) -> list[Judged]:
+def judge(tables: Mapping[str, FilledTable]) -> list[Judged]:
     """Judge every claim by the tables, filled."""
     judged = []
     for claim in CLAIMS:
-        entries = [entry for entry in tables[claim.table].entries if claim.concerns(entry)]
-        answers = claim.judge(entries)
+        places = [filled for filled in tables[claim.table].places if claim.concerns(filled)]
+        answers = claim.judge(places)
         yes, no = answers.count(True), answers.count(False)
         verdict: Literal["holds", "does not hold", "not yet measured"] = "not yet measured"
         if no:
             verdict = "does not hold"
         elif yes == len(answers):
             verdict = "holds"
-        measured = tuple(entry for entry in entries if entry.value is not None)
+        measured = tuple(filled for filled in places if filled.value is not None)
         judged.append(Judged(claim, verdict, yes, no, len(answers), measured))
     return judged
 
 
-def _each(judge_one: Callable[[Entry], Answer]) -> Callable[[Sequence[Entry]], list[Answer]]:
-    return lambda entries: [judge_one(entry) for entry in entries]
+def _each(judge_one: Callable[[FilledPlace], Answer]) -> Callable[[Sequence[FilledPlace]], list[Answer]]:
+    return lambda places: [judge_one(filled) for filled in places]
 
 
-def _held(entry: Entry) -> Answer:
-    share = learned(entry)
+def _held(filled: FilledPlace) -> Answer:
+    share = learned(filled)
     return None if share is None else share <= HELD
 
 
-def _failed(entry: Entry) -> Answer:
-    share = learned(entry)
+def _failed(filled: FilledPlace) -> Answer:
+    share = learned(filled)
     return None if share is None else share >= FAILED
 
 
-def _faster(entries: Sequence[Entry]) -> list[Answer]:
-    ue, segue = entries
+def _faster(places: Sequence[FilledPlace]) -> list[Answer]:
+    ue, segue = places
     if ue.value is None or segue.value is None:
         return [None]
     assert ue.reported and segue.reported
     return [ue.value / segue.value >= ue.reported / segue.reported]
 
 
-def _better_informed(entries: Sequence[Entry]) -> list[Answer]:
+def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     """Compare true labels with pseudo-labels, attacker by attacker."""
-    known = {(entry.place.row, entry.place.column): entry for entry in entries}
+    known = {(filled.place.row, filled.place.column): filled for filled in places}
     answers: list[Answer] = []
-    for column in dict.fromkeys(entry.place.column for entry in entries):
+    for column in dict.fromkeys(filled.place.column for filled in places):
         true, pseudo = known["true", column], known["kmeans", column]
         answers.append(apart(true, pseudo) < 0 if true.interval and pseudo.interval else None)
     return answers
 
 
-_HELD = f"the attacker learns at most {100 * HELD:.0f} % of what lies between chance and its clean reference"
-_FAILED = f"the attacker learns at least {100 * FAILED:.0f} % of what lies between chance and its clean reference"
+_HELD = f"the attacker learns at most {100 * HELD:.0f}% of what lies between chance and its clean reference"
+_FAILED = f"the attacker learns at least {100 * FAILED:.0f}% of what lies between chance and its clean reference"
 _WORST_JPEG = next(iter(JPEG))
 
 CLAIMS = (
     Claim(
         "Segue brings all five architectures to chance",
         "section 5.4.1, Table 5",
-        "chance lies in the 95 % interval of each",
+        "chance lies in the 95% interval of each",
         "5",
-        lambda entry: entry.place.row == "segue",
+        lambda filled: filled.place.row == "segue",
         _each(at_chance),
     ),
     Claim(
@@ -123,7 +123,7 @@ CLAIMS = (
         "section 5.4.1, Table 5",
         f"with each of them, {_FAILED}",
         "5",
-        lambda entry: entry.place.row in BASELINES and entry.place.column == "inception_v3",
+        lambda filled: filled.place.row in BASELINES and filled.place.column == "inception_v3",
         _each(_failed),
     ),
     Claim(
@@ -131,7 +131,7 @@ CLAIMS = (
         "section 5.4.2, Table 6",
         f"on each other set, {_HELD}",
         "6",
-        lambda entry: entry.place.row == "segue" and entry.place.role != MAIN,
+        lambda filled: filled.place.row == "segue" and filled.place.role != MAIN,
         _each(_held),
     ),
     Claim(
@@ -139,7 +139,7 @@ CLAIMS = (
         "section 5.5.1, Table 8",
         _HELD,
         "8",
-        lambda entry: entry.place.label == "segue(rho_d=4/255)" and entry.place.column == "rho_a=4/255",
+        lambda filled: filled.place.label == "segue(rho_d=4/255)" and filled.place.column == "rho_a=4/255",
         _each(_held),
     ),
     Claim(
@@ -147,25 +147,25 @@ CLAIMS = (
         "section 5.5.2, Figure 4 (1)",
         f"with Segue, {_HELD}; with each other at {_WORST_JPEG}, {_FAILED}",
         "figure4.1",
-        lambda entry: (
-            entry.place.row == "segue" or (entry.place.row in BASELINES and entry.place.column == _WORST_JPEG)
+        lambda filled: (
+            filled.place.row == "segue" or (filled.place.row in BASELINES and filled.place.column == _WORST_JPEG)
         ),
-        _each(lambda entry: _held(entry) if entry.place.row == "segue" else _failed(entry)),
+        _each(lambda filled: _held(filled) if filled.place.row == "segue" else _failed(filled)),
     ),
     Claim(
         "Segue generates 1,000 times faster than UE",
         "section 5.6, Table 9",
         "the ratio of seconds is at least that of the reported seconds (955)",
         "9",
-        lambda entry: entry.place.row in ("ue", "segue"),
+        lambda filled: filled.place.row in ("ue", "segue"),
         _faster,
     ),
     Claim(
         "Side information helps: true labels more than pseudo-labels",
         "section 5.7, Figure 4 (3)",
-        "for each attacker, the 95 % interval with true labels lies below the one with pseudo-labels",
+        "for each attacker, the 95% interval with true labels lies below the one with pseudo-labels",
         "figure4.3",
-        lambda entry: entry.place.row in ("true", "kmeans"),
+        lambda filled: filled.place.row in ("true", "kmeans"),
         _better_informed,
     ),
 )

@@ -1,37 +1,39 @@
-"""A table with what the store holds in its places."""
+"""Fills the places of the paper's tables with what the store's records measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 from uebench.analysis.statistics import student, wilson
-from uebench.paper.match import Plugins, Records, Roles, found, reference
+from uebench.paper.match import Plugins, Records, Roles, clean_cells, matching_cells, matching_protection
 from uebench.paper.reported import reported
-from uebench.paper.tables import Place, Table
+from uebench.paper.tables import Table, TablePlace
+from uebench.store.record import ProtectionRecord, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A place with its measurement, or with the reason why there is none.
+class FilledPlace:
+    """A place of a table with its measurement, or with the reason why there is none.
 
     Attributes:
         place: The place.
         data: Name of the data set that it was measured on.
         value: In %, dB, seconds, or as it is; the mean over seeds.
-        low: Lower end of the 95 % interval of an accuracy: Wilson's for one seed, Student's t for several.
+        low: Lower end of the 95% interval of an accuracy: Wilson's for one seed, Student's t for several.
         high: Its upper end.
         seeds: How many attacker seeds there are.
         chance: Accuracy of guessing, in %.
         clean: What the attacker reaches without protection, in %; the mean over seeds.
         reported: What the paper reports.
         keys: Of the records behind the value.
+        cells: The records behind an accuracy, one for each seed.
         reason: Why there is no value.
     """
 
-    place: Place
+    place: TablePlace
     data: str = ""
     value: float | None = None
     low: float | None = None
@@ -41,6 +43,7 @@ class Entry:
     clean: float | None = None
     reported: float | None = None
     keys: tuple[str, ...] = ()
+    cells: tuple[Record, ...] = field(default=(), repr=False)
     reason: str = ""
 
     @property
@@ -57,87 +60,94 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """A table, the sets that fill its roles, and an entry for each place."""
+class FilledTable:
+    """A table, the data set of each of its roles, and its places with their measurements."""
 
     table: Table
     roles: Roles
-    entries: tuple[Entry, ...]
+    places: tuple[FilledPlace, ...]
 
 
-def fill(
+def fill_table(
     table: Table,
     roles: Roles,
     records: Records,
     plugins: Plugins,
     reasons: Mapping[tuple[str, str], str] | None = None,
-) -> Filled:
-    """Fill a table.
+) -> FilledTable:
+    """Put into each place of a table what the records measured.
 
     Args:
         table: The table.
         roles: The data set of each role; the places of other roles are gaps.
         records: What has been measured.
-        plugins: What records are compared with.
+        plugins: What each place asks for, which records are compared with.
         reasons: Why cells could not be computed, by data set and plugins, as ``match.address`` names them.
     """
-    entries = []
+    places = []
     for place in table.places:
-        facts = _measured(place, roles, records, plugins, reasons or {})
-        if "value" not in facts:
-            facts["reason"] = facts.get("reason") or f"not measured yet: {table.command}"
-        entries.append(Entry(place=place, reported=reported().get(table.address(place)), **facts))
-    return Filled(table, roles, tuple(entries))
+        measured = _measured(place, roles, records, plugins, reasons or {})
+        if "value" not in measured:
+            measured["reason"] = measured.get("reason") or f"not measured yet: {table.command}"
+        places.append(FilledPlace(place=place, reported=reported().get(table.address(place)), **measured))
+    return FilledTable(table, roles, tuple(places))
 
 
 def _measured(
-    place: Place, roles: Roles, records: Records, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
+    place: TablePlace, roles: Roles, records: Records, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
 ) -> dict[str, Any]:
+    """Return the fields of a filled place; without ``value`` it is a gap."""
     if place.skip:
         return {"reason": place.skip}
     for role in (place.role, place.trained_on):
         if role and role not in roles:
             return {"reason": f"no set given for role {role}: --data {role}=FOLDER"}
     data = roles[place.role]
-    behind = found(place, roles, records, plugins)
-    if not behind:
-        wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
-        return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
-    if place.metric != "accuracy":
-        return {"data": data.name, **_fact(place, behind[0])}
-    clean = _shares(reference(place, roles, records, plugins))
-    low, high = _interval(behind)
+    if not place.method:
+        return {"data": data.name, "value": float(getattr(records.sets[data], place.metric))}
+    if place.attacker:
+        if cells := matching_cells(place, roles, records, plugins):
+            return {"data": data.name, **_accuracy(cells, clean_cells(place, roles, records, plugins))}
+    elif known := matching_protection(place, roles, records, plugins):
+        return {"data": data.name, **_of_protected_set(place, known)}
+    wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
+    return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
+
+
+def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any]:
+    low, high = _interval(cells)
     return {
-        "data": data.name,
-        "value": 100 * fmean(_shares(behind)),
+        "value": 100 * fmean(_shares(cells)),
         "low": 100 * low,
         "high": 100 * high,
-        "seeds": len(behind),
-        "chance": 100 / behind[0]["data"]["num_classes"],
-        "clean": 100 * fmean(clean) if clean else None,
-        "keys": tuple(record["key"] for record in behind),
+        "seeds": len(cells),
+        "chance": 100 / cells[0].data.num_classes,
+        "clean": 100 * fmean(_shares(clean)) if clean else None,
+        "keys": tuple(record.key for record in cells),
+        "cells": tuple(cells),
     }
 
 
-def _fact(place: Place, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of a data set, or of a protected one."""
-    if not place.method:
-        return {"value": float(facts[place.metric])}
-    keys = (facts["protect_key"],)
+def _of_protected_set(place: TablePlace, known: ProtectionRecord | Record) -> dict[str, Any]:
+    """Return quality or seconds; of a protected set without a record of its own, a cell knows PSNR and seconds."""
+    keys = (known.protect_key,)
     if place.metric == "seconds":
-        return {"value": facts["timings"]["fit_seconds"] + facts["timings"]["protect_seconds"], "keys": keys}
-    quality = facts.get("quality") or {"psnr": facts["audit"]["psnr_mean"]}
-    if quality.get(place.metric) is None:
-        return {"reason": quality.get(f"{place.metric}_reason")}
-    return {"value": quality[place.metric], "keys": keys}
+        return {"value": known.timings.fit_seconds + known.timings.protect_seconds, "keys": keys}
+    if isinstance(known, ProtectionRecord):
+        value, reason = getattr(known.quality, place.metric), known.quality.lpips_reason
+    else:
+        value, reason = known.audit.psnr_mean if place.metric == "psnr" else None, None
+    if value is None:
+        return {"reason": reason if place.metric == "lpips" else None}
+    return {"value": value, "keys": keys}
 
 
-def _interval(behind: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    if len(behind) > 1:
-        return student(_shares(behind))
-    counts = behind[0]["counts"]
-    return wilson(counts["correct"], counts["n"])
+def _interval(cells: Sequence[Record]) -> tuple[float, float]:
+    if len(cells) > 1:
+        return student(_shares(cells))
+    counts = cells[0].counts
+    return wilson(counts.correct, counts.n)
 
 
-def _shares(behind: Sequence[Mapping[str, Any]]) -> list[float]:
-    return [record["counts"]["correct"] / record["counts"]["n"] for record in behind]
+def _shares(cells: Sequence[Record]) -> list[float]:
+    return [record.counts.share for record in cells]

@@ -1,4 +1,4 @@
-"""Which record belongs to which place.
+"""Which records were made with what a place of the paper's tables asks for.
 
 Records are compared with what the registry builds for a place today: method, options, attacker, side information,
 preset and, where the files are here, weights. Neither the photographs nor torch are needed, as they would be for keys.
@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
-from uebench.paper.tables import MAIN, ROLES, Place
+from uebench.paper.tables import MAIN, ROLES, TablePlace
 from uebench.planning.cell import Cell, Protection
+from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
+from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
 
@@ -31,24 +33,37 @@ class DataName(NamedTuple):
 
 
 Roles = Mapping[str, DataName]
-"""Which data set fills which role."""
+"""The data set of each role."""
+
+
+class DataSize(NamedTuple):
+    """How large a data set is."""
+
+    num_classes: int
+    train_images: int
+    test_images: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a record must publish: the digest of its plugins, and digests of weights that are here, by file name."""
+    """What a record must say to have been made as a place asks.
+
+    Attributes:
+        plugins: Method, side information and attacker, as ``_plugins`` writes them.
+        weights: sha256 of those of the method's weights files that are here, by file name.
+    """
 
     plugins: str
-    assets: Mapping[str, str]
+    weights: Mapping[str, str]
 
-    def fits(self, record: Mapping[str, Any]) -> bool:
+    def fits(self, record: Record | ProtectionRecord) -> bool:
         """Return whether the weights behind a record are those that are here."""
-        used = {asset["file"]: asset["sha256"] for asset in record["assets"]}
-        return all(used.get(file) == sha256 for file, sha256 in self.assets.items())
+        used = {asset.file: asset.sha256 for asset in record.assets}
+        return all(used.get(file) == sha256 for file, sha256 in self.weights.items())
 
 
 class Plugins:
-    """What the registry builds for places under a preset."""
+    """What the registry builds for the places of tables under a preset."""
 
     def __init__(self, registry: Registry, preset: str, store: Store) -> None:
         """Take the registry and the preset; methods that are trained once leave their weights in the store."""
@@ -57,7 +72,7 @@ class Plugins:
         self._weights = store.work / "fitted"
         self._wanted: dict[tuple[str, str], Wanted] = {}
 
-    def method(self, place: Place, roles: Roles) -> str:
+    def method(self, place: TablePlace, roles: Roles) -> str:
         """Return the method's text, with its weights file where it is trained on another set.
 
         Args:
@@ -69,7 +84,7 @@ class Plugins:
         spec = parse(text)
         return str(Spec(spec.name, {**spec.options, "weights": str(file)})) if file else text
 
-    def weights_file(self, place: Place, roles: Roles) -> Path | None:
+    def weights_file(self, place: TablePlace, roles: Roles) -> Path | None:
         """Return where the weights of a method lie that is trained once; None if it need not be."""
         if not place.trained_on:
             return None
@@ -81,52 +96,62 @@ class Plugins:
         return self._weights / f"{spec.name}-{data.name}-{digest([part.published(), data.key])[:8]}.safetensors"
 
     def wanted(self, method: str, attacker: str) -> Wanted:
-        """Return what a record of this duel publishes; without an attacker, what its protected set does."""
+        """Return what a record of this method and attacker must say; without an attacker, that of a protected set."""
         if (method, attacker) not in self._wanted:
             part, side = method_part(self.registry, parse(method), self.preset)
             chain = [p.published() for p in attacker_parts(self.registry, attacker, self.preset)] if attacker else []
             files = [file for file in (*part.plugin.assets(self.size), *side.assets()) if file.is_file()]
-            labels = None if side.true else side.published()
+            own = MethodIdentity(part.published(), {} if side.true else side.published(), ())
             self._wanted[method, attacker] = Wanted(
-                _address(part.published(), labels, chain), {file.name: file_digest(file) for file in files}
+                _plugins(own, AttackerIdentity(chain)), {file.name: file_digest(file) for file in files}
             )
         return self._wanted[method, attacker]
 
 
 class Records:
-    """The records of one preset, by data set and plugins."""
+    """The records of one preset and of the first method seed, by data set and plugins.
+
+    Attributes:
+        sets: The data sets that they were made on.
+        cells: Those of cells.
+    """
 
     def __init__(self, store: Store, preset: str) -> None:
         """Read the store."""
-        self._cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self._facts: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.sets: dict[DataName, dict[str, Any]] = {}
-        cells = [record for _, record in store.cells() if record and _is_of(record, preset)]
-        for record in cells:
-            self._cells.setdefault((record["data_key"], _of(record, record["attacker"])), []).append(record)
-        for facts in (*(facts for _, facts in store.protections() if facts and _is_of(facts, preset)), *cells):
-            self.sets.setdefault(DataName(facts["data"]["name"], facts["data_key"]), facts["data"])
-            self._facts.setdefault((facts["data_key"], _of(facts, [])), []).append(facts)
+        self._cells: dict[tuple[str, str], list[Record]] = {}
+        self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
+        self.sets: dict[DataName, DataSize] = {}
+        self.cells = [record for _, record in store.cells() if record and _is_of(record, preset)]
+        protections = [record for _, record in store.protections() if record and _is_of(record, preset)]
+        for cell in self.cells:
+            plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
+            self._cells.setdefault((cell.data_key, plugins), []).append(cell)
+        for known in (*protections, *self.cells):
+            data = known.data
+            size = DataSize(data.num_classes, data.train_images, data.test_images)
+            self.sets.setdefault(DataName(data.name, known.data_key), size)
+            plugins = _plugins(MethodIdentity.of(known), AttackerIdentity(()))
+            self._protections.setdefault((known.data_key, plugins), []).append(known)
 
-    def cells(self, data: DataName, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return the records of a duel, by seed, one each."""
+    def cells_of(self, data: DataName, wanted: Wanted) -> list[Record]:
+        """Return the records of one method against one attacker, one for each seed, by seed."""
         found = self._cells.get((data.key, wanted.plugins), [])
-        return [record for _, record in sorted({r["seed"]: r for r in found if wanted.fits(r)}.items())]
+        return [record for _, record in sorted({r.seed: r for r in found if wanted.fits(r)}.items())]
 
-    def facts(self, data: DataName, wanted: Wanted) -> dict[str, Any] | None:
-        """Return what is known of a protected set, or None."""
-        return next((facts for facts in self._facts.get((data.key, wanted.plugins), []) if wanted.fits(facts)), None)
+    def protection_of(self, data: DataName, wanted: Wanted) -> ProtectionRecord | Record | None:
+        """Return the record of a protected set, else that of a cell on it, else None."""
+        return next((one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one)), None)
 
 
-def choose(
-    places: Iterable[Place], records: Records, plugins: Plugins, given: Mapping[str, str]
+def choose_sets(
+    places: Iterable[TablePlace], records: Records, plugins: Plugins, given: Mapping[str, str]
 ) -> dict[str, DataName]:
     """Choose the data set of each role: the named one, else one of the role's name; any for the main role.
 
     Args:
-        places: What is to be filled; of several sets, the one that fills most of them is taken.
+        places: What is to be shown; of several sets, the one with records for most of them is taken.
         records: The records.
-        plugins: What they are compared with.
+        plugins: What each place asks for.
         given: Names of data sets by role.
 
     Raises:
@@ -135,55 +160,68 @@ def choose(
     known = {data.name for data in records.sets}
     for name in given.values():
         if name not in known:
-            raise UsageError(f"--data {name}: no record of that set at preset {plugins.preset}; {nearest(name, known)}")
+            raise UsageError(
+                f"data {name!r}: no record of that set at preset {plugins.preset}; {nearest(name, known)}"
+            )
     places = [place for place in places if not place.skip]
     chosen: dict[str, DataName] = {}
     for role in ROLES:
         name = given.get(role, role)
         able = [data for data in records.sets if data.name == name or (role == MAIN and role not in given)]
-        filled: Counter[DataName] = Counter()
+        measured: Counter[DataName] = Counter()
         for place in places:
             for data in able if place.role == role else ():
-                filled[data] += bool(found(place, {**chosen, role: data}, records, plugins))
+                measured[data] += is_measured(place, {**chosen, role: data}, records, plugins)
         if able:
-            chosen[role] = max(sorted(able), key=lambda data: (filled[data], data.name == name))
+            chosen[role] = max(sorted(able), key=lambda data: (measured[data], data.name == name))
     return chosen
 
 
-def found(place: Place, roles: Roles, records: Records, plugins: Plugins) -> list[dict[str, Any]]:
-    """Return the records of a place: of its seeds, or the facts of its protected set, or of its data set."""
-    data = roles.get(place.role)
-    if data is None or (place.trained_on and place.trained_on not in roles):
-        return []
+def is_measured(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> bool:
+    """Return whether there is a record of what a place asks for: of a cell, a protected set, or just its data set."""
     if not place.method:
-        return [records.sets[data]]
-    wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
+        return place.role in roles
     if place.attacker:
-        return records.cells(data, wanted)
-    facts = records.facts(data, wanted)
-    return [facts] if facts else []
+        return bool(matching_cells(place, roles, records, plugins))
+    return matching_protection(place, roles, records, plugins) is not None
 
 
-def reference(place: Place, roles: Roles, records: Records, plugins: Plugins) -> list[dict[str, Any]]:
+def matching_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> list[Record]:
+    """Return the records of a place's method against its attacker, one for each seed."""
+    if not _has_sets(place, roles):
+        return []
+    return records.cells_of(roles[place.role], plugins.wanted(plugins.method(place, roles), place.attacker))
+
+
+def matching_protection(
+    place: TablePlace, roles: Roles, records: Records, plugins: Plugins
+) -> ProtectionRecord | Record | None:
+    """Return the record that knows most of the protected set of a place, or None."""
+    if not _has_sets(place, roles):
+        return None
+    return records.protection_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
+
+
+def clean_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> list[Record]:
     """Return the records of a place's attacker on unprotected images."""
-    return records.cells(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
+    return records.cells_of(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
 
 
 def address(one: Protection) -> tuple[str, str]:
     """Return the data set and the plugins of a planned cell or protected set, as places have them."""
     chain = (one.attacker, *one.countermeasures) if isinstance(one, Cell) else ()
-    labels = None if one.side.true else one.side.published()
-    return one.dataset.key, _address(one.method.published(), labels, [part.published() for part in chain])
+    own = MethodIdentity(one.method.published(), {} if one.side.true else one.side.published(), ())
+    return one.dataset.key, _plugins(own, AttackerIdentity([part.published() for part in chain]))
 
 
-def _of(record: Mapping[str, Any], chain: list[dict[str, Any]]) -> str:
-    return _address(record["method"], record.get("side_information"), chain)
+def _has_sets(place: TablePlace, roles: Roles) -> bool:
+    return place.role in roles and (not place.trained_on or place.trained_on in roles)
 
 
-def _address(method: Mapping[str, Any], side: Mapping[str, Any] | None, chain: list[dict[str, Any]]) -> str:
-    labels = [side["labels"], side.get("embedding")] if side else None
-    return digest([method, labels, chain])
+def _plugins(method: MethodIdentity, attacker: AttackerIdentity) -> str:
+    """Return method, side information and attacker as one text; weights are compared by their files."""
+    return digest([method.text_without_weights, attacker.text_without_weights])
 
 
-def _is_of(record: Mapping[str, Any], preset: str) -> bool:
-    return (record["preset"], record["method_seed"]) == (preset, 0)
+def _is_of(record: Record | ProtectionRecord, preset: str) -> bool:
+    return (record.preset, record.method_seed) == (preset, 0)

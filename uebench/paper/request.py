@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from uebench.data.dataset import load
-from uebench.paper.match import DataName, Plugins, Records, found
-from uebench.paper.tables import MAIN, Place, Table, by_role
+from uebench.paper.match import DataName, DataSize, Plugins, Records, is_measured
+from uebench.paper.tables import MAIN, TablePlace, Table, by_role
 from uebench.planning.cell import Cell, Protection
 from uebench.planning.grid import Grid, plan, protections
 from uebench.plugins import presets
@@ -41,12 +41,9 @@ class Request:
         self.roles = {role: DataName(dataset.name, dataset.key) for role, dataset in loaded.items()}
         self.plugins = Plugins(registry, preset, store)
         self._cards = {
-            self.roles[role]: {
-                "num_classes": one.num_classes, "train_images": len(one.train.labels),
-                "test_images": len(one.test.labels),
-            }
+            self.roles[role]: DataSize(one.num_classes, len(one.train.labels), len(one.test.labels))
             for role, one in loaded.items()
-        }  # fmt: skip
+        }
 
     def records(self) -> Records:
         """Return what the store holds now."""
@@ -54,7 +51,7 @@ class Request:
         records.sets |= self._cards
         return records
 
-    def trainings(self) -> dict[Path, Place]:
+    def trainings(self) -> dict[Path, TablePlace]:
         """Return the weights files that are missing, each with a place that needs it."""
         files = {self.plugins.weights_file(place, self.roles): place for place in self._places(self.tables)}
         return {file: place for file, place in files.items() if file and not file.is_file()}
@@ -65,7 +62,7 @@ class Request:
         return [
             one
             for place in self._trained(self.tables)
-            if not place.attacker and not found(place, self.roles, records, self.plugins)
+            if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
             for one in protections(
                 (self.plugins.method(place, self.roles),), (self.specs[place.role],), self.plugins.preset, 0,
                 self.registry, self.store,
@@ -97,12 +94,12 @@ class Request:
             grids.setdefault((role, tuple(chains)), []).append(method)
         return grids
 
-    def _trained(self, tables: Iterable[Table]) -> list[Place]:
+    def _trained(self, tables: Iterable[Table]) -> list[TablePlace]:
         """Return the places that need no training before they have a key."""
         missing = self.trainings()
         return [p for p in self._places(tables) if self.plugins.weights_file(p, self.roles) not in missing]
 
-    def _places(self, tables: Iterable[Table]) -> list[Place]:
+    def _places(self, tables: Iterable[Table]) -> list[TablePlace]:
         """Return the places for which there is a set, and something to run."""
         return [
             place

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from uebench.paper.fill import Entry, Filled
+from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import MAIN, METHODS
 from uebench.paper.verdicts import FAILED, HELD, learned
 
-Tables = Mapping[str, Filled]
+Tables = Mapping[str, FilledTable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +81,29 @@ def circles(tables: Tables) -> list[Circle]:
     return found
 
 
-def _learned(*picks: tuple[str, Callable[[Entry], bool]]) -> Callable[[str, Tables], tuple[list[float], int]]:
+def _learned(*picks: tuple[str, Callable[[FilledPlace], bool]]) -> Callable[[str, Tables], tuple[list[float], int]]:
     def score(method: str, tables: Tables) -> tuple[list[float], int]:
-        entries = [
-            entry
+        places = [
+            filled
             for table, pick in picks
-            for entry in tables[table].entries
-            if entry.place.row == method and not entry.place.skip and pick(entry)
+            for filled in tables[table].places
+            if filled.place.row == method and not filled.place.skip and pick(filled)
         ]
-        shares = [learned(entry) for entry in entries]
-        return [share for share in shares if share is not None], len(entries)
+        shares = [learned(filled) for filled in places]
+        return [share for share in shares if share is not None], len(places)
 
     return score
 
 
-def _fact(table: str, column: str) -> Callable[[str, Tables], list[float]]:
+def _values_of(table: str, column: str) -> Callable[[str, Tables], list[float]]:
     return lambda method, tables: [
-        entry.value
-        for entry in tables[table].entries
-        if (entry.place.row, entry.place.column) == (method, column) and entry.value is not None
+        filled.value
+        for filled in tables[table].places
+        if (filled.place.row, filled.place.column) == (method, column) and filled.value is not None
     ]
 
 
-_psnr, _seconds = _fact("7", "psnr"), _fact("9", "generation_time")
+_psnr, _seconds = _values_of("7", "psnr"), _values_of("9", "generation_time")
 
 
 def _relative_time(method: str, tables: Tables) -> tuple[list[float], int]:
@@ -125,7 +125,7 @@ REQUIREMENTS = (
     Requirement(
         "transferability",
         f"{_LEARNED}over Tables 5 and 6 without the surrogate's own architecture and set",
-        _learned(("5", lambda entry: entry.place.column != "resnet18"), ("6", lambda entry: entry.place.role != MAIN)),
+        _learned(("5", lambda filled: filled.place.column != "resnet18"), ("6", lambda filled: filled.place.role != MAIN)),
         HELD,
         FAILED,
     ),

@@ -35,7 +35,7 @@ ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "effici
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class TablePlace:
     """One number of a table.
 
     Attributes:
@@ -81,7 +81,7 @@ class Table:
 
     name: str
     title: str
-    places: tuple[Place, ...]
+    places: tuple[TablePlace, ...]
     seeds: int = 1
     note: str = ""
 
@@ -95,28 +95,28 @@ class Table:
         """Return the command that fills it."""
         return f"uebench reproduce {'table' if self.name.isdigit() else ''}{self.name}"
 
-    def address(self, place: Place) -> Address:
+    def address(self, place: TablePlace) -> Address:
         """Return where the reported value stands."""
         return (self.name, place.row, place.column, place.setting)
 
 
-def _cross(methods: Iterable[str], columns: Mapping[str, str]) -> list[Place]:
+def _cross(methods: Iterable[str], columns: Mapping[str, str]) -> list[TablePlace]:
     """Return every method against every attacker, on the main set; columns map their name to the attacker."""
     return [
-        Place(row=method, column=column, method=method, attacker=attacker)
+        TablePlace(row=method, column=column, method=method, attacker=attacker)
         for method, (column, attacker) in product(methods, columns.items())
     ]
 
 
-def _on_sets(methods: Iterable[str], roles: Iterable[str]) -> list[Place]:
+def _on_sets(methods: Iterable[str], roles: Iterable[str]) -> list[TablePlace]:
     """Return every method on every set, against ResNet-18."""
     return [
-        Place(row=method, column=ROLES[role], role=role, method=method, attacker="resnet18")
+        TablePlace(row=method, column=ROLES[role], role=role, method=method, attacker="resnet18")
         for method, role in product(methods, roles)
     ]
 
 
-def _objects() -> list[Place]:
+def _objects() -> list[TablePlace]:
     """Return Table 4. LSP's 4 x 4 grid is its default: 56 of 224 pixels, and 8 of CIFAR-10's 32."""
     places = []
     patches = ("lsp(patch=8)", "lsp(patch=56)")
@@ -131,7 +131,7 @@ def _objects() -> list[Place]:
     return places
 
 
-def _transfer() -> list[Place]:
+def _transfer() -> list[TablePlace]:
     """Return Table 6: what was trained on the main set is used on the others; LSP has nothing to train."""
     places = []
     for place in _on_sets(METHODS, list(ROLES)[:5]):
@@ -145,7 +145,7 @@ def _transfer() -> list[Place]:
     return places
 
 
-def _adversarial() -> list[Place]:
+def _adversarial() -> list[TablePlace]:
     """Return Table 8: radii of the attacker (rho_a) across, methods and radii of the defender (rho_d) down."""
     radii = [f"{levels}/255" for levels in range(5)]
     attackers = {f"rho_a={radius}": f"resnet18+adversarial(rho={radius})" for radius in radii}
@@ -160,20 +160,20 @@ def _adversarial() -> list[Place]:
     return places
 
 
-def _facts(metrics: Mapping[str, Metric]) -> list[Place]:
-    """Return every method with facts of its protected main set; columns map their name to the metric."""
+def _of_protected_sets(metrics: Mapping[str, Metric]) -> list[TablePlace]:
+    """Return every method with metrics of its protected main set, by the name of their column."""
     return [
-        Place(row=method, column=column, method=method, metric=metric)
+        TablePlace(row=method, column=column, method=method, metric=metric)
         for method, (column, metric) in product(METHODS, metrics.items())
     ]
 
 
-def _card() -> list[Place]:
+def _card() -> list[TablePlace]:
     metrics: dict[str, Metric] = {
         "identities": "num_classes", "train_images": "train_images", "test_images": "test_images",
     }  # fmt: skip
     return [
-        Place(row=ROLES[role], column=column, role=role, metric=metric)
+        TablePlace(row=ROLES[role], column=column, role=role, metric=metric)
         for role, (column, metric) in product(list(ROLES)[:5], metrics.items())
     ]
 
@@ -185,9 +185,9 @@ AUGMENTATIONS = {
 SIDE = {"true": "segue", "kmeans": "segue(labels=kmeans)", "none": "segue_unguided"}
 
 
-def _side_information(columns: Iterable[str], skip: str = "") -> list[Place]:
+def _side_information(columns: Iterable[str], skip: str = "") -> list[TablePlace]:
     return [
-        Place(row=row, column=column, method=method, attacker=column, skip=skip)
+        TablePlace(row=row, column=column, method=method, attacker=column, skip=skip)
         for (row, method), column in product(SIDE.items(), columns)
     ]
 
@@ -220,7 +220,7 @@ TABLES: dict[str, Table] = {
         Table(
             "7",
             "Imperceptibility: PSNR in dB, SSIM, LPIPS",
-            tuple(_facts({"psnr": "psnr", "ssim": "ssim", "lpips": "lpips"})),
+            tuple(_of_protected_sets({"psnr": "psnr", "ssim": "ssim", "lpips": "lpips"})),
         ),
         Table(
             "8",
@@ -233,7 +233,7 @@ TABLES: dict[str, Table] = {
             "Efficiency: seconds to generate the protected set",
             tuple(
                 replace(place, trained_on=MAIN if place.row == "segue" else "")
-                for place in _facts({"generation_time": "seconds"})
+                for place in _of_protected_sets({"generation_time": "seconds"})
             ),
             note="Seconds include searching noise or loading a generator, not training one; machines differ, so "
             "compare ratios",
@@ -285,7 +285,7 @@ def named(name: str) -> list[Table]:
 
 
 def by_role(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``--data``: each is ``ROLE=SET``, or a set for the main role.
+    """Read data sets that are each written ``ROLE=SET``, or as a set for the main role.
 
     Raises:
         UsageError: If there is no such role, or one is filled twice.
@@ -295,10 +295,10 @@ def by_role(texts: Iterable[str]) -> dict[str, str]:
         match = re.match(r"(\w+)=", text)
         role, data = (match[1], text[match.end() :]) if match else (MAIN, text)
         if role not in ROLES:
-            raise UsageError(f"--data {text}: no role {role!r}; {nearest(role, ROLES)}")
+            raise UsageError(f"data {text!r}: no role {role!r}; {nearest(role, ROLES)}")
         if role in given:
             raise UsageError(
-                f"--data {text}: the role {role} is filled twice; name each set with its role, as ROLE=SET"
+                f"data {text!r}: the role {role} is filled twice; name each set with its role, as ROLE=SET"
             )
         given[role] = data
     return given

@@ -10,42 +10,42 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-from uebench.paper.fill import Entry
+from uebench.paper.fill import FilledPlace
 
 HELD = 0.15
 FAILED = 0.5
 
 RULES = {
-    "at chance": "the 95 % interval holds chance; undecided where it also holds more than "
-    f"{100 * HELD:.0f} % of what lies between chance and the clean reference",
+    "at chance": "the 95% interval holds chance; undecided where it also holds more than "
+    f"{100 * HELD:.0f}% of what lies between chance and the clean reference",
     "order": "pairs of this method with another under the same condition: as the paper has them, against it, or "
     "undecided where the intervals meet; the order holds if pairs are decided and none is against",
 }
 
 
-def at_chance(entry: Entry) -> bool | None:
+def at_chance(filled: FilledPlace) -> bool | None:
     """Return whether chance lies within the interval; None if nothing was measured, or too little to tell."""
-    if entry.interval is None or entry.chance is None:
+    if filled.interval is None or filled.chance is None:
         return None
-    low, high = entry.interval
-    if not low <= entry.chance <= high:
+    low, high = filled.interval
+    if not low <= filled.chance <= high:
         return False
-    most = _share(high, entry)
+    most = _share(high, filled)
     return True if most is None or most <= HELD else None
 
 
-def learned(entry: Entry) -> float | None:
+def learned(filled: FilledPlace) -> float | None:
     """Return (accuracy - chance) / (clean reference - chance); None without both, or if clean training fails."""
-    return None if entry.value is None else _share(entry.value, entry)
+    return None if filled.value is None else _share(filled.value, filled)
 
 
-def _share(accuracy: float, entry: Entry) -> float | None:
-    if entry.chance is None or entry.clean is None or entry.clean <= entry.chance:
+def _share(accuracy: float, filled: FilledPlace) -> float | None:
+    if filled.chance is None or filled.clean is None or filled.clean <= filled.chance:
         return None
-    return (accuracy - entry.chance) / (entry.clean - entry.chance)
+    return (accuracy - filled.chance) / (filled.clean - filled.chance)
 
 
-def apart(one: Entry, other: Entry) -> int:
+def apart(one: FilledPlace, other: FilledPlace) -> int:
     """Return -1 or 1 where the interval of ``one`` lies wholly below or above that of ``other``, else 0."""
     assert one.interval and other.interval
     return (one.interval[0] > other.interval[1]) - (one.interval[1] < other.interval[0])
@@ -69,12 +69,12 @@ class Order:
         return "undecided" if self.undecided else "not yet measured"
 
 
-def order(label: str, entries: Iterable[Entry]) -> Order:
+def order(label: str, places: Iterable[FilledPlace]) -> Order:
     """Compare one method with the others of a table, condition by condition; clean training is no method."""
-    entries = [e for e in entries if e.interval and e.reported is not None and e.place.row != "clean"]
-    mine = [entry for entry in entries if entry.place.label == label]
+    places = [e for e in places if e.interval and e.reported is not None and e.place.row != "clean"]
+    mine = [filled for filled in places if filled.place.label == label]
     signs = []
-    for one, other in product(mine, entries):
+    for one, other in product(mine, places):
         same = one.place.column == other.place.column and one.data == other.data
         if not same or other.place.row == one.place.row or one.reported == other.reported:
             continue

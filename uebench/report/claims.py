@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from uebench.paper.claims import judge
-from uebench.paper.fill import Filled
+from uebench.paper.fill import FilledTable
 from uebench.paper.requirements import REQUIREMENTS, circles
 from uebench.report.tables import Block, Page, number
 
 
-def claims_page(tables: Mapping[str, Filled], preset: str) -> Page:
+def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     """Arrange the verdicts on the paper's claims, each with the records behind it."""
     judged = judge(tables)
     rows = [
         {
             "claim": one.claim.text, "where": one.claim.where, "verdict": one.verdict, "rule": one.claim.rule,
-            "yes": one.yes, "no": one.no, "asked": one.asked, "keys": [key for e in one.entries for key in e.keys],
+            "yes": one.yes, "no": one.no, "asked": one.asked, "keys": [key for e in one.places for key in e.keys],
         }
         for one in judged
     ]  # fmt: skip
     answers = [(o.claim.text, o.claim.where, o.verdict, f"{o.yes} yes, {o.no} no, of {o.asked}") for o in judged]
     evidence = [
         (
-            str(position), entry.place.label, entry.place.column, entry.data, number(entry.value, entry),
-            " ".join(key[:12] for key in entry.keys),
+            str(position), filled.place.label, filled.place.column, filled.data, number(filled.value, filled),
+            " ".join(key[:12] for key in filled.keys),
         )
         for position, one in enumerate(judged, 1)
-        for entry in one.entries
+        for filled in one.places
     ]  # fmt: skip
     blocks = [
         Block(
@@ -40,7 +40,7 @@ def claims_page(tables: Mapping[str, Filled], preset: str) -> Page:
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes], rows)
 
 
-def requirements_page(tables: Mapping[str, Filled], preset: str) -> Page:
+def requirements_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     """Arrange Table 1."""
     found = circles(tables)
     rows = [

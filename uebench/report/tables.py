@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from html import escape
 
 from uebench.errors import UsageError, nearest
-from uebench.paper.fill import Entry, Filled
+from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import ROLES
 from uebench.paper.verdicts import RULES, at_chance, order
 
 FORMATS = {"text": "plain", "md": "github", "tex": "latex_booktabs", "html": "html", "csv": ""}
-"""Formats, and what the package tabulate calls them; CSV holds one row a place instead of the blocks."""
+"""Formats, and what the package tabulate calls them; CSV holds one row per place instead of the blocks."""
 
 MARKUP = {
     "text": ("{}", "{}", "{}"),
@@ -55,124 +55,124 @@ class Page:
         return {"title": self.title, "rows": self.rows, "notes": self.notes}
 
 
-def page(filled: Filled, preset: str) -> Page:
+def page(shown: FilledTable, preset: str) -> Page:
     """Arrange a filled table: a block for each data set, the verdicts, and the gaps with their reasons."""
-    table = filled.table
-    roles: dict[str, list[Entry]] = {}
-    for entry in filled.entries:
-        roles.setdefault(entry.place.role, []).append(entry)
-    blocks = [_block(role, entries) for role, entries in roles.items()]
+    table = shown.table
+    roles: dict[str, list[FilledPlace]] = {}
+    for filled in shown.places:
+        roles.setdefault(filled.place.role, []).append(filled)
+    blocks = [_block(role, places) for role, places in roles.items()]
     notes = [f"preset {preset}"]
-    if any(entry.place.metric == "accuracy" for entry in filled.entries):
-        notes.append("intervals are 95 %: Wilson's for one seed, Student's t for several")
-    if any(entry.place.method and entry.reported is not None for entry in filled.entries):
-        blocks.append(verdicts(filled.entries))
+    if any(filled.place.metric == "accuracy" for filled in shown.places):
+        notes.append("intervals are 95%: Wilson's for one seed, Student's t for several")
+    if any(filled.place.method and filled.reported is not None for filled in shown.places):
+        blocks.append(verdicts(shown.places))
         notes += [f"{name}: {rule}" for name, rule in RULES.items()]
     if table.note:
         notes.append(table.note)
     return Page(
         f"{table.heading}. {table.title}",
         blocks,
-        notes + gaps(filled.entries),
-        [_row(table.name, e) for e in filled.entries],
+        notes + gaps(shown.places),
+        [_row(table.name, filled) for filled in shown.places],
     )
 
 
-def _row(table: str, entry: Entry) -> dict[str, object]:
-    place = entry.place
+def _row(table: str, filled: FilledPlace) -> dict[str, object]:
+    place = filled.place
     return {
         "table": table,
         "row": place.row, "setting": place.setting, "column": place.column, "metric": place.metric,
-        "role": place.role, "data": entry.data, "measured": entry.value, "low": entry.low, "high": entry.high,
-        "seeds": entry.seeds, "reported_on": ROLES[place.role], "reported": entry.reported,
-        "difference": entry.difference, "chance": entry.chance, "clean": entry.clean, "at_chance": at_chance(entry),
-        "reason": entry.reason, "keys": list(entry.keys),
+        "role": place.role, "data": filled.data, "measured": filled.value, "low": filled.low, "high": filled.high,
+        "seeds": filled.seeds, "reported_on": ROLES[place.role], "reported": filled.reported,
+        "difference": filled.difference, "chance": filled.chance, "clean": filled.clean, "at_chance": at_chance(filled),
+        "reason": filled.reason, "keys": list(filled.keys),
     }  # fmt: skip
 
 
-def _block(role: str, entries: list[Entry]) -> Block:
+def _block(role: str, places: list[FilledPlace]) -> Block:
     """Return the places of one role, with the columns that their metric asks for."""
-    metric = entries[0].place.metric
-    data = next((f" on {entry.data}" for entry in entries if entry.data), "")
+    metric = places[0].place.metric
+    data = next((f" on {filled.data}" for filled in places if filled.data), "")
     paper = ROLES[role]
-    conditions = [entry.place.column for entry in entries]
-    entries = sorted(entries, key=lambda entry: conditions.index(entry.place.column))
-    columns = [("method" if entries[0].place.method else "set", [entry.place.label for entry in entries])]
+    conditions = [filled.place.column for filled in places]
+    places = sorted(places, key=lambda filled: conditions.index(filled.place.column))
+    columns = [("method" if places[0].place.method else "set", [filled.place.label for filled in places])]
     if len(set(conditions)) > 1:
-        columns.append(("condition", [entry.place.column for entry in entries]))
+        columns.append(("condition", [filled.place.column for filled in places]))
     unit = {"accuracy": ", %", "seconds": ", s"}.get(metric, "")
     columns += [
         (
-            f"measured{data}{unit}{' [95 %]' if metric == 'accuracy' else ''}",
-            [_measured(entry) for entry in entries],
+            f"measured{data}{unit}{' [95%]' if metric == 'accuracy' else ''}",
+            [_measured(filled) for filled in places],
         ),
-        (f"reported on {paper}{unit}", [number(entry.reported, entry) for entry in entries]),
+        (f"reported on {paper}{unit}", [number(filled.reported, filled) for filled in places]),
     ]
     if metric == "seconds":
         columns += [
-            ("measured / segue's", _ratios([entry.value for entry in entries], entries)),
-            ("reported / segue's", _ratios([entry.reported for entry in entries], entries)),
+            ("measured / segue's", _ratios([filled.value for filled in places], places)),
+            ("reported / segue's", _ratios([filled.reported for filled in places], places)),
         ]
     else:
-        columns.append(("difference", [number(entry.difference, entry, sign="+") for entry in entries]))
+        columns.append(("difference", [number(filled.difference, filled, sign="+") for filled in places]))
     if metric == "accuracy":
         columns += [
-            ("seeds", [str(entry.seeds or "-") for entry in entries]),
-            ("clean ref. %", [number(entry.clean, entry) for entry in entries]),
-            ("chance %", [number(entry.chance, entry) for entry in entries]),
-            ("at chance", [_at_chance(entry) for entry in entries]),
+            ("seeds", [str(filled.seeds or "-") for filled in places]),
+            ("clean ref. %", [number(filled.clean, filled) for filled in places]),
+            ("chance %", [number(filled.chance, filled) for filled in places]),
+            ("at chance", [_at_chance(filled) for filled in places]),
         ]
     return Block(paper, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
 
 
-def _at_chance(entry: Entry) -> str:
-    if entry.interval is None:
+def _at_chance(filled: FilledPlace) -> str:
+    if filled.interval is None:
         return "-"
-    return {None: "undecided", True: "yes", False: "no"}[at_chance(entry)]
+    return {None: "undecided", True: "yes", False: "no"}[at_chance(filled)]
 
 
-def verdicts(entries: Sequence[Entry]) -> Block:
+def verdicts(places: Sequence[FilledPlace]) -> Block:
     """Return the verdict on each method of a table; the rules are in ``paper/verdicts.py``."""
     rows = []
-    for label in dict.fromkeys(entry.place.label for entry in entries if entry.place.row != "clean"):
-        found = order(label, entries)
-        answers = [at_chance(entry) for entry in entries if entry.place.label == label and entry.value is not None]
+    for label in dict.fromkeys(filled.place.label for filled in places if filled.place.row != "clean"):
+        found = order(label, places)
+        answers = [at_chance(filled) for filled in places if filled.place.label == label and filled.value is not None]
         known = [answer for answer in answers if answer is not None]
         pairs = f"{found.agree} as reported, {found.against} against, {found.undecided} undecided"
         rows.append((label, found.verdict, pairs, f"{sum(known)} of {len(known)}" if known else "-"))
     return Block("Verdicts", ("method", "the paper's order", "pairs", "at chance"), rows)
 
 
-def gaps(entries: Iterable[Entry]) -> list[str]:
+def gaps(places: Iterable[FilledPlace]) -> list[str]:
     """Return a line for each reason why places are empty."""
     missing: dict[str, list[str]] = {}
-    for entry in entries:
-        if entry.value is None:
-            missing.setdefault(entry.reason, []).append(f"{entry.place.label} at {entry.place.column}")
+    for filled in places:
+        if filled.value is None:
+            missing.setdefault(filled.reason, []).append(f"{filled.place.label} at {filled.place.column}")
     return [
-        f"gap: {', '.join(places[:3])}{f' and {len(places) - 3} more' if len(places) > 3 else ''}: {reason}"
-        for reason, places in missing.items()
+        f"gap: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
+        for reason, names in missing.items()
     ]
 
 
-def number(value: float | None, entry: Entry, sign: str = "") -> str:
+def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
     """Write a value with the decimals that its metric deserves; a dash for none."""
     if value is None:
         return "-"
-    if entry.place.metric == "seconds":
+    if filled.place.metric == "seconds":
         return f"{value:.2g}" if value < 10 else f"{value:.0f}"
-    decimals = {"accuracy": 1, "psnr": 2, "ssim": 3, "lpips": 3}.get(entry.place.metric, 0)
+    decimals = {"accuracy": 1, "psnr": 2, "ssim": 3, "lpips": 3}.get(filled.place.metric, 0)
     return f"{value:{sign}.{decimals}f}"
 
 
-def _measured(entry: Entry) -> str:
-    if entry.low is None or entry.high is None:
-        return number(entry.value, entry)
-    return f"{entry.value:.1f} [{entry.low:.1f}, {entry.high:.1f}]"
+def _measured(filled: FilledPlace) -> str:
+    if filled.low is None or filled.high is None:
+        return number(filled.value, filled)
+    return f"{filled.value:.1f} [{filled.low:.1f}, {filled.high:.1f}]"
 
 
-def _ratios(values: Sequence[float | None], entries: Sequence[Entry]) -> list[str]:
-    unit = next((v for v, entry in zip(values, entries, strict=True) if entry.place.row == "segue"), None)
+def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> list[str]:
+    unit = next((v for v, filled in zip(values, places, strict=True) if filled.place.row == "segue"), None)
     return ["-" if value is None or not unit else f"{value / unit:.3g}" for value in values]
 
 
@@ -203,7 +203,7 @@ def check(form: str) -> None:
         UsageError: If there is no such format.
     """
     if form not in FORMATS:
-        raise UsageError(f"--format {form}: unknown; {nearest(form, FORMATS)}")
+        raise UsageError(f"format {form!r}: unknown; {nearest(form, FORMATS)}")
 
 
 def _escaped(text: str, form: str) -> str:

@@ -1,0 +1,121 @@
+"""Records as pandas frames and as a LaTeX table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from uebench.analysis.records import Labels
+from uebench.analysis.statistics import wilson
+from uebench.store.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "data": "name of the data set",
+    "size": "side of its images in pixels",
+    "preset": "the preset that filled in what was not asked for",
+    "method": "name of the method",
+    "method_label": "the method with its options as written; a number tells apart two that were written alike",
+    "labels": "what the method saw as labels: true, kmeans, or the share of true ones",
+    "attacker": "name of the architecture",
+    "attacker_label": "the attacker with its options and countermeasures as written, numbered likewise",
+    "countermeasures": "names of the countermeasures, joined by +",
+    "seed": "seed of the attacker",
+    "method_seed": "seed of the method",
+    "correct": "correct answers on the clean test photographs",
+    "n": "number of clean test photographs",
+    "accuracy": "correct / n",
+    "low": "lower end of the 95% Wilson interval of the accuracy",
+    "high": "upper end of the 95% Wilson interval of the accuracy",
+    "chance": "accuracy of guessing",
+    "peak": "accuracy of the best epoch: an oracle that no attacker has",
+    "peak_epoch": "the best epoch",
+    "worst_identity": "accuracy on the identity that is recognised least",
+    "epochs": "epochs of the attacker's training",
+    "max_levels": "largest change of a pixel in grey levels",
+    "psnr": "mean PSNR of the changed images in dB; missing where nothing changed",
+    "fit_seconds": "seconds to train or load the method",
+    "protect_seconds": "seconds to protect the training photographs",
+    "train_seconds": "seconds to train the attacker",
+    "key": "address of the cell",
+    "protect_key": "address of the protected set",
+}
+"""The columns of ``frame`` and what they hold; accuracies lie in [0, 1]."""
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per record with the columns of ``COLUMNS``, in the order of the records."""
+    import pandas as pd
+
+    known = list(records)
+    labels = Labels(known)
+    return pd.DataFrame([_row(record, labels) for record in known], columns=list(COLUMNS))
+
+
+def matrix(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
+    """Return the mean accuracies over seeds in percent: methods down, attackers across, in the order of the cells.
+
+    Two cells stand together if their methods and attackers are the same, however they were written. A pair that was
+    not measured is missing (NaN). With several data sets, a row's name ends with that of its set.
+
+    Args:
+        cells: Records, or what ``frame`` made of them.
+    """
+    return _pivot(cells)["accuracy"] * 100
+
+
+def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
+    """Return over how many cells each mean of ``matrix`` was taken: 0 where there is none."""
+    return _pivot(cells)["cells"].fillna(0).astype(int)
+
+
+def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
+    """Return the matrix as LaTeX, in percent; it needs the package booktabs.
+
+    Args:
+        records: What it shows.
+        caption: Title; with it, or with a label, the tabular stands in a table environment.
+        label: For ``\\ref``.
+    """
+    shown = matrix(records)
+    return str(
+        shown.to_latex(
+            escape=True, float_format="%.1f", na_rep="--", column_format="l" + "r" * shown.shape[1],
+            caption=caption or None, label=label or None,
+        )
+    )  # fmt: skip
+
+
+def _row(record: Record, labels: Labels) -> dict[str, Any]:
+    counts, audit, timings = record.counts, record.audit, record.timings
+    low, high = wilson(counts.correct, counts.n)
+    return {
+        "data": record.data.name, "size": record.data.size, "preset": record.preset,
+        "method": record.method.name, "method_label": labels.method(record),
+        "labels": record.side_information.labels if record.side_information else "true",
+        "attacker": record.attacker[0].name, "attacker_label": labels.attacker(record),
+        "countermeasures": "+".join(part.name for part in record.attacker[1:]),
+        "seed": record.seed, "method_seed": record.method_seed,
+        "correct": counts.correct, "n": counts.n, "accuracy": counts.share, "low": low, "high": high,
+        "chance": record.data.chance, "peak": record.peak.share, "peak_epoch": record.peak.epoch,
+        "worst_identity": min(one.share for one in record.per_identity),
+        "epochs": record.training.epochs, "max_levels": audit.max_levels, "psnr": audit.psnr_mean,
+        "fit_seconds": timings.fit_seconds, "protect_seconds": timings.protect_seconds,
+        "train_seconds": timings.train_seconds, "key": record.key, "protect_key": record.protect_key,
+    }  # fmt: skip
+
+
+def _pivot(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
+    """Return mean accuracy and number of cells, by row and attacker."""
+    import pandas as pd
+
+    known = cells if isinstance(cells, pd.DataFrame) else frame(cells)
+    row = known["method_label"]
+    if known["data"].nunique() > 1:
+        row = row + " (" + known["data"] + ")"
+    known = known.assign(method=row, attacker=known["attacker_label"])
+    groups = known.groupby(["method", "attacker"], sort=False)["accuracy"]
+    found = groups.agg(accuracy="mean", cells="size").unstack("attacker")
+    return found.reindex(known["method"].unique()).reindex(columns=known["attacker"].unique(), level="attacker")

@@ -1,0 +1,81 @@
+"""When two methods, or two attackers, are the same: one definition for keys, tables, leaderboards and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from uebench.hashing import canonical
+from uebench.store.record import ProtectionRecord, Record
+
+
+@dataclass(frozen=True, slots=True)
+class MethodIdentity:
+    """What a method does to any data set, but for its seed.
+
+    Attributes:
+        plugin: Name, version and options, as ``Part.published`` and ``PluginRecord.identity`` give them.
+        side_information: As ``SideInformation.published`` gives it; empty for the true labels.
+        weights: File name and sha256 of each file that the protected set depends on.
+    """
+
+    plugin: Mapping[str, Any]
+    side_information: Mapping[str, Any]
+    weights: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, record: Record | ProtectionRecord) -> MethodIdentity:
+        """Return the identity of the method of a record."""
+        side = record.side_information
+        known = side.model_dump(mode="json", include={"labels", "embedding"}, exclude_none=True) if side else {}
+        return cls(record.method.identity, known, tuple((asset.file, asset.sha256) for asset in record.assets))
+
+    def key_parts(self) -> dict[str, Any]:
+        """Return what enters the key of a protected set; names of weights files do not."""
+        parts = {"method": self.plugin, "assets": [sha256 for _, sha256 in self.weights]}
+        return parts | ({"side_information": self.side_information} if self.side_information else {})
+
+    @property
+    def text(self) -> str:
+        """Return a text that two methods share if, and only if, they are the same."""
+        return canonical(self.key_parts())
+
+    @property
+    def text_without_weights(self) -> str:
+        """Return the same of methods whose weights may differ."""
+        return canonical([self.plugin, self.side_information])
+
+
+@dataclass(frozen=True, slots=True)
+class AttackerIdentity:
+    """An architecture with its countermeasures, but for the seed.
+
+    Attributes:
+        chain: Name, version and options of the architecture and of each countermeasure, in order.
+        weights: File name and sha256 of each file that the attack depends on.
+    """
+
+    chain: Sequence[Mapping[str, Any]]
+    weights: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, record: Record) -> AttackerIdentity:
+        """Return the identity of the attacker of a record."""
+        weights = tuple((asset.file, asset.sha256) for asset in record.attacker_assets)
+        return cls([part.identity for part in record.attacker], weights)
+
+    def key_parts(self) -> dict[str, Any]:
+        """Return what enters the key of a cell; names of weights files do not."""
+        digests = [sha256 for _, sha256 in self.weights]
+        return {"attacker": list(self.chain)} | ({"assets": digests} if digests else {})
+
+    @property
+    def text(self) -> str:
+        """Return a text that two attackers share if, and only if, they are the same."""
+        return canonical(self.key_parts())
+
+    @property
+    def text_without_weights(self) -> str:
+        """Return the same of attackers whose weights may differ."""
+        return canonical(list(self.chain))

@@ -1,0 +1,41 @@
+"""How numbers and options are written for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from uebench.analysis.statistics import wilson
+from uebench.plugins.spec import format_value
+from uebench.store.record import Quality
+
+
+def percent(correct: int, n: int) -> str:
+    """Return an accuracy in percent with its 95% Wilson interval: ``11.7 [7.1, 18.6]``."""
+    low, high = wilson(correct, n)
+    return f"{100 * correct / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def quality(measured: Quality) -> tuple[str, str, str]:
+    """Return PSNR in dB, SSIM and LPIPS of a protected set, with a dash for what was not measured."""
+    psnr, ssim, lpips = (
+        "-" if value is None else f"{value:.{decimals}f}"
+        for value, decimals in ((measured.psnr, 1), (measured.ssim, 4), (measured.lpips, 4))
+    )
+    return psnr, ssim, lpips
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration: ``0.21 s``, ``93 s``, ``12 min``, ``3.4 h``."""
+    if value is None:
+        return "?"
+    if value < 10:
+        return f"{value:.2g} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
+
+
+def options(config: Mapping[str, Any]) -> str:
+    """Return options in the grammar's spelling."""
+    return ", ".join(f"{name}={format_value(value)}" for name, value in config.items())

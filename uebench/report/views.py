@@ -1,0 +1,75 @@
+"""The tables of the Segue paper from a results folder: choose the sets, fill the tables, arrange the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from uebench.paper.fill import fill_table
+from uebench.paper.match import Plugins, Records, Roles, choose_sets
+from uebench.paper.tables import MAIN, by_role, named
+from uebench.plugins.registry import Registry
+from uebench.report import claims, tables
+from uebench.report.tables import Page
+from uebench.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page, and which set it took for the main role.
+
+    Attributes:
+        page: The page.
+        main: The set; empty if there is none.
+        others: Sets that could have been taken instead, where none was named.
+    """
+
+    page: Page
+    main: str
+    others: tuple[str, ...]
+
+
+def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry, store: Store) -> View:
+    """Show what a results folder holds of a table beside what the paper reports.
+
+    Args:
+        name: ``1`` to ``9``, ``figure4.1`` to ``figure4.4`` or ``claims``.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        data: Names of measured sets, or ``ROLE=NAME``; the set that fills most places if none is named.
+        registry: Where plugins are named.
+        store: The results folder.
+
+    Raises:
+        UsageError: If there is no such table, role or measured set.
+    """
+    places = [place for one in named(name) for place in one.places]
+    given = by_role(data)
+    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    roles = choose_sets(places, records, plugins, given)
+    others = {one.name for one in records.sets} - {one.name for one in roles.values()}
+    main = roles[MAIN].name if MAIN in roles else ""
+    return View(page(name, roles, records, plugins), main, () if MAIN in given else tuple(sorted(others)))
+
+
+def page(
+    name: str,
+    roles: Roles,
+    records: Records,
+    plugins: Plugins,
+    reasons: Mapping[tuple[str, str], str] | None = None,
+) -> Page:
+    """Fill the tables behind a view and arrange them.
+
+    Args:
+        name: As in ``measured``.
+        roles: The data set of each role.
+        records: What has been measured.
+        plugins: What the places ask for.
+        reasons: Why cells could not be computed, as ``fill_table`` takes them.
+    """
+    filled = {one.name: fill_table(one, roles, records, plugins, reasons) for one in named(name)}
+    if len(filled) > 1:
+        whole = claims.claims_page if name == "claims" else claims.requirements_page
+        return whole(filled, plugins.preset)
+    (one,) = filled.values()
+    return tables.page(one, plugins.preset)
