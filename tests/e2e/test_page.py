@@ -70,11 +70,11 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
         found = [float(text) for text in texts(browser, "#cells tbody td:nth-child(6)")]
         assert len(found) == 7 and found == order(found)
 
-    measure = Select(browser.find_element(By.NAME, "measure"))
+    measure = Select(browser.find_element(By.NAME, "countermeasure"))
     measure.select_by_value("+blur")
     assert texts(browser, "#cells tbody th") == ["clean", "ue"]
     assert texts(browser, ".board tbody td.n") == ["1", "5.0", "70.0", "75.0", "70.0", "1"]
-    assert texts(browser, ".yardstick") == ["resnet18(epochs=2)+blur(kernel=5)"]
+    assert texts(browser, ".common-attacker") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert texts(browser, ".heat thead th") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert len(browser.find_elements(By.CSS_SELECTOR, ".chart g")) == 2
     measure.select_by_value("-")

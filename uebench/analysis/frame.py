@@ -72,12 +72,12 @@ def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
 
 
 def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
-    """Return the matrix as LaTeX, in percent; it needs the package booktabs.
+    r"""Return the matrix as LaTeX, in percent; it needs the package booktabs.
 
     Args:
         records: What it shows.
         caption: Title; with it, or with a label, the tabular stands in a table environment.
-        label: For ``\\ref``.
+        label: For ``\ref``.
     """
     shown = matrix(records)
     return str(

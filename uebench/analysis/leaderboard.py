@@ -1,4 +1,4 @@
-"""What a report says of records: stages, the places of their heat maps, and the drop that a method causes."""
+"""What a report says of records: methods against attackers on each benchmark, and the drop that a method causes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import Any
 
-from uebench.analysis.records import Record, attacker_identity, chance, is_clean, labels, method_identity, percent
+from uebench.analysis.records import Labels, chance, is_clean, percent
+from uebench.store.record import DataRecord, Record
 
 
 @dataclass(frozen=True)
-class Place:
-    """One place of a heat map: a method against an attacker with its countermeasures, over all seeds.
+class Pairing:
+    """A method against an attacker with its countermeasures, over all seeds.
 
     Attributes:
         method: The method's label.
-        attacker: The label of the attacker's chain.
+        attacker: The label of the attacker with its countermeasures.
         records: Its records, one for each pair of seeds.
         clean: The records of the same attacker on the unprotected set.
     """
@@ -52,9 +52,9 @@ class Place:
         return min(1.0, max(0.0, self.drop / room)) if room > 0 else 0.0
 
     @property
-    def measures(self) -> tuple[str, ...]:
+    def countermeasures(self) -> tuple[str, ...]:
         """Return the names of the countermeasures."""
-        return tuple(part["name"] for part in self.records[0]["attacker"][1:])
+        return tuple(part.name for part in self.records[0].attacker[1:])
 
 
 @dataclass(frozen=True)
@@ -63,38 +63,38 @@ class Standing:
 
     Attributes:
         method: Its label.
-        place: Where it met the yardstick, if it did.
+        pairing: What happened against the attacker by which methods are ranked, if they met.
         best: What the best of all attackers that it met reaches, in percent.
         attackers: How many these are, of those that have a clean reference.
     """
 
     method: str
-    place: Place | None
+    pairing: Pairing | None
     best: float
     attackers: int
 
 
 @dataclass(frozen=True)
-class Stage:
+class Benchmark:
     """One data set under one preset.
 
     Attributes:
         records: All of its records.
-        places: By (method label, attacker label).
+        pairings: By (method label, attacker label).
     """
 
     records: tuple[Record, ...]
-    places: Mapping[tuple[str, str], Place]
+    pairings: Mapping[tuple[str, str], Pairing]
 
     @property
-    def data(self) -> Mapping[str, Any]:
+    def data(self) -> DataRecord:
         """Return what the records say of the data set."""
-        return self.records[0]["data"]  # type: ignore[no-any-return]
+        return self.records[0].data
 
     @property
     def preset(self) -> str:
         """Return the preset's name."""
-        return str(self.records[0]["preset"])
+        return self.records[0].preset
 
     @property
     def chance(self) -> float:
@@ -102,69 +102,75 @@ class Stage:
         return chance(self.records[0])
 
     @cached_property
-    def yardstick(self) -> str:
+    def common_attacker(self) -> str:
         """Return the attacker that most methods met, by which they are ranked: means over others would not compare."""
-        met = [place.attacker for place in self._ranked]
+        met = [pairing.attacker for pairing in self._ranked]
         return max(self.attackers, key=met.count)
 
     @cached_property
     def leaderboard(self) -> list[Standing]:
-        """Return the methods by their drop at the yardstick, the largest first, then those that did not meet it.
+        """Return the methods by their drop against the common attacker, then those that did not meet it.
 
         A method without any clean reference is not ranked.
         """
-        found: dict[str, list[Place]] = {}
-        for place in self._ranked:
-            found.setdefault(place.method, []).append(place)
+        found: dict[str, list[Pairing]] = {}
+        for pairing in self._ranked:
+            found.setdefault(pairing.method, []).append(pairing)
         lines = [
             Standing(
                 method,
-                next((place for place in places if place.attacker == self.yardstick), None),
-                max(place.accuracy for place in places),
-                len(places),
+                next((one for one in pairings if one.attacker == self.common_attacker), None),
+                max(one.accuracy for one in pairings),
+                len(pairings),
             )
-            for method, places in found.items()
+            for method, pairings in found.items()
         ]
-        return sorted(lines, key=lambda line: -(line.place.drop or 0) if line.place else math.inf)
+        return sorted(lines, key=lambda line: -(line.pairing.drop or 0) if line.pairing else math.inf)
 
     @cached_property
-    def _ranked(self) -> list[Place]:
-        return [p for p in self.places.values() if p.drop is not None and not is_clean(p.records[0])]
+    def _ranked(self) -> list[Pairing]:
+        return [one for one in self.pairings.values() if one.drop is not None and not is_clean(one.records[0])]
 
     @cached_property
     def methods(self) -> list[str]:
         """Return the rows: the reference first, the others as the leaderboard ranks them, then those not ranked."""
         ranked = [line.method for line in self.leaderboard]
-        known = dict.fromkeys(method for method, _ in self.places)
-        clean = [place.method for place in self.places.values() if is_clean(place.records[0])]
+        known = dict.fromkeys(method for method, _ in self.pairings)
+        clean = [one.method for one in self.pairings.values() if is_clean(one.records[0])]
         return list(dict.fromkeys([*clean, *ranked, *known]))
 
     @cached_property
     def attackers(self) -> list[str]:
-        """Return the columns: plain architectures first, then chains by countermeasure; what most methods met leads."""
-        met = {attacker: [p for p in self.places.values() if p.attacker == attacker] for _, attacker in self.places}
-        return sorted(met, key=lambda text: (len(met[text][0].measures), met[text][0].measures, -len(met[text]), text))
+        """Return the columns: plain architectures first, then by countermeasure; what most methods met leads."""
+        met: dict[str, list[Pairing]] = {}
+        for one in self.pairings.values():
+            met.setdefault(one.attacker, []).append(one)
+
+        def rank(attacker: str) -> tuple[int, tuple[str, ...], int, str]:
+            countermeasures = met[attacker][0].countermeasures
+            return len(countermeasures), countermeasures, -len(met[attacker]), attacker
+
+        return sorted(met, key=rank)
 
 
-def stages(records: Iterable[Record]) -> list[Stage]:
-    """Sort records into stages, the one with most records first."""
+def benchmarks(records: Iterable[Record]) -> list[Benchmark]:
+    """Sort records by data set and preset, the benchmark with most records first."""
     found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        found.setdefault((record["data_key"], record["preset"]), []).append(record)
-    return [_stage(part) for part in sorted(found.values(), key=len, reverse=True)]
+        found.setdefault((record.data_key, record.preset), []).append(record)
+    return [_benchmark(part) for part in sorted(found.values(), key=len, reverse=True)]
 
 
-def _stage(records: Sequence[Record]) -> Stage:
-    methods = labels(records, method_identity, lambda record: record["written"]["method"])
-    attackers = labels(records, attacker_identity, lambda record: record["written"]["attacker"])
+def _benchmark(records: Sequence[Record]) -> Benchmark:
+    labels = Labels(records)
     found: dict[tuple[str, str], list[Record]] = {}
     clean: dict[str, list[Record]] = {}
-    for record in sorted(records, key=lambda record: (record["seed"], record["method_seed"])):
-        attacker = attackers[attacker_identity(record)]
-        found.setdefault((methods[method_identity(record)], attacker), []).append(record)
+    for record in sorted(records, key=lambda record: (record.seed, record.method_seed)):
+        attacker = labels.attacker(record)
+        found.setdefault((labels.method(record), attacker), []).append(record)
         if is_clean(record):
             clean.setdefault(attacker, []).append(record)
-    places = {
-        pair: Place(*pair, records=tuple(part), clean=tuple(clean.get(pair[1], ()))) for pair, part in found.items()
+    pairings = {
+        pair: Pairing(*pair, records=tuple(part), clean=tuple(clean.get(pair[1], ()))) for pair, part in found.items()
     }
-    return Stage(tuple(records), places)
+    return Benchmark(tuple(records), pairings)

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-from uebench.analysis.statistics import wilson
-from uebench.plugins.spec import format_value
+from uebench.report.text import options, percent, quality, seconds
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from uebench.planning.cell import Protection
     from uebench.progress import Progress
+
+__all__ = [
+    "lines", "lines_of", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality",
+    "seconds",
+]  # fmt: skip
+
+
+class Titled(Protocol):
+    """A piece of work that can be named: a cell, a protected set."""
+
+    @property
+    def title(self) -> str:
+        """Return it in words."""
 
 
 def print_json(document: object) -> None:
@@ -40,35 +51,6 @@ def print_table(table: Table) -> None:
     console.print(table)
 
 
-def percent(correct: int, n: int) -> str:
-    """Return an accuracy in percent with its 95 % Wilson interval: ``11.7 [7.1, 18.6]``."""
-    low, high = wilson(correct, n)
-    return f"{100 * correct / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def quality(facts: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return PSNR in dB, SSIM and LPIPS of a protected set, with a dash for what was not measured."""
-    shown = {"psnr": ".1f", "ssim": ".4f", "lpips": ".4f"}
-    psnr, ssim, lpips = ("-" if facts[name] is None else format(facts[name], form) for name, form in shown.items())
-    return psnr, ssim, lpips
-
-
-def seconds(value: float | None) -> str:
-    """Return a duration: ``0.21 s``, ``93 s``, ``12 min``, ``3.4 h``."""
-    if value is None:
-        return "?"
-    if value < 10:
-        return f"{value:.2g} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
-
-
-def options(config: Mapping[str, Any]) -> str:
-    """Return options in the grammar's spelling."""
-    return ", ".join(f"{name}={format_value(value)}" for name, value in config.items())
-
-
 @contextmanager
 def progress_bars() -> Iterator[Any]:
     """Show a progress bar on stderr, if that is a terminal, else a line now and then.
@@ -88,7 +70,7 @@ def progress_bars() -> Iterator[Any]:
         *(TextColumn(c) if isinstance(c, str) else c for c in columns), console=Console(stderr=True), transient=True
     )
 
-    def start(work: Protection) -> Progress:
+    def start(work: Titled) -> Progress:
         task = bars.add_task(work.title, total=None)
 
         def show(done: int, total: int, text: str) -> None:
@@ -102,19 +84,19 @@ def progress_bars() -> Iterator[Any]:
         yield start
 
 
-def lines_of(work: Protection) -> Progress:
+def lines_of(work: Titled) -> Progress:
     """Return the progress in lines of a piece of work."""
     return lines(work.title)
 
 
 def lines(title: str) -> Progress:
-    """Return a progress that writes a line on stderr for each new stage and each quarter of it."""
+    """Return a progress that writes a line on stderr for each new task and each quarter of it."""
     last: list[object] = [None]
 
     def show(done: int, total: int, text: str) -> None:
-        stage = (text.split(",")[0], 4 * done // total)
-        if stage != last[0]:
+        reached = (text.split(",")[0], 4 * done // total)
+        if reached != last[0]:
             note(f"{title}: {text} ({done}/{total})")
-        last[0] = stage
+        last[0] = reached
 
     return show

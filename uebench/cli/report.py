@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, Results
-from uebench.errors import UsageError, nearest
 
 
 def report(
@@ -30,15 +29,9 @@ def report(
     from uebench.store.store import Store
 
     store = Store(results)
-    found = list(store.cells())
-    records = [record for _, record in found if record and preset in (None, record["preset"])]
-    names = {record["data"]["name"] for record in records}
-    for name in data or ():
-        if name not in names:
-            raise UsageError(f"--data {name}: no record of that set; {nearest(name, names)}")
-    records = [record for record in records if not data or record["data"]["name"] in data]
+    records, damaged = page.select(store, preset, data or ())
     with files.writing(html, "--html"):
         html.write_text(page.render(records, store), encoding="utf-8")
     note(f"{html}: {len(records)} records of {results}")
-    if damaged := sum(record is None for _, record in found):
+    if damaged:
         note(f"{damaged} damaged records left out; uebench status names them")

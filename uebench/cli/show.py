@@ -1,14 +1,17 @@
-"""``uebench show``: one plugin, or the record of one cell or protected set."""
+"""``uebench show``: one plugin, the record of a cell or of a protected set, or a failure."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, Results
 from uebench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from uebench.store.record import Failure, ProtectionRecord, Record
 
 
 def show(
@@ -17,7 +20,7 @@ def show(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show a plugin with its options, or a record."""
+    """Show a plugin with its options, a record, or why a cell failed."""
     from uebench.plugins.registry import KINDS, Entry, Registry
     from uebench.store.store import Store
 
@@ -73,80 +76,12 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"{preset}: {reason}")
 
 
-def _record(record: dict[str, Any], as_json: bool) -> None:
+def _record(found: Record | ProtectionRecord | Failure, as_json: bool) -> None:
     from uebench.cli import output
+    from uebench.report import record_text
 
     if as_json:
-        output.print_json(record)
+        output.print_json(found.model_dump(mode="json"))
         return
-    lines = _cell(record) if "key" in record else _protection(record)
-    for name, text in lines.items():
+    for name, text in record_text.lines(found).items():
         typer.echo(f"{name:18} {text}")
-
-
-def _audit(audit: dict[str, Any]) -> str:
-    from uebench.cli import output
-    from uebench.plugins.spec import format_value
-
-    budget = f"{audit['norm']} {format_value(audit['eps'])}" if audit["norm"] != "none" else "no budget"
-    found = audit.get("separable")
-    separable = f", linearly separable {output.percent(**found)} %" if found else ""
-    return f"max {audit['max_levels']} grey levels, mean L2 {audit['l2_mean']:.3f}, {budget}{separable}"
-
-
-def _subject(record: dict[str, Any]) -> dict[str, str]:
-    from uebench.cli import output
-
-    data = record["data"]
-    return {
-        "data": f"{data['name']}, {data['num_classes']} identities, {data['train_images']} train + "
-        f"{data['test_images']} test images, {data['size']} px",
-        "method": f"{record['written']['method']}: {output.options(record['method']['config'])}",
-    }
-
-
-def _maker(made: dict[str, Any] | None) -> str:
-    if made is None:
-        return "an earlier version"
-    return (
-        f"uebench {made['versions']['uebench']} ({made['commit']}), torch {made['versions']['torch']}, "
-        f"{made['device']}, {made['threads']} threads, {made['finished']}"
-    )
-
-
-def _protection(record: dict[str, Any]) -> dict[str, str]:
-    from uebench.cli import output
-
-    quality, timings = record["quality"], record["timings"]
-    psnr, ssim, lpips = output.quality(quality)
-    reason = f" ({quality['lpips_reason']})" if quality["lpips_reason"] else ""
-    return {
-        "key": record["protect_key"],
-        **_subject(record),
-        "seed": f"method {record['method_seed']}, preset {record['preset']}",
-        "audit": _audit(record["audit"]),
-        "quality": f"PSNR {psnr} dB, SSIM {ssim}, LPIPS {lpips}{reason}",
-        "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}",
-        "made by": _maker(record["provenance"]),
-    }
-
-
-def _cell(record: dict[str, Any]) -> dict[str, str]:
-    from uebench.cli import output
-
-    counts, peak, timings, training = (record[part] for part in ("counts", "peak", "timings", "training"))
-    return {
-        "key": record["key"],
-        **_subject(record),
-        "attacker": record["written"]["attacker"],
-        "  options": output.options(record["attacker"][0]["config"]),
-        "  model": output.options(training["model"]),
-        "seed": f"{record['seed']} (method {record['method_seed']}), preset {record['preset']}",
-        "clean test acc. %": f"{output.percent(**counts)}, chance {100 / record['data']['num_classes']:.1f}",
-        "peak %": f"{100 * peak['correct'] / peak['n']:.1f} in epoch {peak['epoch']}",
-        "training": f"{training['epochs']} epochs, {training['steps']} steps, stopped: {training['stopped']}",
-        "audit": _audit(record["audit"]),
-        "seconds": f"fit {timings['fit_seconds']:.1f}, protect {timings['protect_seconds']:.2f}, "
-        f"train {timings['train_seconds']:.1f} ({timings['train_images_per_second']:.0f} images/s)",
-        "made by": _maker(record["provenance"]),
-    }

@@ -30,9 +30,7 @@ def table(
     from uebench.store.store import Store
 
     tables.check(form)
-    found = views.measured(
-        name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results)
-    )
+    found = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))
     if found.others:
         output.note(f"{found.main} fills most places; --data chooses another: {', '.join(found.others)}")
     if as_json:

@@ -160,9 +160,7 @@ def choose_sets(
     known = {data.name for data in records.sets}
     for name in given.values():
         if name not in known:
-            raise UsageError(
-                f"data {name!r}: no record of that set at preset {plugins.preset}; {nearest(name, known)}"
-            )
+            raise UsageError(f"data {name!r}: no record of that set at preset {plugins.preset}; {nearest(name, known)}")
     places = [place for place in places if not place.skip]
     chosen: dict[str, DataName] = {}
     for role in ROLES:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from uebench.data.dataset import load
 from uebench.paper.match import DataName, DataSize, Plugins, Records, is_measured
-from uebench.paper.tables import MAIN, TablePlace, Table, by_role
+from uebench.paper.tables import MAIN, Table, TablePlace, by_role
 from uebench.planning.cell import Cell, Protection
 from uebench.planning.grid import Grid, plan, protections
 from uebench.plugins import presets

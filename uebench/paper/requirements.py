@@ -125,7 +125,9 @@ REQUIREMENTS = (
     Requirement(
         "transferability",
         f"{_LEARNED}over Tables 5 and 6 without the surrogate's own architecture and set",
-        _learned(("5", lambda filled: filled.place.column != "resnet18"), ("6", lambda filled: filled.place.role != MAIN)),
+        _learned(
+            ("5", lambda filled: filled.place.column != "resnet18"), ("6", lambda filled: filled.place.role != MAIN)
+        ),
         HELD,
         FAILED,
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.hashing import digest
+from uebench.store.record import ProtectionRecord, Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,12 +18,12 @@ FIGURES = {".png": "Source", ".svg": "Source", ".pdf": "Keywords"}
 """Suffix -> the field of the file that says which records it was drawn from."""
 
 
-def check(file: Path, option: str, suffixes: Iterable[str] = tuple(FIGURES)) -> None:
+def check(file: Path, name: str, suffixes: Iterable[str] = tuple(FIGURES)) -> None:
     """Refuse a file that could not be written, before hours of work are spent on it.
 
     Args:
         file: Where it should go.
-        option: The option that named it, for the message.
+        name: What the caller calls it, for the message.
         suffixes: What its name may end with.
 
     Raises:
@@ -31,13 +32,13 @@ def check(file: Path, option: str, suffixes: Iterable[str] = tuple(FIGURES)) -> 
     """
     if file.suffix.lower() not in suffixes:
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
-        raise UsageError(f"{option} {file}: end the name with {words}")
+        raise UsageError(f"{name} {file}: end the name with {words}")
     if not file.parent.is_dir():
-        raise StoreError(f"{option} {file}: no folder {file.parent}; make it first")
+        raise StoreError(f"{name} {file}: no folder {file.parent}; make it first")
 
 
 @contextmanager
-def writing(file: Path, option: str) -> Iterator[None]:
+def writing(file: Path, name: str) -> Iterator[None]:
     """Turn what goes wrong while ``file`` is written into one line.
 
     Raises:
@@ -46,20 +47,32 @@ def writing(file: Path, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{option} {file}: cannot be written ({in_words(error)})") from None
+        raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})") from None
 
 
-def save(figure: Figure, file: Path, option: str, records: Iterable[Mapping[str, Any]]) -> None:
+def save(figure: Figure, file: Path, name: str, records: Iterable[Record | ProtectionRecord]) -> None:
     """Write a figure; the suffix chooses PNG, SVG or PDF. The file says which records it was drawn from.
+
+    Args:
+        figure: What to write.
+        file: Where it goes.
+        name: What the caller calls the file, for the message.
+        records: What the figure was drawn from.
 
     Raises:
         StoreError: If the file cannot be written.
     """
     drawn_from = " ".join(sorted({mark(record) for record in records}))
-    with writing(file, option):
+    with writing(file, name):
         figure.savefig(file, dpi=150, metadata={FIGURES[file.suffix.lower()]: f"uebench {drawn_from}".strip()})
 
 
-def mark(record: Mapping[str, Any]) -> str:
-    """Return what a figure calls the record of a cell or of a protected set: the heads of its key and its digest."""
-    return f"{record.get('key', record['protect_key'])[:12]}-{digest(record)[:12]}"
+def mark(record: Record | ProtectionRecord) -> str:
+    """Return what a figure calls a record: the heads of its key and of the digest of what it says.
+
+    The mark shows that a figure was drawn from a record with these counts, options, curve and audit. ``timings`` and
+    ``provenance`` do not enter it: they differ between two runs that measured the same.
+    """
+    key = record.key if isinstance(record, Record) else record.protect_key
+    content = record.model_dump(mode="json", exclude={"timings", "provenance"}, exclude_defaults=True)
+    return f"{key[:12]}-{digest(content)[:12]}"

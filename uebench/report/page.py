@@ -16,26 +16,51 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uebench import __version__
-from uebench.analysis.leaderboard import Stage, stages
-from uebench.analysis.records import Record, is_clean, percent
+from uebench.analysis.leaderboard import Benchmark, benchmarks
+from uebench.analysis.records import is_clean, percent
 from uebench.analysis.statistics import wilson
+from uebench.errors import UsageError, nearest
 from uebench.plugins.spec import format_value
 from uebench.report import strips
+from uebench.store.record import Audit, Record
 from uebench.store.store import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
-    """What a method's perturbation is and costs, from the records of one stage."""
+class MethodSummary:
+    """What a method's perturbation is and costs, from the records of one benchmark."""
 
     method: str
-    audit: Record
+    audit: Audit
     images: int
     fit_seconds: float
     protect_seconds: float
     train_seconds: float
+
+
+def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], int]:
+    """Choose the records of a page.
+
+    Args:
+        store: The results folder.
+        preset: Only records of this one; None for all.
+        data: Only records of these sets; empty for all.
+
+    Returns:
+        The records, and how many were left out because their files are damaged.
+
+    Raises:
+        UsageError: If there is no record of a named set.
+    """
+    found = [record for _, record in store.cells()]
+    records = [record for record in found if record and preset in (None, record.preset)]
+    names = {record.data.name for record in records}
+    for name in data:
+        if name not in names:
+            raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
+    return [record for record in records if not data or record.data.name in data], found.count(None)
 
 
 def render(records: Sequence[Record], store: Store) -> str:
@@ -45,9 +70,11 @@ def render(records: Sequence[Record], store: Store) -> str:
         records: What it shows.
         store: Where protected sets are looked for, for the image strips.
     """
-    found = stages(records)
-    places = [place for stage in found for place in stage.places.values()]
-    intervals = {record["key"]: [100 * end for end in wilson(**record["counts"])] for record in records}
+    found = benchmarks(records)
+    pairings = [pairing for benchmark in found for pairing in benchmark.pairings.values()]
+    intervals = {
+        record.key: [100 * end for end in wilson(record.counts.correct, record.counts.n)] for record in records
+    }
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
@@ -56,19 +83,20 @@ def render(records: Sequence[Record], store: Store) -> str:
     environment.filters |= {"budget": _budget, "duration": _duration, "breakable": _breakable}
     environment.globals |= {"percent": percent}
     return environment.get_template("page.html").render(
-        stages=found,
+        benchmarks=found,
         numbers={
-            pair: number for number, pair in enumerate((s, *p) for s, stage in enumerate(found) for p in stage.places)
+            pair: number
+            for number, pair in enumerate((s, *p) for s, benchmark in enumerate(found) for p in benchmark.pairings)
         },
         count=len(records),
         names={
-            "data": sorted({stage.data["name"] for stage in found}),
-            "preset": sorted({stage.preset for stage in found}),
-            "measure": sorted({name for place in places for name in place.measures}),
-            "seeds": range(2, 1 + max((len(place.records) for place in places), default=1)),
+            "data": sorted({benchmark.data.name for benchmark in found}),
+            "preset": sorted({benchmark.preset for benchmark in found}),
+            "countermeasure": sorted({name for pairing in pairings for name in pairing.countermeasures}),
+            "seeds": range(2, 1 + max((len(pairing.records) for pairing in pairings), default=1)),
         },
-        quality=[_quality(stage) for stage in found],
-        strips=[_strips(stage, store) for stage in found],
+        quality=[_quality(benchmark) for benchmark in found],
+        strips=[_strips(benchmark, store) for benchmark in found],
         intervals=intervals,
         document=_document(found, intervals),
         generated=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
@@ -81,50 +109,52 @@ def render(records: Sequence[Record], store: Store) -> str:
     )
 
 
-def _document(found: Sequence[Stage], intervals: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Return what the script works on: the records, and the places with the stage that each belongs to."""
+def _document(found: Sequence[Benchmark], intervals: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return what the script works on: the records, and the pairings with the benchmark that each belongs to."""
     return {
         "records": {
-            record["key"]: {**record, "interval": intervals[record["key"]]}
-            for stage in found
-            for record in stage.records
+            record.key: {**record.model_dump(mode="json"), "interval": intervals[record.key]}
+            for benchmark in found
+            for record in benchmark.records
         },
-        "places": [
+        "pairings": [
             {
-                "stage": number,
-                "method": place.method,
-                "attacker": place.attacker,
-                "measures": place.measures,
-                "clean": is_clean(place.records[0]),
-                "accuracy": place.accuracy,
-                "reference": place.reference,
-                "keys": [record["key"] for record in place.records],
+                "benchmark": number,
+                "method": pairing.method,
+                "attacker": pairing.attacker,
+                "countermeasures": pairing.countermeasures,
+                "clean": is_clean(pairing.records[0]),
+                "accuracy": pairing.accuracy,
+                "reference": pairing.reference,
+                "keys": [record.key for record in pairing.records],
             }
-            for number, stage in enumerate(found)
-            for place in stage.places.values()
+            for number, benchmark in enumerate(found)
+            for pairing in benchmark.pairings.values()
         ],
     }
 
 
-def _quality(stage: Stage) -> list[Quality]:
+def _quality(benchmark: Benchmark) -> list[MethodSummary]:
     lines = []
-    for method in stage.methods:
-        records = [record for place in stage.places.values() if place.method == method for record in place.records]
+    for method in benchmark.methods:
+        records = [
+            record for pairing in benchmark.pairings.values() if pairing.method == method for record in pairing.records
+        ]
         seconds = {
-            name: fmean(record["timings"][name] for record in records)
+            name: fmean(getattr(record.timings, name) for record in records)
             for name in ("fit_seconds", "protect_seconds", "train_seconds")
         }
-        lines.append(Quality(method, records[0]["audit"], records[0]["data"]["train_images"], **seconds))
+        lines.append(MethodSummary(method, records[0].audit, records[0].data.train_images, **seconds))
     return lines
 
 
-def _strips(stage: Stage, store: Store) -> list[dict[str, Any]]:
-    """Return, for each method of a stage whose faces may be shown, its images as data URIs, or the reason."""
-    if stage.data["source"] != strips.REDISTRIBUTABLE:
+def _strips(benchmark: Benchmark, store: Store) -> list[dict[str, Any]]:
+    """Return, for each method of a benchmark whose faces may be shown, its images as data URIs, or the reason."""
+    if benchmark.data.source != strips.REDISTRIBUTABLE:
         return []
     lines = []
-    for method in stage.methods:
-        record = next(p.records[0] for p in stage.places.values() if p.method == method)
+    for method in benchmark.methods:
+        record = next(p.records[0] for p in benchmark.pairings.values() if p.method == method)
         if is_clean(record):
             continue
         made = strips.stored(store, record)
@@ -150,11 +180,11 @@ def _uri(image: Any) -> str:  # noqa: ANN401
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _budget(audit: Record) -> str:
+def _budget(audit: Audit) -> str:
     """Return the bound that the referee held the method to: ``linf 8/255``, ``l2 2.61``, ``none``."""
-    if audit["norm"] == "none" or not audit["eps"]:
+    if audit.norm == "none" or not audit.eps:
         return "none"
-    text = format_value(audit["eps"])
+    text = format_value(audit.eps)
     return f"{audit['norm']} {text if '/' in text else format(audit['eps'], '.3g')}"
 
 

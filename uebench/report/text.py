@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uebench.analysis.statistics import wilson
 from uebench.plugins.spec import format_value
-from uebench.store.record import Quality
+
+if TYPE_CHECKING:
+    from uebench.store.record import Quality
 
 
 def percent(correct: int, n: int) -> str:

@@ -1,6 +1,6 @@
 "use strict";
 {
-const { records, places } = JSON.parse(document.getElementById("document").textContent);
+const { records, pairings } = JSON.parse(document.getElementById("document").textContent);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const SVG = "http://www.w3.org/2000/svg";
@@ -30,108 +30,108 @@ dark.addEventListener("change", nameTheme);
 nameTheme();
 theme.hidden = false;
 
-// Filters: they choose places; every view shows what its places allow
+// Filters: they choose pairings; every view shows what its pairings allow
 
 const filters = document.getElementById("filters");
-const stages = all("section.stage");
+const benchmarks = all("section.benchmark");
 const search = document.getElementById("search");
-let shown = new Set(places.keys());
+let shown = new Set(pairings.keys());
 
-function chosen(place) {
-  const { data, preset, measure, seeds } = Object.fromEntries(new FormData(filters));
-  const stage = stages[place.stage].dataset;
-  if ((data && data !== stage.data) || (preset && preset !== stage.preset)) return false;
-  if (measure === "-" && place.measures.length) return false;
-  if (measure.startsWith("+") && !place.measures.includes(measure.slice(1))) return false;
-  return place.keys.length >= Number(seeds || 1);
+function chosen(pairing) {
+  const { data, preset, countermeasure, seeds } = Object.fromEntries(new FormData(filters));
+  const benchmark = benchmarks[pairing.benchmark].dataset;
+  if ((data && data !== benchmark.data) || (preset && preset !== benchmark.preset)) return false;
+  if (countermeasure === "-" && pairing.countermeasures.length) return false;
+  if (countermeasure.startsWith("+") && !pairing.countermeasures.includes(countermeasure.slice(1))) return false;
+  return pairing.keys.length >= Number(seeds || 1);
 }
 
 function apply() {
-  shown = new Set([...places.keys()].filter((number) => chosen(places[number])));
-  for (const stage of stages) showStage(stage, [...shown].map((n) => places[n]).filter((p) => p.stage === Number(stage.dataset.stage)));
+  shown = new Set([...pairings.keys()].filter((number) => chosen(pairings[number])));
+  for (const benchmark of benchmarks) showBenchmark(benchmark, [...shown].map((n) => pairings[n]).filter((p) => p.benchmark === Number(benchmark.dataset.benchmark)));
   const terms = search.value.toLowerCase().split(/\s+/);
   let lines = 0;
   for (const row of all("#cells tbody tr")) {
     const text = (row.textContent + row.dataset.key).toLowerCase();
-    row.hidden = !shown.has(Number(row.dataset.place)) || !terms.every((term) => text.includes(term));
+    row.hidden = !shown.has(Number(row.dataset.pairing)) || !terms.every((term) => text.includes(term));
     lines += !row.hidden;
   }
   document.getElementById("shown").textContent = `${lines} of ${Object.keys(records).length} records`;
 }
 
-function showStage(stage, live) {
-  stage.hidden = !live.length;
-  const methods = new Set(live.map((place) => place.method));
-  for (const element of all("[data-method]", stage)) element.hidden = !methods.has(element.dataset.method);
-  for (const element of all(".plot [data-place]", stage)) element.toggleAttribute("hidden", !shown.has(Number(element.dataset.place)));
-  for (const cell of all(".heat [data-place]", stage)) cell.classList.toggle("out", !shown.has(Number(cell.dataset.place)));
-  all(".heat thead th", stage).forEach((head, column) => {
-    const cells = all(".heat tbody tr", stage).map((row) => row.cells[column + 1]);
-    const empty = !cells.some((cell) => cell.dataset.place && !cell.classList.contains("out"));
+function showBenchmark(benchmark, live) {
+  benchmark.hidden = !live.length;
+  const methods = new Set(live.map((pairing) => pairing.method));
+  for (const element of all("[data-method]", benchmark)) element.hidden = !methods.has(element.dataset.method);
+  for (const element of all(".plot [data-pairing]", benchmark)) element.toggleAttribute("hidden", !shown.has(Number(element.dataset.pairing)));
+  for (const cell of all(".heat [data-pairing]", benchmark)) cell.classList.toggle("out", !shown.has(Number(cell.dataset.pairing)));
+  all(".heat thead th", benchmark).forEach((head, column) => {
+    const cells = all(".heat tbody tr", benchmark).map((row) => row.cells[column + 1]);
+    const empty = !cells.some((cell) => cell.dataset.pairing && !cell.classList.contains("out"));
     for (const cell of [head, ...cells]) cell.hidden = empty;
   });
-  rank(stage, live);
-  offer(stage, live);
+  rank(benchmark, live);
+  offer(benchmark, live);
 }
 
 /** The rule of the leaderboard: the drop at the attacker that most methods met, of those that have a clean reference. */
-function rank(stage, live) {
-  const ranked = live.filter((place) => !place.clean && place.reference !== null);
-  const met = (attacker) => ranked.filter((place) => place.attacker === attacker).length;
-  const yardstick = all(".heat thead th", stage).map((head) => head.textContent).reduce((best, name) => met(name) > met(best) ? name : best, "");
-  for (const element of all(".yardstick", stage)) element.textContent = yardstick;
-  const lines = all(".board tbody tr", stage).map((row) => {
-    const own = ranked.filter((place) => place.method === row.dataset.method);
-    const place = own.find((one) => one.attacker === yardstick);
+function rank(benchmark, live) {
+  const ranked = live.filter((pairing) => !pairing.clean && pairing.reference !== null);
+  const met = (attacker) => ranked.filter((pairing) => pairing.attacker === attacker).length;
+  const common = all(".heat thead th", benchmark).map((head) => head.textContent).reduce((best, name) => met(name) > met(best) ? name : best, "");
+  for (const element of all(".common-attacker", benchmark)) element.textContent = common;
+  const lines = all(".board tbody tr", benchmark).map((row) => {
+    const own = ranked.filter((pairing) => pairing.method === row.dataset.method);
+    const pairing = own.find((one) => one.attacker === common);
     row.hidden = !own.length;
-    const facts = { attackers: own.length, best: Math.max(...own.map((one) => one.accuracy)).toFixed(1) };
-    for (const name of ["accuracy", "reference"]) facts[name] = place ? place[name].toFixed(1) : "–";
-    facts.drop = place ? (place.reference - place.accuracy).toFixed(1) : "–";
-    for (const cell of all("[data-of]", row)) cell.textContent = facts[cell.dataset.of];
-    return { row, drop: place ? place.reference - place.accuracy : -Infinity };
+    const texts = { attackers: own.length, best: Math.max(...own.map((one) => one.accuracy)).toFixed(1) };
+    for (const name of ["accuracy", "reference"]) texts[name] = pairing ? pairing[name].toFixed(1) : "–";
+    texts.drop = pairing ? (pairing.reference - pairing.accuracy).toFixed(1) : "–";
+    for (const cell of all("[data-of]", row)) cell.textContent = texts[cell.dataset.of];
+    return { row, drop: pairing ? pairing.reference - pairing.accuracy : -Infinity };
   });
-  lines.sort((a, b) => b.drop - a.drop).forEach(({ row }, place) => {
-    row.cells[0].textContent = place + 1;
+  lines.sort((a, b) => b.drop - a.drop).forEach(({ row }, index) => {
+    row.cells[0].textContent = index + 1;
     row.parentNode.append(row);
   });
 }
 
 // Learning curves
 
-function offer(stage, live) {
-  const select = stage.querySelector(".curves select");
+function offer(benchmark, live) {
+  const select = benchmark.querySelector(".curves select");
   const before = select.value;
   const count = new Map();
-  for (const place of live) count.set(place.attacker, (count.get(place.attacker) || 0) + 1);
+  for (const pairing of live) count.set(pairing.attacker, (count.get(pairing.attacker) || 0) + 1);
   const names = [...count.keys()].sort((a, b) => count.get(b) - count.get(a));
   select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
   if (count.has(before)) select.value = before;
-  select.onchange = () => draw(stage);
-  draw(stage);
+  select.onchange = () => draw(benchmark);
+  draw(benchmark);
 }
 
-function curve(place) {
-  const runs = place.keys.map((key) => records[key].curve.map((epoch) => 100 * epoch.test_correct / records[key].counts.n));
+function curve(pairing) {
+  const runs = pairing.keys.map((key) => records[key].curve.map((epoch) => 100 * epoch.test_correct / records[key].counts.n));
   const length = Math.min(...runs.map((run) => run.length));
   return Array.from({ length }, (_, epoch) => mean(runs.map((run) => run[epoch])));
 }
 
-function draw(stage) {
-  const chart = stage.querySelector(".chart");
+function draw(benchmark) {
+  const chart = benchmark.querySelector(".chart");
   const width = chart.clientWidth;
-  const attacker = stage.querySelector(".curves select").value;
-  const number = Number(stage.dataset.stage);
-  const known = [...new Set(places.filter((p) => p.stage === number && !p.clean).map((p) => p.method))];
-  const lines = [...shown].map((n) => places[n]).filter((p) => p.stage === number && p.attacker === attacker)
-    .map((place) => {
-      const index = place.clean ? -1 : known.indexOf(place.method);
+  const attacker = benchmark.querySelector(".curves select").value;
+  const number = Number(benchmark.dataset.benchmark);
+  const known = [...new Set(pairings.filter((p) => p.benchmark === number && !p.clean).map((p) => p.method))];
+  const lines = [...shown].map((n) => pairings[n]).filter((p) => p.benchmark === number && p.attacker === attacker)
+    .map((pairing) => {
+      const index = pairing.clean ? -1 : known.indexOf(pairing.method);
       const dash = index < COLOURS.length ? "none" : "7 3";
-      return { place, values: curve(place), dash, colour: index < 0 ? "currentColor" : COLOURS[index % COLOURS.length] };
+      return { pairing, values: curve(pairing), dash, colour: index < 0 ? "currentColor" : COLOURS[index % COLOURS.length] };
     });
   if (!width || !lines.length) return chart.replaceChildren();
-  const chance = 100 / records[lines[0].place.keys[0]].data.num_classes;
+  const chance = 100 / records[lines[0].pairing.keys[0]].data.num_classes;
   const height = Math.max(320, 17 * lines.length + 60);
-  const longest = Math.max(...lines.map((line) => line.place.method.length));
+  const longest = Math.max(...lines.map((line) => line.pairing.method.length));
   const [left, right, top, bottom] = [46, Math.min(0.46 * width, 24 + 7 * longest), 14, 36];
   const last = Math.max(...lines.map((line) => line.values.length));
   const x = (epoch) => left + (width - left - right) * (epoch - 1) / Math.max(1, last - 1);
@@ -139,23 +139,23 @@ function draw(stage) {
   const svg = make("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Clean test accuracy over epochs, ${attacker}` });
   for (const value of [0, 25, 50, 75, 100]) {
     svg.append(make("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "axis" }));
-    svg.append(make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value === 100 ? "100 %" : String(value)));
+    svg.append(make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value === 100 ? "100%" : String(value)));
   }
   for (const epoch of new Set([1, Math.round(last / 2), last])) svg.append(make("text", { x: x(epoch), y: height - 14, "text-anchor": "middle" }, epoch === last ? `epoch ${epoch}` : String(epoch)));
   svg.append(make("line", { x1: left, x2: width - right, y1: y(chance), y2: y(chance), class: "chance" }));
-  svg.append(make("text", { x: left + 4, y: y(chance) + (chance > 8 ? 14 : -5) }, `chance ${chance.toFixed(1)} %`));
+  svg.append(make("text", { x: left + 4, y: y(chance) + (chance > 8 ? 14 : -5) }, `chance ${chance.toFixed(1)}%`));
   lines.sort((a, b) => b.values.at(-1) - a.values.at(-1));
   const tip = make("div", { class: "tip", role: "status", hidden: "" });
   let floor = -Infinity;
   const labels = lines.map((line) => (floor = Math.max(y(line.values.at(-1)), floor + 16)));
   for (let n = labels.length - 1, ceiling = height - 6; n >= 0; n--) ceiling = (labels[n] = Math.min(labels[n], ceiling)) - 16;
   lines.forEach((line, n) => {
-    const { place, values, colour, dash } = line;
+    const { pairing, values, colour, dash } = line;
     const end = [x(values.length), y(values.at(-1))];
-    line.group = make("g", { tabindex: 0, role: "img", "aria-label": `${place.method}: ${values.at(-1).toFixed(1)} % after ${values.length} epochs` },
+    line.group = make("g", { tabindex: 0, role: "img", "aria-label": `${pairing.method}: ${values.at(-1).toFixed(1)}% after ${values.length} epochs` },
       make("path", { d: "M" + values.map((value, index) => `${x(index + 1)},${y(value)}`).join("L"), stroke: colour, "stroke-dasharray": dash }),
       make("path", { d: `M${end}L${width - right + 12},${labels[n]}`, stroke: colour, style: "stroke-width: 1.2" }),
-      make("text", { x: width - right + 16, y: labels[n] + 4 }, place.method));
+      make("text", { x: width - right + 16, y: labels[n] + 4 }, pairing.method));
     line.group.addEventListener("focus", () => point(line, values.length));
     line.group.addEventListener("blur", () => point(null));
     svg.append(line.group);
@@ -165,7 +165,7 @@ function draw(stage) {
     for (const other of lines) other.group.classList.toggle("on", other === line);
     tip.hidden = !line;
     if (!line) return;
-    tip.textContent = `${line.place.method}, epoch ${epoch}: ${line.values[epoch - 1].toFixed(1)} %`;
+    tip.textContent = `${line.pairing.method}, epoch ${epoch}: ${line.values[epoch - 1].toFixed(1)}%`;
     tip.style.left = `${Math.min(Math.max(x(epoch), 90), width - 110)}px`;
     tip.style.top = `${Math.max(y(line.values[epoch - 1]), 28)}px`;
   }
@@ -208,15 +208,15 @@ const seconds = (value) => `${value < 10 ? value.toFixed(2) : Math.round(value).
 function open(record) {
   const { counts, peak, audit, provenance: made, timings, training, data } = record;
   const side = record.side_information;
-  const facts = {
-    "peak (oracle)": `${(100 * peak.correct / peak.n).toFixed(1)} % in epoch ${peak.epoch}: the best on the test set, which no attacker could choose`,
+  const lines = {
+    "peak (oracle)": `${(100 * peak.correct / peak.n).toFixed(1)}% in epoch ${peak.epoch}: the best on the test set, which no attacker could choose`,
     "data": `${data.name}: ${data.num_classes} identities, ${data.train_images} + ${data.test_images} photographs, ${data.size} px (${words(data.options)})`,
     "method": `${record.method.name}, version ${record.method.version}: ${words(record.method.config)}`,
     "side information": side ? `${side.labels}${side.embedding ? `, embedding ${side.embedding}` : ""}; pure for ${side.purity.correct} of ${side.purity.n}` : "true labels",
     "weights": record.assets.map((asset) => `${asset.file} (sha256 ${asset.sha256})`).join(", ") || "none",
   };
-  record.attacker.forEach((part, place) => { facts[place ? `countermeasure ${place}` : "attacker"] = `${part.name}, version ${part.version}: ${words(part.config)}`; });
-  Object.assign(facts, {
+  record.attacker.forEach((part, index) => { lines[index ? `countermeasure ${index}` : "attacker"] = `${part.name}, version ${part.version}: ${words(part.config)}`; });
+  Object.assign(lines, {
     "model": words(training.model),
     "training": `${training.epochs} epochs, ${training.steps} steps, stopped: ${training.stopped}`,
     "seeds": `attacker ${record.seed}, method ${record.method_seed}; preset ${record.preset}`,
@@ -236,10 +236,10 @@ function open(record) {
   dialog.replaceChildren(
     make("form", { method: "dialog" }, make("button", {}, "Close")),
     make("h2", { id: "title" }, `${record.written.method} against ${record.written.attacker}`),
-    make("p", { class: "big" }, `${(100 * counts.correct / counts.n).toFixed(1)} %`),
-    make("p", { class: "facts" }, `clean test accuracy after the last epoch: ${counts.correct} of ${counts.n}; 95 % Wilson interval ${record.interval.map((end) => end.toFixed(1)).join(" to ")} %; chance ${(100 / data.num_classes).toFixed(1)} %`),
-    make("p", { class: "facts" }, "Accuracy for each identity"), bars,
-    make("dl", {}, ...Object.entries(facts).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)])));
+    make("p", { class: "big" }, `${(100 * counts.correct / counts.n).toFixed(1)}%`),
+    make("p", { class: "note" }, `clean test accuracy after the last epoch: ${counts.correct} of ${counts.n}; 95% Wilson interval ${record.interval.map((end) => end.toFixed(1)).join(" to ")}%; chance ${(100 / data.num_classes).toFixed(1)}%`),
+    make("p", { class: "note" }, "Accuracy for each identity"), bars,
+    make("dl", {}, ...Object.entries(lines).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)])));
   dialog.showModal();
 }
 
@@ -258,7 +258,7 @@ if (filters) {
   filters.addEventListener("change", apply);
   filters.addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", apply);
-  new ResizeObserver(() => stages.forEach((stage) => stage.hidden || draw(stage))).observe(document.querySelector("main"));
+  new ResizeObserver(() => benchmarks.forEach((benchmark) => benchmark.hidden || draw(benchmark))).observe(document.querySelector("main"));
   apply();
 }
 }

@@ -1,0 +1,68 @@
+"""What Figure 4 draws: the panels as tables, with what belongs beside the paper's places.
+
+The paper's places of a panel are those of its table in ``paper/tables.py``. The figure adds the attacker without any
+countermeasure, every other JPEG quality and every share of true labels of which there are records, and the clean
+reference of the training losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from uebench.paper.match import Records
+from uebench.paper.tables import JPEG, SIDE, TABLES, Table, TablePlace
+
+ARCHITECTURE = "resnet18"
+"""The paper's attacker unless it says otherwise (section 5.1.4)."""
+
+PLAIN = "none"
+"""The column of the attacker without a countermeasure, and the row of the method without side information."""
+
+
+def panels(records: Records) -> dict[str, Table]:
+    """Return the four panels by their tables' names, for the qualities and shares that ``records`` know."""
+    qualities, shares = set(), set()
+    for record in records.cells:
+        if record.side_information and isinstance(record.side_information.labels, float):
+            shares.add(record.side_information.labels)
+        for part in record.attacker[1:]:
+            if part.name == "jpeg":
+                qualities.add(int(part.config["quality"]))
+    side = _side_information(shares)
+    clean = TablePlace(row="clean", column=ARCHITECTURE, method="clean", attacker=ARCHITECTURE)
+    return {
+        "figure4.1": _with_plain("figure4.1", _more_jpeg(qualities)),
+        "figure4.2": _with_plain("figure4.2", ()),
+        "figure4.3": replace(TABLES["figure4.3"], places=side),
+        "figure4.4": replace(TABLES["figure4.4"], places=(clean, *side)),
+    }
+
+
+def _with_plain(name: str, more: Iterable[TablePlace]) -> Table:
+    """Return a table with more places, and with each of its methods against the plain attacker."""
+    table = TABLES[name]
+    methods = {place.row: place.method for place in table.places}
+    plain = [TablePlace(row=row, column=PLAIN, method=method, attacker=ARCHITECTURE) for row, method in methods.items()]
+    return replace(table, places=(*table.places, *more, *plain))
+
+
+def _more_jpeg(qualities: Iterable[int]) -> list[TablePlace]:
+    methods = {place.row: place.method for place in TABLES["figure4.1"].places}
+    columns = {f"quality={quality}": f"{ARCHITECTURE}+jpeg(quality={quality})" for quality in sorted(qualities)}
+    return [
+        TablePlace(row=row, column=column, method=method, attacker=attacker)
+        for row, method in methods.items()
+        for column, attacker in columns.items()
+        if column not in JPEG
+    ]
+
+
+def _side_information(shares: Iterable[float]) -> tuple[TablePlace, ...]:
+    """Return the places of panel 3 for the paper's attacker, with those of wrong labels after those of true ones."""
+    places = {place.row: place for place in TABLES["figure4.3"].places if place.column == ARCHITECTURE}
+    wrong = {
+        str(share): replace(places["true"], row=str(share), method=f"{SIDE['true']}(labels={share})")
+        for share in sorted(shares, reverse=True)
+    }
+    return (places["true"], *wrong.values(), *(place for row, place in places.items() if row != "true"))

@@ -1,0 +1,203 @@
+"""Figure 4 of the Segue paper: JPEG, augmentations, side information, training loss. A gap is a gap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from uebench.paper.fill import FilledPlace, FilledTable, fill_table
+from uebench.paper.match import Plugins, Records, choose_sets
+from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
+from uebench.paper.tables import MAIN, SIDE
+from uebench.planning.parts import REFERENCE
+from uebench.plugins.registry import Registry
+from uebench.store.record import Record
+from uebench.store.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLES = {
+    "figure4.1": "(1) JPEG quality",
+    "figure4.2": "(2) augmentation",
+    "figure4.3": "(3) labels that the method saw",
+    "figure4.4": "(4) attacker's training loss",
+}
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
+GREY = "#444444"
+STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
+
+Panel = Mapping[str, Mapping[str, FilledPlace]]
+"""Method -> position on the axis -> what was measured there."""
+
+
+def filled_panels(store: Store, registry: Registry, preset: str, data: str | None = None) -> dict[str, FilledTable]:
+    """Fill the four panels with what a results folder holds.
+
+    Args:
+        store: The results folder.
+        registry: Where plugins are named.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        data: Name of a measured set; the one that fills most places if None.
+
+    Raises:
+        UsageError: If there is no record of that set.
+    """
+    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    tables = panels(records)
+    places = [place for table in tables.values() for place in table.places]
+    roles = choose_sets(places, records, plugins, {MAIN: data} if data else {})
+    return {name: fill_table(table, roles, records, plugins) for name, table in tables.items()}
+
+
+def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:
+    """Return the records behind the panels, each once."""
+    return list(
+        {cell.key: cell for table in tables.values() for place in table.places for cell in place.cells}.values()
+    )
+
+
+def figure(tables: Mapping[str, FilledTable]) -> Figure:
+    """Draw the four panels.
+
+    Args:
+        tables: What ``filled_panels`` returned.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    drawn = Figure(figsize=(15, 4), layout="constrained")
+    axes = dict(zip(TITLES, drawn.subplots(1, 4), strict=True))
+    jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
+    side = _by_side_information(tables["figure4.3"])
+    losses = [place for place in tables["figure4.4"].places if place.cells] if side else []
+    colours = _colours([*jpeg, *augmented, *side])
+    for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side, "figure4.4": losses}.items():
+        _prepare(axes[name], TITLES[name], "" if panel else tables[name].table.command)
+    if jpeg:
+        _lines(axes["figure4.1"], jpeg, _qualities(tables["figure4.1"]), colours)
+    if augmented:
+        columns = list(dict.fromkeys(place.place.column for place in tables["figure4.2"].places))
+        _bars(axes["figure4.2"], augmented, [PLAIN, *(name for name in columns if name != PLAIN)], colours)
+    if side:
+        rows = [place.place.row for place in tables["figure4.3"].places if place.place.row in SIDE or place.cells]
+        _bars(axes["figure4.3"], side, rows, colours)
+    _losses(axes["figure4.4"], losses, colours)
+    for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side}.items():
+        if panel:
+            axes[name].axhline(_chance(tables), color=GREY, linestyle=":", linewidth=1)
+    if records := drawn_from(tables):
+        drawn.suptitle(_title(records[0]), fontsize=10)
+    if colours:
+        handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
+        drawn.legend(handles=handles, loc="outside lower left", ncols=8, fontsize=8, frameon=False)
+    return drawn
+
+
+def _title(record: Record) -> str:
+    data = record.data
+    return (
+        f"{data.name}, {data.size} px, {ARCHITECTURE}, preset {record.preset}: clean test accuracy, %; dotted: chance "
+        f"{100 * data.chance:.1f}%; means over seeds with 95% intervals"
+    )
+
+
+def _chance(tables: Mapping[str, FilledTable]) -> float:
+    return 100 * drawn_from(tables)[0].data.chance
+
+
+def _by_method(table: FilledTable, beside: str) -> dict[str, dict[str, FilledPlace]]:
+    """Return what was measured by method and column; a method that stands at ``beside`` alone is left out."""
+    found: dict[str, dict[str, FilledPlace]] = {}
+    for place in table.places:
+        if place.value is not None:
+            found.setdefault(place.place.row, {})[place.place.column] = place
+    return {method: columns for method, columns in found.items() if set(columns) != {beside}}
+
+
+def _by_side_information(table: FilledTable) -> dict[str, dict[str, FilledPlace]]:
+    """Return what was measured of the one method by its labels, if these were ever other than the true ones."""
+    found = {place.place.row: place for place in table.places if place.value is not None}
+    return {SIDE["true"]: found} if set(found) - {"true"} else {}
+
+
+def _colours(methods: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each method that is shown: grey for the reference."""
+    shown = sorted(set(methods), key=lambda name: (name != REFERENCE, name))
+    others = [name for name in shown if name != REFERENCE]
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(others)}
+    return {name: colours.get(name, GREY) for name in shown}
+
+
+def _qualities(table: FilledTable) -> dict[str, str]:
+    """Return the measured columns of panel 1 in the order of their qualities, each with its text on the axis."""
+    columns = {place.place.column for place in table.places if place.value is not None} - {PLAIN}
+    numbers = {int(column.partition("=")[2]): column for column in columns}
+    return {numbers[number]: str(number) for number in sorted(numbers)} | {PLAIN: PLAIN}
+
+
+def _lines(axes: Axes, panel: Panel, columns: Mapping[str, str], colours: Mapping[str, str]) -> None:
+    for method, found in panel.items():
+        means = [found[name].value if name in found else math.nan for name in columns]
+        reach = [_reach(found[name]) if name in found else (0.0, 0.0) for name in columns]
+        axes.errorbar(
+            range(len(columns)), means, list(zip(*reach, strict=True)), marker="o", markersize=4, capsize=2,
+            color=colours[method], elinewidth=0.8,
+        )  # fmt: skip
+    axes.set_xticks(range(len(columns)), list(columns.values()))
+    axes.set_ylim(0, 100)
+
+
+def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[str, str]) -> None:
+    width = 0.8 / len(panel)
+    for number, (method, found) in enumerate(panel.items()):
+        for x, name in enumerate(positions):
+            where = x - 0.4 + width * (number + 0.5)
+            if name not in found:
+                axes.text(where, 2, "no record", ha="center", rotation=90, color=colours[method], fontsize=6)
+                continue
+            axes.bar(
+                where, found[name].value, 0.9 * width, yerr=[[end] for end in _reach(found[name])], capsize=2,
+                color=colours[method], error_kw={"linewidth": 0.8},
+            )  # fmt: skip
+    axes.set_xticks(range(len(positions)), [_label(name) for name in positions])
+    axes.set_xlim(-0.6, len(positions) - 0.4)
+    axes.set_ylim(0, 100)
+
+
+def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str]) -> None:
+    """Draw the attacker's loss; the paper's panel has the surrogate's, which records do not hold."""
+    styles = iter(STYLES)
+    for place in places:
+        curves = [[epoch.loss for epoch in cell.curve] for cell in place.cells]
+        mean = [fmean(losses) for losses in zip(*curves, strict=False)]
+        clean = place.place.row == REFERENCE
+        text = REFERENCE if clean else f"{SIDE['true']}, labels {_label(place.place.row)}"
+        colour, style = (GREY, "-") if clean else (colours[SIDE["true"]], next(styles, STYLES[-1]))
+        axes.semilogy(range(1, len(mean) + 1), mean, linestyle=style, color=colour, linewidth=1.3, label=text)
+    if places:
+        axes.set_xlabel("epoch")
+        axes.legend(fontsize=7, frameon=False)
+
+
+def _prepare(axes: Axes, title: str, remedy: str) -> None:
+    """Name a panel; if it has no records, say so and how to get them."""
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    if remedy:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, f"no records\n{remedy}", ha="center", va="center", fontsize=7, transform=axes.transAxes)
+
+
+def _label(name: str) -> str:
+    """Return a position's text: a share of true labels in percent."""
+    return f"{float(name):.0%}" if name.startswith("0.") else name
+
+
+def _reach(place: FilledPlace) -> tuple[float, float]:
+    """Return how far the interval reaches below and above the value."""
+    assert place.value is not None and place.low is not None and place.high is not None
+    return max(0.0, place.value - place.low), max(0.0, place.high - place.value)

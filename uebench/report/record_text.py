@@ -1,0 +1,81 @@
+"""A record or a failure in words, line by line."""
+
+from __future__ import annotations
+
+from uebench.plugins.spec import format_value
+from uebench.report import text
+from uebench.store.record import Audit, Failure, ProtectionRecord, Provenance, Record
+
+Lines = dict[str, str]
+"""What a line is about -> what it says."""
+
+
+def lines(found: Record | ProtectionRecord | Failure) -> Lines:
+    """Return what ``uebench show`` prints of a key."""
+    if isinstance(found, Failure):
+        return _failure(found)
+    return _cell(found) if isinstance(found, Record) else _protection(found)
+
+
+def _failure(failure: Failure) -> Lines:
+    shown = {"key": failure.key, "failed": failure.title, failure.kind: failure.message}
+    return shown | ({"traceback": f"\n{failure.traceback.rstrip()}"} if failure.traceback else {})
+
+
+def _cell(record: Record) -> Lines:
+    counts, peak, timings, training = record.counts, record.peak, record.timings, record.training
+    return {
+        "key": record.key,
+        **_subject(record),
+        "attacker": record.written["attacker"],
+        "  options": text.options(record.attacker[0].config),
+        "  model": text.options(training.model),
+        "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
+        "clean test acc. %": f"{text.percent(counts.correct, counts.n)}, chance {100 * record.data.chance:.1f}",
+        "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
+        "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
+        "audit": _audit(record.audit),
+        "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}, "
+        f"train {timings.train_seconds:.1f} ({timings.train_images_per_second:.0f} images/s)",
+        "made by": _maker(record.provenance),
+    }
+
+
+def _protection(record: ProtectionRecord) -> Lines:
+    quality, timings = record.quality, record.timings
+    psnr, ssim, lpips = text.quality(quality)
+    reason = f" ({quality.lpips_reason})" if quality.lpips_reason else ""
+    return {
+        "key": record.protect_key,
+        **_subject(record),
+        "seed": f"method {record.method_seed}, preset {record.preset}",
+        "audit": _audit(record.audit),
+        "quality": f"PSNR {psnr} dB, SSIM {ssim}, LPIPS {lpips}{reason}",
+        "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}",
+        "made by": _maker(record.provenance),
+    }
+
+
+def _subject(record: Record | ProtectionRecord) -> Lines:
+    data = record.data
+    return {
+        "data": f"{data.name}, {data.num_classes} identities, {data.train_images} train + "
+        f"{data.test_images} test images, {data.size} px",
+        "method": f"{record.written['method']}: {text.options(record.method.config)}",
+    }
+
+
+def _audit(audit: Audit) -> str:
+    budget = f"{audit.norm} {format_value(audit.eps)}" if audit.norm != "none" else "no budget"
+    found = audit.separable
+    separable = f", linearly separable, %: {text.percent(found.correct, found.n)}" if found else ""
+    return f"max {audit.max_levels} grey levels, mean L2 {audit.l2_mean:.3f}, {budget}{separable}"
+
+
+def _maker(made: Provenance | None) -> str:
+    if made is None:
+        return "an earlier version"
+    return (
+        f"uebench {made.versions['uebench']} ({made.commit}), torch {made.versions['torch']}, "
+        f"{made.device}, {made.threads} threads, {made.finished}"
+    )
