@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from uebench.analysis.records import Labels
 from uebench.analysis.statistics import wilson
@@ -63,12 +63,12 @@ def matrix(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
     Args:
         cells: Records, or what ``frame`` made of them.
     """
-    return _pivot(cells)["accuracy"] * 100
+    return _pivot(cells, "mean") * 100
 
 
 def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
     """Return over how many cells each mean of ``matrix`` was taken: 0 where there is none."""
-    return _pivot(cells)["cells"].fillna(0).astype(int)
+    return _pivot(cells, "size").fillna(0).astype(int)
 
 
 def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
@@ -76,10 +76,10 @@ def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
 
     Args:
         records: What it shows.
-        caption: Title; with it, or with a label, the tabular stands in a table environment.
+        caption: Title as LaTeX; with it, or with a label, the tabular stands in a table environment.
         label: For ``\ref``.
     """
-    shown = matrix(records)
+    shown = matrix(records).rename_axis(index=None, columns="method")
     return str(
         shown.to_latex(
             escape=True, float_format="%.1f", na_rep="--", column_format="l" + "r" * shown.shape[1],
@@ -107,15 +107,15 @@ def _row(record: Record, labels: Labels) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pivot(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
-    """Return mean accuracy and number of cells, by row and attacker."""
+def _pivot(cells: Iterable[Record] | pd.DataFrame, how: Literal["mean", "size"]) -> pd.DataFrame:
+    """Return mean accuracies, or numbers of cells, by method and attacker in the order of the cells."""
     import pandas as pd
 
     known = cells if isinstance(cells, pd.DataFrame) else frame(cells)
-    row = known["method_label"]
+    method, attacker = known["method_label"].rename("method"), known["attacker_label"].rename("attacker")
     if known["data"].nunique() > 1:
-        row = row + " (" + known["data"] + ")"
-    known = known.assign(method=row, attacker=known["attacker_label"])
-    groups = known.groupby(["method", "attacker"], sort=False)["accuracy"]
-    found = groups.agg(accuracy="mean", cells="size").unstack("attacker")
-    return found.reindex(known["method"].unique()).reindex(columns=known["attacker"].unique(), level="attacker")
+        method = method + " (" + known["data"] + ")"
+    found = known["accuracy"].groupby([method, attacker], sort=False).agg(how).unstack("attacker")
+    return found.reindex(index=method.unique(), columns=attacker.unique()).rename_axis(
+        index="method", columns="attacker"
+    )

@@ -126,7 +126,8 @@ class Records:
         for cell in self.cells:
             plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
             self._cells.setdefault((cell.data_key, plugins), []).append(cell)
-        for known in (*protections, *self.cells):
+        both: list[ProtectionRecord | Record] = [*protections, *self.cells]
+        for known in both:
             data = known.data
             size = DataSize(data.num_classes, data.train_images, data.test_images)
             self.sets.setdefault(DataName(data.name, known.data_key), size)

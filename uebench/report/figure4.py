@@ -55,9 +55,8 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
 
 def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:
     """Return the records behind the panels, each once."""
-    return list(
-        {cell.key: cell for table in tables.values() for place in table.places for cell in place.cells}.values()
-    )
+    places = [place for table in tables.values() for place in table.places]
+    return list({cell.key: cell for place in places for cell in place.cells}.values())
 
 
 def figure(tables: Mapping[str, FilledTable]) -> Figure:
@@ -141,7 +140,7 @@ def _qualities(table: FilledTable) -> dict[str, str]:
 
 def _lines(axes: Axes, panel: Panel, columns: Mapping[str, str], colours: Mapping[str, str]) -> None:
     for method, found in panel.items():
-        means = [found[name].value if name in found else math.nan for name in columns]
+        means = [_value(found[name]) if name in found else math.nan for name in columns]
         reach = [_reach(found[name]) if name in found else (0.0, 0.0) for name in columns]
         axes.errorbar(
             range(len(columns)), means, list(zip(*reach, strict=True)), marker="o", markersize=4, capsize=2,
@@ -160,7 +159,7 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
                 axes.text(where, 2, "no record", ha="center", rotation=90, color=colours[method], fontsize=6)
                 continue
             axes.bar(
-                where, found[name].value, 0.9 * width, yerr=[[end] for end in _reach(found[name])], capsize=2,
+                where, _value(found[name]), 0.9 * width, yerr=[[end] for end in _reach(found[name])], capsize=2,
                 color=colours[method], error_kw={"linewidth": 0.8},
             )  # fmt: skip
     axes.set_xticks(range(len(positions)), [_label(name) for name in positions])
@@ -197,7 +196,12 @@ def _label(name: str) -> str:
     return f"{float(name):.0%}" if name.startswith("0.") else name
 
 
+def _value(place: FilledPlace) -> float:
+    assert place.value is not None
+    return place.value
+
+
 def _reach(place: FilledPlace) -> tuple[float, float]:
     """Return how far the interval reaches below and above the value."""
-    assert place.value is not None and place.low is not None and place.high is not None
-    return max(0.0, place.value - place.low), max(0.0, place.high - place.value)
+    assert place.low is not None and place.high is not None
+    return max(0.0, _value(place) - place.low), max(0.0, place.high - _value(place))

@@ -185,7 +185,7 @@ def _budget(audit: Audit) -> str:
     if audit.norm == "none" or not audit.eps:
         return "none"
     text = format_value(audit.eps)
-    return f"{audit['norm']} {text if '/' in text else format(audit['eps'], '.3g')}"
+    return f"{audit.norm} {text if '/' in text else format(audit.eps, '.3g')}"
 
 
 def _duration(seconds: float) -> str:

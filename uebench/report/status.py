@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.plugins.registry import Registry
-from uebench.store.record import Failure, Record
+from uebench.store.record import Failure, Summary
 from uebench.store.store import Store
 
 
@@ -16,11 +16,11 @@ class CellLine:
     """A cell in one line.
 
     Attributes:
-        record: Its record.
+        record: What its record says in short.
         stale: The plugins whose source has changed since, without a new version.
     """
 
-    record: Record
+    record: Summary
     stale: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
         stale_only: Leave out the cells of which no plugin has changed since.
     """
     cells, protected, damaged = [], [], []
-    for path, record in store.cells():
+    for path, record in store.summaries():
         if record is None:
             damaged.append(path)
         elif (changed := _changed(record, registry)) or not stale_only:
@@ -98,7 +98,7 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
     return Status(cells, protected, damaged, store.failures())
 
 
-def _changed(record: Record, registry: Registry) -> tuple[str, ...]:
+def _changed(record: Summary, registry: Registry) -> tuple[str, ...]:
     """Return the plugins of a record whose source differs from today's while the version does not."""
     parts = [("method", record.method), ("attacker", record.attacker[0])]
     parts += [("countermeasure", part) for part in record.attacker[1:]]

@@ -253,3 +253,40 @@ class Record(_Common):
     scope: Scope | None = None
     timings: Timings
     provenance: Provenance
+
+
+class _Glance(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NamedData(_Glance):
+    """The name of a data set."""
+
+    name: str
+
+
+class PluginVersion(_Glance):
+    """Which plugin took part."""
+
+    name: str
+    version: int
+
+
+class Sources(_Glance):
+    """The source digests of the plugins that took part, by name."""
+
+    sources: dict[str, str]
+
+
+class Summary(_Glance):
+    """What a list of many cells needs of each record; the rest of the file is not validated, which takes longer."""
+
+    key: str
+    preset: str
+    data: NamedData
+    method: PluginVersion
+    attacker: list[PluginVersion]
+    seed: int
+    written: dict[str, str]
+    counts: Counts
+    provenance: Sources

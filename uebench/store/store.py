@@ -23,13 +23,13 @@ from pydantic import ValidationError
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.store.atomic import publish
-from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
+from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record, Summary
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-R = TypeVar("R", Record, ProtectionRecord)
+R = TypeVar("R", Record, ProtectionRecord, Summary)
 
 
 def sealed(record: Record | ProtectionRecord) -> bytes:
@@ -116,6 +116,10 @@ class Store:
     def cells(self) -> Iterator[tuple[Path, Record | None]]:
         """Yield every record with its path; None stands for a damaged one."""
         return self._records("cells", Record)
+
+    def summaries(self) -> Iterator[tuple[Path, Summary | None]]:
+        """Yield what a list needs of every record with its path; None stands for a damaged one."""
+        return self._records("cells", Summary)
 
     def protection_path(self, key: str) -> Path:
         """Return where the record of a protected set lies or would lie."""
@@ -291,7 +295,7 @@ def _read(path: Path, model: type[R]) -> R | None:
     if head == _seal(rest):
         with suppress(ValidationError):
             record = model.model_validate_json(b"{" + rest)
-            if path.stem == (record.key if isinstance(record, Record) else record.protect_key):
+            if path.stem == (record.protect_key if isinstance(record, ProtectionRecord) else record.key):
                 return record
     raise DamagedError(f"{path}: damaged record (content and digest differ); run its command again to recompute it")
 
