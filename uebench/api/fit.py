@@ -92,9 +92,7 @@ def fit_in(
     if reason := plugin.obstacle(dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
-    address = key(
-        fit=part.name, version=part.entry.version, config=part.config.published(), data=dataset.key, seed=seed
-    )
+    address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
     with store.claim(address):
         ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=progress)
         seed_everything(ctx)
