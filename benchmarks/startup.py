@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.timing import Comparison, compare
-from uebench.planning.grid import Grid, plan
+from uebench.planning.grid import Grid, Planner
 from uebench.plugins.registry import Registry
-from uebench.store.record import Record
+from uebench.store.record import PluginRecord, Record
 from uebench.store.store import Store
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "cells"
@@ -51,23 +49,29 @@ def words(grid: Grid) -> list[str]:
 
 def finish(grid: Grid, results: Path) -> None:
     """Write a made-up record for each cell of a grid: all but its address is taken from a published one."""
-    store, registry = Store(results), Registry()
-    pattern: dict[str, Any] = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
-    del pattern["digest"]
-    for cell in plan(grid, registry, store):
-        chain = (cell.attacker, *cell.countermeasures)
-        record = pattern | {
-            "key": cell.key,
-            "protect_key": cell.protect_key,
-            "data_key": cell.dataset.key,
-            "method": cell.method.published(),
-            "attacker": [part.published() for part in chain],
-            "seed": cell.seed,
-            "written": {"method": cell.method.written, "attacker": cell.attacker_text},
-            "provenance": pattern["provenance"]
-            | {"sources": {part.entry.name: part.entry.source_digest for part in cell.plugins()}},
-        }
-        store.write_cell(cell.key, Record.model_validate(record).model_dump(mode="json"))
+    store = Store(results)
+    pattern = Record.model_validate_json(_unsealed(min(PUBLISHED.glob("??/*.json"))))
+    for one in Planner(Registry(), store).plan(grid).cells:
+        cell = one.spec
+        sources = {part.name: part.entry.source_digest for part in cell.parts()}
+        store.write_cell(
+            pattern.model_copy(
+                update={
+                    "key": cell.key,
+                    "protect_key": cell.protect_key,
+                    "data_key": cell.data.key,
+                    "method": PluginRecord.model_validate(cell.protection.method.published()),
+                    "attacker": [PluginRecord.model_validate(part.published()) for part in cell.chain],
+                    "seed": cell.seed,
+                    "written": {"method": cell.protection.method.written, "attacker": cell.attacker_text},
+                    "provenance": pattern.provenance.model_copy(update={"sources": sources}),
+                }
+            )
+        )
+
+
+def _unsealed(file: Path) -> bytes:
+    return b"{" + file.read_bytes().partition(b"\n")[2]
 
 
 def _timed(what: str, target: float, quick: bool, *arguments: str) -> Comparison:

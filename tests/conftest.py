@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,22 @@ class Answer:
 Command = Callable[..., Answer]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_cache_of_the_users() -> Iterator[None]:
+    """Keep decoded photographs out of the cache of whoever runs the tests."""
+    before = os.environ.get("UEBENCH_CACHE")
+    os.environ["UEBENCH_CACHE"] = "none"
+    yield
+    os.environ.pop("UEBENCH_CACHE")
+    if before is not None:
+        os.environ["UEBENCH_CACHE"] = before
+
+
 @pytest.fixture
 def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run ``uebench ARGS`` in this process, with a results folder of its own."""
     monkeypatch.setenv("UEBENCH_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("UEBENCH_JOBS", "1")
+    monkeypatch.setenv("UEBENCH_EXECUTOR", "serial")
 
     def call(*args: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["uebench", *map(str, args)])
@@ -67,7 +79,7 @@ def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 @pytest.fixture
 def tiny_run(uebench: Command) -> Command:
-    """Run the smallest duel: three synthetic identities, one epoch, unless the arguments say otherwise."""
+    """Run the smallest grid: three synthetic identities, one epoch, unless the arguments say otherwise."""
 
     def call(*args: object) -> Answer:
         return uebench("run", "--preset", "smoke", "--data", TINY, *args)

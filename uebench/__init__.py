@@ -1,3 +1,40 @@
-"""uebench: do unlearnable examples protect faces? One duel, run fairly, once, kept for ever."""
+"""uebench: which unlearnable-example methods really protect faces?
+
+The functions below are the Python API; each is imported at its first use, so that ``import uebench`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from uebench.api.attack import attack
+    from uebench.api.fit import fit
+    from uebench.api.protect import protect
+    from uebench.api.reproduce import reproduce
+    from uebench.api.run import plan, records, run
+
+_HOMES = {
+    "attack": "uebench.api.attack",
+    "fit": "uebench.api.fit",
+    "plan": "uebench.api.run",
+    "protect": "uebench.api.protect",
+    "records": "uebench.api.run",
+    "reproduce": "uebench.api.reproduce",
+    "run": "uebench.api.run",
+}
+
+__all__ = ["__version__", "attack", "fit", "plan", "protect", "records", "reproduce", "run"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -32,7 +32,9 @@ def test_the_table_shows_separability_beside_chance(uebench: Command) -> None:
     assert "true labels" in random
 
 
-def test_the_protected_set_is_made_once_and_serves_a_duel(uebench: Command, tiny_run: Command, tmp_path: Path) -> None:
+def test_the_protected_set_is_made_once_and_serves_an_attack(
+    uebench: Command, tiny_run: Command, tmp_path: Path
+) -> None:
     uebench(*AUDIT, "--method", "lsp")
     blobs = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "blobs").rglob("*.safetensors")}
     uebench(*AUDIT, "--method", "lsp")

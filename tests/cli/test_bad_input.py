@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.conftest import Command
 
-DUEL = ("--method", "lsp", "--attacker", "resnet18")
+RUN = ("--method", "lsp", "--attacker", "resnet18")
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,21 @@ DUEL = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "lsp(", "--attacker", "resnet18"), 2, "not of the form name(option=value)"),
         (("--attacker", "resnet18"), 2, "no method named: add --method NAME; uebench list methods shows them"),
         (("--method", "lsp"), 2, "no attacker named"),
-        ((*DUEL, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
-        ((*DUEL, "--data", "./absent"), 3, "absent: no such folder"),
-        ((*DUEL, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
-        ((*DUEL, "--device", "cuda:7"), 2, "--device cuda:7: not available here; use auto or cpu"),
-        ((*DUEL, "--device", "abacus"), 2, "--device abacus: not available here"),
-        ((*DUEL, "--plugin", "absent.py"), 2, "--plugin absent.py: no such file"),
+        ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
+        ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
+        ((*RUN, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
+        ((*RUN, "--device", "cuda:7"), 2, "device 'cuda:7': not available here; use auto or cpu"),
+        ((*RUN, "--device", "abacus"), 2, "device 'abacus': unknown; use auto, cpu, cuda or cuda:1"),
+        ((*RUN, "--plugin", "absent.py"), 2, "--plugin absent.py: no such file"),
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
-        ((*DUEL, "--results", "/dev/null"), 4, "choose another folder with --results"),
-        ((*DUEL, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: cannot be written"),
+        ((*RUN, "--results", "/dev/null"), 4, "choose another folder with --results"),
+        ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "/absent/x.toml: cannot be written"),
     ],
 )
-def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str) -> None:
+def test_a_wrong_argument_of_run_is_one_line_with_the_right_code_and_leaves_nothing(
+    uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str
+) -> None:
     if "--preset" not in args and "absent.toml" not in args:
         args = (*args, "--preset", "smoke")
     answer = uebench("run", *args)
@@ -52,7 +54,7 @@ def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code:
     ("content", "complaint"),
     [("method = ", "not valid TOML"), ("metod = ['lsp']", "unknown name 'metod'; did you mean 'method'?")],
 )
-def test_a_bad_grid_file(uebench: Command, tmp_path: Path, content: str, complaint: str) -> None:
+def test_a_grid_file_that_is_none_is_refused(uebench: Command, tmp_path: Path, content: str, complaint: str) -> None:
     file = tmp_path / "grid.toml"
     file.write_text(content)
     answer = uebench("run", file)
@@ -61,7 +63,7 @@ def test_a_bad_grid_file(uebench: Command, tmp_path: Path, content: str, complai
 
 
 @pytest.mark.parametrize("harm", ["truncated", "text", "bomb"])
-def test_a_bad_photograph(uebench: Command, photos: Callable[..., Path], harm: str) -> None:
+def test_a_photograph_that_cannot_be_read_is_named(uebench: Command, photos: Callable[..., Path], harm: str) -> None:
     root = photos({"a": 4, "b": 4})
     bad = root / "b" / "0.png"
     if harm == "truncated":
@@ -70,12 +72,12 @@ def test_a_bad_photograph(uebench: Command, photos: Callable[..., Path], harm: s
         bad.write_text("a letter")
     else:
         Image.new("1", (50_000, 50_000)).save(bad)
-    answer = uebench("run", *DUEL, "--preset", "smoke", "--data", root)
+    answer = uebench("run", *RUN, "--preset", "smoke", "--data", root)
     assert answer.code == 3
     assert str(bad) in answer.complaint
 
 
-def test_unknown_things_to_list_and_show(uebench: Command) -> None:
+def test_unknown_names_to_list_and_show_are_refused_with_the_nearest(uebench: Command) -> None:
     assert "cannot list 'method'; did you mean 'methods'?" in uebench("list", "method").complaint
     assert "'seque': no plugin and no key; did you mean 'segue'?" in uebench("show", "seque").complaint
     assert "0 records" in uebench("show", "abcd1234").complaint
@@ -92,8 +94,8 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     [
         (("frob",), "No such command 'frob'; uebench -h explains"),
         (("run", "--metod", "lsp"), "No such option: --metod"),
-        (("run", *DUEL, "--jobs", "-1"), "'--jobs'"),
-        (("run", *DUEL, "--seed", "x"), "'--seed'"),
+        (("run", *RUN, "--jobs", "-1"), "'--jobs'"),
+        (("run", *RUN, "--seed", "x"), "'--seed'"),
         (("table",), "Missing argument 'name'; uebench table -h explains"),
         (("data",), "Missing command; uebench data -h explains"),
         (("protect", "photos"), "uebench protect -h explains"),

@@ -1,21 +1,19 @@
-"""The facts of a protected set: measured once, kept beside the cells, read instead of measured again."""
+"""The record of a protected set: measured once, kept beside the cells, read instead of measured again."""
 
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, TINY, Command
-from uebench.store.record import ProtectionRecord
+from uebench.store.record import ProtectionRecord, ProtectionTimings, Record
 from uebench.store.store import Protected, Store
 
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY, "--method")
-DUEL = ("--method", "lsp", "--attacker", "resnet18")
+ATTACK = ("--method", "lsp", "--attacker", "resnet18")
 
 
 @pytest.fixture
@@ -23,10 +21,10 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")
 
 
-def only(store: Store) -> tuple[Path, dict[str, Any]]:
-    ((path, facts),) = store.protections()
-    assert facts is not None
-    return path, facts
+def only(store: Store) -> tuple[Path, ProtectionRecord]:
+    ((path, record),) = store.protections()
+    assert record is not None
+    return path, record
 
 
 def blob(store: Store) -> Path:
@@ -34,13 +32,14 @@ def blob(store: Store) -> Path:
     return path
 
 
-def test_a_duel_leaves_the_facts_of_its_protected_set(tiny_run: Command, store: Store, tmp_path: Path) -> None:
-    (cell,) = tiny_run(*DUEL, "--json").json
-    path, facts = only(store)
-    checked = ProtectionRecord.model_validate_json(json.dumps(facts), strict=True)
+def test_an_attack_leaves_the_record_of_its_protected_set(tiny_run: Command, store: Store, tmp_path: Path) -> None:
+    (cell,) = tiny_run(*ATTACK, "--json").json
+    path, checked = only(store)
+    attack = Record.model_validate(cell["record"])
     assert path == store.protection_path(checked.protect_key)
     for name in ("protect_key", "data_key", "data", "method", "method_seed", "audit", "side_information"):
-        assert facts[name] == cell["record"][name]
+        assert getattr(checked, name) == getattr(attack, name)
+    assert checked.protected_digest == attack.protected_digest is not None
     assert checked.quality.psnr == checked.audit.psnr_mean
     assert 0 < checked.quality.ssim < 1
     assert checked.quality.n == 18
@@ -52,35 +51,35 @@ def test_a_duel_leaves_the_facts_of_its_protected_set(tiny_run: Command, store: 
 
 def test_an_unchanged_set_has_no_psnr(uebench: Command, store: Store) -> None:
     answer = uebench(*AUDIT, "clean")
-    assert only(store)[1]["quality"] | {"lpips_reason": ""} == {
+    assert only(store)[1].quality.model_dump() | {"lpips_reason": ""} == {
         "psnr": None, "ssim": 1.0, "lpips": None, "lpips_reason": "", "trunk": None, "n": 18,
     }  # fmt: skip
     assert "no LPIPS: no trunk given; uebench audit --lpips-trunk FILE measures it" in answer.err
 
 
-def test_facts_that_are_missing_come_from_the_stored_set(uebench: Command, store: Store) -> None:
+def test_a_record_that_is_missing_comes_from_the_stored_set(uebench: Command, store: Store) -> None:
     uebench(*AUDIT, "lsp")
-    path, facts = only(store)
+    path, record = only(store)
     made = blob(store).stat().st_mtime_ns
     shutil.rmtree(store.root / "protected")
     uebench(*AUDIT, "lsp")
-    assert only(store) == (path, facts)
+    assert only(store) == (path, record)
     assert blob(store).stat().st_mtime_ns == made
 
 
-def test_a_set_of_an_earlier_version_gets_facts_without_provenance(tiny_run: Command, store: Store) -> None:
-    tiny_run(*DUEL)
-    _, facts = only(store)
-    found = store.read_protected(facts["protect_key"])
+def test_a_set_of_an_earlier_version_gets_a_record_without_provenance(tiny_run: Command, store: Store) -> None:
+    tiny_run(*ATTACK)
+    _, record = only(store)
+    found = store.read_protected(record.protect_key)
     assert found is not None
-    meta = {name: value for name, value in found.meta.items() if name != "provenance"}
-    store.write_protected(facts["protect_key"], Protected(found.delta, meta))
+    old = Protected(found.delta, found.meta.model_copy(update={"provenance": None, "protect_key": None}))
+    store.write_protected(record.protect_key, old)
     shutil.rmtree(store.root / "protected")
-    tiny_run(*DUEL, "--seed", 1)
-    assert only(store)[1] == facts | {"provenance": None}
+    tiny_run(*ATTACK, "--seed", 1)
+    assert only(store)[1] == record.model_copy(update={"provenance": None, "protected_digest": old.digest})
 
 
-def test_facts_outlive_their_set_and_a_new_one_does_not_replace_them(
+def test_a_record_outlives_its_set_and_a_new_set_does_not_replace_it(
     uebench: Command, tiny_run: Command, store: Store
 ) -> None:
     first = uebench(*AUDIT, "lsp")
@@ -89,49 +88,53 @@ def test_facts_outlive_their_set_and_a_new_one_does_not_replace_them(
     shutil.rmtree(store.root / "blobs")
     assert uebench(*AUDIT, "lsp").out == first.out
     assert not (store.root / "blobs").exists()
-    assert tiny_run(*DUEL).code == 0
+    assert tiny_run(*ATTACK).code == 0
     assert blob(store).exists()
     assert path.read_bytes() == content
-    tiny_run(*DUEL, "--force")
+    tiny_run(*ATTACK, "--force")
     assert path.read_bytes() != content
 
 
-def test_lpips_is_added_to_known_facts(uebench: Command, store: Store, trunk: Path, tmp_path: Path) -> None:
+def test_lpips_is_added_to_a_known_record(uebench: Command, store: Store, trunk: Path) -> None:
     uebench(*AUDIT, "lsp")
     path, before = only(store)
     shutil.rmtree(store.root / "blobs")
-    (after,) = uebench(*AUDIT, "lsp", "--lpips-trunk", trunk, "--json").json
+    (told,) = uebench(*AUDIT, "lsp", "--lpips-trunk", trunk, "--json").json
+    after = ProtectionRecord.model_validate(told)
     assert only(store) == (path, after)
-    assert after["quality"]["lpips"] > 0
-    assert after["quality"]["lpips_reason"] is None
-    assert len(after["quality"]["trunk"]) == 64
-    assert {**after, "quality": None} == {**before, "quality": None}
+    assert after.quality.lpips is not None and after.quality.lpips > 0
+    assert after.quality.lpips_reason is None
+    assert after.quality.trunk is not None and len(after.quality.trunk) == 64
+    assert after.model_copy(update={"quality": before.quality}) == before
     content = path.read_bytes()
     assert "no LPIPS" not in uebench(*AUDIT, "lsp").err
     uebench(*AUDIT, "lsp", "--lpips-trunk", trunk)
     assert path.read_bytes() == content
-    assert uebench("show", before["protect_key"][:9]).out.count(f"LPIPS {after['quality']['lpips']:.4f}") == 1
+    assert uebench("show", before.protect_key[:9]).out.count(f"LPIPS {after.quality.lpips:.4f}") == 1
 
 
-def test_facts_of_another_set_give_way_to_those_of_the_one_at_hand(uebench: Command, store: Store, trunk: Path) -> None:
+def test_the_record_of_another_set_gives_way_to_that_of_the_one_at_hand(
+    uebench: Command, store: Store, trunk: Path
+) -> None:
     uebench(*AUDIT, "lsp")
-    _, facts = only(store)
-    other = {**facts, "audit": {**facts["audit"], "l2_mean": 9.0}, "timings": {"fit_seconds": 9, "protect_seconds": 9}}
-    store.write_protection(facts["protect_key"], other)
+    _, record = only(store)
+    timings = ProtectionTimings(fit_seconds=9, protect_seconds=9)
+    audit = record.audit.model_copy(update={"l2_mean": 9.0})
+    store.write_protection(record.model_copy(update={"audit": audit, "timings": timings}))
     uebench(*AUDIT, "lsp", "--lpips-trunk", trunk)
-    assert {**only(store)[1], "quality": None} == {**facts, "quality": None}
+    assert only(store)[1].model_copy(update={"quality": record.quality}) == record
 
 
-def test_damaged_facts_are_noticed_and_measured_again(uebench: Command, store: Store) -> None:
+def test_a_damaged_record_is_noticed_and_measured_again(uebench: Command, store: Store) -> None:
     uebench(*AUDIT, "lsp")
-    path, facts = only(store)
+    path, record = only(store)
     path.write_text(path.read_text().replace('"ssim": 0.', '"ssim": 1.'))
     status = uebench("status")
     assert status.code == 4
     assert "0 cells, 1 damaged, 0 failed, 0 protected sets" in status.out
     assert "for a protected set: uebench audit" in status.err
     assert uebench(*AUDIT, "lsp").code == 0
-    assert only(store)[1] == facts
+    assert only(store)[1] == record
     assert uebench("status").code == 0
 
 
@@ -144,10 +147,12 @@ def test_status_counts_protected_sets_and_show_shows_one(uebench: Command, store
         out = uebench("show", key[:12]).out
         assert key in out
         assert "LPIPS - (no trunk given" in out
-        assert uebench("show", key, "--json").json == store.read_protection(key)
+        assert ProtectionRecord.model_validate(uebench("show", key, "--json").json) == store.read_protection(key)
 
 
-def test_a_wrong_trunk_is_refused_before_any_work(uebench: Command, store: Store, tmp_path: Path) -> None:
+def test_weights_for_lpips_that_are_not_there_are_refused_before_any_work(
+    uebench: Command, store: Store, tmp_path: Path
+) -> None:
     answer = uebench(*AUDIT, "lsp", "--lpips-trunk", tmp_path / "absent.pth")
     assert answer.code == 3
     assert "absent.pth: cannot be read (no such file or directory)" in answer.complaint

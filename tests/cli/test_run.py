@@ -20,7 +20,7 @@ def records(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(p.read_text()) for p in (tmp_path / "results" / "cells").glob("??/*.json")]
 
 
-def test_one_duel_end_to_end(tiny_run: Command, tmp_path: Path) -> None:
+def test_one_attack_end_to_end(tiny_run: Command, tmp_path: Path) -> None:
     answer = tiny_run(*LSP, "--with-clean")
     assert answer.code == 0, answer.err
     header, *rows = answer.out.splitlines()
@@ -223,14 +223,14 @@ def test_a_changed_plugin_with_the_same_version_is_pointed_out(
     tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
     file.write_text(PLUGIN.format(expression="batch.images + 0"))
     answer = tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
-    assert "the source of rogue changed since; raise its version or --force" in answer.err
+    assert "the source of rogue changed since; raise its version or use --force" in answer.err
     assert "rogue" in uebench("status", "--stale", "--plugin", file).out
 
 
 def test_a_figure_is_drawn(tiny_run: Command, tmp_path: Path) -> None:
     answer = tiny_run(*LSP, "--figure", tmp_path / "m.png", "--json")
     with Image.open(tmp_path / "m.png") as drawn:
-        assert drawn.info["Source"] == f"uebench {mark(answer.json[0]['record'])}"
+        assert drawn.info["Source"] == f"uebench {mark(Record.model_validate(answer.json[0]['record']))}"
 
 
 def test_a_figure_that_cannot_be_written_is_refused_before_any_work(tiny_run: Command, tmp_path: Path) -> None:

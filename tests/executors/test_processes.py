@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY
 from tests.e2e.test_processes import command, run
-from uebench.executors import processes as parallel
+from uebench.evaluation import hardware
 
 GRID = [
     "run", "--preset", "smoke", "--data", TINY, "--plugin", "docs/example_plugin.py", "--method", "stripes",
@@ -28,7 +28,7 @@ def test_two_processes_make_the_records_of_one(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the last bits of a sum depend on the number of threads
     answers = []
     for jobs in ("1", "2"):
-        answer = run(tmp_path / jobs, *GRID, "--jobs", jobs)
+        answer = run(tmp_path / jobs, *GRID, "--jobs", jobs, executor="processes")
         assert answer.returncode == 0, answer.stderr
         answers.append([told(cell) for cell in json.loads(answer.stdout)])
     assert answers[0] == answers[1]
@@ -48,18 +48,18 @@ def test_a_cell_that_fails_in_a_process_does_not_stop_the_others(tmp_path: Path)
         (ROOT / "docs" / "example_plugin.py").read_text().replace("return ", "raise ValueError('no') or ")
     )
     grid = [str(broken) if word == "docs/example_plugin.py" else word for word in GRID]
-    answer = run(tmp_path / "results", *grid, "--jobs", "2")
+    answer = run(tmp_path / "results", *grid, "--jobs", "2", executor="processes")
     assert answer.returncode == 1
     assert [cell["status"] for cell in json.loads(answer.stdout)] == ["failed", "failed", "computed", "computed"]
     assert "ValueError" in answer.stderr
 
 
-def test_without_a_word_there_is_a_process_a_core_and_never_more_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "available_cores", lambda: 4)
+def test_by_default_there_is_one_process_per_core_and_never_more_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "available_cores", lambda: 4)
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 16 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
-    assert [parallel.suitable(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
+    assert [hardware.suitable_jobs(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 8 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
-    assert parallel.suitable(9, "cpu") == 2
+    assert hardware.suitable_jobs(9, "cpu") == 2
 
 
 @contextmanager

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import TINY
 from uebench.errors import UsageError
-from uebench.evaluation.outcome import Outcome
-from uebench.planning.grid import Grid, plan, reference
+from uebench.planning.grid import Grid, PlannedCell, Planner
+from uebench.planning.tasks import Task
 from uebench.plugins.registry import Registry, validate
 from uebench.store.store import Store
 
 
-def cells(tmp_path: Path, **options: object) -> list[str]:
+def planned(tmp_path: Path, **options: object) -> list[PlannedCell]:
     grid = Grid.model_validate({"data": (TINY,), "attacker": ("resnet18",), "preset": "smoke"} | options)
-    return [cell.title for cell in plan(grid, Registry(), Store(tmp_path))]
+    return list(Planner(Registry(), Store(tmp_path)).plan(grid).cells)
+
+
+def cells(tmp_path: Path, **options: object) -> list[str]:
+    return [one.spec.title for one in planned(tmp_path, **options)]
 
 
 def test_a_grid_is_the_product_of_its_parts(tmp_path: Path) -> None:
@@ -27,33 +32,42 @@ def test_a_cell_is_listed_once(tmp_path: Path) -> None:
     assert len(cells(tmp_path, method=("clean", "lsp"), with_clean=True)) == 2
 
 
-def test_a_finished_cell_goes_by_the_name_that_it_is_asked_by(tmp_path: Path) -> None:
-    grid = Grid(method=("lsp",), attacker=("resnet18+blur",), data=(TINY,), preset="smoke")
-    (cell,) = plan(grid, Registry(), Store(tmp_path))
-    record = {"key": cell.key, "written": {"method": "lsp(eps=6/255)", "attacker": "resnet18(epochs=1)+blur"}}
-    asked = Outcome(cell, "done", record).as_asked
-    assert asked == {"key": cell.key, "written": {"method": "lsp", "attacker": "resnet18+blur"}}
-
-
 def test_the_reference_cell_is_the_cell_of_clean(tmp_path: Path) -> None:
-    registry, store = Registry(), Store(tmp_path)
-    grid = Grid(method=("lsp",), attacker=("resnet18",), data=(TINY,), preset="smoke", with_clean=True, seed=(3,))
-    clean, lsp = plan(grid, registry, store)
-    assert clean.method.written == "clean"
-    assert reference(lsp, registry).key == clean.key
+    clean, lsp = planned(tmp_path, method=("lsp",), with_clean=True, seed=(3,))
+    assert clean.spec.protection.method.written == "clean"
+    assert Planner(Registry(), Store(tmp_path)).reference(lsp.spec).key == clean.spec.key
 
 
-def test_everything_that_changes_the_outcome_changes_the_key(tmp_path: Path) -> None:
+def test_a_plan_travels_without_a_pixel_and_arrives_the_same(tmp_path: Path) -> None:
+    (one,) = planned(tmp_path, method=("segue",), attacker=("resnet18+jpeg(quality=50)+mixup",))
+    task = Task("attack", one.spec, one.spec.protect_key)
+    sent = pickle.dumps(task)
+    assert len(sent) < 10_000
+    assert (pickle.loads(sent).key, pickle.loads(sent).spec.title) == (one.spec.key, one.spec.title)
+
+
+def test_a_missing_set_is_protected_once_and_its_attacks_wait_for_it(tmp_path: Path) -> None:
+    grid = Grid(method=("lsp", "clean"), attacker=("resnet18", "resnet50"), data=(TINY,), preset="smoke")
+    store = Store(tmp_path)
+    plan = Planner(Registry(), store).plan(grid)
+    tasks = plan.tasks(store)
+    assert [task.kind for task in tasks] == ["protect"] * 2 + ["attack"] * 4
+    assert {task.needs for task in tasks[2:]} == {task.key for task in tasks[:2]}
+    there = tasks[0].key
+    store.blob_path(there).parent.mkdir(parents=True)
+    store.blob_path(there).touch()
+    assert [task.kind for task in plan.tasks(store)] == ["protect"] + ["attack"] * 4
+    assert [task.kind for task in plan.tasks(store, force=True)] == ["protect"] * 2 + ["attack"] * 4
+
+
+def test_everything_that_changes_the_result_changes_the_key(tmp_path: Path) -> None:
     base: dict[str, object] = {"method": ("lsp",), "attacker": ("resnet18",)}
     variants: list[dict[str, object]] = [
         {}, {"method": ("lsp(eps=5/255)",)}, {"attacker": ("resnet18(lr=0.1)",)}, {"attacker": ("resnet50",)},
         {"seed": (1,)}, {"method_seed": 1}, {"preset": "desk"}, {"data": ("synthetic(identities=3)",)},
         {"data": ("synthetic(identities=3, train=6, test=4, seed=1)",)},
     ]  # fmt: skip
-    keys = set()
-    for variant in variants:
-        grid = Grid.model_validate({"data": (TINY,), "preset": "smoke"} | base | variant)
-        keys |= {cell.key for cell in plan(grid, Registry(), Store(tmp_path))}
+    keys = {one.spec.key for variant in variants for one in planned(tmp_path, **base | variant)}
     assert len(keys) == len(variants)
 
 
@@ -62,16 +76,13 @@ def test_weights_enter_the_key_by_content_not_by_place(tmp_path: Path) -> None:
     for folder, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "g.safetensors").write_bytes(content)
-        grid = Grid(
-            method=(f"segue(weights='{tmp_path / folder / 'g.safetensors'}')",), attacker=("resnet18",), data=(TINY,)
-        )
-        keys.append(plan(grid, Registry(), Store(tmp_path / "store"))[0].key)
+        method = f"segue(weights='{tmp_path / folder / 'g.safetensors'}')"
+        keys.append(planned(tmp_path, method=(method,), preset="desk")[0].spec.key)
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_an_impossible_cell_says_why(tmp_path: Path) -> None:
-    grid = Grid(method=("segue(code_bits=1)", "lsp"), attacker=("resnet18",), data=(TINY,), preset="smoke")
-    segue, lsp = plan(grid, Registry(), Store(tmp_path))
+    segue, lsp = planned(tmp_path, method=("segue(code_bits=1)", "lsp"))
     assert (segue.status, lsp.status) == ("impossible", "to do")
     assert "a code of 1 bits names 2" in segue.reason
 

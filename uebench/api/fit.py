@@ -2,57 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.dataset import load
 from uebench.errors import UsageError
-from uebench.evaluation import referee
-from uebench.evaluation.context import RunContext
-from uebench.evaluation.hardware import choose_device
-from uebench.evaluation.seeding import seed_everything
 from uebench.hashing import key
+from uebench.planning.parts import make_part
 from uebench.plugins import presets
 from uebench.plugins.base import Method
-from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.pretrained import weights
 from uebench.progress import Progress
-from uebench.store.store import Store
 
 
-def fit_once(
+def fit(
+    method: str,
+    out: str | Path,
+    *,
+    data: str | None = None,
+    preset: str = presets.DEFAULT,
+    seed: int = 0,
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a method on a data set and keep its weights; ``name(weights="FILE")`` then uses them on other sets.
+
+    A killed call resumes where it was.
+
+    Args:
+        method: The method, as ``name(option=value)``.
+        out: Where the weights go (safetensors).
+        data: A folder or ``name(option=value)``; the preset's own set if none is named.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        seed: The method's seed.
+        results: The results folder, for checkpoints.
+        plugins: Python files with plugins of your own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        progress: Called with (done, total, what).
+
+    Returns:
+        The metadata written into the file: method, version, options, data, size, seed, seconds, command.
+
+    Raises:
+        UsageError: If the method learns nothing, or cannot serve the set.
+        DataError: If the data set cannot be read.
+        StoreError: If the file or the results folder cannot be written.
+
+    Example:
+        >>> file = getfixture("tmp_path") / "noise.safetensors"
+        >>> fit("ue(rounds=1)", file, data="synthetic", preset="smoke", results=file.parent)["method"]
+        'ue'
+    """
+    workspace = Workspace.of(results, plugins)
+    return fit_in(workspace, method, data, preset, seed, Path(out), device=device, progress=progress)
+
+
+def fit_in(
+    workspace: Workspace,
     method: str,
     data: str | None,
     preset: str,
     seed: int,
     out: Path,
     *,
-    registry: Registry,
-    store: Store,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Fit ``method`` and write its weights to ``out``; a killed run goes on where it was.
+    """Do what ``fit`` does, in a workspace."""
+    from uebench.evaluation import referee
+    from uebench.evaluation.context import RunContext
+    from uebench.evaluation.hardware import choose_device
+    from uebench.evaluation.seeding import seed_everything
+    from uebench.pretrained import weights
 
-    Returns:
-        The metadata written into the file.
-
-    Raises:
-        UsageError: If the method learns nothing, or cannot serve the set.
-    """
+    registry, store = workspace.registry, workspace.store
+    where = choose_device(device)
     store.check_writable()
     stage = presets.get(preset)
     spec = parse(method)
-    spec = Spec(spec.name, {"weights": None} | dict(spec.options)) if _has_weights(registry, spec) else spec
-    plugin: Method[Any] = registry.build("method", spec, preset)  # type: ignore[assignment]
-    dataset = load(data or stage.data, stage.size, registry, store.work / "data")
-    if reason := plugin.obstacle(dataset.shape):
+    if "weights" in registry.entry("method", spec.name).plugin.Config.model_fields:
+        spec = Spec(spec.name, {"weights": None} | dict(spec.options))
+    part = make_part(registry, "method", spec, preset)
+    dataset = load(data or stage.data, stage.size, registry, workspace.cache)
+    plugin: Method[Any] = part.build()
+    if reason := plugin.obstacle(dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
-    entry = registry.entry("method", spec.name)
-    config = plugin.config.published()
-    address = key(fit=spec.name, version=entry.version, config=config, data=dataset.key, seed=seed)
-    where = choose_device(device)
+    config = part.config.published()
+    address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
     with store.claim(address):
         ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=progress)
         seed_everything(ctx)
@@ -61,13 +101,13 @@ def fit_once(
         if not state:
             raise UsageError(f"{method}: learns nothing, so there are no weights to keep")
         meta = {
-            "method": spec.name,
-            "version": entry.version,
+            "method": part.name,
+            "version": part.entry.version,
             "config": config,
             "data": dataset.name,
             "size": dataset.size,
             "num_classes": dataset.num_classes,
-            "counts": dataset.shape.counts,
+            "counts": dataset.info.train_counts,
             "seed": seed,
             "seconds": ctx.seconds,
             "command": f"uebench fit '{spec}' --data {dataset.name} --preset {preset} --method-seed {seed}",
@@ -75,7 +115,3 @@ def fit_once(
         weights.save(out, state, meta)
         store.forget_work(address)
     return meta
-
-
-def _has_weights(registry: Registry, spec: Spec) -> bool:
-    return "weights" in registry.entry("method", spec.name).plugin.Config.model_fields

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.cli.options import (
+    RESULTS,
+    AsJson,
+    Device,
+    Executor,
+    Jobs,
+    MethodSeed,
+    NoCache,
+    Plugins,
+    PresetName,
+    Results,
+)
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
-    from uebench.planning.cell import Protection
+    from uebench.api.result import ProtectionResult
 
 
 def audit(
@@ -25,8 +36,11 @@ def audit(
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
     device: Device = "auto",
+    jobs: Jobs = 0,
+    executor: Executor = "processes",
     plugin: Plugins = None,
     results: Results = RESULTS,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Protect faces with each METHOD, attack nothing, and measure the perturbation.
@@ -34,34 +48,34 @@ def audit(
     Largest change, length, PSNR, SSIM, LPIPS, and how well a linear classifier tells identities by the perturbation
     alone. What was measured before is read from the results folder.
     """
+    from uebench.api.audit import audit as measure
+    from uebench.api.compute import Compute
+    from uebench.api.workspace import Workspace
     from uebench.cli import output
-    from uebench.evaluation.runner import Runner
-    from uebench.metrics import Lpips
-    from uebench.planning.grid import protections
-    from uebench.plugins.registry import Registry
-    from uebench.store.store import Store
 
-    registry, store = Registry(plugin or ()), Store(results)
-    planned = protections(method or registry.names("method"), data or (), preset, method_seed, registry, store)
+    workspace = Workspace.of(results, plugin or (), not no_cache)
+    how = Compute(device=device, jobs=jobs, executor=executor, lpips_trunk=lpips_trunk)
+    how.check()
+    methods = method or workspace.registry.names("method")
+    planned = workspace.planner.protections(methods, data or (), preset, method_seed)
     with output.progress_bars() as progress:
-        runner = Runner(store, device, progress=progress)
-        made = runner.protect(planned, Lpips.load(lpips_trunk, runner.device) if lpips_trunk else None)
-    rows = [(one, facts) for one, facts in made if not isinstance(facts, str)]
-    missing = [(one, reason) for one, reason in made if isinstance(reason, str)]
+        measured = measure(planned, workspace, how, progress)
+    missing = [one for one in measured if one.record is None]
+    records = [one.record for one in measured if one.record]
     if as_json:
-        failures = [{"protection": one.title, "reason": reason} for one, reason in missing]
-        output.print_json([facts for _, facts in rows] + failures)
+        failures = [{"protection": one.spec.title, "reason": one.reason} for one in missing]
+        output.print_json([record.model_dump(mode="json") for record in records] + failures)
     else:
-        _print(rows)
-        for reason in sorted({facts["quality"]["lpips_reason"] for _, facts in rows} - {None}):
+        _print([one for one in measured if one.record])
+        for reason in sorted({record.quality.lpips_reason or "" for record in records} - {""}):
             output.note(f"no LPIPS: {reason}")
-    for one, reason in missing:
-        output.note(f"impossible: {one.dataset.name}: {reason}" if one.reason else f"failed: {one.title}: {reason}")
-    if any(not one.reason for one, _ in missing):
+    for one in missing:
+        output.note(f"{one.status}: {one.spec.title}: {one.reason}")
+    if any(one.status == "failed" for one in missing):
         raise typer.Exit(1)
 
 
-def _print(rows: list[tuple[Protection, dict[str, Any]]]) -> None:
+def _print(measured: list[ProtectionResult]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
@@ -69,21 +83,23 @@ def _print(rows: list[tuple[Protection, dict[str, Any]]]) -> None:
 
     table = Table(
         "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",
-        "linearly separable % [95 %]", "chance %", "purity of labels %", "generation", box=None,
+        "linearly separable % [95%]", "chance %", "purity of labels %", "generation", box=None,
     )  # fmt: skip
-    for one, facts in rows:
-        audit, side, quality, timings = (facts[part] for part in ("audit", "side_information", "quality", "timings"))
+    for one in measured:
+        record = one.record
+        assert record
+        audit, side, timings = record.audit, record.side_information, record.timings
         table.add_row(
-            one.dataset.name,
-            one.method.written,
-            "none" if audit["norm"] == "none" else f"{audit['norm']} {format_value(audit['eps'])}",
-            f"{audit['max_levels']}/255",
-            f"{audit['l2_mean']:.3f}",
-            *output.quality(quality),
-            f"{audit['changed']} of {quality['n']}",
-            output.percent(**audit["separable"]) if audit["separable"] else "-",
-            f"{100 / one.dataset.num_classes:.1f}",
-            output.percent(**side["purity"]) if side else "true labels",
-            output.seconds(timings["fit_seconds"] + timings["protect_seconds"]),
+            record.data.name,
+            one.spec.method.written,
+            "none" if audit.norm == "none" else f"{audit.norm} {format_value(audit.eps)}",
+            f"{audit.max_levels}/255",
+            f"{audit.l2_mean:.3f}",
+            *output.quality(record.quality),
+            f"{audit.changed} of {record.quality.n}",
+            output.percent(audit.separable) if audit.separable else "-",
+            f"{100 * record.data.chance:.1f}",
+            output.percent(side.purity) if side else "true labels",
+            output.seconds(timings.fit_seconds + timings.protect_seconds),
         )
     output.print_table(table)

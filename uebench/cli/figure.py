@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Device, MethodSeed, Plugins, Results
+from uebench.cli.options import RESULTS, Device, MethodSeed, NoCache, Plugins, Results
 from uebench.errors import CellError, UsageError, nearest
 from uebench.plugins.presets import DEFAULT
+
+if TYPE_CHECKING:
+    from uebench.api.workspace import Workspace
 
 NUMBERS = ("3", "4")
 
@@ -28,35 +31,54 @@ def figure(
     device: Device = "auto",
     plugin: Plugins = None,
     results: Results = RESULTS,
+    no_cache: NoCache = False,
 ) -> None:
     """Draw Figure 3 or 4 of the Segue paper; 3 makes the protected sets that are missing, 4 draws finished cells."""
+    from uebench.api.workspace import Workspace
     from uebench.plugins import presets
-    from uebench.plugins.registry import Registry
     from uebench.report import files
-    from uebench.store.store import Store
 
     if number not in NUMBERS:
         raise UsageError(f"no figure {number!r}; {nearest(number, NUMBERS)}")
     files.check(out, "--out")
     presets.get(preset)
-    registry, store = Registry(plugin or ()), Store(results)
     if number == "4":
-        from uebench.report import figure4
+        _robustness(out, data, preset, plugin, results)
+    else:
+        _strips(out, data, preset, method, method_seed, Workspace.of(results, plugin or (), not no_cache), device)
 
-        tables = figure4.filled_panels(store, registry, preset, data)
-        files.save(figure4.figure(tables), out, "--out", figure4.drawn_from(tables))
-        return
 
+def _robustness(out: Path, data: str | None, preset: str, plugins: list[Path] | None, results: Path) -> None:
+    from uebench.plugins.registry import Registry
+    from uebench.report import figure4, files
+    from uebench.store.store import Store
+
+    tables = figure4.filled_panels(Store(results), Registry(plugins or ()), preset, data)
+    files.save(figure4.figure(tables), out, "--out", figure4.drawn_from(tables))
+
+
+def _strips(
+    out: Path, data: str | None, preset: str, methods: list[str] | None, method_seed: int, workspace: Workspace,
+    device: str,
+) -> None:  # fmt: skip
+    from uebench.api.compute import Compute, protect_sets
     from uebench.cli import output
-    from uebench.report import strips
+    from uebench.planning.parts import REFERENCE
+    from uebench.report import files, strips
 
+    wanted = methods or [name for name in workspace.registry.names("method") if name != REFERENCE]
+    planned = workspace.planner.protections(wanted, [data or strips.REDISTRIBUTABLE], preset, method_seed)
+    strips.check(planned[0].data)
     with output.progress_bars() as progress:
-        found = strips.make(
-            method or (), data or strips.REDISTRIBUTABLE, preset, method_seed, registry=registry, store=store,
-            device=device, progress=progress,
-        )  # fmt: skip
-    for title, reason in found.left_out.items():
-        output.note(f"left out: {title}: {reason}")
-    if not found.strips:
+        made = protect_sets(planned, workspace, Compute(device=device), progress)
+    named, records = [], []
+    for one in made:
+        strip = strips.stored(workspace.store, one.record, faces=3) if one.record else one.reason
+        if one.record is None or isinstance(strip, str):
+            output.note(f"left out: {one.spec.title}: {strip}")
+        else:
+            named.append((one.spec.method.written, strip))
+            records.append(one.record)
+    if not named:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
-    files.save(strips.figure(found.strips), out, "--out", found.records)
+    files.save(strips.figure(named), out, "--out", records)

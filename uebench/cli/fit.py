@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, Device, MethodSeed, NoCache, Plugins, PresetName, Results
 from uebench.plugins.presets import DEFAULT
 
 
@@ -20,15 +20,13 @@ def fit(
     device: Device = "auto",
     plugin: Plugins = None,
     results: Results = RESULTS,
+    no_cache: NoCache = False,
 ) -> None:
     """Train METHOD on a data set and keep its weights, for METHOD(weights="FILE") on other sets."""
-    from uebench.api.fit import fit_once
+    from uebench.api.fit import fit_in
+    from uebench.api.workspace import Workspace
     from uebench.cli.output import lines, note
-    from uebench.plugins.registry import Registry
-    from uebench.store.store import Store
 
-    meta = fit_once(
-        method, data, preset, method_seed, out, registry=Registry(plugin or ()), store=Store(results),
-        device=device, progress=lines(method),
-    )  # fmt: skip
+    workspace = Workspace.of(results, plugin or (), not no_cache)
+    meta = fit_in(workspace, method, data, preset, method_seed, out, device=device, progress=lines(method))
     note(f"{out}: {meta['method']} trained on {meta['data']} at {meta['size']} px in {meta['seconds']:.0f} s")

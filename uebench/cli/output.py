@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,20 +15,11 @@ from uebench.report.text import options, percent, quality, seconds
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from uebench.progress import Progress
+    from uebench.progress import Progress, ProgressFor
 
 __all__ = [
-    "lines", "lines_of", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality",
-    "seconds",
+    "lines", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality", "seconds",
 ]  # fmt: skip
-
-
-class Titled(Protocol):
-    """A piece of work that can be named: a cell, a protected set."""
-
-    @property
-    def title(self) -> str:
-        """Return it in words."""
 
 
 def print_json(document: object) -> None:
@@ -52,14 +43,14 @@ def print_table(table: Table) -> None:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Any]:
+def progress_bars() -> Iterator[ProgressFor]:
     """Show a progress bar on stderr, if that is a terminal, else a line now and then.
 
     Yields:
-        What ``Runner`` takes as ``progress``: called with a piece of work, returns where its progress goes.
+        What the functions of ``uebench.api`` take as ``progress``.
     """
     if not sys.stderr.isatty():
-        yield lines_of
+        yield lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -70,11 +61,11 @@ def progress_bars() -> Iterator[Any]:
         *(TextColumn(c) if isinstance(c, str) else c for c in columns), console=Console(stderr=True), transient=True
     )
 
-    def start(work: Titled) -> Progress:
-        task = bars.add_task(work.title, total=None)
+    def start(title: str) -> Progress:
+        task = bars.add_task(title, total=None)
 
         def show(done: int, total: int, text: str) -> None:
-            bars.update(task, completed=done, total=total, description=f"{work.title}: {text}")
+            bars.update(task, completed=done, total=total, description=f"{title}: {text}")
 
         for other in bars.task_ids[:-1]:
             bars.remove_task(other)
@@ -82,11 +73,6 @@ def progress_bars() -> Iterator[Any]:
 
     with bars:
         yield start
-
-
-def lines_of(work: Titled) -> Progress:
-    """Return the progress in lines of a piece of work."""
-    return lines(work.title)
 
 
 def lines(title: str) -> Progress:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, Jobs, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, AsJson, Device, Executor, Jobs, NoCache, Plugins, PresetName, Results
 from uebench.cli.table import Format
-from uebench.errors import StoreError, UebenchError, UsageError
+from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from uebench.api.compute import Compute
+    from uebench.api.workspace import Workspace
     from uebench.paper.request import Request
-    from uebench.planning.cell import Cell
     from uebench.planning.estimates import Rates
+    from uebench.planning.grid import Plan
 
 
 def reproduce(
@@ -33,108 +33,67 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables there too.")] = None,
     device: Device = "auto",
     jobs: Jobs = 0,
+    executor: Executor = "processes",
     plugin: Plugins = None,
     results: Results = RESULTS,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute what a table of the Segue paper needs and is not there yet, and show the table."""
-    from uebench.cli import output, run
-    from uebench.paper.match import address
+    from uebench.api.compute import Compute
+    from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
+    from uebench.api.workspace import Workspace
+    from uebench.cli import output, run_output
     from uebench.paper.request import Request
-    from uebench.paper.tables import TABLES, named
-    from uebench.plugins.registry import Registry
-    from uebench.report import files, tables, views
-    from uebench.store.store import Store
+    from uebench.report import files, tables
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or say --all")
-    chosen = list(TABLES.values()) if everything else named(name)
-    if name and len(chosen) > 1:
-        raise UsageError(f"{name} is a view of other tables: uebench reproduce --all, then uebench table {name}")
     tables.check(form)
     if out and not out.parent.is_dir():
         raise StoreError(f"--out {out}: no folder {out.parent}; make it first")
-    request = Request(chosen, data or (), preset, Registry(plugin or ()), Store(results))
+    how = Compute(device=device, jobs=jobs, executor=executor)
+    how.check()
+    workspace = Workspace.of(results, plugin or (), not no_cache)
+    request = Request(tables_of(EVERYTHING if everything else name), data or (), preset, workspace.planner)
     if dry_run:
-        _show_plan(request, as_json)
+        _show_plan(request, workspace, how, as_json)
         return
-    request.store.check_writable()
-    failures = _train(request, device)
-    reasons = _protect(request, device)
-    outcomes = run.compute(request.cells(), request.store, device, jobs, force=False)
-    run.notes(outcomes)
-    reasons |= {address(o.cell): f"{o.status}: {o.reason}" for o in outcomes if o.record is None}
-    records = request.records()
-    shown = [views.page(one.name, request.roles, records, request.plugins, reasons) for one in chosen]
+    with output.progress_bars() as progress:
+        made = reproduce_in(request, workspace, how, progress)
+    run_output.notes(made.run)
+    shown = [tables.page(one, preset) for one in made.tables]
     text = "\n".join(tables.render(one, form) for one in shown)
     if out:
-        with files.writing(out, "--out"):
+        with files.writing(out, "out"):
             out.write_text(text)
     if as_json:
         output.print_json([one.document() for one in shown])
     else:
         typer.echo(text, nl=False)
-    for failure in failures:
+    for failure in made.failures:
         output.note(f"failed: {failure}")
-    if failures or any(reason.startswith("failed") for reason in reasons.values()):
+    if made.failed:
         raise typer.Exit(1)
 
 
-def _train(request: Request, device: str) -> list[str]:
-    """Train once what other sets are to be protected with; return what failed."""
-    failures = []
-    for file, place in request.trainings().items():
-        from uebench.api.fit import fit_once
-        from uebench.cli.output import lines
-
-        title = f"training {place.method} on {request.specs[place.trained_on]}"
-        try:
-            fit_once(
-                place.method, request.specs[place.trained_on], request.plugins.preset, 0, file,
-                registry=request.registry, store=request.store, device=device, progress=lines(title),
-            )  # fmt: skip
-        except StoreError:
-            raise
-        except UebenchError as error:
-            failures.append(f"{title}: {error}")
-    return failures
-
-
-def _protect(request: Request, device: str) -> dict[tuple[str, str], str]:
-    """Make the protected sets that are asked for without an attacker; return why some could not be made."""
-    wanted = request.protections()
-    if not wanted:
-        return {}
-    from uebench.cli.output import progress_bars
-    from uebench.evaluation.runner import Runner
-    from uebench.paper.match import address
-
-    with progress_bars() as progress:
-        made = Runner(request.store, device, progress=progress).protect(wanted)
-    return {
-        address(one): f"{'impossible' if one.reason else 'failed'}: {reason}"
-        for one, reason in made
-        if isinstance(reason, str)
-    }
-
-
-def _show_plan(request: Request, as_json: bool) -> None:
+def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:
     from rich.table import Table
 
-    from uebench.cli import output, run
+    from uebench.cli import output, plan_output
     from uebench.planning.estimates import known_rates
 
     rates = known_rates(request.store)
-    asked = {table.name: request.cells((table,)) for table in request.tables}
-    cells = list({cell.key: cell for some in asked.values() for cell in some}.values())
-    rows = [_sum(f"table {name}" if name.isdigit() else name, some, rates) for name, some in asked.items()]
-    rows.append(_sum("distinct", cells, rates))
+    asked = {table.name: request.plan((table,)) for table in request.tables}
+    distinct = request.plan()
+    rows = [_sum(f"table {name}" if name.isdigit() else name, plan, rates) for name, plan in asked.items()]
+    rows.append(_sum("distinct", distinct, rates))
     first = [f"{place.method} on {request.specs[place.trained_on]}" for place in request.trainings().values()]
     if as_json:
         output.print_json({"tables": rows, "train_first": first})
         return
     if len(asked) == 1:
-        run.show_plan(cells, request.store, as_json=False)
+        plan_output.show(distinct, workspace, how, as_json=False)
     shown = Table("", "cells", "done", "to run", "impossible", "training at most", box=None)
     for row in rows:
         time = output.seconds(row["estimated_seconds"]) + (f" and {row['unknown']} unknown" if row["unknown"] else "")
@@ -144,17 +103,17 @@ def _show_plan(request: Request, as_json: bool) -> None:
         output.note(f"to train first: {text}; the cells that use it have no key before and are not counted")
 
 
-def _sum(what: str, cells: Sequence[Cell], rates: Rates) -> dict[str, Any]:
+def _sum(what: str, plan: Plan, rates: Rates) -> dict[str, Any]:
     from uebench.planning.estimates import estimate
 
-    todo = [cell for cell in cells if cell.status in ("to do", "damaged")]
+    todo = plan.chosen()
     times = [estimate(cell, rates) for cell in todo]
     return {
         "what": what,
-        "cells": len(cells),
-        "done": sum(cell.status == "done" for cell in cells),
+        "cells": len(plan.cells),
+        "done": sum(one.status == "done" for one in plan.cells),
         "to_run": len(todo),
-        "impossible": sum(cell.status == "impossible" for cell in cells),
+        "impossible": sum(one.status == "impossible" for one in plan.cells),
         "estimated_seconds": sum(time for time in times if time is not None),
         "unknown": times.count(None),
     }

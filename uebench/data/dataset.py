@@ -3,51 +3,133 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
+from uebench.data import cache as files
 from uebench.errors import DataError, in_words
 from uebench.hashing import digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
+from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
+from uebench.store.record import DataRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """A data set in memory.
+class DatasetInfo:
+    """What a plan needs to know of a data set: no pixels.
 
     Attributes:
+        source: Where the photographs come from; ``load`` decodes them.
         name: The name that tables show.
-        spec: ``source``, ``options`` (without paths) and ``size``.
+        options: The source's options, without paths.
         key: The content address: source, options, size and the digest of all arrays.
         size: Height and width in pixels.
-        num_classes: K, the number of identities.
-        train: What the data owner protects.
-        test: Clean photographs of the same people; only the referee sees them.
+        train_counts: How many training photographs each identity has.
+        test_counts: How many clean test photographs each has.
     """
 
+    source: Part
     name: str
-    spec: dict[str, Any]
+    options: Mapping[str, Any]
     key: str
     size: int
-    num_classes: int
-    train: Split
-    test: Split
+    train_counts: tuple[int, ...]
+    test_counts: tuple[int, ...]
 
     @property
-    def shape(self) -> Shape:
-        """Return what plugins may know of the training set beforehand."""
-        return Shape(self.size, tuple(np.bincount(self.train.labels).tolist()))
+    def num_classes(self) -> int:
+        """Return K, the number of identities."""
+        return len(self.train_counts)
 
     @property
     def chance(self) -> float:
         """Return the accuracy of guessing, 1/K."""
         return 1 / self.num_classes
+
+    @property
+    def shape(self) -> Shape:
+        """Return what plugins may know of the training set beforehand."""
+        return Shape(self.size, self.train_counts)
+
+    @property
+    def train_images(self) -> int:
+        """Return the number of training photographs."""
+        return sum(self.train_counts)
+
+    @property
+    def test_images(self) -> int:
+        """Return the number of clean test photographs."""
+        return sum(self.test_counts)
+
+    @property
+    def record(self) -> DataRecord:
+        """Return what records say of the data set."""
+        return DataRecord(
+            name=self.name,
+            source=self.source.name,
+            options=dict(self.options),
+            size=self.size,
+            num_classes=self.num_classes,
+            train_images=self.train_images,
+            test_images=self.test_images,
+        )
+
+    def load(self, cache: Path | None = None) -> Dataset:
+        """Decode the photographs.
+
+        Args:
+            cache: A folder for decoded photographs, or None.
+
+        Raises:
+            DataError: If a photograph cannot be read, or if they are no longer those of ``key``.
+        """
+        dataset = _load(self.source, self.size, cache)
+        if dataset.key != self.key:
+            raise DataError(f"data {self.name!r}: its photographs changed since the plan was made; run again")
+        return dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set in memory; its arrays are read-only.
+
+    Attributes:
+        info: What is known of it without pixels.
+        train: What the data owner protects.
+        test: Clean photographs of the same people; only the referee sees them.
+    """
+
+    info: DatasetInfo
+    train: Split
+    test: Split
+
+    @property
+    def name(self) -> str:
+        """Return the name that tables show."""
+        return self.info.name
+
+    @property
+    def key(self) -> str:
+        """Return the content address."""
+        return self.info.key
+
+    @property
+    def size(self) -> int:
+        """Return height and width in pixels."""
+        return self.info.size
+
+    @property
+    def num_classes(self) -> int:
+        """Return K, the number of identities."""
+        return self.info.num_classes
 
 
 def load(text: str, size: int, registry: Registry, cache: Path | None = None) -> Dataset:
@@ -63,58 +145,98 @@ def load(text: str, size: int, registry: Registry, cache: Path | None = None) ->
         UsageError: If the text names no source.
         DataError: If an image or an identity is missing or broken; the message names it.
     """
-    source = _source(text, registry)
-    train, test = _cached(source, size, cache)
+    return _load(source_part(text, registry), size, cache)
+
+
+def describe(text: str, size: int, registry: Registry, cache: Path | None = None) -> DatasetInfo:
+    """Return what a plan needs to know of a data set; pixels are read only where the cache does not know them.
+
+    Args:
+        text: As ``load`` takes it.
+        size: As ``load`` takes it.
+        registry: As ``load`` takes it.
+        cache: As ``load`` takes it.
+
+    Raises:
+        UsageError: If the text names no source.
+        DataError: If an image or an identity is missing or broken; the message names it.
+    """
+    part = source_part(text, registry)
+    source: Source[Any] = part.build()
+    if cache is not None and (listing := source.listing()) is not None:
+        known = files.fetch_description(cache, _fingerprint(source, listing, size))
+        try:
+            return _info(part, size, _Description.model_validate(known))
+        except ValidationError:
+            pass  # not there, or damaged
+    return _load(part, size, cache).info
+
+
+def source_part(text: str, registry: Registry) -> Part:
+    """Return the source that ``text`` names: a folder, or ``name(option=value)``.
+
+    Raises:
+        UsageError: If it names none.
+    """
+    is_path = any(sign in text for sign in "/\\.~") and "(" not in text
+    is_folder = is_path or Path(text).is_dir()
+    spec = Spec("folder", {"path": str(Path(text).expanduser())}) if is_folder else parse(text)
+    return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
+
+
+class _Description(BaseModel):
+    """What the cache knows of decoded photographs: the digests of their arrays, and images per identity."""
+
+    arrays: tuple[str, str, str, str]
+    train_counts: tuple[int, ...]
+    test_counts: tuple[int, ...]
+
+
+def _load(part: Part, size: int, cache: Path | None) -> Dataset:
+    source: Source[Any] = part.build()
+    listing = source.listing()
+    read = partial(source.read, size)
+    if cache is None or listing is None:
+        cache, fingerprint, (train, test) = None, "", read()
+    else:
+        fingerprint = _fingerprint(source, listing, size)
+        train, test = files.fetch(cache, fingerprint, read)
     num_classes = int(train.labels.max()) + 1
     for split in (train, test):
         if set(split.labels.tolist()) != set(range(num_classes)):
-            raise DataError(f"data {text!r}: an identity lacks photographs in one of the two splits; add or remove it")
+            raise DataError(
+                f"data {part.written!r}: an identity lacks photographs in one of the two splits; add or remove it"
+            )
+    parts = (train.images, train.labels, test.images, test.labels)
+    description = _Description.model_validate(
+        {
+            "arrays": [_digest(array) for array in parts],
+            "train_counts": np.bincount(train.labels).tolist(),
+            "test_counts": np.bincount(test.labels).tolist(),
+        }
+    )
+    files.keep_description(cache, fingerprint, description.model_dump(mode="json"))
+    for array in parts:
+        array.flags.writeable = False
+    return Dataset(_info(part, size, description), train, test)
+
+
+def _info(part: Part, size: int, known: _Description) -> DatasetInfo:
+    source: Source[Any] = part.build()
     options = source.config.published()
     options.pop("path", None)
     spec = {"source": source.name, "options": options, "size": size}
-    arrays = [_digest(part) for part in (train.images, train.labels, test.images, test.labels)]
-    return Dataset(source.label(), spec, key(data=spec, arrays=arrays), size, num_classes, train, test)
-
-
-def _source(text: str, registry: Registry) -> Source[Any]:
-    is_path = any(sign in text for sign in "/\\.~") and "(" not in text
-    if is_path or Path(text).is_dir():
-        return registry.build("source", Spec("folder", {"path": str(Path(text).expanduser())}))  # type: ignore[return-value]
-    return registry.build("source", parse(text))  # type: ignore[return-value]
-
-
-def _cached(source: Source[Any], size: int, cache: Path | None) -> tuple[Split, Split]:
-    listing = source.listing()
-    if cache is None or listing is None:
-        return source.read(size)
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save_file
-
-    names = ("train_images", "train_labels", "test_images", "test_labels")
-    file = cache / f"{_fingerprint(source, listing, size)}.safetensors"
-    try:
-        parts = [load_file(file)[name] for name in names]
-        if json.loads(file.with_suffix(".json").read_text()) == [_digest(part) for part in parts]:
-            return Split(parts[0], parts[1]), Split(parts[2], parts[3])
-    except (OSError, SafetensorError, KeyError, ValueError):
-        pass  # not there, or damaged: decode
-    train, test = source.read(size)
-    parts = [train.images, train.labels, test.images, test.labels]
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        save_file(dict(zip(names, parts, strict=True)), file)
-        file.with_suffix(".json").write_text(json.dumps([_digest(part) for part in parts]))
-    except (OSError, SafetensorError):
-        file.unlink(missing_ok=True)  # only a cache: the run itself will say if the folder cannot be used
-    return train, test
+    address = key(data=spec, arrays=list(known.arrays))
+    return DatasetInfo(part, source.label(), options, address, size, known.train_counts, known.test_counts)
 
 
 def _fingerprint(source: Source[Any], listing: Listing, size: int) -> str:
+    """Return what changes when a listed file, the source or the size does."""
     try:
         stats = [
             [str(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns]
-            for split, files in enumerate((listing.train, listing.test))
-            for file, label in files
+            for split, listed in enumerate((listing.train, listing.test))
+            for file, label in listed
         ]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({in_words(error)})") from None

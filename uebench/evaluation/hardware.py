@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
-
-import torch
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+GIB_PER_PROCESS = 2
+"""What a training at ``desk`` takes, with room to spare."""
 
 
 def available_cores() -> int:
@@ -14,17 +22,57 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def suitable_jobs(cells: int, device: str) -> int:
+    """Return how many processes to use where the user does not say: one per core on a CPU, one on a GPU.
+
+    Fewer where there are fewer cells, or where half of the memory is less than they take.
+
+    Args:
+        cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
+        device: As ``choose_device`` takes it.
+    """
+    if cells < 2 or not (device == "cpu" or (device == "auto" and not _has_cuda())):
+        return 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    return max(1, min(cells, available_cores(), memory // 2 // (GIB_PER_PROCESS << 30)))
+
+
+def check_device(name: str) -> None:
+    """Refuse a device of a kind that there is not, without torch; ``choose_device`` tries it.
+
+    Raises:
+        UsageError: If the name is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in DEVICES or (number and not (kind == "cuda" and number.isdecimal())) or name.endswith(":"):
+        raise UsageError(f"device {name!r}: unknown; use auto, cpu, cuda or cuda:1")
+    if kind == "cuda" and not _has_cuda():
+        raise UsageError(f"device {name!r}: not available here; use auto or cpu")
+
+
 def choose_device(name: str) -> torch.device:
-    """Return the device that ``--device`` names.
+    """Return the device that ``name`` stands for.
 
     Raises:
         UsageError: If it is not here.
     """
+    import torch
+
+    check_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):
-        raise UsageError(f"--device {name}: not available here; use auto or cpu") from None
+        raise UsageError(f"device {name!r}: not available here; use auto or cpu") from None
     return device
+
+
+def _has_cuda() -> bool:
+    """Return whether there may be a CUDA device: by its driver, where torch is not imported yet."""
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.cuda.is_available()
+    return any(Path("/dev").glob("nvidia[0-9]*")) or sys.platform == "win32"

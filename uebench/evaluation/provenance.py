@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from uebench.evaluation.hardware import available_cores
-from uebench.planning.parts import Part
+from uebench.store.record import Provenance
 
 PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image", "lpips")
 
 
-def provenance(plugins: Iterable[Part], device: torch.device) -> dict[str, Any]:
-    """Return the provenance of what these plugins have just computed."""
-    return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(),
-        "machine": f"{platform.system()} {platform.machine()}, {available_cores()} cores",
-        "commit": _commit(),
-        "sources": {part.entry.name: part.entry.source_digest for part in plugins},
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
+    """Return the provenance of what has just been computed.
+
+    Args:
+        sources: The source digest of each plugin that took part, by its name.
+        device: Where.
+    """
+    return Provenance(
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+        machine=f"{platform.system()} {platform.machine()}, {available_cores()} cores",
+        commit=_commit(),
+        sources=dict(sources),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 @cache

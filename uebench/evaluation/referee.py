@@ -24,11 +24,11 @@ TOLERANCE = 1e-5
 
 def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
     """Put a split on a device as uint8."""
-    images, labels = torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
+    images, labels = torch.tensor(split.images, device=device), torch.tensor(split.labels, device=device)
     return ImageSet(images, labels, num_classes)
 
 
-def protect(method: Method[Any], clean: ImageSet, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
+def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
     """Let a fitted method protect a set, and check every batch.
 
     Args:
@@ -44,7 +44,7 @@ def protect(method: Method[Any], clean: ImageSet, ctx: Context) -> NDArray[np.in
     """
     parts, done = [], 0
     for batch in clean.batches(batch_size(clean.size, clean.images.device)):
-        parts.append(protect_batch(method, batch, clean.images[batch.index], ctx))
+        parts.append(protect_batch(method, batch, clean.images[batch.index], budget, ctx))
         done += len(batch.index)
         ctx.progress(done, len(clean), "protecting")
     delta = torch.cat(parts)
@@ -60,7 +60,7 @@ def batch_size(size: int, device: torch.device) -> int:
     return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
 
 
-def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: Context) -> torch.Tensor:
+def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context) -> torch.Tensor:
     """Let a fitted method protect a batch, and check it.
 
     Args:
@@ -75,7 +75,6 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: C
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    budget = method.budget(clean.shape[-1])
     originals = batch.images.clone()
     with torch.no_grad():
         images = method.perturb(batch, ctx)

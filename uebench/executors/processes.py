@@ -1,148 +1,133 @@
-"""Several processes on one machine, each computing whole cells into the same store.
+"""Several processes on one machine, each computing whole tasks into the same store.
 
-A killed process loses nothing: what it had under way is in its checkpoints.
+A killed process loses nothing: what it had under way is in its checkpoints. A task whose process dies is a failed
+task; the others go to a new process.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
-import signal
+import pickle
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from uebench.errors import CellError
-from uebench.evaluation.hardware import available_cores
-from uebench.evaluation.outcome import Outcome
-from uebench.planning.cell import Cell, Protection
-from uebench.plugins.registry import import_module
-from uebench.progress import Progress
+from uebench.errors import StoreError
+from uebench.evaluation.failures import died
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses, run_graph
+from uebench.planning.tasks import Task, TaskStatus
+from uebench.progress import ProgressFor, guarded
 from uebench.store.store import Store
 
-if TYPE_CHECKING:
-    from uebench.evaluation.runner import Runner
 
-Answer = tuple[Any, dict[str, Any] | None, str]
-"""An outcome without its cell, which holds the images."""
+def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor) -> Statuses:
+    """Compute tasks as ``Executor`` says, each in one of ``jobs`` processes."""
+    store = Store(settings.results)
+    workers = [_Worker(settings, store, progress) for _ in range(jobs)]
+    idle = list(workers)
 
-GIB_A_PROCESS = 2
-"""What a training at ``desk`` takes, with room to spare."""
-
-
-def suitable(cells: int, device: str) -> int:
-    """Return how many processes to use where the user does not say: on a CPU one for each core, on a GPU one.
-
-    Fewer where there are fewer cells, or where half of the memory is less than they take.
-    """
-    from uebench.evaluation.hardware import choose_device
-
-    if cells < 2 or choose_device(device).type != "cpu":
-        return 1
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    return max(1, min(cells, available_cores(), memory // 2 // (GIB_A_PROCESS << 30)))
-
-
-def run(
-    cells: Sequence[Cell],
-    jobs: int,
-    results: Path,
-    device: str,
-    *,
-    force: bool = False,
-    progress: Callable[[Protection], Progress] | None = None,
-) -> list[Outcome]:
-    """Compute cells in ``jobs`` processes that share the cores; of cells whose set is to be protected, one goes first.
-
-    Args:
-        cells: What to compute, as ``plan`` lists it.
-        jobs: Processes.
-        results: The store's folder.
-        device: As ``Runner`` takes it.
-        force: Compute finished cells again.
-        progress: As ``Runner`` takes it; a function of a module, because it is called in the processes.
-
-    Returns:
-        The outcomes, in the order of ``cells``.
-
-    Raises:
-        CellError: If a process died.
-        StoreError: If the store cannot be written.
-    """
-    store = Store(results)
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.protect_key, []).append(cell)
-    answers: dict[str, Answer] = {}
-    modules = {(part.entry.module, part.entry.source) for cell in cells for part in cell.plugins()}
-    start = (tuple(modules), results, device, max(1, available_cores() // jobs), progress)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, start) as pool:
-        running: dict[Future[Answer], Cell] = {}
-
-        def submit(cell: Cell) -> None:
-            running[pool.submit(_compute, cell, force)] = cell
-
-        def submit_those_whose_set_is_there() -> None:
-            for key in [key for key in groups if not force and store.blob_path(key).is_file()]:
-                for cell in groups.pop(key):
-                    submit(cell)
-
+    def perform(task: Task) -> TaskStatus:
+        worker = idle.pop()  # there is one for each thread
         try:
-            for group in groups.values():
-                submit(group.pop(0))
-            while running:
-                submit_those_whose_set_is_there()
-                for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
-                    cell = running.pop(future)
-                    answers[cell.key] = future.result()
-                    for other in groups.pop(cell.protect_key, ()):
-                        submit(other)
-        except BrokenProcessPool:
-            raise CellError("a process was killed (out of memory?); run again to go on, with fewer --jobs") from None
-        except BaseException:  # an interrupt, or a disk that is full
-            for process in multiprocessing.active_children():
-                process.terminate()
+            return worker.perform(task)
+        finally:
+            idle.append(worker)
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            return run_graph(tasks, lambda task: threads.submit(perform, task), store)
+        except BaseException:  # an interrupt, a full disk, an output that nobody reads any more
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
-    return [Outcome(cell, *answers[cell.key]) for cell in cells]
+            for worker in workers:
+                worker.close()
 
 
-class _Here:
-    """What a process keeps between cells."""
+class _Worker:
+    """A process that computes what it is told, begun when there is something to tell it; see ``worker.py``."""
 
-    runner: Runner
+    def __init__(self, settings: Settings, store: Store, progress: ProgressFor) -> None:
+        self._settings, self._store, self._progress = settings, store, progress
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
 
+    def perform(self, task: Task) -> TaskStatus:
+        """Let the process compute a task.
 
-def _start(
-    modules: tuple[tuple[str, Path], ...],
-    results: Path,
-    device: str,
-    threads: int,
-    progress: Callable[[Protection], Progress] | None,
-) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
+        Raises:
+            UebenchError: If the store or the device cannot be used.
+        """
+        process = self._started()
+        show = guarded(self._progress(task.spec.title))
+        try:
+            self._send(process, task)
+            while True:
+                kind, *content = self._receive(process)
+                match kind:
+                    case "progress":
+                        show(*content)
+                    case "status":
+                        return content[0]  # type: ignore[no-any-return]
+                    case "error":
+                        raise content[0]
+        except (EOFError, OSError, pickle.UnpicklingError):
+            code = process.wait()
+            self._process = None
+            if not self._closed:
+                self._store.write_failure(died(task, code))
+            return "failed"
 
-    from uebench.evaluation.runner import Runner
+    def kill(self) -> None:
+        """End the process now, and begin no other."""
+        with self._lock:
+            self._closed = True
+            if self._process:
+                self._process.terminate()
 
-    torch.set_num_threads(threads)
-    for name, source in modules:  # those of --plugin files are found by name from here on
-        import_module(name, source)
-    _Here.runner = Runner(Store(results), device, progress=progress)
+    def close(self) -> None:
+        """Let the process end, and wait for it."""
+        with self._lock:
+            self._closed = True
+            if self._process is None:
+                return
+            assert self._process.stdin and self._process.stdout
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._process is None and not self._closed:
+                paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "uebench.executors.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env=os.environ | {"PYTHONPATH": paths},
+                )
+                self._send(self._process, self._settings)
+            if self._process is None:
+                raise StoreError("the run is being stopped")
+            return self._process
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    @staticmethod
+    def _send(process: subprocess.Popen[bytes], content: object) -> None:
+        assert process.stdin
+        pickle.dump(content, process.stdin)
+        process.stdin.flush()
 
-
-def _compute(cell: Cell, force: bool) -> Answer:
-    (outcome,) = _Here.runner.run([cell], force=force)
-    return outcome.status, outcome.record, outcome.reason
+    @staticmethod
+    def _receive(process: subprocess.Popen[bytes]) -> Any:  # noqa: ANN401
+        assert process.stdout
+        return pickle.load(process.stdout)

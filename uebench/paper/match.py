@@ -15,13 +15,13 @@ from typing import NamedTuple
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
 from uebench.paper.tables import MAIN, ROLES, TablePlace
-from uebench.planning.cell import Cell, Protection
+from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record import DataRecord, ProtectionRecord, Record
 from uebench.store.store import Store
 
 
@@ -34,14 +34,6 @@ class DataName(NamedTuple):
 
 Roles = Mapping[str, DataName]
 """The data set of each role."""
-
-
-class DataSize(NamedTuple):
-    """How large a data set is."""
-
-    num_classes: int
-    train_images: int
-    test_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ class Records:
         """Read the store."""
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
-        self.sets: dict[DataName, DataSize] = {}
+        self.sets: dict[DataName, DataRecord] = {}
         self.cells = [record for _, record in store.cells() if record and _is_of(record, preset)]
         protections = [record for _, record in store.protections() if record and _is_of(record, preset)]
         for cell in self.cells:
@@ -128,9 +120,7 @@ class Records:
             self._cells.setdefault((cell.data_key, plugins), []).append(cell)
         both: list[ProtectionRecord | Record] = [*protections, *self.cells]
         for known in both:
-            data = known.data
-            size = DataSize(data.num_classes, data.train_images, data.test_images)
-            self.sets.setdefault(DataName(data.name, known.data_key), size)
+            self.sets.setdefault(DataName(known.data.name, known.data_key), known.data)
             plugins = _plugins(MethodIdentity.of(known), AttackerIdentity(()))
             self._protections.setdefault((known.data_key, plugins), []).append(known)
 
@@ -206,11 +196,11 @@ def clean_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plug
     return records.cells_of(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
 
 
-def address(one: Protection) -> tuple[str, str]:
+def address(one: ProtectionSpec | CellSpec) -> tuple[str, str]:
     """Return the data set and the plugins of a planned cell or protected set, as places have them."""
-    chain = (one.attacker, *one.countermeasures) if isinstance(one, Cell) else ()
-    own = MethodIdentity(one.method.published(), {} if one.side.true else one.side.published(), ())
-    return one.dataset.key, _plugins(own, AttackerIdentity([part.published() for part in chain]))
+    if isinstance(one, CellSpec):
+        return one.data.key, _plugins(one.protection.identity, one.identity)
+    return one.data.key, _plugins(one.identity, AttackerIdentity(()))
 
 
 def _has_sets(place: TablePlace, roles: Roles) -> bool:

@@ -5,50 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from uebench.data.dataset import load
-from uebench.paper.match import DataName, DataSize, Plugins, Records, is_measured
+from uebench.data.dataset import describe
+from uebench.paper.match import DataName, Plugins, Records, is_measured
 from uebench.paper.tables import MAIN, Table, TablePlace, by_role
-from uebench.planning.cell import Cell, Protection
-from uebench.planning.grid import Grid, plan, protections
+from uebench.planning.cell import ProtectionSpec
+from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.plugins import presets
-from uebench.plugins.registry import Registry
-from uebench.store.store import Store
 
 
 class Request:
     """Tables to reproduce on given data sets under one preset."""
 
-    def __init__(
-        self, tables: Sequence[Table], data: Iterable[str], preset: str, registry: Registry, store: Store
-    ) -> None:
-        """Load the data sets.
+    def __init__(self, tables: Sequence[Table], data: Iterable[str], preset: str, planner: Planner) -> None:
+        """Look at the data sets.
 
         Args:
             tables: Which tables.
             data: Data sets as ``SET`` or ``ROLE=SET``; the preset's own fills the main role if none is named.
             preset: ``smoke``, ``desk`` or ``paper``.
-            registry: Where plugins are named.
-            store: What is there already.
+            planner: Where plugins are named, and what is there already.
 
         Raises:
             UsageError: If a name or a role is wrong.
             DataError: If a data set cannot be read.
         """
-        self.tables, self.registry, self.store = tables, registry, store
+        self.tables, self.planner, self.store = tables, planner, planner.store
         stage = presets.get(preset)
         self.specs = {MAIN: stage.data} | by_role(data)
-        loaded = {role: load(spec, stage.size, registry, store.work / "data") for role, spec in self.specs.items()}
-        self.roles = {role: DataName(dataset.name, dataset.key) for role, dataset in loaded.items()}
-        self.plugins = Plugins(registry, preset, store)
-        self._cards = {
-            self.roles[role]: DataSize(one.num_classes, len(one.train.labels), len(one.test.labels))
-            for role, one in loaded.items()
-        }
+        sets = {role: describe(spec, stage.size, planner.registry, planner.cache) for role, spec in self.specs.items()}
+        self.roles = {role: DataName(one.name, one.key) for role, one in sets.items()}
+        self.plugins = Plugins(planner.registry, preset, planner.store)
+        self._sets = {self.roles[role]: one.record for role, one in sets.items()}
 
     def records(self) -> Records:
         """Return what the store holds now."""
         records = Records(self.store, self.plugins.preset)
-        records.sets |= self._cards
+        records.sets |= self._sets
         return records
 
     def trainings(self) -> dict[Path, TablePlace]:
@@ -56,22 +48,21 @@ class Request:
         files = {self.plugins.weights_file(place, self.roles): place for place in self._places(self.tables)}
         return {file: place for file, place in files.items() if file and not file.is_file()}
 
-    def protections(self) -> list[Protection]:
+    def protections(self) -> list[ProtectionSpec]:
         """List the protected sets that are asked for without an attacker and of which nothing is known yet."""
         records = self.records()
         return [
             one
             for place in self._trained(self.tables)
             if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
-            for one in protections(
-                (self.plugins.method(place, self.roles),), (self.specs[place.role],), self.plugins.preset, 0,
-                self.registry, self.store,
+            for one in self.planner.protections(
+                (self.plugins.method(place, self.roles),), (self.specs[place.role],), self.plugins.preset
             )
-        ]  # fmt: skip
+        ]
 
-    def cells(self, tables: Sequence[Table] = ()) -> list[Cell]:
-        """List the cells of the tables (all if none is named), each once, with the clean references."""
-        cells: dict[str, Cell] = {}
+    def plan(self, tables: Sequence[Table] = ()) -> Plan:
+        """Return the cells of the tables (all if none is named), each once, with the clean references."""
+        cells: dict[str, PlannedCell] = {}
         for table in tables or self.tables:
             seeds = table.seeds if self.plugins.preset == presets.DEFAULT else 1
             for (role, chains), methods in self._grids(table).items():
@@ -79,8 +70,8 @@ class Request:
                     method=tuple(methods), attacker=chains, data=(self.specs[role],), seed=tuple(range(seeds)),
                     preset=self.plugins.preset, with_clean=True,
                 )  # fmt: skip
-                cells |= {cell.key: cell for cell in plan(grid, self.registry, self.store)}
-        return list(cells.values())
+                cells |= {one.spec.key: one for one in self.planner.plan(grid).cells}
+        return Plan(tuple(cells.values()))
 
     def _grids(self, table: Table) -> dict[tuple[str, tuple[str, ...]], list[str]]:
         """Return methods by role and attackers, so that a set is loaded once for many cells."""

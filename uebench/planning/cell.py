@@ -1,107 +1,148 @@
-"""One measurement, and the protected set that it needs."""
+"""What is measured: a protected set, and an attack on it. Light and picklable; no pixel and no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
-from uebench.data.dataset import Dataset
+from uebench.data.dataset import DatasetInfo
 from uebench.data.side_information import SideInformation
 from uebench.hashing import file_digest, key
-from uebench.planning.parts import Part
+from uebench.planning.identity import AttackerIdentity, MethodIdentity
+from uebench.plugins.part import Part
 
 EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
 
 
-Status = Literal["done", "to do", "damaged", "impossible"]
-
-
 @dataclass(frozen=True, kw_only=True)
-class Protection:
-    """One set to protect: (data, method, side information, seed of the method)."""
+class ProtectionSpec:
+    """One set to protect.
 
-    dataset: Dataset
+    Attributes:
+        data: The data set.
+        method: Who protects it.
+        side: What the method is given as labels.
+        method_seed: The method's seed.
+        preset: Where options came from that the user did not give; it enters no key, their values do.
+    """
+
+    data: DatasetInfo
     method: Part
     side: SideInformation
     method_seed: int
     preset: str
-    reason: str = field(default="", compare=False)
 
     @property
-    def assets(self) -> tuple[tuple[str, str], ...]:
-        """Return name and sha256 of each file that the protected set depends on."""
-        return _digests((*self.method.plugin.assets(self.dataset.size), *self.side.assets()))
+    def key(self) -> str:
+        """Return the address of the protected set."""
+        return self.protect_key
 
     @cached_property
     def protect_key(self) -> str:
         """Return the address of the protected set."""
-        labels = {} if self.side.true else {"side_information": self.side.published()}
-        return key(
-            data=self.dataset.key,
-            method=self.method.published(),
-            assets=[digest for _, digest in self.assets],
-            seed=self.method_seed,
-            **labels,
-        )
+        return key(data=self.data.key, seed=self.method_seed, **self.identity.key_parts())
+
+    @property
+    def identity(self) -> MethodIdentity:
+        """Return what makes the method this one."""
+        side = {} if self.side.true else self.side.published()
+        return MethodIdentity(self.method.published(), side, self.assets)
+
+    @cached_property
+    def assets(self) -> tuple[tuple[str, str], ...]:
+        """Return name and sha256 of each file that the protected set depends on."""
+        return _digests((*self.method.plugin.assets(self.data.size), *self.side.assets()))
 
     @property
     def title(self) -> str:
         """Return the protection in words, for messages."""
-        return f"{self.dataset.name}: {self.method.written}"
+        return f"{self.data.name}: {self.method.written}"
 
-    def plugins(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """Return every plugin that takes part."""
         return (self.method,)
 
+    @cached_property
     def obstacle(self) -> str:
-        """Return why this cannot be done, or nothing."""
+        """Return why this set cannot be protected, or nothing."""
         if reason := self.side.obstacle():
             return f"{self.method.written}: {reason}"
-        for part in self.plugins():
-            if reason := part.plugin.obstacle(self.dataset.shape):
-                return f"{part.written}: {reason}"
-        return ""
+        return _obstacle(self.parts(), self.data)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell(Protection):
-    """One measurement to make: a protection, and who attacks it: (data, method, attacker, seed)."""
+class CellSpec:
+    """One measurement: an attack on a protected set.
 
+    Attributes:
+        protection: The set.
+        attacker: Who trains on it.
+        countermeasures: What the attacker adds, in order.
+        seed: The attacker's seed.
+    """
+
+    protection: ProtectionSpec
     attacker: Part
     countermeasures: tuple[Part, ...]
     seed: int
-    status: Status = "to do"
+
+    @property
+    def data(self) -> DatasetInfo:
+        """Return the data set."""
+        return self.protection.data
+
+    @property
+    def protect_key(self) -> str:
+        """Return the address of the protected set."""
+        return self.protection.protect_key
+
+    @property
+    def chain(self) -> tuple[Part, ...]:
+        """Return the attacker and its countermeasures."""
+        return (self.attacker, *self.countermeasures)
 
     @cached_property
     def key(self) -> str:
         """Return the address of the record."""
-        chain = [part.published() for part in (self.attacker, *self.countermeasures)]
-        digests = [digest for _, digest in self.attacker_assets]
-        assets = {"assets": digests} if digests else {}
-        return key(protect=self.protect_key, attacker=chain, evaluation=EVALUATION, seed=self.seed, **assets)
+        return key(protect=self.protect_key, evaluation=EVALUATION, seed=self.seed, **self.identity.key_parts())
 
     @property
+    def identity(self) -> AttackerIdentity:
+        """Return what makes the attacker this one."""
+        return AttackerIdentity([part.published() for part in self.chain], self.attacker_assets)
+
+    @cached_property
     def attacker_assets(self) -> tuple[tuple[str, str], ...]:
         """Return name and sha256 of each file that the attack depends on."""
-        chain = (self.attacker, *self.countermeasures)
-        return _digests(file for part in chain for file in part.plugin.assets(self.dataset.size))
+        return _digests(file for part in self.chain for file in part.plugin.assets(self.data.size))
 
     @property
     def attacker_text(self) -> str:
         """Return the attacker's chain as it was written."""
-        return "+".join(part.written for part in (self.attacker, *self.countermeasures))
+        return "+".join(part.written for part in self.chain)
 
     @property
     def title(self) -> str:
         """Return the cell in words, for messages."""
-        return f"{self.dataset.name}: {self.method.written} vs {self.attacker_text}, seed {self.seed}"
+        return f"{self.protection.title} vs {self.attacker_text}, seed {self.seed}"
 
-    def plugins(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """Return every plugin that takes part."""
-        return (self.method, self.attacker, *self.countermeasures)
+        return (*self.protection.parts(), *self.chain)
+
+    @property
+    def obstacle(self) -> str:
+        """Return why this cannot be measured, or nothing."""
+        return self.protection.obstacle or _obstacle(self.chain, self.data)
+
+
+def _obstacle(parts: Iterable[Part], data: DatasetInfo) -> str:
+    for part in parts:
+        if reason := part.plugin.obstacle(data.shape):
+            return f"{part.written}: {reason}"
+    return ""
 
 
 def _digests(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:

@@ -1,25 +1,31 @@
-"""From a request to cells with keys, without torch: what is done, what is to do, what is impossible and why."""
+"""From a request to a plan, without torch: what is done, what is to do, what is impossible and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
-from uebench.data.dataset import load
-from uebench.planning.cell import Cell, Protection
+from uebench.data.dataset import describe
+from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.tasks import Task, attack_tasks
 from uebench.plugins import presets
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.store import DamagedError, Store
 
+Status = Literal["done", "to do", "damaged", "stale", "impossible"]
+"""``damaged``: to be computed again; ``stale``: its protected set was made by another source of the same version."""
+
 
 class Grid(Config):
-    """What ``uebench run`` is asked for; a TOML file holds the same names.
+    """What is asked for: every method against every attacker; a TOML file holds the same names.
 
     Attributes:
         method: Methods, each as ``name(option=value)``.
@@ -40,55 +46,142 @@ class Grid(Config):
     with_clean: bool = False
 
 
-def protections(
-    methods: Iterable[str], data: Iterable[str], preset: str, method_seed: int, registry: Registry, store: Store
-) -> list[Protection]:
-    """List the sets to protect, each once, with the reason where one is impossible.
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, and what is to do for it.
 
-    Raises:
-        UsageError: If a name, an option or a preset is wrong.
-        DataError: If a data set cannot be read.
+    Attributes:
+        spec: The cell.
+        status: See ``Status``.
+        reason: Why it is damaged, stale or impossible.
     """
-    stage = presets.get(preset)
-    parts = [method_part(registry, parse(text), preset) for text in methods]
-    sets = [load(text, stage.size, registry, store.work / "data") for text in tuple(data) or (stage.data,)]
-    unique: dict[str, Protection] = {}
-    for dataset, (method, side) in product(sets, parts):
-        one = Protection(dataset=dataset, method=method, side=side, method_seed=method_seed, preset=preset)
-        unique.setdefault(one.protect_key, replace(one, reason=one.obstacle()))
-    return list(unique.values())
+
+    spec: CellSpec
+    status: Status = "to do"
+    reason: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Return whether it is to be computed."""
+        return self.status in ("to do", "damaged")
 
 
-def plan(grid: Grid, registry: Registry, store: Store) -> list[Cell]:
-    """List the cells of a grid with their status, each once, the reference cells first.
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a request, each once."""
 
-    Raises:
-        UsageError: If a name, an option or a preset is wrong.
-        DataError: If a data set cannot be read.
+    cells: tuple[PlannedCell, ...]
+
+    @property
+    def damaged(self) -> list[PlannedCell]:
+        """Return the cells whose record is damaged."""
+        return [one for one in self.cells if one.status == "damaged"]
+
+    def chosen(self, *, force: bool = False) -> list[CellSpec]:
+        """Return the cells to compute; with ``force`` also those that are done or stale."""
+        return [one.spec for one in self.cells if one.waits or (force and one.status != "impossible")]
+
+    def tasks(self, store: Store, *, force: bool = False) -> list[Task]:
+        """Return what is to do, protected sets first.
+
+        Args:
+            store: Where protected sets may lie already.
+            force: Compute everything again.
+        """
+        cells = self.chosen(force=force)
+        keys = {cell.protect_key for cell in cells}
+        there = () if force else [key for key in keys if store.blob_path(key).is_file()]
+        return attack_tasks(cells, there)
+
+
+class Planner:
+    """Turns requests into plans.
+
+    Attributes:
+        registry: Where plugins are named.
+        store: What is there already.
+        cache: A folder for decoded photographs, or None.
     """
-    methods = list(grid.method)
-    if grid.with_clean and REFERENCE not in methods:
-        methods.insert(0, REFERENCE)
-    protected = protections(methods, grid.data, grid.preset, grid.method_seed, registry, store)
-    chains = [attacker_parts(registry, text, grid.preset) for text in grid.attacker]
-    cells: dict[str, Cell] = {}
-    for protection, (attacker, *countermeasures), seed in product(protected, chains, grid.seed):
-        inherited = {part.name: getattr(protection, part.name) for part in fields(Protection)}
-        cell = Cell(**inherited, attacker=attacker, countermeasures=tuple(countermeasures), seed=seed)
-        cells.setdefault(cell.key, _with_status(cell, store))
-    return list(cells.values())
+
+    def __init__(self, registry: Registry, store: Store, cache: Path | None = None) -> None:
+        """Take what all requests have in common."""
+        self.registry, self.store, self.cache = registry, store, cache
+
+    def protections(
+        self, methods: Iterable[str], data: Iterable[str] = (), preset: str = presets.DEFAULT, method_seed: int = 0
+    ) -> list[ProtectionSpec]:
+        """List the sets to protect, each once; ``obstacle`` says of each why it is impossible, if it is.
+
+        Args:
+            methods: As ``Grid`` has them.
+            data: As ``Grid`` has it.
+            preset: As ``Grid`` has it.
+            method_seed: As ``Grid`` has it.
+
+        Raises:
+            UsageError: If a name, an option or a preset is wrong.
+            DataError: If a data set cannot be read.
+        """
+        stage = presets.get(preset)
+        parts = [method_part(self.registry, parse(text), preset) for text in methods]
+        sets = [describe(text, stage.size, self.registry, self.cache) for text in tuple(data) or (stage.data,)]
+        found = (
+            ProtectionSpec(data=one, method=method, side=side, method_seed=method_seed, preset=preset)
+            for one, (method, side) in product(sets, parts)
+        )
+        return list({one.protect_key: one for one in found}.values())
+
+    def plan(self, grid: Grid) -> Plan:
+        """List the cells of a grid with their status, each once, the reference cells first.
+
+        Raises:
+            UsageError: If a name, an option or a preset is wrong.
+            DataError: If a data set cannot be read.
+        """
+        methods = list(grid.method)
+        if grid.with_clean and REFERENCE not in methods:
+            methods.insert(0, REFERENCE)
+        protections = self.protections(methods, grid.data, grid.preset, grid.method_seed)
+        chains = [attacker_parts(self.registry, text, grid.preset) for text in grid.attacker]
+        found = (
+            CellSpec(protection=protection, attacker=attacker, countermeasures=tuple(measures), seed=seed)
+            for protection, (attacker, *measures), seed in product(protections, chains, grid.seed)
+        )
+        stale: dict[str, str] = {}
+        cells = {cell.key: cell for cell in found}
+        return Plan(tuple(self._with_status(cell, stale) for cell in cells.values()))
+
+    def reference(self, cell: CellSpec) -> CellSpec:
+        """Return the cell that trains the same attacker on the unprotected images."""
+        method, side = method_part(self.registry, Spec(REFERENCE), cell.protection.preset)
+        return replace(cell, protection=replace(cell.protection, method=method, side=side, method_seed=0))
+
+    def _with_status(self, cell: CellSpec, stale: dict[str, str]) -> PlannedCell:
+        """Look a cell up; ``stale`` remembers what is known of the protected sets."""
+        if reason := cell.obstacle:
+            return PlannedCell(cell, "impossible", reason)
+        try:
+            if self.store.read_cell(cell.key):
+                return PlannedCell(cell, "done")
+        except DamagedError as damage:
+            return PlannedCell(cell, "damaged", str(damage))
+        if cell.protect_key not in stale:
+            stale[cell.protect_key] = staleness(cell.protection, self.store)
+        reason = stale[cell.protect_key]
+        return PlannedCell(cell, "stale", reason) if reason else PlannedCell(cell)
 
 
-def reference(cell: Cell, registry: Registry) -> Cell:
-    """Return the cell that trains the same attacker on the unprotected images."""
-    method, side = method_part(registry, Spec(REFERENCE), cell.preset)
-    return replace(cell, method=method, side=side, method_seed=0)
-
-
-def _with_status(cell: Cell, store: Store) -> Cell:
-    if reason := cell.obstacle():
-        return replace(cell, status="impossible", reason=reason)
-    try:
-        return replace(cell, status="done") if store.read_cell(cell.key) else cell
-    except DamagedError as damage:
-        return replace(cell, status="damaged", reason=str(damage))
+def staleness(protection: ProtectionSpec, store: Store) -> str:
+    """Return why a stored protected set is not what its method would make today, or nothing."""
+    known = store.read_protected_meta(protection.protect_key)
+    if known is None:
+        return ""
+    entry = protection.method.entry
+    remedy = "raise its version, or use force to make the set again"
+    made_by = known.provenance.sources.get(entry.name) if known.provenance else None
+    if made_by not in (None, entry.source_digest):
+        return f"its protected set was made by another source of {entry.name} {entry.version}; {remedy}"
+    budget = protection.method.plugin.budget(protection.data.size)
+    if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):
+        return f"its protected set was made under another budget of {entry.name} {entry.version}; {remedy}"
+    return ""

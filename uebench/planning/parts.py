@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +10,8 @@ from uebench.data.side_information import SideInformation, split_off
 from uebench.errors import UsageError
 from uebench.plugins import presets
 from uebench.plugins.base import Attacker, Countermeasure, Method
-from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.part import Part
+from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
@@ -28,19 +28,6 @@ PLACES = {
 """Where countermeasures act, in the order in which a run gets there."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A plugin of a cell: where it comes from, and itself."""
-
-    entry: Entry
-    plugin: Any
-    written: str
-
-    def published(self) -> dict[str, Any]:
-        """Return name, version and options, as keys and records hold them."""
-        return {"name": self.entry.name, "version": self.entry.version, "config": self.plugin.config.published()}
-
-
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
     """Return a method, and the side information that its options name.
 
@@ -48,10 +35,22 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
         UsageError: If a name or an option is wrong.
     """
     rest, side = split_off(spec)
-    return _part(registry, "method", rest, preset, side.written()), side
+    return make_part(registry, "method", rest, preset, side.written()), side
 
 
-def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:
+def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:
+    """Return a plugin with its options validated.
+
+    Args:
+        registry: Where plugins are named.
+        kind: ``method``, ``attacker`` or ``countermeasure``.
+        spec: What the user wrote.
+        preset: Where options come from that the user left out.
+        more: Further options that the label shows.
+
+    Raises:
+        UsageError: If a name or an option is wrong.
+    """
     training = presets.get(preset).training if kind == "attacker" else None
     plugin = registry.build(kind, spec, preset, training)
     expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
@@ -59,7 +58,7 @@ def _part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[
     plain, published = plugin.config.model_dump(mode="json"), plugin.config.published()
     hidden = {name: value for name, value in published.items() if value != plain.get(name)}
     options = {name: hidden.get(name, value) for name, value in spec.options.items()}
-    return Part(registry.entry(kind, spec.name), plugin, str(Spec(spec.name, options | dict(more or {}))))
+    return Part(registry.entry(kind, spec.name), plugin.config, str(Spec(spec.name, options | dict(more or {}))))
 
 
 def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
@@ -69,7 +68,7 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
         UsageError: If a name, an option or the order is wrong.
     """
     first, *others = parse_chain(text)
-    measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
+    measures = [make_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
     for measure in measures:
         if getattr(measure.plugin, "place", None) not in PLACES:
@@ -83,7 +82,7 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
             )
         if before == after == "epoch":
             raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
-    attacker = _part(registry, "attacker", first, preset)
+    attacker = make_part(registry, "attacker", first, preset)
     able = attacker.plugin.places
     for measure in measures:
         place = measure.plugin.place

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -50,6 +50,10 @@ class Entry:
     class_name: str
     module: str
     source: Path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without the class, which the other process imports."""
+        return Entry, tuple(getattr(self, field.name) for field in fields(self))
 
     @cached_property
     def source_digest(self) -> str:

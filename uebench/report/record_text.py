@@ -31,7 +31,7 @@ def _cell(record: Record) -> Lines:
         "  options": text.options(record.attacker[0].config),
         "  model": text.options(training.model),
         "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
-        "clean test acc. %": f"{text.percent(counts.correct, counts.n)}, chance {100 * record.data.chance:.1f}",
+        "clean test acc. %": f"{text.percent(counts)}, chance {100 * record.data.chance:.1f}",
         "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
         "audit": _audit(record.audit),
@@ -68,7 +68,7 @@ def _subject(record: Record | ProtectionRecord) -> Lines:
 def _audit(audit: Audit) -> str:
     budget = f"{audit.norm} {format_value(audit.eps)}" if audit.norm != "none" else "no budget"
     found = audit.separable
-    separable = f", linearly separable, %: {text.percent(found.correct, found.n)}" if found else ""
+    separable = f", linearly separable, %: {text.percent(found)}" if found else ""
     return f"max {audit.max_levels} grey levels, mean L2 {audit.l2_mean:.3f}, {budget}{separable}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.data.dataset import Dataset, load
+from uebench.data.dataset import Dataset, DatasetInfo, load
 from uebench.errors import DataError, UsageError
-from uebench.planning.grid import protections
-from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 from uebench.store.record import ProtectionRecord, Record
@@ -38,14 +36,14 @@ class Strip:
     residual: NDArray[np.uint8]
 
 
-def check(dataset: Dataset) -> None:
+def check(data: DatasetInfo) -> None:
     """Refuse a set whose photographs may not be shown.
 
     Raises:
         UsageError: If it is not ORL.
     """
-    if dataset.spec["source"] != REDISTRIBUTABLE:
-        raise UsageError(f"data {dataset.name!r}: its photographs may not be shown; strips are made of orl alone")
+    if data.source.name != REDISTRIBUTABLE:
+        raise UsageError(f"data {data.name!r}: its photographs may not be shown; strips are made of orl alone")
 
 
 def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
@@ -59,14 +57,14 @@ def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
     Raises:
         UsageError: If the photographs may not be shown.
     """
-    check(dataset)
+    check(dataset.info)
     rows = np.unique(dataset.train.labels, return_index=True)[1][:faces]
     clean, change = dataset.train.images[rows].astype(np.int32), delta[rows].astype(np.int32)
     parts = (clean, clean + change, np.clip(GREY + MAGNIFIED * change, 0, 255))
     return Strip(*(part.astype(np.uint8).transpose(0, 2, 3, 1) for part in parts))
 
 
-def stored(store: Store, record: Record, faces: int = 6) -> Strip | str:
+def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> Strip | str:
     """Return the strip of a record's protected set, or the reason why there is none."""
     if record.data.source != REDISTRIBUTABLE:
         return "The photographs of this set may not be shown."
@@ -85,56 +83,6 @@ def stored(store: Store, record: Record, faces: int = 6) -> Strip | str:
 @cache
 def _faces(text: str, size: int) -> Dataset:
     return load(text, size, Registry())
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What Figure 3 is drawn from.
-
-    Attributes:
-        strips: Each method as written, with its strip.
-        records: Those of the protected sets.
-        left_out: Why other sets could not be made, by title.
-    """
-
-    strips: Sequence[tuple[str, Strip]]
-    records: Sequence[ProtectionRecord]
-    left_out: Mapping[str, str]
-
-
-def make(
-    methods: Iterable[str], data: str, preset: str, method_seed: int, *, registry: Registry, store: Store,
-    device: str = "auto", progress: Any = None,  # noqa: ANN401
-) -> Made:  # fmt: skip
-    """Cut the strips of Figure 3, and make the protected sets that are missing.
-
-    Args:
-        methods: ``name(option=value)``; all but the clean reference if empty.
-        data: The set, as ``orl(option=value)``.
-        preset: ``smoke``, ``desk`` or ``paper``.
-        method_seed: Seed of the methods.
-        registry: Where plugins are named.
-        store: Where protected sets are looked for and kept.
-        device: Where methods compute.
-        progress: As the runner takes it.
-
-    Raises:
-        UsageError: If a name is wrong, or the photographs may not be shown.
-    """
-    from uebench.evaluation.runner import Runner
-
-    wanted = list(methods) or [name for name in registry.names("method") if name != REFERENCE]
-    planned = protections(wanted, [data], preset, method_seed, registry, store)
-    check(planned[0].dataset)
-    named, drawn, left_out = [], [], {}
-    for one, protected in Runner(store, device, progress=progress).sets(planned):
-        if isinstance(protected, str):
-            left_out[one.title] = protected
-            continue
-        named.append((one.method.written, strip(one.dataset, protected.delta, faces=3)))
-        if record := store.read_protection(one.protect_key):
-            drawn.append(record)
-    return Made(named, drawn, left_out)
 
 
 def figure(named: Sequence[tuple[str, Strip]]) -> Figure:

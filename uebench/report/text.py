@@ -9,13 +9,13 @@ from uebench.analysis.statistics import wilson
 from uebench.plugins.spec import format_value
 
 if TYPE_CHECKING:
-    from uebench.store.record import Quality
+    from uebench.store.record import Counts, Quality
 
 
-def percent(correct: int, n: int) -> str:
+def percent(counts: Counts) -> str:
     """Return an accuracy in percent with its 95% Wilson interval: ``11.7 [7.1, 18.6]``."""
-    low, high = wilson(correct, n)
-    return f"{100 * correct / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    low, high = wilson(counts.correct, counts.n)
+    return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def quality(measured: Quality) -> tuple[str, str, str]:

@@ -1,0 +1,82 @@
+"""A protected set says who made it, and is not used again when its method would make another one today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from uebench.store.store import Store
+
+METHOD = """
+from uebench.plugins.base import Budget, Config, Info, Method
+
+class Mine(Method[Config]):
+    name = "mine"
+    version = {version}
+    info = Info(title="brightens")
+    Config = Config
+    def budget(self, size):
+        return Budget("{norm}", 8 / 255)
+    def perturb(self, batch, ctx):
+        return (batch.images + {levels} / 255).clamp(0, 1)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    return tmp_path / "mine.py"
+
+
+def write(plugin: Path, levels: int = 2, version: int = 1, norm: str = "linf") -> None:
+    plugin.write_text(METHOD.format(levels=levels, version=version, norm=norm))
+
+
+def attack(tiny_run: Command, plugin: Path, attacker: str, *more: str) -> tuple[int, str]:
+    answer = tiny_run("--plugin", plugin, "--method", "mine", "--attacker", attacker, *more)
+    return answer.code, answer.err
+
+
+def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(
+    tiny_run: Command, plugin: Path, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "results")
+    write(plugin, levels=2)
+    assert attack(tiny_run, plugin, "resnet18")[0] == 0
+    write(plugin, levels=4)
+    code, said = attack(tiny_run, plugin, "resnet50")
+    assert code == 1
+    assert "stale: synthetic3: mine vs resnet50, seed 0: its protected set was made by another source of mine" in said
+    assert "raise its version, or use force" in said
+    assert len(list(store.cells())) == 1
+    assert "stale" in tiny_run("--plugin", plugin, "--method", "mine", "--attacker", "resnet50", "--dry-run").out
+    assert attack(tiny_run, plugin, "resnet50", "--force")[0] == 0
+    levels = {record.attacker[0].name: record.audit.max_levels for _, record in store.cells() if record}
+    assert levels == {"resnet18": 2, "resnet50": 4}
+
+
+def test_a_raised_version_makes_a_set_of_its_own(tiny_run: Command, plugin: Path) -> None:
+    write(plugin, levels=2)
+    attack(tiny_run, plugin, "resnet18")
+    write(plugin, levels=4, version=2)
+    assert attack(tiny_run, plugin, "resnet50")[0] == 0
+
+
+def test_a_record_names_the_source_that_made_its_set(tiny_run: Command, plugin: Path, tmp_path: Path) -> None:
+    write(plugin)
+    attack(tiny_run, plugin, "resnet18")
+    ((_, record),) = Store(tmp_path / "results").cells()
+    ((_, protection),) = Store(tmp_path / "results").protections()
+    assert record and protection and protection.provenance
+    assert record.provenance.sources["mine"] == protection.provenance.sources["mine"]
+    assert record.protected_digest == protection.protected_digest
+    stored = Store(tmp_path / "results").read_protected(record.protect_key)
+    assert stored and stored.digest == record.protected_digest
+
+
+def test_a_set_made_under_another_budget_is_refused(tiny_run: Command, plugin: Path) -> None:
+    write(plugin)
+    attack(tiny_run, plugin, "resnet18")
+    write(plugin, norm="none")
+    assert "its protected set was made" in attack(tiny_run, plugin, "resnet50")[1]

@@ -1,0 +1,144 @@
+"""Compute what a plan lacks, in this process or in several."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uebench.api.result import CellResult, ProtectionResult, RunResult
+from uebench.api.workspace import Workspace
+from uebench.errors import UsageError, nearest
+from uebench.evaluation.hardware import available_cores, check_device, suitable_jobs
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Executor, Statuses
+from uebench.planning.cell import ProtectionSpec
+from uebench.planning.grid import Plan, PlannedCell
+from uebench.planning.tasks import Task, protect_tasks
+from uebench.progress import ProgressFor, silent
+
+EXECUTORS = ("processes", "serial")
+"""``processes``: each task in a process of its own kind; ``serial``: one after the other in the caller's process."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How to compute; nothing here changes what is measured, but threads change the last bits of sums.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short.
+        executor: One of ``EXECUTORS``.
+        force: Compute again what is there.
+        lpips_trunk: AlexNet's weights, to measure LPIPS with.
+    """
+
+    device: str = "auto"
+    jobs: int = 0
+    executor: str = "processes"
+    force: bool = False
+    lpips_trunk: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be, before any work.
+
+        Raises:
+            UsageError: Naming the option at fault.
+        """
+        check_device(self.device)
+        if self.executor not in EXECUTORS:
+            raise UsageError(f"executor {self.executor!r}: unknown; {nearest(self.executor, EXECUTORS)}")
+        if self.jobs < 0:
+            raise UsageError(f"jobs {self.jobs}: less than none; use 0 for one per core")
+
+    def jobs_for(self, planned: int) -> int:
+        """Return how many processes a request of so many cells is computed by, resumed or not."""
+        return self.jobs or suitable_jobs(planned, self.device)
+
+    def threads_for(self, planned: int) -> int:
+        """Return how many threads each of them has; 0: torch's own choice."""
+        jobs = self.jobs_for(planned)
+        return max(1, available_cores() // jobs) if jobs > 1 else 0
+
+
+def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent) -> RunResult:
+    """Compute the cells of a plan that are not done; one that fails costs itself only.
+
+    Args:
+        plan: What was asked.
+        workspace: Where.
+        how: How.
+        progress: Where the progress goes.
+
+    Raises:
+        UsageError: If ``how`` is wrong.
+        StoreError: If the store cannot be used.
+    """
+    how = how or Compute()
+    how.check()
+    tasks = plan.tasks(workspace.store, force=how.force)
+    possible = sum(one.status != "impossible" for one in plan.cells)
+    statuses = _execute(tasks, possible, workspace, how, progress)
+    return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
+
+
+def protect_sets(
+    specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+) -> list[ProtectionResult]:
+    """Make the protected sets, and their records, that the store lacks.
+
+    Args:
+        specs: What to protect.
+        workspace: Where.
+        how: How.
+        progress: Where the progress goes.
+
+    Raises:
+        UsageError: If ``how`` is wrong.
+        StoreError: If the store cannot be used.
+    """
+    how, specs = how or Compute(), list(specs)
+    how.check()
+    possible = [spec for spec in specs if not spec.obstacle]
+    statuses = _execute(protect_tasks(possible), len(possible), workspace, how, progress)
+    results = []
+    for spec in specs:
+        if spec.obstacle:
+            results.append(ProtectionResult(spec, "impossible", reason=spec.obstacle))
+        elif statuses[spec.key] == "failed":
+            failure = workspace.store.read_failure(spec.key)
+            results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else ""))
+        else:
+            record = workspace.store.read_protection(spec.key)
+            results.append(ProtectionResult(spec, statuses[spec.key], record))
+    return results
+
+
+def _execute(
+    tasks: Sequence[Task], planned: int, workspace: Workspace, how: Compute, progress: ProgressFor
+) -> Statuses:
+    if not tasks:
+        return {}
+    workspace.store.check_writable()
+    settings = Settings(
+        results=workspace.store.root,
+        device=how.device,
+        threads=how.threads_for(planned),
+        force=how.force,
+        cache=workspace.cache,
+        lpips_trunk=how.lpips_trunk,
+    )
+    executor: Executor = getattr(importlib.import_module(f"uebench.executors.{how.executor}"), how.executor)
+    return executor(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
+
+
+def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
+    store, spec = workspace.store, planned.spec
+    status = statuses.get(spec.key, planned.status)
+    if status in ("done", "computed"):
+        return CellResult(spec, status, store.read_cell(spec.key))
+    if status == "failed":
+        failure = store.read_failure(spec.key)
+        return CellResult(spec, status, reason=failure.message if failure else "", failure=failure)
+    return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)

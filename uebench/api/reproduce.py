@@ -1,0 +1,139 @@
+"""Compute what tables of the Segue paper need, and fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uebench.api.compute import Compute, compute, protect_sets
+from uebench.api.fit import fit_in
+from uebench.api.result import RunResult
+from uebench.api.workspace import RESULTS, Workspace
+from uebench.errors import StoreError, UebenchError, UsageError
+from uebench.paper.fill import FilledTable, fill_table
+from uebench.paper.match import address
+from uebench.paper.request import Request
+from uebench.paper.tables import TABLES, Table, named
+from uebench.plugins import presets
+from uebench.progress import ProgressFor, silent
+
+EVERYTHING = "all"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Tables with what was measured for them.
+
+    Attributes:
+        tables: The tables, filled.
+        run: The cells behind them.
+        failures: What went wrong before the cells: trainings of methods.
+        failed: Whether anything failed.
+    """
+
+    tables: tuple[FilledTable, ...]
+    run: RunResult
+    failures: tuple[str, ...]
+    failed: bool
+
+
+def reproduce(
+    name: str,
+    *,
+    data: str | Iterable[str] = (),
+    preset: str = presets.DEFAULT,
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+    device: str = "auto",
+    jobs: int = 0,
+    executor: str = "processes",
+    progress: ProgressFor = silent,
+) -> Reproduction:
+    """Compute what a table of the Segue paper needs and is not there yet, and fill the table.
+
+    Args:
+        name: ``table2`` to ``table9``, ``figure4.1`` to ``figure4.4``, or ``all``; what tables share is computed once.
+        data: Data sets as ``SET`` for the paper's main set, or ``ROLE=SET``.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        results: The results folder.
+        plugins: Python files with plugins of your own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
+        executor: ``processes``, or ``serial`` to compute in this process.
+        progress: Called with the title of each piece of work; returns a function of (done, total, what).
+
+    Returns:
+        The tables with reported and measured values.
+
+    Raises:
+        UsageError: If a name or an argument is wrong.
+        DataError: If a data set cannot be read.
+        StoreError: If the results folder cannot be used.
+    """
+    sets = (data,) if isinstance(data, str) else tuple(data)
+    workspace = Workspace.of(results, plugins)
+    request = Request(tables_of(name), sets, preset, workspace.planner)
+    return reproduce_in(request, workspace, Compute(device=device, jobs=jobs, executor=executor), progress)
+
+
+def tables_of(name: str) -> list[Table]:
+    """Return the tables to compute for a name.
+
+    Raises:
+        UsageError: If there is no such table, or it is a view of others.
+    """
+    if name == EVERYTHING:
+        return list(TABLES.values())
+    chosen = named(name)
+    if len(chosen) > 1:
+        raise UsageError(f"{name} is a view of other tables: uebench reproduce --all, then uebench table {name}")
+    return chosen
+
+
+def reproduce_in(
+    request: Request, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+) -> Reproduction:
+    """Do what ``reproduce`` does, for a request.
+
+    Args:
+        request: The tables and their data sets.
+        workspace: Where.
+        how: How to compute.
+        progress: Where the progress goes.
+
+    Raises:
+        StoreError: If the results folder cannot be used.
+    """
+    how = how or Compute()
+    how.check()
+    workspace.store.check_writable()
+    failures = _train(request, workspace, how.device, progress)
+    reasons = {
+        address(one.spec): f"{one.status}: {one.reason}"
+        for one in protect_sets(request.protections(), workspace, how, progress)
+        if one.record is None
+    }
+    run = compute(request.plan(), workspace, how, progress)
+    reasons |= {address(one.spec): f"{one.status}: {one.reason}" for one in run.cells if one.record is None}
+    records = request.records()
+    filled = tuple(fill_table(table, request.roles, records, request.plugins, reasons) for table in request.tables)
+    failed = bool(failures) or any(reason.startswith("failed") for reason in reasons.values())
+    return Reproduction(filled, run, tuple(failures), failed)
+
+
+def _train(request: Request, workspace: Workspace, device: str, progress: ProgressFor) -> Sequence[str]:
+    """Train once what other sets are to be protected with; return what failed."""
+    failures = []
+    for file, place in request.trainings().items():
+        title = f"training {place.method} on {request.specs[place.trained_on]}"
+        try:
+            fit_in(
+                workspace, place.method, request.specs[place.trained_on], request.plugins.preset, 0, file,
+                device=device, progress=progress(title),
+            )  # fmt: skip
+        except StoreError:
+            raise
+        except UebenchError as error:
+            failures.append(f"{title}: {error}")
+    return failures

@@ -1,0 +1,146 @@
+"""What comes of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, overload
+
+from uebench.planning.cell import CellSpec, ProtectionSpec
+from uebench.store.record import Failure, ProtectionRecord, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from uebench.api.workspace import Workspace
+
+
+class Records(Sequence[Record]):
+    """Records of cells, as pandas frames and LaTeX."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        """Hold them in this order."""
+        self._records = tuple(records)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+    def __getitem__(self, index: int | slice) -> Record | Records:
+        """Return one record, or some."""
+        return Records(self._records[index]) if isinstance(index, slice) else self._records[index]
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yield the records."""
+        return iter(self._records)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per cell; ``uebench.analysis.frame`` names the columns."""
+        from uebench.analysis.frame import frame
+
+        return frame(self._records)
+
+    def matrix(self) -> pd.DataFrame:
+        """Return mean clean test accuracy in %: methods down, attackers across."""
+        from uebench.analysis.frame import matrix
+
+        return matrix(self._records)
+
+    def to_latex(self, caption: str = "", label: str = "") -> str:
+        """Return the matrix as a LaTeX table (booktabs)."""
+        from uebench.analysis.frame import latex
+
+        return latex(self._records, caption, label)
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What became of a cell.
+
+    Attributes:
+        spec: The cell.
+        status: ``done``: there already; ``computed``; ``failed``; ``impossible``; ``stale``: its protected set was
+            made by another source of the same version.
+        record: Its record, if it has one.
+        reason: Why it has none.
+        failure: The same with its traceback, if it failed.
+    """
+
+    spec: CellSpec
+    status: Literal["done", "computed", "failed", "impossible", "stale"]
+    record: Record | None = None
+    reason: str = ""
+    failure: Failure | None = None
+
+    @property
+    def changed_sources(self) -> list[str]:
+        """Return the plugins whose source changed since the record was made while their version did not."""
+        sources = self.record.provenance.sources if self.record else {}
+        return [part.name for part in self.spec.parts() if sources.get(part.name) != part.entry.source_digest]
+
+    @property
+    def as_asked(self) -> Record | None:
+        """Return the record under the names of this request; it may have been computed under longer ones."""
+        written = {"method": self.spec.protection.method.written, "attacker": self.spec.attacker_text}
+        return self.record.model_copy(update={"written": written}) if self.record else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionResult:
+    """What became of a protected set; the fields are those of ``CellResult``."""
+
+    spec: ProtectionSpec
+    status: Literal["done", "computed", "failed", "impossible"]
+    record: ProtectionRecord | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run: every cell of the request, and their records.
+
+    Attributes:
+        cells: The cells, in the order of the plan.
+        workspace: Where they were computed.
+    """
+
+    cells: tuple[CellResult, ...]
+    workspace: Workspace
+
+    @property
+    def records(self) -> Records:
+        """Return the records of the finished cells, under the names of the request."""
+        return Records(record for cell in self.cells if (record := cell.as_asked))
+
+    @property
+    def failed(self) -> list[CellResult]:
+        """Return the cells that failed, or were refused because their protected set is stale."""
+        return [cell for cell in self.cells if cell.status in ("failed", "stale")]
+
+    def reference(self, cell: CellResult) -> Record | None:
+        """Return the record of the same attacker on unprotected images, or None if there is none."""
+        planner = self.workspace.planner
+        return self.workspace.store.read_cell_or_none(planner.reference(cell.spec).key)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per finished cell; ``uebench.analysis.frame`` names the columns."""
+        return self.records.frame()
+
+    def matrix(self) -> pd.DataFrame:
+        """Return mean clean test accuracy in %: methods down, attackers across."""
+        return self.records.matrix()
+
+    def to_latex(self, caption: str = "", label: str = "") -> str:
+        """Return the matrix as a LaTeX table (booktabs)."""
+        return self.records.to_latex(caption, label)
+
+    def __repr__(self) -> str:
+        """Return how many cells ended how."""
+        counts: dict[str, int] = {}
+        for cell in self.cells:
+            counts[cell.status] = counts.get(cell.status, 0) + 1
+        return f"RunResult({', '.join(f'{count} {status}' for status, count in counts.items())})"

@@ -1,0 +1,149 @@
+"""``uebench.run`` and ``uebench.plan``: every method against every attacker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from uebench.api.compute import Compute, compute
+from uebench.api.result import Records, RunResult
+from uebench.api.workspace import RESULTS, Workspace
+from uebench.errors import StoreError
+from uebench.planning.grid import Grid, Plan
+from uebench.plugins import presets
+from uebench.plugins.registry import validate
+from uebench.progress import ProgressFor, silent
+
+Texts = str | Iterable[str]
+
+
+def plan(
+    method: Texts,
+    attacker: Texts,
+    *,
+    data: Texts = (),
+    seeds: int | Iterable[int] = 0,
+    method_seed: int = 0,
+    preset: str = presets.DEFAULT,
+    with_clean: bool = False,
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+) -> Plan:
+    """Return the cells of a request with their status, without computing anything.
+
+    The arguments are those of ``run``.
+
+    Example:
+        >>> [one.status for one in plan("lsp", "resnet18", preset="smoke", results="nowhere").cells]
+        ['to do']
+    """
+    grid = grid_of(method, attacker, data, seeds, method_seed, preset, with_clean)
+    return Workspace.of(results, plugins).planner.plan(grid)
+
+
+def run(
+    method: Texts,
+    attacker: Texts,
+    *,
+    data: Texts = (),
+    seeds: int | Iterable[int] = 0,
+    method_seed: int = 0,
+    preset: str = presets.DEFAULT,
+    with_clean: bool = False,
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+    device: str = "auto",
+    jobs: int = 0,
+    executor: str = "processes",
+    force: bool = False,
+    progress: ProgressFor = silent,
+) -> RunResult:
+    """Protect faces with each method, train each attacker on them, and measure its clean test accuracy.
+
+    A finished cell is read from the results folder and never computed again; a cell that fails costs itself only.
+
+    Args:
+        method: One method or several, each as ``name(option=value)``.
+        attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``.
+        data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
+        seeds: The attackers' seeds.
+        method_seed: The methods' seed.
+        preset: ``smoke``, ``desk`` or ``paper``.
+        with_clean: Also train every attacker on the unprotected images.
+        results: The results folder.
+        plugins: Python files with plugins of your own.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
+        executor: ``processes``, or ``serial`` to compute in this process.
+        force: Compute finished cells again.
+        progress: Called with the title of each piece of work; returns a function of (done, total, what).
+
+    Returns:
+        The cells with their records: ``frame()``, ``matrix()`` and ``to_latex()`` arrange them.
+
+    Raises:
+        UsageError: If a name, an option or an argument is wrong.
+        DataError: If a data set cannot be read.
+        StoreError: If the results folder cannot be used.
+
+    Example:
+        >>> result = run("lsp", "resnet18", preset="smoke", data="synthetic", results=getfixture("tmp_path"))
+        >>> result
+        RunResult(1 computed)
+        >>> list(result.matrix().columns)
+        ['resnet18']
+    """
+    grid = grid_of(method, attacker, data, seeds, method_seed, preset, with_clean)
+    workspace = Workspace.of(results, plugins)
+    how = Compute(device=device, jobs=jobs, executor=executor, force=force)
+    how.check()
+    return compute(workspace.planner.plan(grid), workspace, how, progress)
+
+
+def records(results: str | Path = RESULTS) -> Records:
+    """Return the records of all finished cells of a results folder; damaged ones are left out.
+
+    Args:
+        results: The results folder.
+
+    Raises:
+        StoreError: If there is no such folder.
+
+    Example:
+        >>> records("results").frame()[["method", "attacker", "accuracy"]].shape[1]
+        3
+    """
+    store = Workspace(results).store
+    if not store.root.is_dir():
+        raise StoreError(f"results {str(results)!r}: no such folder")
+    return Records(record for _, record in store.cells() if record)
+
+
+def grid_of(
+    method: Texts,
+    attacker: Texts,
+    data: Texts,
+    seeds: int | Iterable[int],
+    method_seed: int,
+    preset: str,
+    with_clean: bool,
+) -> Grid:
+    """Return a request as the planner takes it; one text, or one seed, need not stand in a list.
+
+    Raises:
+        UsageError: If an argument is wrong.
+    """
+    options = {
+        "method": _several(method),
+        "attacker": _several(attacker),
+        "data": _several(data),
+        "seed": (seeds,) if isinstance(seeds, int) else tuple(seeds),
+        "method_seed": method_seed,
+        "preset": preset,
+        "with_clean": with_clean,
+    }
+    return validate(Grid, options, "run")  # type: ignore[no-any-return]
+
+
+def _several(texts: Texts) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)

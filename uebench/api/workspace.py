@@ -1,0 +1,56 @@
+"""Where a call works: which plugins it knows, where results go, where decoded photographs are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from uebench.data.cache import default_cache
+from uebench.planning.grid import Planner
+from uebench.plugins.registry import Registry
+from uebench.store.store import Store
+
+RESULTS = "results"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What every call takes.
+
+    Attributes:
+        results: The results folder.
+        plugins: Python files with plugins.
+        use_cache: Keep decoded photographs between calls, in the user's cache folder.
+    """
+
+    results: str | Path = RESULTS
+    plugins: tuple[str | Path, ...] = ()
+    use_cache: bool = True
+
+    @classmethod
+    def of(cls, results: str | Path, plugins: Iterable[str | Path], use_cache: bool = True) -> Workspace:
+        """Return a workspace of what a caller gave; one plugin file need not stand in a list."""
+        files = (plugins,) if isinstance(plugins, str | Path) else tuple(plugins)
+        return cls(results, files, use_cache)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Return the plugins that can be named."""
+        return Registry([Path(file) for file in self.plugins])
+
+    @cached_property
+    def store(self) -> Store:
+        """Return the results folder as a store."""
+        return Store(Path(self.results))
+
+    @cached_property
+    def cache(self) -> Path | None:
+        """Return the folder for decoded photographs, or None."""
+        return default_cache() if self.use_cache else None
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Return what turns requests into plans here."""
+        return Planner(self.registry, self.store, self.cache)

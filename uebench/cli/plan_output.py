@@ -1,0 +1,54 @@
+"""What a plan asks for, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from uebench.api.compute import Compute
+from uebench.api.workspace import Workspace
+from uebench.cli import output
+from uebench.planning.estimates import Rates, estimate, known_rates
+from uebench.planning.grid import Plan, PlannedCell
+
+
+def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
+    """Print what is done, to do, stale and impossible; how it will be computed; and the options in force."""
+    rates = known_rates(workspace.store)
+    rows = [_row(one, rates) for one in plan.cells]
+    if as_json:
+        output.print_json(rows)
+        return
+    table = Table("data", "method", "attacker", "seed", "status", "training at most", "key", box=None)
+    for row in rows:
+        time = output.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
+        status = f"{row['status']}: {row['reason']}" if row["status"] in ("impossible", "stale") else row["status"]
+        table.add_row(row["data"], row["method"], row["attacker"], str(row["seed"]), status, time, row["key"][:12])
+    output.print_table(table)
+    output.note(computed_by(plan, how))
+    for text in options_in_force(plan):
+        output.note(text)
+
+
+def computed_by(plan: Plan, how: Compute) -> str:
+    """Return how many processes and threads a plan is computed by."""
+    planned = sum(one.status != "impossible" for one in plan.cells)
+    jobs, threads = how.jobs_for(planned), how.threads_for(planned)
+    each = f"{threads} threads each" if threads > 1 else "1 thread each" if threads else "all cores"
+    return f"computed by {jobs} processes, {each}" if jobs > 1 else f"computed by 1 process, {each}"
+
+
+def options_in_force(plan: Plan) -> list[str]:
+    """Return each plugin of a plan with the values of all its options, those of the preset included."""
+    parts = {(part.entry.kind, part.written): part for one in plan.cells for part in one.spec.parts()}
+    return [f"{kind} {written}: {output.options(part.config.published())}" for (kind, written), part in parts.items()]
+
+
+def _row(one: PlannedCell, rates: Rates) -> dict[str, Any]:
+    cell = one.spec
+    return {
+        "data": cell.data.name, "method": cell.protection.method.written, "attacker": cell.attacker_text,
+        "seed": cell.seed, "status": one.status, "reason": one.reason, "key": cell.key,
+        "estimated_seconds": estimate(cell, rates) if one.waits else 0.0,
+    }  # fmt: skip

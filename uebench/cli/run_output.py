@@ -1,0 +1,71 @@
+"""What a run came to, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from uebench.api.result import CellResult, RunResult
+from uebench.cli import output
+
+COLUMNS = (
+    "data", "method", "attacker", "seed", "clean test acc. % [95%]", "clean ref. %", "chance %", "peak %",
+    "generation", "training", "record",
+)  # fmt: skip
+
+
+def show(result: RunResult, as_json: bool) -> None:
+    """Print the cells of a run, and what is to be said of them."""
+    if as_json:
+        output.print_json([_document(cell) for cell in result.cells])
+    else:
+        table = Table(*COLUMNS, box=None)
+        for cell in result.cells:
+            if cell.record:
+                table.add_row(*_row(cell, result))
+        if table.row_count:
+            output.print_table(table)
+    notes(result)
+
+
+def notes(result: RunResult) -> None:
+    """Say what was there already, what went wrong, and which sources changed."""
+    done = sum(cell.status == "done" for cell in result.cells)
+    if done:
+        output.note(f"{done} of {len(result.cells)} already done; --force computes again")
+    for cell in result.cells:
+        if cell.record is None:
+            output.note(f"{cell.status}: {cell.spec.title}: {cell.reason}")
+            if cell.failure and cell.failure.traceback:
+                output.note(f"uebench show {cell.spec.key[:12]} shows the traceback")
+        elif cell.status == "done":
+            for name in cell.changed_sources:
+                output.note(f"{cell.spec.title}: the source of {name} changed since; raise its version or use --force")
+
+
+def _document(cell: CellResult) -> dict[str, Any]:
+    document: dict[str, Any] = {"cell": cell.spec.title, "status": cell.status}
+    if cell.record is None:
+        return document | {"reason": cell.reason}
+    return document | {"record": cell.record.model_dump(mode="json")}
+
+
+def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
+    record, spec = cell.record, cell.spec
+    assert record
+    clean = result.reference(cell)
+    peak, timings, path = record.peak, record.timings, result.workspace.store.cell_path(spec.key)
+    return (
+        record.data.name,
+        spec.protection.method.written,
+        spec.attacker_text,
+        str(spec.seed),
+        output.percent(record.counts),
+        f"{100 * clean.counts.share:.1f}" if clean else "- (--with-clean)",
+        f"{100 * record.data.chance:.1f}",
+        f"{100 * peak.share:.1f} (epoch {peak.epoch} of {record.training.epochs})",
+        output.seconds(timings.fit_seconds + timings.protect_seconds),
+        output.seconds(timings.train_seconds),
+        str(path.parent / f"{spec.key[:12]}…json"),
+    )

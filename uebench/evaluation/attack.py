@@ -1,0 +1,86 @@
+"""Let an attacker train on a set that may be protected, and count what it gets right on the clean test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uebench.data.dataset import Dataset
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.seeding import seed_everything
+from uebench.metrics import count_correct
+from uebench.plugins.base import Attacker, Countermeasure, Trained
+from uebench.plugins.part import Part
+from uebench.store.record import Counts, Scope
+from uebench.training.loop import on_set
+
+BY_THE_CORE = ("scope", "set")
+"""Where countermeasures act before the attacker is given its training set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What an attacker reached.
+
+    Attributes:
+        trained: What it says of its training.
+        per_identity: Correct answers on the clean test set, by identity, as the referee counted them at the end.
+        scope: What the attacker held unprotected, if anything.
+    """
+
+    trained: Trained
+    per_identity: tuple[Counts, ...]
+    scope: Scope | None
+
+    @property
+    def counts(self) -> Counts:
+        """Return the headline: correct answers on the whole clean test set."""
+        return Counts(correct=sum(one.correct for one in self.per_identity), n=sum(one.n for one in self.per_identity))
+
+
+def attack(
+    attacker: Part, countermeasures: Sequence[Part], dataset: Dataset, delta: NDArray[Any], ctx: RunContext
+) -> Attack:
+    """Train on a protected set and count.
+
+    Countermeasures on the scope of protection and on the set are applied here; the attacker is handed the others.
+
+    Args:
+        attacker: Who trains.
+        countermeasures: What it adds, in order.
+        dataset: The clean photographs.
+        delta: (N, 3, H, W) protected minus clean training photographs, in grey levels.
+        ctx: The attacker's context.
+
+    Raises:
+        CellError: If a plugin breaks the rules, or the training diverges.
+    """
+    measures: list[Countermeasure[Any]] = [part.build() for part in countermeasures]
+    spared = referee.spared(measures, dataset, ctx)
+    train = referee.image_set(referee.apply(dataset, delta, spared), dataset.num_classes, ctx.device)
+    seed_everything(ctx)
+    train = on_set(train, measures, ctx)
+    model: Attacker[Any] = attacker.build()
+    trained = model.fit(train, tuple(one for one in measures if one.place not in BY_THE_CORE), ctx)
+    test = referee.image_set(dataset.test, dataset.num_classes, ctx.device)
+    correct = count_correct(trained.classifier, test).tolist()
+    sizes = dataset.info.test_counts
+    counted = tuple(Counts(correct=right, n=n) for right, n in zip(correct, sizes, strict=True))
+    return Attack(trained, counted, _scope(spared, dataset, counted))
+
+
+def _scope(spared: NDArray[np.bool_], dataset: Dataset, counted: Sequence[Counts]) -> Scope | None:
+    if not spared.any():
+        return None
+    kept = np.bincount(dataset.train.labels[~spared], minlength=len(counted)) > 0
+
+    def of(who: NDArray[np.bool_]) -> Counts | None:
+        chosen = [one for one, is_in in zip(counted, who, strict=True) if is_in]
+        return Counts(correct=sum(c.correct for c in chosen), n=sum(c.n for c in chosen)) if chosen else None
+
+    return Scope(unprotected_images=int(spared.sum()), protected=of(kept), unprotected=of(~kept))

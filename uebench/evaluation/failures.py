@@ -1,0 +1,54 @@
+"""An exception as a record: one line for people, and the traceback for whoever wrote the plugin."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Collection
+from pathlib import Path
+
+from uebench.errors import UebenchError
+from uebench.planning.tasks import Task
+from uebench.store.record import Failure
+
+
+def failure_of(error: BaseException, task: Task) -> Failure:
+    """Return what is recorded of an exception that ended a task.
+
+    The message of an unexpected error names the last line of a plugin's own file that was being executed, because
+    that is the line that its author can mend; without one, the line where the error arose.
+    """
+    sources = {str(part.entry.source) for part in task.spec.parts()}
+    message = " ".join(str(error).split())
+    if not isinstance(error, UebenchError):
+        what = "ended the process" if isinstance(error, SystemExit) else type(error).__name__
+        message = f"{what} in {_line(error, sources)}: {message}".rstrip(": ")
+    return Failure(
+        key=task.key,
+        title=task.spec.title,
+        kind=type(error).__name__,
+        message=message,
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def died(task: Task, exit_code: int) -> Failure:
+    """Return what is recorded of a task whose process ended without an answer."""
+    message = f"its process ended with exit code {exit_code} in the middle of the work; a plugin must not end it"
+    if exit_code < 0:
+        message = (
+            f"its process was killed by signal {-exit_code} (out of memory?); run again to resume, with fewer jobs"
+        )
+    return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
+
+
+def passed_on(failure: Failure, task: Task) -> Failure:
+    """Return what is recorded of an attack whose protected set could not be made."""
+    return failure.model_copy(update={"key": task.key, "title": task.spec.title})
+
+
+def _line(error: BaseException, sources: Collection[str]) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "?"
+    frame = next((frame for frame in reversed(frames) if frame.filename in sources), frames[-1])
+    return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -1,0 +1,58 @@
+"""Let a method protect a set, and measure what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from uebench import lazy
+from uebench.data.dataset import Dataset
+from uebench.evaluation import referee
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.provenance import provenance
+from uebench.evaluation.seeding import seed_everything
+from uebench.metrics import audit, separability
+from uebench.planning.cell import ProtectionSpec
+from uebench.plugins.base import Method, Split
+from uebench.store.record import Audit, ProtectedMeta, SideInformationRecord
+from uebench.store.store import Protected
+
+
+def make(
+    spec: ProtectionSpec, dataset: Dataset, device: torch.device, context: Callable[[str], RunContext]
+) -> Protected:
+    """Fit a method on a set, let it protect the set, and measure the perturbation after rounding.
+
+    Args:
+        spec: What is protected, and how.
+        dataset: The photographs of ``spec``.
+        device: Where.
+        context: Returns the method's context of a piece of work: ``fit`` or ``perturb``.
+
+    Raises:
+        CellError: If the method breaks the rules.
+    """
+    lazy.load()
+    method: Method[object] = spec.method.build()  # type: ignore[type-var]
+    budget = method.budget(dataset.size)
+    labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
+    seen = Split(dataset.train.images, labels)
+    ctx = context("fit")
+    seed_everything(ctx)
+    method.fit(referee.image_set(seen, dataset.num_classes, device), ctx)
+    fit_seconds = ctx.seconds
+    ctx = context("perturb")
+    seed_everything(ctx)
+    delta = referee.protect(method, referee.image_set(seen, dataset.num_classes, device), budget, ctx)
+    protect_seconds = ctx.seconds
+    measured = audit(delta) | {"separable": separability(delta, dataset.train.labels)}
+    meta = ProtectedMeta(
+        protect_key=spec.protect_key,
+        audit=Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps}),
+        side_information=SideInformationRecord.model_validate(side) if side else None,
+        fit_seconds=fit_seconds,
+        protect_seconds=protect_seconds,
+        provenance=provenance({spec.method.name: spec.method.entry.source_digest}, device),
+    )
+    return Protected(delta, meta)

@@ -1,0 +1,121 @@
+"""The records of protected sets and of cells, put together from what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from uebench.data.dataset import Dataset
+from uebench.errors import CellError
+from uebench.evaluation import referee
+from uebench.evaluation.attack import Attack
+from uebench.evaluation.provenance import provenance
+from uebench.metrics import Lpips, quality
+from uebench.planning.cell import CellSpec, ProtectionSpec
+from uebench.progress import Progress
+from uebench.store.record import FORMAT, ProtectionRecord, ProtectionTimings, Quality, Record, Timings, TrainingRecord
+from uebench.store.store import Protected
+
+
+def is_complete(known: ProtectionRecord, lpips: Lpips | None) -> bool:
+    """Return whether nothing is left to measure of a protected set."""
+    return lpips is None or known.quality.trunk == lpips.sha256
+
+
+def protection_record(
+    spec: ProtectionSpec,
+    dataset: Dataset,
+    protected: Protected,
+    known: ProtectionRecord | None,
+    lpips: Lpips | None,
+    progress: Progress,
+) -> ProtectionRecord:
+    """Measure how visible a protected set is, and return its record.
+
+    Args:
+        spec: What was protected, and how.
+        dataset: The clean photographs.
+        protected: The set.
+        known: An earlier record of this key; if it is of the same set, only its quality changes.
+        lpips: The network to measure LPIPS with, if any.
+        progress: Where the progress goes.
+    """
+    images = referee.apply(dataset, protected.delta).images
+    seen = Quality.model_validate(quality(dataset.train.images, images, lpips, progress))
+    if known and known.audit == protected.meta.audit:
+        return known.model_copy(update={"quality": seen})
+    meta = protected.meta
+    timings = ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds)
+    return ProtectionRecord.model_validate(
+        _shared(spec, protected) | {"quality": seen, "timings": timings, "provenance": meta.provenance}
+    )
+
+
+def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: torch.device) -> Record:
+    """Return the record of a finished cell.
+
+    Raises:
+        CellError: If the attacker never let the referee count.
+    """
+    trained, counts = attack.trained, attack.counts
+    if not trained.curve:
+        raise CellError(f"attacker {cell.attacker.written!r}: no epoch in its curve; call ctx.examine at least once")
+    best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
+    shared, meta = _shared(cell.protection, protected), protected.meta
+    sources = {part.name: part.entry.source_digest for part in cell.parts()}
+    if meta.provenance:  # whoever made the set made it, be the plugin's source another one today
+        sources |= meta.provenance.sources
+    return Record.model_validate(
+        shared
+        | {
+            "key": cell.key,
+            "attacker": [part.published() for part in cell.chain],
+            "attacker_assets": _assets(cell.attacker_assets),
+            "seed": cell.seed,
+            "written": {**shared["written"], "attacker": cell.attacker_text},
+            "counts": counts,
+            "peak": {"correct": best["test_correct"], "n": counts.n, "epoch": best["epoch"]},
+            "per_identity": attack.per_identity,
+            "curve": [dict(epoch) for epoch in trained.curve],
+            "training": TrainingRecord(
+                epochs=len(trained.curve),
+                steps=trained.steps,
+                stopped=trained.stopped,
+                model=dict(trained.details),
+                chosen=trained.chosen,
+            ),
+            "scope": attack.scope,
+            "timings": Timings(
+                fit_seconds=meta.fit_seconds,
+                protect_seconds=meta.protect_seconds,
+                train_seconds=trained.seconds,
+                train_images_per_second=trained.images / max(trained.seconds, 1e-9),
+            ),
+            "provenance": provenance(sources, device),
+        }
+    )
+
+
+def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:
+    """Return what the records of a protected set and of the cells that attack it have in common."""
+    data = spec.data
+    return {
+        "format": FORMAT,
+        "protect_key": spec.protect_key,
+        "data_key": data.key,
+        "preset": spec.preset,
+        "data": data.record,
+        "method": spec.method.published(),
+        "assets": _assets(spec.assets),
+        "method_seed": spec.method_seed,
+        "written": {"method": spec.method.written},
+        "side_information": protected.meta.side_information,
+        "audit": protected.meta.audit,
+        "protected_digest": protected.digest,
+    }
+
+
+def _assets(files: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"file": name, "sha256": digest} for name, digest in files]

@@ -1,0 +1,27 @@
+"""How tasks are computed: nothing here changes a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every process that computes tasks is told.
+
+    Attributes:
+        results: The store's folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        threads: CPU threads of a process; 0 leaves torch's own choice.
+        force: Compute again what the store holds.
+        cache: A folder for decoded photographs, or None.
+        lpips_trunk: AlexNet's weights, to measure LPIPS of protected sets with, or None.
+    """
+
+    results: Path
+    device: str = "auto"
+    threads: int = 0
+    force: bool = False
+    cache: Path | None = None
+    lpips_trunk: Path | None = None

@@ -1,0 +1,29 @@
+"""One task after the other, in this process: for a debugger, and where starting a process costs more than it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from uebench.evaluation.runner import Runner
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses, run_graph
+from uebench.planning.tasks import Task, TaskStatus
+from uebench.progress import ProgressFor
+
+
+def serial(
+    tasks: Sequence[Task],
+    settings: Settings,
+    jobs: int,  # noqa: ARG001 (one at a time, whatever was asked)
+    progress: ProgressFor,
+) -> Statuses:
+    """Compute tasks as ``Executor`` says, one at a time."""
+    runner = Runner(settings, progress)
+
+    def submit(task: Task) -> Future[TaskStatus]:
+        future: Future[TaskStatus] = Future()
+        future.set_result(runner.perform(task))
+        return future
+
+    return run_graph(tasks, submit, runner.store)

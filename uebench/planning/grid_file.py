@@ -1,0 +1,55 @@
+"""A grid as a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from uebench.errors import DataError, StoreError, UsageError, in_words, nearest
+from uebench.planning.grid import Grid
+from uebench.plugins.registry import validate
+
+
+def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
+    """Return the grid of a TOML file, with what is given in place of its own.
+
+    Args:
+        file: The file, or None for an empty grid.
+        given: Fields of ``Grid`` that replace those of the file.
+
+    Raises:
+        UsageError: If the file is not such a grid, or no method or attacker is named.
+        DataError: If the file cannot be read.
+    """
+    options: dict[str, Any] = {}
+    if file:
+        try:
+            options = tomllib.loads(file.read_text())
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+        except ValueError as error:
+            raise UsageError(f"{file}: not valid TOML ({error})") from None
+        for name in options:
+            if name not in Grid.model_fields:
+                raise UsageError(f"{file}: unknown name {name!r}; {nearest(name, Grid.model_fields)}")
+    options |= given
+    for name in ("method", "attacker"):
+        if not options.get(name):
+            raise UsageError(f"no {name} named: add --{name} NAME; uebench list {name}s shows them")
+    return validate(Grid, options, "grid")  # type: ignore[no-any-return]
+
+
+def write_grid(file: Path, grid: Grid) -> None:
+    """Write a grid; ``read_grid`` then returns the same.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    import tomli_w
+
+    try:
+        file.write_text(tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None

@@ -1,0 +1,52 @@
+"""A plugin with its options, before anything is made of it: light, and picklable from one process to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from uebench.plugins.base import Config
+from uebench.plugins.registry import Entry
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plugin that takes part in a cell.
+
+    Attributes:
+        entry: Where the plugin comes from.
+        config: Its validated options.
+        written: Name and options as the user wrote them, for labels; of a path, only the file's name.
+    """
+
+    entry: Entry
+    config: Config
+    written: str
+
+    @property
+    def name(self) -> str:
+        """Return the plugin's name."""
+        return self.entry.name
+
+    @cached_property
+    def plugin(self) -> Any:  # noqa: ANN401
+        """Return an instance to ask questions of while planning; ``build`` makes those that work."""
+        return self.build()
+
+    def build(self) -> Any:  # noqa: ANN401
+        """Return a new instance: what one cell leaves in it is not there for the next."""
+        return self.entry.plugin(self.config)
+
+    def published(self) -> dict[str, Any]:
+        """Return name, version and options, as keys and records hold them."""
+        return {"name": self.entry.name, "version": self.entry.version, "config": self.config.published()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as strings and options, so that the other process imports the plugin's module by itself."""
+        return _restore, (self.entry, self.config.model_dump(), self.written)
+
+
+def _restore(entry: Entry, options: Mapping[str, Any], written: str) -> Part:
+    return Part(entry, entry.plugin.Config(**options), written)
