@@ -7,11 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.conftest import ROOT
-from uebench.hashing import digest
-from uebench.plugins.spec import Spec
+from uebench.hashing import digest, file_digest
+from uebench.planning.parts import attacker_parts, method_part
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import Spec, parse
 from uebench.store.record import Record
 
 PUBLISHED = ROOT / "results" / "cells"
+
+PEOPLE = {
+    "name": "people", "source": "folder", "options": {}, "size": 64, "num_classes": 10,
+    "train_images": 1300, "test_images": 200,
+}  # fmt: skip
 
 
 def made_up(
@@ -19,28 +26,62 @@ def made_up(
     attacker: Sequence[tuple[str, Mapping[str, Any]]] = (("resnet18", {"epochs": 2}),),
     correct: int = 100,
     seed: int = 0,
-    labels: str | float | None = None,
     **changes: object,
-) -> dict[str, Any]:
-    """Return a valid record of 200 test photographs of 10 identities; ``changes`` replace whole fields."""
+) -> Record:
+    """Return a valid record of 200 test photographs of 10 identities, of plugins that need not exist.
+
+    Args:
+        method: Its name.
+        attacker: Name and options of the architecture and of each countermeasure.
+        correct: How many of the 200 the attacker knows.
+        seed: The attacker's.
+        changes: Whole fields to replace.
+    """
+    words = [str(Spec(name, options)) for name, options in attacker]
+    return _record(
+        {
+            "method": {"name": method, "version": 1, "config": {"eps": 8 / 255}},
+            "attacker": [{"name": name, "version": 1, "config": dict(options)} for name, options in attacker],
+            "written": {"method": method, "attacker": "+".join(words)},
+            "counts": {"correct": correct, "n": 200},
+            "seed": seed,
+            "curve": [{"epoch": e, "loss": 1 / e, "train_correct": 9, "test_correct": correct} for e in (1, 2)],
+            **changes,
+        }
+    )
+
+
+def as_asked(method: str, attacker: str, correct: int = 100, preset: str = "desk", **changes: object) -> Record:
+    """Return a record of what the registry builds today for a method and an attacker, as places of tables ask for it.
+
+    Args:
+        method: ``name(option=value)``.
+        attacker: ``name(option=value)+countermeasure``.
+        correct: How many of 200 the attacker knows.
+        preset: Where options come from that the texts leave out.
+        changes: Whole fields to replace.
+    """
+    registry = Registry()
+    part, side = method_part(registry, parse(method), preset)
+    known = {"labels": None, "embedding": None, **side.published(), "purity": {"correct": 1, "n": 1}}
+    return _record(
+        {
+            "method": part.published(),
+            "attacker": [one.published() for one in attacker_parts(registry, attacker, preset)],
+            "written": {"method": method, "attacker": attacker},
+            "counts": {"correct": correct, "n": 200},
+            "side_information": None if side.true else known,
+            "assets": [{"file": file.name, "sha256": file_digest(file)} for file in part.plugin.assets(64)],
+            "preset": preset,
+            **changes,
+        }
+    )
+
+
+def _record(changes: Mapping[str, object]) -> Record:
     record = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
     del record["digest"]
-    known = None if labels is None else {"labels": labels, "embedding": None, "purity": {"correct": 1, "n": 1}}
-    words = [str(Spec(name, options)) for name, options in attacker]
-    record |= {
-        "method": {"name": method, "version": 1, "config": {"eps": 8 / 255}},
-        "attacker": [{"name": name, "version": 1, "config": dict(options)} for name, options in attacker],
-        "written": {"method": method if labels is None else f"{method}(labels={labels})", "attacker": "+".join(words)},
-        "counts": {"correct": correct, "n": 200},
-        "seed": seed,
-        "side_information": known,
-        "assets": [],
-        "curve": [{"epoch": e, "loss": 1 / e, "train_correct": 9, "test_correct": correct} for e in (1, 2)],
-        "data": {
-            "name": "people", "source": "folder", "options": {}, "size": 64, "num_classes": 10,
-            "train_images": 1300, "test_images": 200,
-        },
-        **changes,
-    }  # fmt: skip
-    record["key"] = digest([record["data"], record["method"], record["attacker"], record["written"], seed])
-    return Record.model_validate(record).model_dump(mode="json")
+    record |= {"side_information": None, "assets": [], "data": PEOPLE, "seed": 0} | changes
+    made = Record.model_validate(record)
+    parts = {"data", "method", "side_information", "attacker", "written", "seed"}
+    return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from tests.records import made_up
+from uebench.analysis.frame import COLUMNS, frame, latex, matrix, seeds
+from uebench.analysis.statistics import wilson
+
+
+def test_a_frame_has_one_row_per_record_with_the_documented_columns() -> None:
+    record = made_up("lsp", correct=40, seed=3)
+    cells = frame([record, made_up("ue")])
+    assert list(cells.columns) == list(COLUMNS)
+    row = cells.iloc[0]
+    assert (row["key"], row["method"], row["attacker"], row["seed"]) == (record.key, "lsp", "resnet18", 3)
+    assert (row["accuracy"], row["chance"], row["correct"], row["n"]) == (0.2, 0.1, 40, 200)
+    assert (row["low"], row["high"]) == wilson(40, 200)
+    assert row["worst_identity"] == min(one.share for one in record.per_identity)
+    assert (row["peak"], row["peak_epoch"]) == (record.peak.share, record.peak.epoch)
+
+
+def test_a_frame_says_what_the_method_saw_as_labels() -> None:
+    side = {"labels": 0.8, "purity": {"correct": 8, "n": 10}}
+    assert list(frame([made_up(), made_up(side_information=side)])["labels"]) == ["true", 0.8]
+
+
+def test_no_records_give_an_empty_frame_and_an_empty_matrix() -> None:
+    assert list(frame([]).columns) == list(COLUMNS)
+    assert matrix([]).shape == (0, 0)
+
+
+def test_the_matrix_holds_means_over_seeds_in_percent_and_gaps() -> None:
+    records = [made_up("ue", correct=40), made_up("ue", correct=60, seed=1), made_up("clean", [("resnet50", {})])]
+    shown = matrix(records)
+    assert list(shown.index) == ["ue", "clean"]
+    assert list(shown.columns) == ["resnet18(epochs=2)", "resnet50"]
+    assert shown.loc["ue", "resnet18(epochs=2)"] == pytest.approx(25)
+    assert math.isnan(shown.loc["ue", "resnet50"])
+    assert seeds(records).to_numpy().tolist() == [[2, 0], [0, 1]]
+    pd.testing.assert_frame_equal(matrix(frame(records)), shown)
+
+
+def test_the_matrix_goes_by_options_not_by_how_they_were_written() -> None:
+    short, long = ({"method": "lsp", "attacker": attacker} for attacker in ("resnet18", "resnet18(epochs=2)"))
+    alike = [made_up(written=long), made_up(seed=1, correct=50, written=short)]
+    assert matrix(alike).to_dict() == {"resnet18": {"lsp": pytest.approx(37.5)}}
+    other = made_up(attacker=[("resnet18", {"epochs": 3})], written=short)
+    shown = matrix([*alike, other])
+    assert (list(shown.index), shown.shape) == (["lsp"], (1, 2))
+
+
+def test_rows_of_several_data_sets_name_their_set() -> None:
+    elsewhere = made_up().data.model_copy(update={"name": "others"})
+    assert list(matrix([made_up(), made_up(data=elsewhere)]).index) == ["lsp (people)", "lsp (others)"]
+
+
+def test_the_latex_table_escapes_names_and_rounds_to_a_decimal() -> None:
+    text = latex([made_up("my_method", correct=41), made_up("ue", [("resnet50", {})])], "Accuracy", "tab:all")
+    for part in (r"\toprule", r"my\_method & 20.5 & --", "{lrr}", r"\caption{Accuracy}", r"\label{tab:all}"):
+        assert part in text
+    assert latex([made_up()]).startswith(r"\begin{tabular}")
