@@ -19,7 +19,7 @@ from uebench.ops import contrastive_view
 from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
 from uebench.plugins.timm_names import ModelName
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw, on_set, supervised
+from uebench.training.loop import draw, supervised
 from uebench.training.optimizers import learning_rate, make_optimizer
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SimClrAttacker(Attacker[Config]):
         family="label-free",
     )
     Config = Config
-    places = ("set",)
+    follows_preset = True
     presets: ClassVar = {
         "smoke": {"batch": 16, "probe_epochs": 2},
         "desk": {"epochs": 100},
@@ -69,10 +69,14 @@ class SimClrAttacker(Attacker[Config]):
         "paper": "more passes again, and a batch that holds enough negatives",
     }
 
+    @property
+    def epochs(self) -> int:
+        """Return the passes of the encoder and of the probe."""
+        return self.config.epochs + self.config.probe_epochs
+
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train the encoder, then the head alone."""
         config = self.config
-        train = on_set(train, countermeasures, ctx)
         learner = networks.contrastive("simclr", train.size, model=config.model)
         model = networks.classifier(config.model, train.num_classes, train.size)
         seconds = self._pretrain(learner.to(ctx.device), train, ctx)

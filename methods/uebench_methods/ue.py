@@ -10,8 +10,8 @@ the noise is kept as int8 in steps of eps/127, and protected images are rounded 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -105,6 +105,16 @@ class Ue(NoiseMethod[Config]):
         "desk": "official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
         "a surrogate learns small sets sooner with it",
     }
+
+    @property
+    def classwise(self) -> bool:
+        """Return whether the user asked for one noise for each identity."""
+        return self.config.noise == "classwise"
+
+    @property
+    def shaped_by(self) -> Mapping[str, Any]:
+        """Add how many images share their noise."""
+        return {**super().shaped_by, "noise": self.config.noise}
 
     def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""

@@ -24,7 +24,7 @@ def estimate(cell: Cell, rates: Rates) -> float | None:
     kinds = [chain] if costly else [chain, ()]
     known = [rates.get((cell.attacker.entry.name, cell.dataset.size, kind)) for kind in kinds]
     rate = next((rate for rate in known if rate), None)
-    epochs = getattr(cell.attacker.plugin.config, "epochs", None)
+    epochs = cell.attacker.plugin.epochs
     return len(cell.dataset.train.labels) * epochs / rate if rate and epochs else None
 
 

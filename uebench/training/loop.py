@@ -47,7 +47,7 @@ def supervised(
     Raises:
         CellError: If the loss is no longer a number.
     """
-    train, choice = _hold_back(on_set(train, countermeasures, ctx), countermeasures, ctx)
+    train, choice = _hold_back(train, countermeasures, ctx)
     model.to(ctx.device)
     optimizer = make_optimizer(model, options)
     batches = math.ceil(len(train) / options.batch)

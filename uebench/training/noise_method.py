@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from uebench.errors import CellError
 from uebench.lazy import torch
@@ -51,7 +51,12 @@ class NoiseMethod(Method[S]):
     @property
     def classwise(self) -> bool:
         """Return whether all images of an identity share their noise."""
-        return getattr(self.config, "noise", "samplewise") == "classwise"
+        return False
+
+    @property
+    def shaped_by(self) -> Mapping[str, Any]:
+        """Return the options that given noise must have been made with."""
+        return {"eps": self.config.eps}
 
     def rows(self, batch: Batch) -> Tensor:
         """Return the row of the noise (B,) for each image of the set that the search is for."""
@@ -85,8 +90,7 @@ class NoiseMethod(Method[S]):
             counts = torch.bincount(train.labels, minlength=train.num_classes).tolist()
             if reason := self.obstacle(Shape(train.size, tuple(counts))):  # the labels may be pseudo-labels
                 raise CellError(f"{self.name}: {reason}")
-            noise_of = {"noise": config.noise} if hasattr(config, "noise") else {}
-            state = weights.load(config.weights, self.name, train.size, {"eps": config.eps, **noise_of})
+            state = weights.load(config.weights, self.name, train.size, self.shaped_by)
             self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})
             self._rows = train.labels if self.classwise else _match(train.labels, self._owners)
             return
