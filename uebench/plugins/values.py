@@ -156,6 +156,16 @@ class Context(Protocol):
     def restore(self) -> Checkpoint | None:
         """Return what was last saved, or None."""
 
+    def stage(self, name: str) -> Context:
+        """Return a context whose checkpoints are those of one named part of the work.
+
+        A plugin that trains twice gives each training a stage of its own: ``ctx.stage("pretrain")``, then
+        ``ctx.stage("probe")``. Seeds, progress and the referee are the same in all stages.
+
+        Args:
+            name: An identifier. Names are looked up below this context, so stages may have stages.
+        """
+
     def examine(self, classifier: Classifier) -> dict[str, int]:
         """Let the referee count the classifier's correct answers on its clean test set (an attacker's epoch end)."""
 
