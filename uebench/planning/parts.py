@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.side_information import SideInformation, split_off
+from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins import presets
 from uebench.plugins.base import Attacker, Countermeasure, Method
@@ -47,7 +47,7 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
     Raises:
         UsageError: If a name or an option is wrong.
     """
-    rest, side = split_off(spec)
+    rest, side = split_options(spec)
     return _part(registry, "method", rest, preset, side.written()), side
 
 
