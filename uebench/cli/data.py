@@ -83,24 +83,19 @@ def cache(
     """
     from uebench.data import cache as kept
 
-    folder = kept.default_cache()
-    if folder is None:
-        answer, line = (
-            {"folder": None, "sets": 0, "bytes": 0},
-            "no cache (UEBENCH_CACHE, or no home folder)",
-        )
-    else:
+    folder, sets, size = kept.default_cache(), 0, 0
+    if folder:
         if clear:
             kept.clear(folder)
         sets, size = kept.usage(folder)
-        answer = {"folder": str(folder), "sets": sets, "bytes": size}
-        line = f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB"
     if as_json:
         from uebench.cli.output import print_json
 
-        print_json(answer)
-        return
-    typer.echo(line)
+        print_json({"folder": folder and str(folder), "sets": sets, "bytes": size})
+    elif folder:
+        typer.echo(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
+    else:
+        typer.echo("no cache: UEBENCH_CACHE says so, or this user has no home folder")
 
 
 def _say(folder: Path, manifest: Manifest) -> None:

@@ -42,9 +42,9 @@ def protect(method: Method[Any], clean: ImageSet, ctx: Context) -> NDArray[np.in
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    parts, done = [], 0
+    parts, done, budget = [], 0, method.budget(clean.size)
     for batch in clean.batches(batch_size(clean.size, clean.images.device)):
-        parts.append(protect_batch(method, batch, clean.images[batch.index], ctx))
+        parts.append(protect_batch(method, batch, clean.images[batch.index], budget, ctx))
         done += len(batch.index)
         ctx.progress(done, len(clean), "protecting")
     delta = torch.cat(parts)
@@ -60,13 +60,16 @@ def batch_size(size: int, device: torch.device) -> int:
     return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
 
 
-def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: Context) -> torch.Tensor:
+def protect_batch(
+    method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context
+) -> torch.Tensor:
     """Let a fitted method protect a batch, and check it.
 
     Args:
         method: A fitted method.
         batch: What it is given.
         clean: The same images, (B, 3, H, W) uint8.
+        budget: The method's, asked once for a whole set.
         ctx: Its context.
 
     Returns:
@@ -75,7 +78,6 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, ctx: C
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    budget = method.budget(clean.shape[-1])
     originals = batch.images.clone()
     with torch.no_grad():
         images = method.perturb(batch, ctx)

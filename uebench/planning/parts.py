@@ -36,6 +36,10 @@ class Part:
     plugin: Any
     written: str
 
+    def build(self) -> Any:  # noqa: ANN401
+        """Return a fresh instance, for work."""
+        return type(self.plugin)(self.plugin.config)
+
     def published(self) -> dict[str, Any]:
         """Return name, version and options, as keys and records hold them."""
         return {"name": self.entry.name, "version": self.entry.version, "config": self.plugin.config.published()}
