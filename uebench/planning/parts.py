@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.side_information import SideInformation, split_off
+from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins.base import PLACES, Attacker, Countermeasure, Method
 from uebench.plugins.part import Part
@@ -23,7 +23,7 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
     Raises:
         UsageError: If a name or an option is wrong.
     """
-    rest, side = split_off(spec)
+    rest, side = split_options(spec)
     return make_part(registry, "method", rest, preset, side.written()), side
 
 
