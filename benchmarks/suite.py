@@ -47,7 +47,7 @@ def run(module: str, quick: bool) -> dict[str, Any]:
 
     from uebench.evaluation.provenance import provenance
 
-    return {"quick": quick, "rows": rows, "provenance": provenance((), torch.device("cpu"))}
+    return {"quick": quick, "rows": rows, "provenance": provenance({}, torch.device("cpu"))}
 
 
 def read(file: Path) -> Figures:

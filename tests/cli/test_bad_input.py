@@ -32,7 +32,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--plugin", "absent.py"), 2, "--plugin absent.py: no such file"),
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
-        ((*RUN, "--results", "/dev/null"), 4, "choose another folder with --results"),
+        ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),
         ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "/absent/x.toml: cannot be written"),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_disk_that_is_full_or_a_folder_in_the_way_is_said_in_one_line(
     (store.root / "protected").write_text("")
     answer = uebench(*AUDIT, "lsp")
     assert answer.code == 4
-    assert "choose another folder with --results" in answer.err.splitlines()[-1]
+    assert "choose another results folder" in answer.err.splitlines()[-1]
     (store.root / "protected").unlink()
 
     def full(_: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
+
+from tests.records import made_up
 
 from uebench.errors import StoreError, UsageError
+from uebench.store.record import Audit, Failure, ProtectedMeta, Record
 from uebench.store.store import DamagedError, Protected, Store
 
 KEY = "ab" + "0" * 62
@@ -22,20 +27,29 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")
 
 
+def record(key: str = KEY, correct: int = 12) -> Record:
+    return made_up(correct=correct).model_copy(update={"key": key})
+
+
+def meta(**changes: Any) -> ProtectedMeta:  # noqa: ANN401
+    audit = made_up().audit
+    return ProtectedMeta(audit=audit, fit_seconds=1.0, protect_seconds=2.0).model_copy(update=changes)
+
+
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
     assert store.read_cell(KEY) is None
-    store.write_cell(KEY, {"key": KEY, "x": [1, 2.5, None]})
-    assert store.read_cell(KEY) == {"key": KEY, "x": [1, 2.5, None]}
+    store.write_cell(record())
+    assert store.read_cell(KEY) == record()
     assert not list(store.root.rglob(".new-*"))
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "other", "list", "moved"])
 def test_a_damaged_record_is_noticed(store: Store, harm: str) -> None:
-    store.write_cell(KEY, {"key": KEY, "x": 12})
+    store.write_cell(record())
     path = store.cell_path(KEY)
     text = path.read_text()
     new = {
-        "flip": text.replace("12", "13"),
+        "flip": text.replace('"correct": 12', '"correct": 13', 1),
         "cut": text[: len(text) // 2],
         "empty": "",
         "other": "{}",
@@ -47,23 +61,44 @@ def test_a_damaged_record_is_noticed(store: Store, harm: str) -> None:
     path.write_text(new)
     with pytest.raises(DamagedError, match="damaged record"):
         store.read_cell(path.stem)
-    assert any(record is None for _, record in store.cells())
+    assert any(found is None for _, found in store.cells())
+
+
+def test_a_record_with_the_right_digest_and_the_wrong_content_is_damaged(store: Store) -> None:
+    for wrong in ('"n": -5', '"n": 3'):  # less than there can be; less than were correct
+        store.write_cell(record())
+        path = store.cell_path(KEY)
+        _, _, rest = path.read_bytes().partition(b"\n")
+        rest = rest.replace(b'"n": 200', wrong.encode())
+        path.write_bytes(b'{"digest": "%s",\n' % hashlib.sha256(rest).hexdigest().encode() + rest)
+        with pytest.raises(DamagedError, match="damaged record"):
+            store.read_cell(KEY)
+
+
+def test_a_record_of_a_perturbation_beyond_its_budget_cannot_be_made() -> None:
+    known = made_up().audit.model_dump()
+    Audit.model_validate(known | {"norm": "linf", "eps": 8 / 255, "max_levels": 8})
+    with pytest.raises(ValidationError, match="exceeds its budget"):
+        Audit.model_validate(known | {"norm": "linf", "eps": 8 / 255, "max_levels": 9})
+    with pytest.raises(ValidationError, match="exceeds its budget"):
+        Audit.model_validate(known | {"norm": "l2", "eps": 1.0, "l2_max": 1.2})
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8] | type[np.int16]) -> None:
     delta: Any = np.arange(-24, 24).reshape(1, 3, 4, 4).astype(dtype)
-    store.write_protected(KEY, Protected(delta, {"audit": {"max_levels": 24}}))
+    store.write_protected(KEY, Protected(delta, meta(protect_key=KEY)))
     found = store.read_protected(KEY)
     assert found is not None
     assert found.delta.dtype == dtype
     assert (found.delta == delta).all()
-    assert found.meta == {"audit": {"max_levels": 24}}
+    assert found.meta == meta(protect_key=KEY)
+    assert len(found.digest) == 64
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
 def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, place: float) -> None:
-    store.write_protected(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), {"fit_seconds": 1.0}))
+    store.write_protected(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta()))
     path = store.blob_path(KEY)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
@@ -72,32 +107,52 @@ def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, 
         store.read_protected(KEY)
 
 
+def test_a_protected_set_in_the_place_of_another_is_damaged(store: Store) -> None:
+    store.write_protected(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
+    other = "ab" + "1" * 62
+    store.blob_path(KEY).rename(store.blob_path(other))
+    with pytest.raises(DamagedError):
+        store.read_protected(other)
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(store: Store) -> None:
+    store.write_checkpoint(KEY, "train", b"weights" * 100)
+    assert store.read_checkpoint(KEY, "train") == b"weights" * 100
+    (path,) = (store.work / KEY).iterdir()
+    whole = path.read_bytes()
+    for place in (0, 31, 32, len(whole) // 2, len(whole) - 1):
+        content = bytearray(whole)
+        content[place] ^= 4
+        path.write_bytes(content)
+        assert store.read_checkpoint(KEY, "train") is None
+
+
 def test_find_needs_a_prefix_of_exactly_one_key(store: Store) -> None:
     for digit in "12":
         key = "ab" + digit * 62
-        store.write_cell(key, {"key": key})
-    assert store.find("ab1")["key"] == "ab" + "1" * 62
+        store.write_cell(record(key))
+    assert store.find("ab1") == record("ab" + "1" * 62)
     for prefix in ("ab", "cd", "a*"):
         with pytest.raises(UsageError, match="records in"):
             store.find(prefix)
 
 
 def test_a_full_disk_leaves_nothing_half_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.write_cell(KEY, {"key": KEY, "x": 1})
+    store.write_cell(record(correct=1))
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("uebench.store.atomic.os.fsync", full)
     with pytest.raises(StoreError, match=r"no space left on device.*free space and run again"):
-        store.write_cell(KEY, {"key": KEY, "x": 2})
-    assert store.read_cell(KEY) == {"key": KEY, "x": 1}
+        store.write_cell(record(correct=2))
+    assert store.read_cell(KEY) == record(correct=1)
     assert not list(store.root.rglob(".new-*"))
 
 
 def test_an_unusable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file.*choose another folder with --results"):
+    with pytest.raises(StoreError, match=r"file.*choose another results folder"):
         Store(tmp_path / "file").check_writable()
 
 
@@ -121,21 +176,26 @@ def test_two_holders_of_a_key_take_turns(store: Store) -> None:
 
 def test_a_killed_holder_frees_its_key(store: Store) -> None:
     code = (
-        "import os, pathlib, sys; from uebench.store import Store\n"
+        "import os, pathlib, sys; from uebench.store.store import Store\n"
         "with Store(pathlib.Path(sys.argv[1])).claim(sys.argv[2]): os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(store.root), KEY], check=False)
+    holder = subprocess.run([sys.executable, "-c", code, str(store.root), KEY], check=False)
+    assert holder.returncode == -9
     with store.claim(KEY):
         pass
 
 
 def test_failures_are_kept_until_the_cell_succeeds(store: Store) -> None:
-    store.write_failure(KEY, "lsp vs resnet18", "diverged")
-    assert store.failures() == [{"key": KEY, "cell": "lsp vs resnet18", "error": "diverged"}]
+    failure = Failure(key=KEY, title="lsp vs resnet18", kind="CellError", message="diverged", traceback="line 1")
+    store.write_failure(failure)
+    assert store.failures() == [failure]
+    assert store.find("ab0") == failure
     store.forget_work(KEY)
     assert store.failures() == []
 
 
 def test_records_are_plain_json(store: Store) -> None:
-    store.write_cell(KEY, {"key": KEY})
-    assert set(json.loads(store.cell_path(KEY).read_text())) == {"key", "digest"}
+    store.write_cell(record())
+    content = json.loads(store.cell_path(KEY).read_text())
+    assert content.pop("digest")
+    assert Record.model_validate(content) == record()

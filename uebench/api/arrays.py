@@ -45,44 +45,45 @@ class GreyLevels(Generic[A]):
         return moved if self.original.dtype == np.uint8 else (moved / 255).astype(self.original.dtype)
 
 
-def grey_levels(images: A, layout: str | None = None) -> GreyLevels[A]:
+def grey_levels(images: A, layout: str | None = None, what: str = "images") -> GreyLevels[A]:
     """Check images and round them to grey levels.
 
     Args:
         images: (N, 3, S, S) or (N, S, S, 3), uint8, or float in [0, 1].
         layout: ``NCHW`` or ``NHWC``; None finds out by where the 3 channels are.
+        what: The argument's name, for messages.
 
     Raises:
-        UsageError: Naming ``images`` or ``layout`` and what is wrong with it.
+        UsageError: Naming ``what`` or ``layout`` and what is wrong with it.
     """
     if not isinstance(images, np.ndarray | torch.Tensor):
-        raise UsageError(f"images: {type(images).__name__}; give a NumPy array or a torch tensor")
-    found = _layout(tuple(images.shape), layout)
-    levels = _levels(images)
+        raise UsageError(f"{what}: {type(images).__name__}; give a NumPy array or a torch tensor")
+    found = _layout(tuple(images.shape), layout, what)
+    levels = _levels(images, what)
     pixels = np.ascontiguousarray(levels if found == "NCHW" else levels.transpose(0, 3, 1, 2))
     height, width = pixels.shape[2:]
     if height != width:
-        raise UsageError(f"images: {height} x {width} pixels; they must be square: crop or pad them first")
+        raise UsageError(f"{what}: {height} x {width} pixels; they must be square: crop or pad them first")
     return GreyLevels(pixels, found, images)
 
 
-def _layout(shape: tuple[int, ...], asked: str | None) -> Layout:
+def _layout(shape: tuple[int, ...], asked: str | None, what: str) -> Layout:
     if len(shape) != 4 or 0 in shape:
-        raise UsageError(f"images: shape {shape}; give (N, 3, S, S) or (N, S, S, 3), with N at least 1")
+        raise UsageError(f"{what}: shape {shape}; give (N, 3, S, S) or (N, S, S, 3), with N at least 1")
     possible: list[Layout] = [name for name, place in (("NCHW", 1), ("NHWC", 3)) if shape[place] == 3]  # type: ignore[misc]
     if asked is None and len(possible) == 1:
         return possible[0]
     if asked is None and possible:
-        raise UsageError(f"images: shape {shape} may be (N, 3, S, S) or (N, S, S, 3); say layout='NCHW' or 'NHWC'")
+        raise UsageError(f"{what}: shape {shape} may be (N, 3, S, S) or (N, S, S, 3); say layout='NCHW' or 'NHWC'")
     if asked not in ("NCHW", "NHWC", None):
         raise UsageError(f"layout {asked!r}: unknown; say 'NCHW' for (N, 3, S, S) or 'NHWC' for (N, S, S, 3)")
     if asked not in possible:
         where = f"with layout={asked!r}" if asked else "in the second or the last place"
-        raise UsageError(f"images: shape {shape}; there must be 3 channels (red, green, blue) {where}")
+        raise UsageError(f"{what}: shape {shape}; there must be 3 channels (red, green, blue) {where}")
     return asked
 
 
-def _levels(images: NDArray[Any] | torch.Tensor) -> NDArray[np.uint8]:
+def _levels(images: NDArray[Any] | torch.Tensor, what: str) -> NDArray[np.uint8]:
     """Return the images as uint8, in memory of their own."""
     if isinstance(images, torch.Tensor):
         plain = images.detach().cpu()
@@ -92,38 +93,39 @@ def _levels(images: NDArray[Any] | torch.Tensor) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array.copy()
     if array.dtype.kind != "f":
-        raise UsageError(f"images: {images.dtype}; give uint8 (0 to 255), or float in [0, 1]")
+        raise UsageError(f"{what}: {images.dtype}; give uint8 (0 to 255), or float in [0, 1]")
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
-        raise UsageError("images: NaN or infinity among the values")
+        raise UsageError(f"{what}: NaN or infinity among the values")
     if low < -TOLERANCE or high > 1 + TOLERANCE:
-        raise UsageError(f"images: values in [{low:.3g}, {high:.3g}]; float images must lie in [0, 1]: rescale them")
+        raise UsageError(f"{what}: values in [{low:.3g}, {high:.3g}]; float images must lie in [0, 1]: rescale them")
     wide = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
     levels: NDArray[np.uint8] = np.rint(wide * 255).clip(0, 255).astype(np.uint8)
     return levels
 
 
-def class_numbers(labels: object, count: int) -> tuple[NDArray[np.int64], int]:
+def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDArray[np.int64], int]:
     """Number the identities in sorted order.
 
     Args:
         labels: (N,) whole numbers or names: a list, an array or a tensor.
         count: N, the number of images.
+        what: The argument's name, for messages.
 
     Returns:
         The labels (N,) as 0..K-1, and K.
 
     Raises:
-        UsageError: Naming ``labels`` and what is wrong with it.
+        UsageError: Naming the argument and what is wrong with it.
     """
     plain = np.asarray(labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels)
     if plain.ndim != 1 or len(plain) != count:
-        raise UsageError(f"labels: shape {plain.shape} for {count} images; give one label per image")
+        raise UsageError(f"{what}: shape {plain.shape} for {count} images; give one label per image")
     if plain.dtype.kind == "O" and all(isinstance(label, str) for label in plain):
         plain = plain.astype(str)
     if plain.dtype.kind not in "biuSU":
-        raise UsageError(f"labels: {plain.dtype}; give whole numbers or names")
+        raise UsageError(f"{what}: {plain.dtype}; give whole numbers or names")
     names, numbers = np.unique(plain, return_inverse=True)
     if len(names) < 2:
-        raise UsageError(f"labels: all are {names[0]}; at least 2 identities are needed to tell apart")
+        raise UsageError(f"{what}: all are {names[0]}; at least 2 identities are needed to tell apart")
     return numbers.astype(np.int64), len(names)

@@ -27,7 +27,7 @@ class DatasetInfo:
     """What a plan needs to know of a data set: no pixels.
 
     Attributes:
-        source: Where the photographs come from; ``load`` decodes them.
+        source: Where the photographs come from; ``load`` decodes them. None for arrays in memory.
         name: The name that tables show.
         options: The source's options, without paths.
         key: The content address: source, options, size and the digest of all arrays.
@@ -36,7 +36,7 @@ class DatasetInfo:
         test_counts: How many clean test photographs each has.
     """
 
-    source: Part
+    source: Part | None
     name: str
     options: Mapping[str, Any]
     key: str
@@ -74,7 +74,7 @@ class DatasetInfo:
         """Return what records say of the data set."""
         return DataRecord(
             name=self.name,
-            source=self.source.name,
+            source=self.source.name if self.source else "arrays",
             options=dict(self.options),
             size=self.size,
             num_classes=self.num_classes,
@@ -91,6 +91,8 @@ class DatasetInfo:
         Raises:
             DataError: If a photograph cannot be read, or if they are no longer those of ``key``.
         """
+        if self.source is None:
+            raise DataError(f"data {self.name!r}: arrays in memory, which cannot be loaded again")
         dataset = _load(self.source, self.size, cache)
         if dataset.key != self.key:
             raise DataError(f"data {self.name!r}: its photographs changed since the plan was made; run again")
@@ -131,6 +133,11 @@ class Dataset:
         """Return K, the number of identities."""
         return self.info.num_classes
 
+    @property
+    def shape(self) -> Shape:
+        """Return what plugins may know of the training set beforehand."""
+        return self.info.shape
+
 
 def load(text: str, size: int, registry: Registry, cache: Path | None = None) -> Dataset:
     """Load a data set at ``size`` pixels, without torch.
@@ -170,6 +177,17 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
         except ValidationError:
             pass  # not there, or damaged
     return _load(part, size, cache).info
+
+
+def of_arrays(train: Split, test: Split) -> Dataset:
+    """Return arrays in memory as a data set, which has no address.
+
+    Args:
+        train: Training images, with every identity from 0 to K-1.
+        test: Clean test images of the same size and identities.
+    """
+    counts = [tuple(np.bincount(split.labels).tolist()) for split in (train, test)]
+    return Dataset(DatasetInfo(None, "arrays", {}, "", train.images.shape[-1], *counts), train, test)
 
 
 def source_part(text: str, registry: Registry) -> Part:

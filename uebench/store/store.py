@@ -302,7 +302,7 @@ def _read(path: Path, model: type[R]) -> R | None:
 
 def _unusable(path: Path, error: OSError) -> StoreError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "free space and run again" if full else "choose another folder with --results"
+    remedy = "free space and run again" if full else "choose another results folder"
     return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 

@@ -1,0 +1,134 @@
+"""Attack images that are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from uebench.analysis.statistics import wilson
+from uebench.api.arrays import class_numbers, grey_levels
+from uebench.api.chosen_method import global_generators_restored
+from uebench.data.dataset import of_arrays
+from uebench.errors import UsageError
+from uebench.evaluation import referee
+from uebench.evaluation.attack import attack as train_and_count
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.hardware import choose_device
+from uebench.planning.parts import attacker_parts
+from uebench.plugins import presets
+from uebench.plugins.base import Split
+from uebench.plugins.registry import Registry
+from uebench.progress import Progress
+from uebench.store.record import Counts, Epoch
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from uebench.plugins.base import Classifier
+
+
+Images = TypeVar("Images", "NDArray[Any]", "torch.Tensor")
+
+
+@dataclass(frozen=True, slots=True)
+class AttackResult:
+    """What an attacker reached.
+
+    Attributes:
+        counts: Correct answers on the clean test images after the last epoch.
+        per_identity: The same for each label.
+        curve: One entry per epoch: training loss, correct training images, correct test images.
+        classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), classes in the sorted order
+            of the labels.
+    """
+
+    counts: Counts
+    per_identity: dict[Any, Counts]
+    curve: tuple[Epoch, ...]
+    classifier: Classifier
+
+    @property
+    def accuracy(self) -> float:
+        """Return the clean test accuracy, between 0 and 1."""
+        return self.counts.share
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return its 95% Wilson interval."""
+        return wilson(self.counts.correct, self.counts.n)
+
+    @property
+    def chance(self) -> float:
+        """Return the accuracy of guessing."""
+        return 1 / len(self.per_identity)
+
+
+def attack(
+    images: Images,
+    labels: object,
+    test_images: Images,
+    test_labels: object,
+    attacker: str = "resnet18",
+    *,
+    seed: int = 0,
+    preset: str = presets.DEFAULT,
+    device: str = "auto",
+    plugins: Iterable[str | Path] = (),
+    progress: Progress | None = None,
+) -> AttackResult:
+    """Train an attacker on images that may be protected, and count what it gets right on clean ones.
+
+    Args:
+        images: (N, 3, S, S) or (N, S, S, 3): a NumPy array or a torch tensor, uint8 or float in [0, 1].
+        labels: (N,) who is on each image: whole numbers or names, at least two different ones.
+        test_images: Clean images of the same people and size; the attacker never sees them.
+        test_labels: Who is on them; the same people as in ``labels``.
+        attacker: ``architecture(option=value)+countermeasure(option=value)``.
+        seed: The attacker's seed.
+        preset: Where options come from that ``attacker`` leaves out. The size of the images does not depend on it.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        plugins: Python files with attackers of your own.
+        progress: Called with (done, total, what).
+
+    Returns:
+        Counts, learning curve and the classifier.
+
+    Raises:
+        UsageError: If an argument is wrong; the message names it.
+        CellError: If a plugin breaks the rules, or the training diverges.
+
+    Example:
+        >>> import numpy as np
+        >>> import uebench
+        >>> images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+        >>> people = ["ann", "bob"] * 4
+        >>> uebench.attack(images, people, images, people, "resnet18(epochs=1)", preset="smoke").counts.n
+        8
+    """
+    pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, what="test_images").pixels
+    if pixels.shape[1:] != test_pixels.shape[1:]:
+        raise UsageError(f"test_images: {test_pixels.shape[-1]} pixels, images {pixels.shape[-1]}; use one size")
+    numbers, _ = class_numbers(labels, len(pixels))
+    test_numbers, _ = class_numbers(test_labels, len(test_pixels), "test_labels")
+    names, test_names = (np.unique(np.asarray(given)).tolist() for given in (labels, test_labels))
+    if names != test_names:
+        raise UsageError("test_labels: not the same people as in labels; every one needs images in both")
+    presets.get(preset)
+    chain = attacker_parts(Registry([Path(file) for file in plugins]), attacker, preset)
+    dataset = of_arrays(Split(pixels, numbers), Split(test_pixels, test_numbers))
+    for part in chain:
+        if reason := part.plugin.obstacle(dataset.info.shape):
+            raise UsageError(f"attacker {attacker!r}: {reason}")
+        if getattr(part.plugin, "place", "") == "scope":
+            raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
+    where = choose_device(device)
+    ctx = RunContext(where, seed, progress=progress, examine=referee.examiner(dataset, where))
+    with global_generators_restored():
+        done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
+    curve = tuple(Epoch.model_validate(dict(epoch)) for epoch in done.trained.curve)
+    return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)
