@@ -60,9 +60,7 @@ def batch_size(size: int, device: torch.device) -> int:
     return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
 
 
-def protect_batch(
-    method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context
-) -> torch.Tensor:
+def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context) -> torch.Tensor:
     """Let a fitted method protect a batch, and check it.
 
     Args:
