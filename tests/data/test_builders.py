@@ -121,7 +121,7 @@ def test_the_same_photograph_is_never_taken_twice(faces: Path, tmp_path: Path) -
 def test_a_finished_build_is_verified_and_not_built_again(faces: Path, tmp_path: Path) -> None:
     out, told = tmp_path / "set", []
     first = make(WEBFACE, faces, out)
-    again = make(WEBFACE, tmp_path / "gone", out, progress=lambda *facts: told.append(facts))
+    again = make(WEBFACE, tmp_path / "gone", out, progress=lambda *call: told.append(call))
     assert again == first
     assert told == [(6, 6, "already built, verified")]
     (out / "test" / "1" / "0000.png").write_bytes(b"")

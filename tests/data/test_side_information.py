@@ -55,11 +55,11 @@ def test_clusters_do_not_depend_on_the_true_labels(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SideInformation, "embed", lambda _, images: images.reshape(len(images), -1).astype(float))
     data = load("synthetic(identities=4, train=9)", 16, Registry())
     side = SideInformation(labels="kmeans")
-    found, facts = side.make(data.train, 4, seed=0)
+    found, said = side.make(data.train, 4, seed=0)
     renamed = Split(data.train.images, (data.train.labels * 3 + 1) % 4)
-    again, other_facts = side.make(renamed, 4, seed=0)
+    again, said_again = side.make(renamed, 4, seed=0)
     assert np.array_equal(found, again)
-    assert facts == other_facts
+    assert said == said_again
     assert set(found) == set(range(4))
 
 
@@ -70,8 +70,8 @@ def test_clusters_of_well_apart_embeddings_are_the_identities() -> None:
 
 def test_faces_of_the_embedded_set_cluster_by_person() -> None:
     data = load("orl(identities=3)", 64, Registry())
-    labels, facts = SideInformation(labels="kmeans").make(data.train, 3, seed=0)
-    assert facts == {"labels": "kmeans", "embedding": "dlib", "purity": {"correct": 21, "n": 21}}
+    labels, said = SideInformation(labels="kmeans").make(data.train, 3, seed=0)
+    assert said == {"labels": "kmeans", "embedding": "dlib", "purity": {"correct": 21, "n": 21}}
     assert np.bincount(labels).tolist() == [7, 7, 7]
 
 

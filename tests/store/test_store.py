@@ -14,7 +14,6 @@ import pytest
 from pydantic import ValidationError
 
 from tests.records import made_up
-
 from uebench.errors import StoreError, UsageError
 from uebench.store.record import Audit, Failure, ProtectedMeta, Record
 from uebench.store.store import DamagedError, Protected, Store

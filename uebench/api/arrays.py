@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from uebench.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
-A = TypeVar("A", NDArray[Any], torch.Tensor)
+Images = TypeVar("Images", NDArray[Any], torch.Tensor)
 
 TOLERANCE = 1e-5
 """How far a float image may leave [0, 1] by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
-class GreyLevels(Generic[A]):
+class GreyLevels(Generic[Images]):
     """The pixels of a caller's images.
 
     Attributes:
@@ -30,9 +30,9 @@ class GreyLevels(Generic[A]):
 
     pixels: NDArray[np.uint8]
     layout: Layout
-    original: A
+    original: Images
 
-    def like_original(self, pixels: NDArray[np.uint8]) -> A:
+    def like_original(self, pixels: NDArray[np.uint8]) -> Images:
         """Return other pixels in the caller's kind, type, layout and device.
 
         Args:
@@ -45,7 +45,7 @@ class GreyLevels(Generic[A]):
         return moved if self.original.dtype == np.uint8 else (moved / 255).astype(self.original.dtype)
 
 
-def grey_levels(images: A, layout: str | None = None, what: str = "images") -> GreyLevels[A]:
+def grey_levels(images: Images, layout: str | None = None, what: str = "images") -> GreyLevels[Images]:
     """Check images and round them to grey levels.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from uebench.analysis.statistics import wilson
-from uebench.api.arrays import class_numbers, grey_levels
+from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import global_generators_restored
 from uebench.data.dataset import of_arrays
 from uebench.errors import UsageError
@@ -26,13 +26,7 @@ from uebench.progress import Progress
 from uebench.store.record import Counts, Epoch
 
 if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-
     from uebench.plugins.base import Classifier
-
-
-Images = TypeVar("Images", "NDArray[Any]", "torch.Tensor")
 
 
 @dataclass(frozen=True, slots=True)

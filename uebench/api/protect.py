@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from uebench.api.arrays import class_numbers, grey_levels
+from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod, global_generators_restored
 from uebench.data.cache import array_digest
 from uebench.evaluation import referee
@@ -22,11 +20,9 @@ from uebench.plugins.registry import Registry
 from uebench.progress import Progress
 from uebench.store.store import Store
 
-A = TypeVar("A", NDArray[Any], torch.Tensor)
-
 
 def protect(
-    images: A,
+    images: Images,
     labels: object,
     method: str = "segue",
     *,
@@ -37,7 +33,7 @@ def protect(
     results: str | Path | None = None,
     layout: str | None = None,
     progress: Progress | None = None,
-) -> A:
+) -> Images:
     """Protect images: return copies that look the same, and that a model should learn little from.
 
     The images form one set: a method may learn from all of them, and what it does to one image may depend on the
@@ -66,6 +62,7 @@ def protect(
     Raises:
         UsageError: If an argument is wrong; the message names it.
         CellError: If the method breaks its budget or returns something other than images.
+        StoreError: If ``results`` cannot be written.
 
     Example:
         >>> import numpy as np
@@ -76,28 +73,35 @@ def protect(
         ((4, 32, 32, 3), dtype('uint8'))
     """
     given = grey_levels(images, layout)
-    pixels, size = given.pixels, given.pixels.shape[-1]
-    numbers, num_classes = class_numbers(labels, len(pixels))
+    numbers, num_classes = class_numbers(labels, len(given.pixels))
+    shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers, minlength=num_classes).tolist()))
     presets.get(preset)
-    registry = Registry([Path(file) for file in plugins])
-    shape = Shape(size, tuple(np.bincount(numbers).tolist()))
-    chosen = ChosenMethod(method, shape, preset, seed, device, registry)
+    chosen = ChosenMethod(method, shape, preset, seed, device, Registry(map(Path, plugins)))
     store = Store(Path(results)) if results is not None else None
-    address = _address(chosen, pixels, numbers) if store else ""
+    return given.like_original(_protected(chosen, Split(given.pixels, numbers), num_classes, store, progress))
+
+
+def _protected(
+    chosen: ChosenMethod, true: Split, num_classes: int, store: Store | None, progress: Progress | None
+) -> NDArray[np.uint8]:
+    """Fit the method and return the protected pixels (N, 3, S, S)."""
+    address = _address(chosen, true) if store else ""
     with global_generators_restored(), store.claim(address) if store else nullcontext():
-        seen, _ = chosen.side.make(Split(pixels, numbers), num_classes, seed)
-        chosen.fit(Split(pixels.copy(), seen.copy()), num_classes, store=store, key=address, progress=progress)
-        clean = referee.image_set(Split(pixels, seen), num_classes, chosen.device)
+        labels, _ = chosen.side.make(true, num_classes, chosen.seed)
+        copied = Split(true.images.copy(), labels.copy())
+        chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
+        clean = referee.image_set(Split(true.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, chosen.context(progress))
     if store:
         store.forget_work(address)
-    return given.like_original((pixels.astype(np.int16) + delta).astype(np.uint8))
+    protected: NDArray[np.uint8] = (true.images.astype(np.int16) + delta).astype(np.uint8)
+    return protected
 
 
-def _address(chosen: ChosenMethod, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
+def _address(chosen: ChosenMethod, true: Split) -> str:
     """Return the name of this work's checkpoints: the same arrays, method and seed have the same."""
     return key(
-        arrays=[array_digest(pixels), array_digest(labels)],
+        arrays=[array_digest(true.images), array_digest(true.labels)],
         method=chosen.part.published(),
         side_information=chosen.side.published(),
         assets=[file_digest(file) for file in chosen.assets],

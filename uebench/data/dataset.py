@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -228,7 +227,7 @@ def _load(part: Part, size: int, cache: Path | None) -> Dataset:
     parts = (train.images, train.labels, test.images, test.labels)
     description = _Description.model_validate(
         {
-            "arrays": [_digest(array) for array in parts],
+            "arrays": [files.array_digest(array) for array in parts],
             "train_counts": np.bincount(train.labels).tolist(),
             "test_counts": np.bincount(test.labels).tolist(),
         }
@@ -259,8 +258,3 @@ def _fingerprint(source: Source[Any], listing: Listing, size: int) -> str:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({in_words(error)})") from None
     return digest([source.name, source.version, size, stats])
-
-
-def _digest(array: np.ndarray[Any, Any]) -> str:
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

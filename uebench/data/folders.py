@@ -50,14 +50,18 @@ def contents(folder: Path) -> Contents:
     Raises:
         DataError: If it cannot be read.
     """
+    photographs, folders = [], []
     try:
-        visible = [entry for entry in folder.iterdir() if entry.name[0] != "."]
-        photographs = [entry for entry in visible if entry.suffix.lower() in SUFFIXES]
-        other = set(visible).difference(photographs)
-        folders = natural(entry for entry in other if entry.name[0] != "_" and entry.is_dir())
+        for entry in folder.iterdir():
+            if entry.name[0] == ".":
+                continue
+            if entry.suffix.lower() in SUFFIXES:
+                photographs.append(entry)
+            elif entry.name[0] != "_" and entry.is_dir():
+                folders.append(entry)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
-    return Contents(natural(photographs), {entry.name: entry for entry in folders})
+    return Contents(natural(photographs), {entry.name: entry for entry in natural(folders)})
 
 
 def identity_folders(root: Path) -> dict[str, Contents]:

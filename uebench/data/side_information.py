@@ -82,7 +82,13 @@ class SideInformation(EmbeddingOptions):
 
 
 def split_options(spec: Spec) -> tuple[Spec, SideInformation]:
-    """Take ``labels`` and ``embedding`` out of a method's options.
+    """Split what a user wrote of a method into the method's own options and those of side information.
+
+    Args:
+        spec: Such as ``segue(labels=kmeans, eps=4/255)``.
+
+    Returns:
+        The method with its own options, ``segue(eps=4/255)``; and the side information, validated.
 
     Raises:
         UsageError: If one of them is refused.
@@ -93,7 +99,16 @@ def split_options(spec: Spec) -> tuple[Spec, SideInformation]:
 
 
 def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray[np.int64]:
-    """Return the cluster (N,) of each of the points (N, D): k-means with ten starts, as the Segue authors run it."""
+    """Cluster points by k-means with ten starts, as the Segue authors do.
+
+    Args:
+        points: (N, D), one embedding per image.
+        num_classes: How many clusters.
+        seed: Of the starts.
+
+    Returns:
+        The cluster (N,) of each point, 0..num_classes-1.
+    """
     from sklearn.cluster import KMeans
 
     found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed).fit_predict(points)
@@ -101,7 +116,14 @@ def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray
 
 
 def corrupt(labels: NDArray[np.int64], share: float, num_classes: int, seed: int) -> NDArray[np.int64]:
-    """Return labels of which ``share`` are true and the others name another identity, drawn uniformly."""
+    """Make some labels wrong.
+
+    Args:
+        labels: (N,) the true ones, 0..K-1.
+        share: Of all labels, this share stays true; each of the others names another identity, drawn uniformly.
+        num_classes: K.
+        seed: Of the draw.
+    """
     rng = np.random.default_rng(seed)
     wrong = rng.permutation(len(labels))[round(share * len(labels)) :]
     changed = labels.copy()

@@ -58,6 +58,11 @@ class Reader(ABC):
     def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
         """Choose the images of a set.
 
+        Args:
+            raw: The folder that holds the collection as its authors publish it.
+            builder: How many images of how many identities.
+            seed: Of the draw, where images are drawn.
+
         Raises:
             LayoutError: If the raw folder does not hold the collection.
             DataError: If it holds too few identities or images.
