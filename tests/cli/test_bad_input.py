@@ -29,7 +29,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
         ((*RUN, "--device", "cuda:7"), 2, "device 'cuda:7': not available here; use auto or cpu"),
         ((*RUN, "--device", "abacus"), 2, "device 'abacus': unknown; use auto, cpu, cuda or cuda:1"),
-        ((*RUN, "--plugin", "absent.py"), 2, "--plugin absent.py: no such file"),
+        ((*RUN, "--plugin", "absent.py"), 2, "plugin file absent.py: no such file"),
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
         ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),

@@ -152,5 +152,5 @@ def test_ctrl_c_is_one_line_and_130(tmp_path: Path) -> None:
                 break
         rest = process.stderr.read().splitlines()
     assert process.returncode == 130
-    assert rest[-1] == "uebench: interrupted; run the same command again to go on"
+    assert rest[-1] == "uebench: interrupted; run the same command again to resume"
     assert not any("Traceback" in line for line in rest)

@@ -99,7 +99,7 @@ def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
     assert process.returncode == code
     assert not any("Traceback" in line for line in rest)
     if code == 130:
-        assert rest[-1] == "uebench: interrupted; run the same command again to go on"
+        assert rest[-1] == "uebench: interrupted; run the same command again to resume"
 
 
 def test_cells_of_one_method_are_computed_side_by_side_once_its_set_is_protected(tmp_path: Path) -> None:

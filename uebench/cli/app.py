@@ -73,7 +73,7 @@ def main() -> None:
         command = error.ctx.command_path if error.ctx else app.info.name
         _fail(f"{error.format_message().rstrip('.')}; {command} -h explains", 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted; run the same command again to go on", INTERRUPTED)
+        _fail("interrupted; run the same command again to resume", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -70,7 +70,8 @@ def audit(
         for reason in sorted({record.quality.lpips_reason or "" for record in records} - {""}):
             output.note(f"no LPIPS: {reason}")
     for one in missing:
-        output.note(f"{one.status}: {one.spec.title}: {one.reason}")
+        what = one.spec.data.name if one.status == "impossible" else one.spec.title
+        output.note(f"{one.status}: {what}: {one.reason}")
     if any(one.status == "failed" for one in missing):
         raise typer.Exit(1)
 

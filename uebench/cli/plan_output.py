@@ -42,7 +42,8 @@ def computed_by(plan: Plan, how: Compute) -> str:
 def options_in_force(plan: Plan) -> list[str]:
     """Return each plugin of a plan with the values of all its options, those of the preset included."""
     parts = {(part.entry.kind, part.written): part for one in plan.cells for part in one.spec.parts()}
-    return [f"{kind} {written}: {output.options(part.config.published())}" for (kind, written), part in parts.items()]
+    found = {f"{kind} {written}": part.config.published() for (kind, written), part in parts.items()}
+    return [f"{what}: {output.options(options)}" for what, options in found.items() if options]
 
 
 def _row(one: PlannedCell, rates: Rates) -> dict[str, Any]:

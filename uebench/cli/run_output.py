@@ -36,7 +36,8 @@ def notes(result: RunResult) -> None:
         output.note(f"{done} of {len(result.cells)} already done; --force computes again")
     for cell in result.cells:
         if cell.record is None:
-            output.note(f"{cell.status}: {cell.spec.title}: {cell.reason}")
+            what = cell.spec.data.name if cell.status == "impossible" else cell.spec.title
+            output.note(f"{cell.status}: {what}: {cell.reason}")
             if cell.failure and cell.failure.traceback:
                 output.note(f"uebench show {cell.spec.key[:12]} shows the traceback")
         elif cell.status == "done":

@@ -120,7 +120,7 @@ def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Conte
     Raises:
         CellError: If one of them answers with anything else than (N,) bool.
     """
-    labels = torch.from_numpy(dataset.train.labels)
+    labels = torch.tensor(dataset.train.labels)
     left_out = torch.zeros_like(labels, dtype=torch.bool)
     for number, measure in enumerate(measures):
         chosen = measure.on_scope(labels, dataset.num_classes, ctx.rng("scope", number))
