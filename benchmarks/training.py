@@ -24,7 +24,6 @@ from uebench.data.dataset import load
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
-from uebench.plugins import presets
 from uebench.plugins.base import Countermeasure, ImageSet, Training
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
@@ -103,9 +102,8 @@ def _names(registry: Registry) -> list[str]:
 
 def network(name: str, size: int) -> tuple[FaceClassifier, Training]:
     """Return an untrained network of ten classes, and its options at ``desk`` for one epoch at a constant rate."""
-    base = presets.get("desk").training
     fixed: dict[str, Any] = {"epochs": 1, "schedule": "constant", "flip": False, "crop": 0}
-    attacker: Any = Registry().build("attacker", Spec(name, fixed), "desk", base)
+    attacker: Any = Registry().build("attacker", Spec(name, fixed), "desk")
     torch.manual_seed(0)
     return classifier(attacker.model, 10, size), attacker.config
 

@@ -37,7 +37,7 @@ from uebench.networks import classifier
 from uebench.plugins.base import ImageSet, Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
-from uebench.training.loop import draw
+from uebench.training.batches import draw
 
 SGD: dict[str, Any] = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4}
 """The UE authors' optimiser."""

@@ -14,6 +14,8 @@ from uebench.plugins.presets import PROTOCOLS, WHY_PROTOCOLS
 from uebench.plugins.timm_names import ModelName
 from uebench.training.loop import supervised
 
+Stem = Literal["imagenet", "small"]
+
 
 class Resnet(Training):
     """Training options, and the stem.
@@ -22,7 +24,7 @@ class Resnet(Training):
         stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 alone, for small images.
     """
 
-    stem: Literal["imagenet", "small"] = "imagenet"
+    stem: Stem = "imagenet"
 
 
 class Timm(Training):
@@ -48,35 +50,49 @@ T = TypeVar("T", bound=Training)
 class Architecture(Attacker[T]):
     """Trains ``model`` from random weights."""
 
+    places = ("batch", "step", "epoch")
+    follows_preset = True
     presets: ClassVar = PROTOCOLS
     why: ClassVar = WHY_PROTOCOLS
     model: str
 
+    @property
+    def stem(self) -> Stem:
+        """Return the kind of the first layers."""
+        return "imagenet"
+
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train with cross-entropy."""
-        network = networks.classifier(
-            self.model, train.num_classes, train.size, stem=getattr(self.config, "stem", "imagenet")
-        )
+        network = networks.classifier(self.model, train.num_classes, train.size, stem=self.stem)
         return supervised(network, train, self.config, countermeasures, ctx)
 
 
-class ResNet18(Architecture[Resnet]):
+class Residual(Architecture[Resnet]):
+    """A ResNet, whose stem is an option."""
+
+    Config = Resnet
+
+    @property
+    def stem(self) -> Stem:
+        """Return the stem that the user named."""
+        return self.config.stem
+
+
+class ResNet18(Residual):
     """He et al., CVPR 2016."""
 
     name = "resnet18"
     version = 1
     info = Info(title="ResNet-18", venue="CVPR", year=2016, family="residual")
-    Config = Resnet
     model = "resnet18"
 
 
-class ResNet50(Architecture[Resnet]):
+class ResNet50(Residual):
     """He et al., CVPR 2016."""
 
     name = "resnet50"
     version = 1
     info = Info(title="ResNet-50", venue="CVPR", year=2016, family="residual")
-    Config = Resnet
     model = "resnet50"
 
 

@@ -1,6 +1,6 @@
 """Attackers that train no network: they compare embeddings that a face recogniser gives of the published images.
 
-Only countermeasures on the set act on them: there are no batches and no steps.
+Only countermeasures on the scope and on the set act on them: there are no batches and no steps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pydantic import Field
 from uebench.lazy import torch
 from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Shape, Trained
 from uebench.pretrained.face_embeddings import EmbeddingOptions
-from uebench.training.loop import on_set
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +24,6 @@ T = TypeVar("T", bound=EmbeddingOptions)
 
 class OnEmbeddings(Attacker[T]):
     """Fits a classifier of scikit-learn's on L2-normalised embeddings of the training images."""
-
-    places = ("set",)
 
     @abstractmethod
     def pipeline(self) -> Any:  # noqa: ANN401
@@ -43,7 +40,6 @@ class OnEmbeddings(Attacker[T]):
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Fit in one go; the curve's one loss is the share of training images that are still misclassified."""
         started = time.perf_counter()
-        train = on_set(train, countermeasures, ctx)
         rows, labels = self.config.embed(train.images.cpu().numpy()), train.labels.cpu().numpy()
         fitted = self.pipeline().fit(rows, labels)
         correct = int((fitted.predict_proba(rows).argmax(1) == labels).sum())

@@ -36,6 +36,8 @@ class Finetune(Attacker[Config]):
     version = 1
     info = Info(title="Fine-tuning of a checkpoint: finetune(weights=FILE, mode=linear)", family="pretrained")
     Config = Config
+    places = ("batch", "step", "epoch")
+    follows_preset = True
 
     def assets(self, size: int) -> tuple[Path, ...]:
         """Return the checkpoint."""

@@ -15,24 +15,25 @@ from pydantic import Field
 
 from uebench.errors import CellError
 from uebench.lazy import networks, torch
-from uebench.ops import contrastive_view
+from uebench.ops import contrastive_view, seed_torch
 from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
 from uebench.plugins.timm_names import ModelName
+from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw, on_set, supervised
-from uebench.training.optimizers import learning_rate, make_optimizer
+from uebench.training.loop import supervised
+from uebench.training.optimizers import learning_rate, make_optimizer, set_rate, take_step
 
 if TYPE_CHECKING:
     from uebench.networks import SimClr, SimSiam
 
 
 class Config(Optimization):
-    """Options of ``simclr``; the optimiser's serve both stages, each with a cosine schedule.
+    """Options of ``simclr``; the optimiser's serve both trainings, each with a cosine schedule.
 
     Attributes:
         model: The encoder, a name of timm's.
         epochs: Passes over the set without labels.
-        batch: Images a step; all others of the batch are an image's negatives.
+        batch: Images per step; all others of the batch are an image's negatives.
         probe_epochs: Passes of the linear probe over the set with labels.
         probe_lr: The probe's initial learning rate.
     """
@@ -58,7 +59,7 @@ class SimClrAttacker(Attacker[Config]):
         family="label-free",
     )
     Config = Config
-    places = ("set",)
+    follows_preset = True
     presets: ClassVar = {
         "smoke": {"batch": 16, "probe_epochs": 2},
         "desk": {"epochs": 100},
@@ -69,17 +70,24 @@ class SimClrAttacker(Attacker[Config]):
         "paper": "more passes again, and a batch that holds enough negatives",
     }
 
+    @property
+    def epochs(self) -> int:
+        """Return the passes of the encoder and of the probe."""
+        return self.config.epochs + self.config.probe_epochs
+
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train the encoder, then the head alone."""
         config = self.config
-        train = on_set(train, countermeasures, ctx)
         learner = networks.contrastive("simclr", train.size, model=config.model)
         model = networks.classifier(config.model, train.num_classes, train.size)
-        seconds = self._pretrain(learner.to(ctx.device), train, ctx)
+        pretraining, probing = ctx.stage("pretrain"), ctx.stage("probe")
+        seconds = 0.0
+        if not probing.restore():  # else the probe has begun, and its checkpoint holds the encoder
+            seconds = self._pretrain(learner.to(ctx.device), train, pretraining)
         networks.adopt(model.network, learner.encoder.get_submodule("network").state_dict(), self.name)
         model.freeze("linear")
         probe = self._training(epochs=config.probe_epochs, lr=config.probe_lr)
-        trained = supervised(model, train, probe, (), ctx, seconds=seconds)
+        trained = supervised(model, train, probe, (), probing, seconds=seconds)
         return replace(
             trained,
             steps=trained.steps + config.epochs * (len(train) // min(config.batch, len(train))),
@@ -91,13 +99,11 @@ class SimClrAttacker(Attacker[Config]):
         return Training(**options | changed)
 
     def _pretrain(self, learner: SimClr | SimSiam, train: ImageSet, ctx: Context) -> float:
-        """Train ``learner`` in place, unless the probe has begun; return the seconds that it took."""
+        """Train ``learner`` in place; return the seconds that it took."""
         options = self._training()
         optimizer = make_optimizer(learner, options)
         seconds, first = 0.0, 0
         if saved := ctx.restore():
-            if "curve" in saved.values:
-                return 0.0
             unpack(saved.state, learner, optimizer)
             seconds, first = saved.values["seconds"], saved.step
         learner.train()
@@ -122,15 +128,11 @@ class SimClrAttacker(Attacker[Config]):
     ) -> float:
         """Return the mean loss of one pass."""
         rng = ctx.rng("simclr", epoch)
-        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))  # stochastic depth draws from it
+        seed_torch(rng)
         batches = len(train) // min(options.batch, len(train))
         losses = []
         for number, batch in enumerate(draw(train, options.batch, rng)):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(options, epoch * batches + number, batches)
+            set_rate(optimizer, learning_rate(options, epoch * batches + number, batches))
             loss = learner(contrastive_view(batch.images, rng), contrastive_view(batch.images, rng))
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            optimizer.step()
-            losses.append(loss.detach())
+            losses.append(take_step(optimizer, loss))
         return float(torch.stack(losses).mean())

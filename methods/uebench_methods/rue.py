@@ -18,16 +18,16 @@ from pydantic import Field
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw
-from uebench.training.noise_method import NoiseMethod, SearchOptions
-from uebench.training.optimizers import descend, make_optimizer
+from uebench.training.noise_method import NoiseMethod, NoiseOptions
+from uebench.training.optimizers import descend, make_optimizer, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Config(SearchOptions):
+class Config(NoiseOptions):
     """Options of ``rue``.
 
     Attributes:
@@ -121,7 +121,7 @@ class Rue(NoiseMethod[Config]):
         "find no noise that withstands 4/255",
     }
 
-    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+    def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Improve each batch's noise and train the surrogate on it, pass after pass (Algorithm 1)."""
         config = self.config
         surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
@@ -135,8 +135,7 @@ class Rue(NoiseMethod[Config]):
             turn, rng, loss = number - config.warmup, ctx.rng("pass", number), math.nan
             trains = turn < 0 or turn % config.surrogate_every == 0
             rate = config.lr * 0.1 ** int(max(turn, 0) / config.rounds / 0.4) if config.decay else config.lr
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            set_rate(optimizer, rate)
             model = networks.frozen(surrogate)
             for batch in draw(train, config.batch, rng):
                 if turn >= 0:

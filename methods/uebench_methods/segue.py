@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field
 
 from uebench.lazy import networks, torch, transforms
-from uebench.ops import sign_steps
+from uebench.ops import seed_torch, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Method, Radius, Shape
 from uebench.plugins.base import Config as BaseConfig
 from uebench.pretrained import weights
+from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw
-from uebench.training.optimizers import descend
+from uebench.training.optimizers import descend, take_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,7 +163,7 @@ class Segue(Method[Config]):
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Add the generated perturbation, clipped to the budget: one forward pass."""
         self._generator.eval()
-        return self._protect(batch.images, self._generator(batch.images, batch.labels))
+        return self.protect(batch.images, self._generator(batch.images, batch.labels))
 
     def state(self) -> dict[str, Tensor]:
         """Return the generator's weights."""
@@ -177,14 +177,14 @@ class Segue(Method[Config]):
 
     def _surrogate(self, train: ImageSet, ctx: Context, epoch: int) -> tuple[FaceClassifier, torch.optim.Optimizer]:
         """Make an untrained surrogate and its optimiser."""
-        torch.manual_seed(int(torch.randint(2**62, (), generator=ctx.rng("surrogate", epoch))))
+        seed_torch(ctx.rng("surrogate", epoch))
         surrogate = networks.classifier("resnet18", train.num_classes, train.size).to(ctx.device)
         return surrogate, torch.optim.Adam(surrogate.parameters(), self.config.lr_f)
 
-    def _draw(self, train: ImageSet, ctx: Context, stage: str, epoch: int) -> Iterator[Batch]:
-        return draw(train, self.config.batch, ctx.rng(stage, epoch), count=self.config.maxiter)
+    def _draw(self, train: ImageSet, ctx: Context, network: str, epoch: int) -> Iterator[Batch]:
+        return draw(train, self.config.batch, ctx.rng(network, epoch), count=self.config.maxiter)
 
-    def _protect(self, images: Tensor, raw: Tensor) -> Tensor:
+    def protect(self, images: Tensor, raw: Tensor) -> Tensor:
         """X' = x + Clip(G(x), -eps, eps), a valid image."""
         return (images + raw.clamp(-self.config.eps, self.config.eps)).clamp(0, 1)
 
@@ -200,7 +200,7 @@ class Segue(Method[Config]):
         with networks.trainable(surrogate, True), networks.trainable(generator, False):
             generator.train()
             for batch in batches:
-                protected = self._protect(batch.images, generator(batch.images, batch.labels))
+                protected = self.protect(batch.images, generator(batch.images, batch.labels))
                 losses.append(descend(surrogate, optimizer, protected, batch.labels)[0])
         return float(torch.stack(losses).mean())
 
@@ -216,13 +216,10 @@ class Segue(Method[Config]):
         losses, judge = [], networks.frozen(surrogate)
         with networks.trainable(generator, True):
             for batch in batches:
-                raw = generator(batch.images + self._adversary(judge, batch), batch.labels)
-                distorted = self._distort(self._protect(batch.images, raw), rng)
+                raw = generator(batch.images + self.adversary(judge, batch), batch.labels)
+                distorted = self.distort(self.protect(batch.images, raw), rng)
                 loss = self.objective(judge(distorted), batch.labels, raw)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                optimizer.step()
-                losses.append(loss.detach())
+                losses.append(take_step(optimizer, loss))
         return float(torch.stack(losses).mean())
 
     def objective(self, logits: Tensor, labels: Tensor, raw: Tensor) -> Tensor:
@@ -238,7 +235,7 @@ class Segue(Method[Config]):
         total: Tensor = self.config.alpha * classified + self.config.beta * magnitude
         return total
 
-    def _adversary(self, surrogate: FaceClassifier, batch: Batch) -> Tensor | float:
+    def adversary(self, surrogate: FaceClassifier, batch: Batch) -> Tensor | float:
         """Return the perturbation of radius rho_d that raises the surrogate's loss on the clean images."""
         radius, steps = self.config.rho_d, self.config.rho_steps
         if not radius:
@@ -253,7 +250,7 @@ class Segue(Method[Config]):
             clamp=False,
         )
 
-    def _distort(self, images: Tensor, rng: torch.Generator) -> Tensor:
+    def distort(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Apply the rest of the distortion layer (section 4.4) to a batch."""
         if self.config.blur:
             images = transforms.gaussian_blur(images, [3, 3], [self.config.blur] * 2)

@@ -14,10 +14,10 @@ from pydantic import Field
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw
-from uebench.training.noise_method import NoiseMethod, SearchOptions
-from uebench.training.optimizers import make_optimizer
+from uebench.training.noise_method import NoiseMethod, NoiseOptions
+from uebench.training.optimizers import make_optimizer, take_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uebench.networks import SimClr, SimSiam
 
 
-class Config(SearchOptions):
+class Config(NoiseOptions):
     """Options of ``tue``.
 
     Attributes:
@@ -99,7 +99,7 @@ class Tue(NoiseMethod[Config]):
         "desk": "official with a batch that small sets fill",
     }
 
-    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+    def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
         config = self.config
         encoder = networks.contrastive(config.encoder, train.size, stem=config.stem).to(ctx.device)
@@ -128,9 +128,7 @@ class Tue(NoiseMethod[Config]):
         for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
             protected = (batch.images + noise[batch.index]).clamp(0, 1)
             loss = encoder(contrastive_view(protected, rng), contrastive_view(protected, rng))
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            optimizer.step()
+            take_step(optimizer, loss)
 
     def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round; return the mean objective they saw."""

@@ -10,17 +10,17 @@ the noise is kept as int8 in steps of eps/127, and protected images are rounded 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import draw
-from uebench.training.noise_method import NoiseMethod, SearchOptions
+from uebench.training.noise_method import NoiseMethod, NoiseOptions
 from uebench.training.optimizers import descend, make_optimizer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uebench.networks import FaceClassifier
 
 
-class Config(SearchOptions):
+class Config(NoiseOptions):
     """Options of ``ue``; a round trains the surrogate on the protected images, then improves the noise on all of them.
 
     Attributes:
@@ -106,7 +106,17 @@ class Ue(NoiseMethod[Config]):
         "a surrogate learns small sets sooner with it",
     }
 
-    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+    @property
+    def classwise(self) -> bool:
+        """Return whether the user asked for one noise for each identity."""
+        return self.config.noise == "classwise"
+
+    @property
+    def shaped_by(self) -> Mapping[str, Any]:
+        """Add how many images share their noise."""
+        return {**super().shaped_by, "noise": self.config.noise}
+
+    def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""
         config = self.config
         surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)

@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Command
+from uebench.data import cache
+from uebench.plugins.base import Split
 
 
 @pytest.fixture
@@ -45,11 +48,13 @@ def test_what_was_built_is_verified_and_run(uebench: Command, lfw: Path, tmp_pat
         (("celeba", "--from", "."), 2, "unknown set 'celeba'; did you mean 'celeba10'?"),
         (("webface10", "--from", "absent"), 3, "absent: no such folder, expected RAW/<identity>/*.jpg; download CASIA"),
         (("celeba10", "--from", "."), 3, "expected RAW/img_align_celeba/*.jpg and RAW/identity_CelebA.txt"),
-        (("cifar10", "--from", "."), 3, "or add --allow-download"),
+        (("cifar10", "--from", "."), 3, "or set allow_download"),
         (("vggface10", "--from", ".", "--allow-download"), 2, "VGGFace2 must be asked for: https://www.robots"),
     ],
 )
-def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str) -> None:
+def test_a_build_that_cannot_be_done_says_why_in_one_line(
+    uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str
+) -> None:
     answer = uebench("data", "build", *args, "--out", tmp_path / "out")
     assert answer.code == code
     assert complaint in answer.complaint
@@ -59,7 +64,7 @@ def test_mistakes(uebench: Command, tmp_path: Path, args: tuple[str, ...], code:
 def test_an_unwritable_place_is_said(uebench: Command, lfw: Path) -> None:
     answer = uebench("data", "build", "lfw", "--from", lfw, "--out", "/dev/null/set")
     assert answer.code == 4
-    assert "--out /dev/null/set: cannot be used" in answer.complaint
+    assert "out /dev/null/set: cannot be used" in answer.complaint
 
 
 def test_folders_are_built_without_torch(lfw: Path, tmp_path: Path) -> None:
@@ -71,3 +76,20 @@ def test_folders_are_built_without_torch(lfw: Path, tmp_path: Path) -> None:
     args = ("data", "build", "lfw", "--from", str(lfw), "--out", str(tmp_path / "set"))
     subprocess.run([sys.executable, "-c", code, *args], check=True, capture_output=True)
     assert (tmp_path / "set" / "CARD.md").is_file()
+
+
+def test_the_cache_is_shown_and_deleted(uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("UEBENCH_CACHE", str(folder))
+    assert uebench("data", "cache").out == f"{folder}: 0 decoded data sets, 0.0 MB\n"
+    split = Split(np.zeros((100, 3, 32, 32), np.uint8), np.zeros(100, np.int64))
+    cache.fetch(folder, "0" * 64, lambda: (split, split))
+    assert uebench("data", "cache").out == f"{folder}: 1 decoded data set, 0.6 MB\n"
+    assert uebench("data", "cache", "--json").json["sets"] == 1
+    assert uebench("data", "cache", "--clear").out == f"{folder}: 0 decoded data sets, 0.0 MB\n"
+    assert not folder.exists()
+    monkeypatch.setenv("UEBENCH_CACHE", "none")
+    assert uebench("data", "cache").out.startswith("no cache")
+    monkeypatch.setenv("UEBENCH_CACHE", "/dev/null")
+    answer = uebench("data", "cache")
+    assert (answer.code, "cache /dev/null: cannot be read" in answer.complaint) == (4, True)

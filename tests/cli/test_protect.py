@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
-from uebench.api.protect_folder import _side_by_side
 from uebench.data.images import read_image
 from uebench.store.store import Store
 
@@ -24,20 +22,20 @@ def copies(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("method", ["random", "ue(rounds=1)", "segue(weights=none, epochs=1)"])
-def test_copies_are_the_protected_set_of_a_duel(uebench: Command, photos: Photos, tmp_path: Path, method: str) -> None:
+def test_copies_are_the_protected_set_of_a_run(uebench: Command, photos: Photos, tmp_path: Path, method: str) -> None:
     """The referee's own set, of the same photographs, is what an attacker would be trained on."""
     source = photos({"train/a": 5, "train/b": 4, "test/a": 1, "test/b": 1})
     answer = uebench("protect", source / "train", tmp_path / "out", "--method", method, *SMOKE, "--json")
     assert answer.code == 0, answer.err
-    (facts,) = uebench("audit", "--data", source, "--method", method, *SMOKE, "--json").json
-    kept = Store(tmp_path / "results").read_protected(facts["protect_key"])
+    (record,) = uebench("audit", "--data", source, "--method", method, *SMOKE, "--json").json
+    kept = Store(tmp_path / "results").read_protected(record["protect_key"])
     assert kept is not None
     files = [Path(who, f"{n}.png") for who, count in (("a", 5), ("b", 4)) for n in range(count)]
     for file, delta in zip(files, kept.delta, strict=True):
         clean = read_image(source / "train" / file, 32).astype(np.int16)
         assert np.array_equal(read_image(tmp_path / "out" / file, 32) - clean, delta)
     assert answer.json == json.loads((tmp_path / "out" / "protected.json").read_text())
-    assert answer.json["audit"] == {name: facts["audit"][name] for name in answer.json["audit"]}
+    assert answer.json["audit"] == {name: record["audit"][name] for name in answer.json["audit"]}
     assert answer.json["identities"] == {"a": 0, "b": 1}
 
 
@@ -63,7 +61,31 @@ def test_photographs_of_one_person_need_no_folder_of_their_own(
     assert list(copies(tmp_path / "out")) == ["0.png", "1.png"]
 
 
-def test_mistakes_are_said_in_one_line(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+@pytest.mark.parametrize("train", ["train", "train_clean"])
+def test_of_a_folder_with_a_split_the_training_photographs_are_the_folder_to_pass(
+    uebench: Command, photos: Photos, tmp_path: Path, train: str
+) -> None:
+    test = train.replace("train", "test")
+    source, out = photos({f"{train}/a": 2, f"{train}/b": 2, f"{test}/a": 1, f"{test}/b": 1}), tmp_path / "out"
+    answer = uebench("protect", source, out, "--method", "random", *SMOKE)
+    assert answer.code == 3
+    assert f"pass {source / train} instead of {source}" in answer.complaint
+    assert "remove" not in answer.complaint
+    assert uebench("protect", source / train, out, "--method", "random", *SMOKE).code == 0
+    assert len(copies(out)) == 4
+
+
+def test_a_folder_inside_the_folder_of_an_identity_is_named_and_not_left_out(
+    uebench: Command, photos: Photos, tmp_path: Path
+) -> None:
+    source = photos({"a": 2, "a/holiday": 3, "b": 2})
+    answer = uebench("protect", source, tmp_path / "out", "--method", "random", *SMOKE)
+    assert answer.code == 3
+    assert f"{source / 'a' / 'holiday'}: lies in the folder of one identity" in answer.complaint
+    assert "remove" not in answer.complaint
+
+
+def test_a_request_that_cannot_be_served_says_why_in_one_line(uebench: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2, "d": 2}), tmp_path / "out"
 
     def refused(code: int, complaint: str, *args: object, folder: Path = source, target: Path = out) -> None:
@@ -72,6 +94,7 @@ def test_mistakes_are_said_in_one_line(uebench: Command, photos: Photos, tmp_pat
         assert not copies(out)
 
     refused(3, "absent: no such folder", folder=tmp_path / "absent")
+    refused(3, "empty: no image in it; pass a folder of photographs", folder=photos({"": 0}, name="empty"))
     refused(2, "lies in", target=source / "out")
     refused(2, "3 identities; a code of 1 bits", "--method", "segue(code_bits=1)")
     refused(2, "unknown method 'seque'", "--method", "seque")
@@ -113,17 +136,3 @@ def test_a_photograph_that_changed_since_is_another_request(uebench: Command, ph
     assert uebench(*command).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
     assert "holds what another request made" in uebench(*command).complaint
-
-
-def test_no_more_than_so_many_photographs_wait_in_memory() -> None:
-    taken: list[int] = []
-
-    def items() -> Iterator[int]:
-        for number in range(50):
-            assert number - len(taken) < 4
-            yield number
-
-    with ThreadPoolExecutor(2) as pool:
-        for answer in _side_by_side(pool, lambda number: number * number, items(), depth=4):
-            taken.append(answer)
-    assert taken == [number * number for number in range(50)]

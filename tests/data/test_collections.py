@@ -137,7 +137,7 @@ def test_cifar_is_downloaded_only_on_request(
     monkeypatch.setattr(CIFAR10, "url", f"{server}/{archive.name}")
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
     raw, out = tmp_path / "new", tmp_path / "set"
-    with pytest.raises(DataError, match=r"no such folder.*download CIFAR-10 from .*; or add --allow-download"):
+    with pytest.raises(DataError, match=r"no such folder.*download CIFAR-10 from .*; or set allow_download"):
         make(BUILDERS["cifar10"], raw, out)
     assert make(BUILDERS["cifar10"], raw, out, allow_download=True).counts["train"] == 20
 
@@ -161,5 +161,5 @@ def test_a_download_that_fails_names_the_page(tmp_path: Path, server: str, monke
 
 
 def test_what_must_be_asked_for_is_not_downloaded(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--allow-download: CelebA must be asked for: https"):
+    with pytest.raises(UsageError, match="allow_download: CelebA must be asked for: https"):
         make(BUILDERS["celeba10"], tmp_path / "raw", tmp_path / "set", allow_download=True)

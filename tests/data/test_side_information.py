@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from tests.conftest import TINY
 from uebench.data.dataset import load
-from uebench.data.side_information import SideInformation, cluster, corrupt, purity, split_off
+from uebench.data.side_information import SideInformation, cluster, corrupt, purity, split_options
 from uebench.errors import UsageError
 from uebench.planning.grid import Grid, plan
 from uebench.plugins.base import Split
@@ -23,18 +23,18 @@ LABELS = np.repeat(np.arange(5), 40)
 
 
 def test_labels_are_options_of_any_method() -> None:
-    rest, side = split_off(parse("lsp(labels=kmeans, patch=8)"))
+    rest, side = split_options(parse("lsp(labels=kmeans, patch=8)"))
     assert str(rest) == "lsp(patch=8)"
     assert side.labels == "kmeans"
-    assert split_off(parse("lsp(labels=true)"))[1].true
-    assert split_off(parse("lsp"))[1].true
-    assert split_off(parse("lsp(labels=0.8)"))[1].labels == 0.8
+    assert split_options(parse("lsp(labels=true)"))[1].true
+    assert split_options(parse("lsp"))[1].true
+    assert split_options(parse("lsp(labels=0.8)"))[1].labels == 0.8
 
 
 @pytest.mark.parametrize("value", ["80", "1.5", "0", "kmean", "false", "none"])
 def test_other_labels_are_refused_with_the_remedy(value: str) -> None:
     with pytest.raises(UsageError, match=r"method 'lsp': labels=.* write labels=true, labels=kmeans or, say"):
-        split_off(parse(f"lsp(labels={value})"))
+        split_options(parse(f"lsp(labels={value})"))
 
 
 def test_a_share_of_the_labels_stays_true_and_no_other_does() -> None:

@@ -80,6 +80,12 @@ def test_the_first_identities_of_a_folder(photos: Photos, registry: Registry) ->
         ({"a": 3, "b": 1}, "1 photograph; an identity needs 2"),
         ({"a": 3, "b": 0}, "no image in it"),
         ({"": 3}, "0 identity folders"),
+        ({"a": 3, "b": 3, "b/more": 2}, "b.more: lies in the folder of one identity; move its photographs to .*b, or"),
+        (
+            {"Train/a": 3, "Train/b": 3, "Test/a": 1},
+            "Train: holds folders, not photographs; .* pass .*Train instead of",
+        ),
+        ({"train/a": 2, "train/b": 2, "test/a": 1, "test/b/x": 1}, "test.b: holds folders, not photographs"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_said(

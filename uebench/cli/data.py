@@ -1,4 +1,4 @@
-"""``uebench data``: sets of the field's sizes from collections that users download themselves."""
+"""``uebench data``: sets built from collections that users download themselves, and the cache of photographs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from uebench.cli.options import AsJson
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
 
-app = typer.Typer(help="Build data sets from collections that you download yourself.")
+app = typer.Typer(help="Build data sets from collections that you download yourself; show the cache.")
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the sets: sizes, the collection they are drawn from, where it is to be had and under which terms."""
+    """List the sets: sizes, the collection they are drawn from, where to get it and on which terms."""
     from uebench.data.builders import BUILDERS
 
     rows: list[dict[str, Any]] = [
@@ -46,14 +46,14 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def build(
     name: Annotated[str, typer.Argument(help="webface10, celeba10, ...: uebench data list shows them.")],
-    raw: Annotated[Path, typer.Option("--from", metavar="RAW", help="Folder of the collection as unpacked.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the set, for uebench run --data DIR.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw of identities and images.")] = 0,
+    raw: Annotated[Path, typer.Option("--from", metavar="RAW", help="Folder of the unpacked collection.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the set; then: uebench run --data DIR.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of identities and images.")] = 0,
     allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download the collection into RAW where it may be.")
+        bool, typer.Option("--allow-download", help="Download the collection into RAW if its terms allow it.")
     ] = False,
 ) -> None:
-    """Build a set: images byte for byte in train/ and test/, a manifest and a card."""
+    """Build a set: images copied byte for byte to train/ and test/, with a manifest and a card."""
     from uebench.cli.output import lines
     from uebench.data.builders import build as build_set
     from uebench.data.builders import builder
@@ -63,11 +63,39 @@ def build(
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that build wrote.")]) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What uebench data build wrote.")],
+) -> None:
     """Check every file of a built set against its manifest; name the first that differs."""
     from uebench.data.builders import verify as verify_set
 
     _say(folder, verify_set(folder))
+
+
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete it; photographs are then decoded again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show where decoded photographs are kept and how much room they take, or delete them.
+
+    The environment variable UEBENCH_CACHE names another folder; empty or "none" means no cache.
+    """
+    from uebench.data import cache as kept
+
+    folder, sets, size = kept.default_cache(), 0, 0
+    if folder:
+        if clear:
+            kept.clear(folder)
+        sets, size = kept.usage(folder)
+    if as_json:
+        from uebench.cli.output import print_json
+
+        print_json({"folder": folder and str(folder), "sets": sets, "bytes": size})
+    elif folder:
+        typer.echo(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
+    else:
+        typer.echo("no cache: UEBENCH_CACHE says so, or this user has no home folder")
 
 
 def _say(folder: Path, manifest: Manifest) -> None:

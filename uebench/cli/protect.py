@@ -12,7 +12,7 @@ from uebench.plugins.presets import DEFAULT
 
 
 def protect(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A folder with one folder an identity.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="One folder per identity, or one person's photos.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the protected copies (PNG).")],
     method: Annotated[str, typer.Option("--method", help="name(option=value)")] = "segue",
     preset: PresetName = DEFAULT,
@@ -22,10 +22,10 @@ def protect(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Write a protected copy of every photograph in IN, cut to a square of the preset's size, to OUT.
+    """Write a protected copy of every photograph in IN to OUT, cropped to a square and resized to the preset's size.
 
-    OUT/protected.json says how they were made. Publish the copies as they are: JPEG compression takes part of the
-    protection away.
+    OUT/protected.json says how they were made. Publish the copies as they are: JPEG compression removes part of the
+    protection.
     """
     from uebench.api.protect_folder import protect_folder
     from uebench.cli import output

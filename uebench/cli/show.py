@@ -11,43 +11,54 @@ from uebench.cli.options import RESULTS, AsJson, Plugins, Results
 from uebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
+    from uebench.plugins.registry import Entry, Registry
     from uebench.store.record import Failure, ProtectionRecord, Record
 
 
 def show(
     name: Annotated[str, typer.Argument(help="A method, attacker or countermeasure; or the first digits of a key.")],
     plugin: Plugins = None,
+    preset: Annotated[str, typer.Option("--preset", help="Show the options in force under smoke, desk or paper.")] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Show a plugin with its options, a record, or why a cell failed."""
-    from uebench.plugins.registry import KINDS, Entry, Registry
+    from uebench.plugins import presets
+    from uebench.plugins.registry import Entry, Registry
+    from uebench.plugins.scan import KINDS
     from uebench.store.store import Store
 
     registry = Registry(plugin or ())
-    known = {entry.name: entry for kind in KINDS.values() for entry in registry.entries(kind)}
+    known = {entry.name: entry for kind in KINDS for entry in registry.entries(kind)}
+    if preset:
+        presets.get(preset)
     if isinstance(entry := known.get(name), Entry):
-        _plugin(_describe(entry), as_json)
+        _plugin(_describe(entry, registry, preset), as_json)
     elif len(name) >= 4 and all(sign in "0123456789abcdef" for sign in name):
         _record(Store(results).find(name), as_json)
     else:
         raise UsageError(f"{name!r}: no plugin and no key; {nearest(name, known)}")
 
 
-def _describe(entry: Any) -> dict[str, Any]:  # noqa: ANN401
+def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
+    from uebench.plugins.spec import Spec
+
     plugin = entry.plugin
     fields = plugin.Config.model_fields
+    defaults = {name: field.get_default() for name, field in fields.items() if not field.is_required()}
+    in_force = defaults | registry.preset_options(entry.kind, Spec(entry.name), preset)
     return {
         "name": entry.name,
         "kind": entry.kind,
         "version": entry.version,
         **entry.info,
         "about": " ".join((plugin.__doc__ or "").split()),
-        "options": {name: (None if f.is_required() else f.get_default()) for name, f in fields.items()},
+        "options": {name: defaults.get(name) for name in fields},
         "required": [name for name, field in fields.items() if field.is_required()],
         "presets": {name: dict(options) for name, options in plugin.presets.items()},
         "why": dict(plugin.why),
         "source": Path(entry.source).name,
+        **({"preset": preset, "in_force": in_force} if preset else {}),
     }
 
 
@@ -65,15 +76,17 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
     if facts.get("url"):
         typer.echo(facts["url"])
     typer.echo(f"{facts['about']}\n")
-    table = Table("option", "default", *facts["presets"], box=None)
+    presets = {facts["preset"]: facts["in_force"]} if "preset" in facts else facts["presets"]
+    table = Table("option", "default", *presets, box=None)
     for name, default in facts["options"].items():
         shown = "required" if name in facts["required"] else format_value(default)
-        settings = [format_value(options[name]) if name in options else "" for options in facts["presets"].values()]
+        settings = [format_value(options[name]) if name in options else "" for options in presets.values()]
         table.add_row(name, shown, *settings)
     if facts["options"]:
         output.print_table(table)
-    for preset, reason in facts["why"].items():
-        typer.echo(f"{preset}: {reason}")
+    for name, reason in facts["why"].items():
+        if name in presets:
+            typer.echo(f"{name}: {reason}")
 
 
 def _record(found: Record | ProtectionRecord | Failure, as_json: bool) -> None:

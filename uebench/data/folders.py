@@ -1,10 +1,21 @@
-"""The files and folders of photographs, in natural order."""
+"""The files and folders of photographs: which count, which belong to one identity, and in which order.
+
+A folder of identities holds one folder per identity, and each of those holds photographs. Names that begin with a dot
+are hidden from all of this, and so are folders that begin with an underscore, such as ``__MACOSX``.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+from uebench.data.images import SUFFIXES
+from uebench.errors import DataError, in_words
+
+SPLITS = ("train", "train_clean")
+"""What a folder of training photographs is called where it lies beside a folder of test photographs."""
 
 
 def natural_names(names: Iterable[str]) -> list[str]:
@@ -18,3 +29,72 @@ def natural(files: Iterable[Path]) -> list[Path]:
     """Sort files by name with their numbers as numbers."""
     by_name = {file.name: file for file in files}
     return [by_name[name] for name in natural_names(by_name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a folder, in natural order.
+
+    Attributes:
+        photographs: Its image files, by suffix.
+        folders: Its folders by name.
+    """
+
+    photographs: list[Path]
+    folders: dict[str, Path]
+
+
+def contents(folder: Path) -> Contents:
+    """List a folder.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        visible = [entry for entry in folder.iterdir() if entry.name[0] != "."]
+        photographs = [entry for entry in visible if entry.suffix.lower() in SUFFIXES]
+        other = set(visible).difference(photographs)
+        folders = natural(entry for entry in other if entry.name[0] != "_" and entry.is_dir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
+    return Contents(natural(photographs), {entry.name: entry for entry in folders})
+
+
+def identity_folders(root: Path) -> dict[str, Contents]:
+    """Return what lies in the folder of each identity, in natural order; nothing is refused here.
+
+    Raises:
+        DataError: If a folder cannot be read.
+    """
+    return {name: contents(folder) for name, folder in contents(root).folders.items()}
+
+
+def identities(root: Path, *, allow_empty: bool = False) -> dict[str, list[Path]]:
+    """Return the photographs of each identity by the name of its folder, both in natural order.
+
+    Args:
+        root: A folder with one folder per identity.
+        allow_empty: Take an identity without photographs for what it is, instead of refusing it.
+
+    Raises:
+        DataError: If an identity has no photographs, or if photographs lie deeper than in the folder of an identity,
+            where they would be left out; the message says which folder to use instead.
+    """
+    found = identity_folders(root)
+    nested = [name for name, inside in found.items() if inside.folders and not inside.photographs]
+    if nested:
+        folder = root / next((name for name in nested if name.lower() in SPLITS), nested[0])
+        raise DataError(
+            f"{folder}: holds folders, not photographs; if they are the folders of the identities, "
+            f"pass {folder} instead of {root}"
+        )
+    for name, inside in found.items():
+        if inside.folders:
+            deeper = next(iter(inside.folders.values()))
+            raise DataError(
+                f"{deeper}: lies in the folder of one identity; move its photographs to {root / name}, or move the "
+                "folder elsewhere and pass it on its own"
+            )
+        if not inside.photographs and not allow_empty:
+            raise DataError(f"{root / name}: no image in it; add photographs or move the folder elsewhere")
+    return {name: inside.photographs for name, inside in found.items()}

@@ -81,7 +81,7 @@ class SideInformation(EmbeddingOptions):
         return labels, {**self.published(), "purity": purity(labels, split.labels)}
 
 
-def split_off(spec: Spec) -> tuple[Spec, SideInformation]:
+def split_options(spec: Spec) -> tuple[Spec, SideInformation]:
     """Take ``labels`` and ``embedding`` out of a method's options.
 
     Raises:

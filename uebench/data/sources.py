@@ -1,4 +1,4 @@
-"""Where faces come from: each source lists its files, split into train and test, with an identity each."""
+"""Where faces come from: each source lists its files, split into train and test, and each with its identity."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from uebench.data.folders import natural, natural_names
-from uebench.data.images import SUFFIXES, read_image
+from uebench.data.folders import SPLITS, identities, natural, natural_names
+from uebench.data.images import read_image
 from uebench.errors import DataError
 from uebench.plugins.base import C, Config, Info, Listing, Source, Split
 
@@ -35,7 +35,7 @@ class OrlConfig(Config):
     Attributes:
         identities: How many.
         first: The first identity, from 1.
-        train: Training photographs an identity; the others test.
+        train: Training photographs per identity; the others test.
         seed: Which photographs train.
     """
 
@@ -90,7 +90,7 @@ class FolderConfig(Config):
 
 
 class Folder(Files[FolderConfig]):
-    """A folder of photographs, one sub-folder an identity.
+    """A folder of photographs, one folder per identity.
 
     Either ``train/<identity>/`` and ``test/<identity>/`` (also ``train_clean/`` and ``test_clean/``), or
     ``<identity>/`` alone with a seeded split.
@@ -110,8 +110,9 @@ class Folder(Files[FolderConfig]):
         """List the folder, naming whatever is wrong with it."""
         root = self.config.path.expanduser()
         if not root.is_dir():
-            raise DataError(f"{root}: no such folder; --data takes orl, synthetic or a folder of photographs")
-        for train, test in (("train", "test"), ("train_clean", "test_clean")):
+            raise DataError(f"{root}: no such folder; data takes orl, synthetic or a folder of photographs")
+        for train in SPLITS:
+            test = train.replace("train", "test")
             if (root / train).is_dir():
                 if not (root / test).is_dir():
                     raise DataError(
@@ -127,7 +128,7 @@ class Folder(Files[FolderConfig]):
         return _split(people, self.config.train, self.config.seed)
 
     def _given_split(self, train: Path, test: Path) -> Listing:
-        known, unseen = self._people(train), self._people(test, least=0)
+        known, unseen = self._people(train), identities(test, allow_empty=True)
         for name in known:
             if not unseen.get(name):
                 raise DataError(
@@ -144,20 +145,14 @@ class Folder(Files[FolderConfig]):
             tuple((file, labels[name]) for name in known for file in unseen[name]),
         )
 
-    def _people(self, root: Path, least: int = 2) -> dict[str, list[Path]]:
-        names = natural_names(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] not in "._")
-        people = {}
-        for name in names:
-            files = natural(f for f in (root / name).iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
-            if not files and least:
-                raise DataError(f"{root / name}: no image in it; remove the folder or add photographs")
-            people[name] = files
-        if len(people) < least:
+    def _people(self, root: Path) -> dict[str, list[Path]]:
+        people, asked = identities(root), self.config.identities
+        if len(people) < 2:
             found = "1 identity folder" if len(people) == 1 else f"{len(people)} identity folders"
-            raise DataError(f"{root}: {found}; recognition needs at least 2, one folder each")
-        if self.config.identities > len(people) and least:
-            raise DataError(f"{root}: {self.config.identities} identities asked, {len(people)} there")
-        return dict(list(people.items())[: self.config.identities or None]) if least else people
+            raise DataError(f"{root}: {found}; recognition needs at least 2 people, one folder per identity")
+        if asked > len(people):
+            raise DataError(f"{root}: {asked} identities asked, {len(people)} there")
+        return dict(list(people.items())[: asked or None])
 
 
 class SyntheticConfig(Config):
@@ -165,8 +160,8 @@ class SyntheticConfig(Config):
 
     Attributes:
         identities: How many.
-        train: Training images an identity.
-        test: Test images an identity.
+        train: Training images per identity.
+        test: Test images per identity.
         seed: Of everything.
     """
 

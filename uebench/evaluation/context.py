@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from uebench.plugins.base import Checkpoint, Classifier
@@ -25,8 +25,25 @@ SHARE = 0.02
 """What checkpoints may take of the time: a large model on a fast device would spend most of it on them."""
 
 
+class Clock:
+    """How long a piece of work has taken, over all processes that worked on it."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._started, self._earlier = time.perf_counter(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Return the time so far."""
+        return self._earlier + time.perf_counter() - self._started
+
+    def resume(self, seconds: float) -> None:
+        """Add what earlier processes took, if it is not counted yet."""
+        self._earlier = max(self._earlier, seconds)
+
+
 class RunContext:
-    """The context of one stage (a fit, or a training) of one key."""
+    """The context of one task (a fit, or a training) of one key, or of a stage of it."""
 
     def __init__(
         self,
@@ -39,18 +56,40 @@ class RunContext:
         progress: Progress | None = None,
         examine: Callable[[Classifier], dict[str, int]] | None = None,
     ) -> None:
-        """Tie a stage to its seed and, if it is to survive a kill, to a store."""
+        """Tie a task to its seed and, if it is to survive a kill, to a store.
+
+        Args:
+            device: Where the plugin should compute.
+            seed: What all random streams derive from.
+            store: Where checkpoints go; None keeps none.
+            key: The cell or protected set that they belong to.
+            stage: The task's name among those of the key, such as ``fit`` or ``train``.
+            progress: Called with (done, total, what).
+            examine: Counts a classifier's correct answers on the clean test set.
+        """
         self.device = device
         self.seed = seed
         self._store, self._key, self._stage = store, key, stage
         self._progress, self._examine = progress, examine
-        self._started, self._earlier = time.perf_counter(), 0.0
+        self._clock = Clock()
         self._rest = -math.inf  # until then the last checkpoint is new enough
 
     @property
     def seconds(self) -> float:
-        """Return how long the stage has worked, killed sessions included as far as they were saved."""
-        return self._earlier + time.perf_counter() - self._started
+        """Return how long the whole task has worked, killed sessions included as far as they were saved."""
+        return self._clock.seconds
+
+    def stage(self, name: str) -> Self:
+        """Return a context with checkpoints of its own; all else is shared.
+
+        Raises:
+            ValueError: If ``name`` is not an identifier: it becomes part of a file's name.
+        """
+        if not name.isidentifier():
+            raise ValueError(f"stage {name!r}: not an identifier; use letters, digits and underscores")
+        part = copy.copy(self)
+        part._stage, part._rest = f"{self._stage}.{name}", -math.inf
+        return part
 
     def rng(self, *stream: str | int) -> torch.Generator:
         """Return a CPU generator that depends on the seed and the stream's name only."""
@@ -63,7 +102,7 @@ class RunContext:
             self._progress(done, total, text)
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run goes on after ``step``, unless the last checkpoint is too young."""
+        """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young."""
         started = time.perf_counter()
         if self._store is None or started < self._rest:
             return
@@ -74,17 +113,14 @@ class RunContext:
         self._rest = written + (written - started) / SHARE
 
     def restore(self) -> Checkpoint | None:
-        """Return what was last saved, or None; an unreadable checkpoint counts as none."""
+        """Return what was last saved, or None; the store answers for its digest, and a damaged one counts as none."""
         content = self._store.read_checkpoint(self._key, self._stage) if self._store else None
         if content is None:
             return None
-        try:
-            head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-            meta = json.loads(head["__metadata__"]["uebench"])
-            self._earlier = meta["seconds"]
-            return Checkpoint(load(content), meta["step"], meta["values"])
-        except (SafetensorError, KeyError, ValueError):
-            return None
+        head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        meta = json.loads(head["__metadata__"]["uebench"])
+        self._clock.resume(meta["seconds"])
+        return Checkpoint(load(content), meta["step"], meta["values"])
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:
         """Let the referee count, where there is one."""

@@ -42,7 +42,7 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    parts, done = [], 0
+    parts, done, budget = [], 0, method.budget(clean.size)
     for batch in clean.batches(batch_size(clean.size, clean.images.device)):
         parts.append(protect_batch(method, batch, clean.images[batch.index], budget, ctx))
         done += len(batch.index)
@@ -67,6 +67,7 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
         method: A fitted method.
         batch: What it is given.
         clean: The same images, (B, 3, H, W) uint8.
+        budget: The method's, asked once for a whole set.
         ctx: Its context.
 
     Returns:

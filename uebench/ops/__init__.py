@@ -4,18 +4,21 @@ from uebench.ops.augment import augment_each, beta, contrastive_view, flip_crop,
 from uebench.ops.gradient import input_gradient, sign_steps
 from uebench.ops.noise import Noise
 from uebench.ops.projection import map_levels, project, to_levels
+from uebench.ops.seeds import draw_seed, seed_torch
 
 __all__ = [
     "Noise",
     "augment_each",
     "beta",
     "contrastive_view",
+    "draw_seed",
     "flip_crop",
     "holes",
     "input_gradient",
     "map_levels",
     "plasma",
     "project",
+    "seed_torch",
     "sign_steps",
     "to_levels",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from uebench.lazy import torch, transforms
+from uebench.ops.seeds import draw_seed, seed_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +90,7 @@ def augment_each(images: Tensor, augment: Callable[[Tensor], Tensor], rng: torch
     """
     levels = (images * 255).round().to(torch.uint8)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))
+        seed_torch(rng)
         return torch.stack([augment(image) for image in levels]).float() / 255
 
 
@@ -111,8 +112,7 @@ def holes(count: int, size: int, number: int, side: int, rng: torch.Generator) -
 
 def beta(alpha: float, rng: torch.Generator) -> float:
     """Draw from Beta(alpha, alpha)."""
-    seed = int(torch.randint(2**62, (), generator=rng))
-    return float(np.random.default_rng(seed).beta(alpha, alpha))
+    return float(np.random.default_rng(draw_seed(rng)).beta(alpha, alpha))
 
 
 def plasma(count: int, size: int, rng: torch.Generator) -> Tensor:

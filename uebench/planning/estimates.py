@@ -24,7 +24,7 @@ def estimate(cell: CellSpec, rates: Rates) -> float | None:
     kinds = [chain] if costly else [chain, ()]
     known = [rates.get((cell.attacker.name, cell.data.size, kind)) for kind in kinds]
     rate = next((rate for rate in known if rate), None)
-    epochs = getattr(cell.attacker.config, "epochs", None)
+    epochs = cell.attacker.plugin.epochs
     return cell.data.train_images * epochs / rate if rate and epochs else None
 
 

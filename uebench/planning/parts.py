@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.side_information import SideInformation, split_off
+from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
-from uebench.plugins import presets
-from uebench.plugins.base import Attacker, Countermeasure, Method
+from uebench.plugins.base import PLACES, Attacker, Countermeasure, Method
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse_chain
@@ -18,23 +17,13 @@ REFERENCE = "clean"
 """The method whose cells every other is compared with: it leaves the images as they are."""
 
 
-PLACES = {
-    "scope": "what is protected",
-    "set": "the set",
-    "batch": "the batch",
-    "step": "the step",
-    "epoch": "the choice of the epoch",
-}
-"""Where countermeasures act, in the order in which a run gets there."""
-
-
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
     """Return a method, and the side information that its options name.
 
     Raises:
         UsageError: If a name or an option is wrong.
     """
-    rest, side = split_off(spec)
+    rest, side = split_options(spec)
     return make_part(registry, "method", rest, preset, side.written()), side
 
 
@@ -51,8 +40,7 @@ def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapp
     Raises:
         UsageError: If a name or an option is wrong.
     """
-    training = presets.get(preset).training if kind == "attacker" else None
-    plugin = registry.build(kind, spec, preset, training)
+    plugin = registry.build(kind, spec, preset)
     expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
     assert isinstance(plugin, expected)
     plain, published = plugin.config.model_dump(mode="json"), plugin.config.published()
@@ -71,8 +59,13 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
     measures = [make_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
     for measure in measures:
-        if getattr(measure.plugin, "place", None) not in PLACES:
+        if measure.plugin.place not in PLACES:
             raise UsageError(f"countermeasure {measure.entry.name!r}: place must be one of {', '.join(PLACES)}")
+        if more := [f"on_{one}" for one in measure.plugin.hooks() if one != measure.plugin.place]:
+            raise UsageError(
+                f"countermeasure {measure.entry.name!r}: acts on {PLACES[measure.plugin.place]} and overrides "
+                f"{' and '.join(more)} too, which nobody would call; make two countermeasures of it"
+            )
     for one, two in pairwise(measures):
         before, after = one.plugin.place, two.plugin.place
         if order.index(after) < order.index(before):
@@ -83,12 +76,11 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
         if before == after == "epoch":
             raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
     attacker = make_part(registry, "attacker", first, preset)
-    able = attacker.plugin.places
     for measure in measures:
-        place = measure.plugin.place
-        if able is not None and place != "scope" and place not in able:
+        place, name = measure.plugin.place, measure.entry.name
+        if place not in ("scope", "set", *attacker.plugin.places):
             raise UsageError(
-                f"{text!r}: {measure.entry.name} acts on {PLACES[place]}, and {attacker.entry.name} takes "
-                f"countermeasures on {' and '.join(PLACES[one] for one in able)} only; leave {measure.entry.name} out"
+                f"{text!r}: {name} acts on {PLACES[place]}, where {attacker.entry.name} takes no countermeasure; leave "
+                f"it out, or (in {attacker.entry.source.name}) call on_{place} in fit and add {place!r} to places"
             )
     return [attacker, *measures]

@@ -1,187 +1,57 @@
-"""The contracts: what a plugin is given and what it owes.
+"""The contracts: what a plugin is given and what it owes. Everything that a plugin needs can be imported from here.
 
-A **method** (the data owner) turns clean images into protected ones; an **attacker** (the data thief) trains a
-classifier on them; a **countermeasure** is what the attacker adds to its training; a **source** is where faces come
-from. The core is the referee: it enforces the budget, rounds to uint8, keeps the clean test set to itself and counts
-the correct answers. One measurement is a cell.
+A **method** (the data owner) turns clean images into protected ones; an **attacker** trains a classifier on them; a
+**countermeasure** is what the attacker adds to its training; a **source** is where faces come from. The core is the
+referee: it enforces the budget, rounds to uint8, keeps the clean test set to itself and counts the correct answers. One
+measurement is a cell.
 
-A plugin class names its contract among its bases and carries three class attributes that are plain literals, because
-``uebench list`` reads them from the source without importing it: ``name``, ``version`` and ``info``.
+A plugin class inherits from its contract, directly or through other classes. It has a ``name`` of its own, and a
+``version`` and an ``info`` of its own or of a class that it inherits from. The three are plain literals, because
+``uebench list`` reads them from the source without importing it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from uebench.lazy import torch
+from uebench.plugins.options import Config, Optimization, Radius, Training
+from uebench.plugins.values import (
+    Batch,
+    Budget,
+    Checkpoint,
+    Classifier,
+    Context,
+    ImageSet,
+    Info,
+    Listing,
+    Shape,
+    Split,
+    Trained,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-Classifier = Callable[["Tensor"], "Tensor"]
-"""Images (B, 3, H, W) float32 in [0, 1] -> logits (B, K)."""
-
-
-def _pixel_scale(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value <= 1:
-        raise ValueError(f"is on the [0, 1] pixel scale: write {value:g}/255, not {value:g}")
-    return value
-
-
-Radius = Annotated[float, BeforeValidator(_pixel_scale), Field(ge=0, le=1)]
-"""A distance on the [0, 1] pixel scale, such as ``8/255``."""
-
-
-class Config(BaseModel):
-    """A plugin's options: frozen, validated, every unknown name refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def published(self) -> dict[str, Any]:
-        """Return the options as JSON values, as keys and records hold them: of a path, only the file's name."""
-        plain = self.model_dump(mode="json")
-        return plain | {name: value.name for name, value in self if isinstance(value, Path)}
-
+__all__ = [
+    "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config", "Context",
+    "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape", "Source",
+    "Split", "Trained", "Training",
+]  # fmt: skip
 
 C = TypeVar("C", bound=Config)
 
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """Where a plugin comes from.
-
-    Attributes:
-        title: The paper's title, or what the plugin is.
-        venue: Where it was published, or "-".
-        year: The year, or 0.
-        url: A page about it.
-        family: For listings, such as "min-min", "generator", "control".
-    """
-
-    title: str
-    venue: str = "-"
-    year: int = 0
-    url: str = ""
-    family: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How far a protected image may lie from the clean one.
-
-    Attributes:
-        norm: ``linf``: largest pixel change; ``l2``: Euclidean length over all 3 H W values of an image.
-        eps: The bound, on the [0, 1] pixel scale.
-    """
-
-    norm: Literal["linf", "l2", "none"]
-    eps: float
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What is known of a set to protect before work starts.
-
-    Attributes:
-        size: Height and width of its images in pixels.
-        counts: How many images each identity has.
-    """
-
-    size: int
-    counts: tuple[int, ...]
-
-    @property
-    def num_classes(self) -> int:
-        """Return K, the number of identities."""
-        return len(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some images of a set.
-
-    Attributes:
-        images: (B, 3, H, W) float32, each value k/255.
-        labels: (B,) int64: the side information; the true identity unless the run says otherwise.
-        index: (B,) int64: each image's row in its set.
-    """
-
-    images: Tensor
-    labels: Tensor
-    index: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSet:
-    """Labelled images on one device.
-
-    Attributes:
-        images: (N, 3, H, W) uint8.
-        labels: (N,) int64 in 0..num_classes-1.
-        num_classes: K, the number of identities.
-    """
-
-    images: Tensor
-    labels: Tensor
-    num_classes: int
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.labels)
-
-    @property
-    def size(self) -> int:
-        """Return H, which equals W."""
-        return int(self.images.shape[-1])
-
-    def batch(self, index: Tensor) -> Batch:
-        """Return the images at the rows ``index`` (B,), as float32 in [0, 1]."""
-        return Batch(self.images[index].float() / 255, self.labels[index], index)
-
-    def batches(self, size: int, *, order: Tensor | None = None) -> Iterator[Batch]:
-        """Yield batches of ``size`` images, in the given order of rows or as they stand; the last may be smaller."""
-        rows = torch.arange(len(self)) if order is None else order
-        for index in torch.split(rows.to(self.images.device), size):
-            yield self.batch(index)
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a plugin saved: its tensors, the step they belong to, and small values beside them."""
-
-    state: Mapping[str, Tensor]
-    step: int
-    values: Mapping[str, Any]
-
-
-class Context(Protocol):
-    """What the referee lends a plugin while it works."""
-
-    device: torch.device
-    seed: int
-
-    def rng(self, *stream: str | int) -> torch.Generator:
-        """Return a CPU generator that depends on the seed and the stream's name only, never on what ran before."""
-
-    def progress(self, done: int, total: int, text: str) -> None:
-        """Show how far the work is."""
-
-    def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run goes on after ``step``, if it is time; ``values`` must be JSON."""
-
-    def restore(self) -> Checkpoint | None:
-        """Return what was last saved, or None."""
-
-    def examine(self, classifier: Classifier) -> dict[str, int]:
-        """Let the referee count the classifier's correct answers on its clean test set (an attacker's epoch end)."""
+PLACES: Mapping[str, str] = {
+    "scope": "what is protected",
+    "set": "the set",
+    "batch": "the batch",
+    "step": "the step",
+    "epoch": "the choice of the epoch",
+}
+"""Where countermeasures act, in words, in the order in which a run gets there."""
 
 
 class Plugin(Generic[C]):
@@ -191,8 +61,8 @@ class Plugin(Generic[C]):
     version: ClassVar[int]
     info: ClassVar[Info]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Options to use under a stage (``smoke``, ``desk``, ``paper``) where the user says nothing, and other settings,
-    which ``name(preset=official)`` asks for."""
+    """Options that the preset of a run (``smoke``, ``desk``, ``paper``) sets where the user says nothing, and other
+    settings, which ``name(preset=official)`` asks for."""
     why: ClassVar[Mapping[str, str]] = {}
     """For each preset, one sentence on what differs and why."""
     Config: type[C]
@@ -213,6 +83,15 @@ class Plugin(Generic[C]):
         return ()
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """Options with an ``eps``: unless a method says otherwise, its L-inf budget on the [0, 1] pixel scale."""
+
+    @property
+    def eps(self) -> float:
+        """Return the largest change of a pixel."""
+
+
 class Method(Plugin[C], ABC):
     """A perturbation generator: ``fit`` learns from the set to protect, ``perturb`` protects a batch.
 
@@ -220,13 +99,16 @@ class Method(Plugin[C], ABC):
     """
 
     def budget(self, size: int) -> Budget:
-        """Return the bound that the referee holds ``perturb`` to, for images of ``size`` pixels."""
-        return Budget("linf", getattr(self.config, "eps", 0.0))
+        """Return the bound that the referee holds ``perturb`` to, for images of ``size`` pixels.
+
+        By default an option ``eps`` is the L-inf bound, and a method without this option may not change an image.
+        """
+        return Budget("linf", self.config.eps if isinstance(self.config, Bounded) else 0.0)
 
     def streams(self, size: int) -> bool:
         """Return whether images of ``size`` pixels can be protected one by one, without the rest of their set.
 
-        So it is where nothing is learned, and where what was learned comes from a file.
+        By default they can where nothing is learned, and where what was learned comes from a file.
         """
         return type(self).fit is Method.fit or bool(self.assets(size))
 
@@ -247,22 +129,6 @@ class Method(Plugin[C], ABC):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Images (N, 3, H, W) uint8 and labels (N,) int64 in 0..K-1, as NumPy arrays."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The files of a source: (file, label) pairs, labels 0..K-1."""
-
-    train: tuple[tuple[Path, int], ...]
-    test: tuple[tuple[Path, int], ...]
-
-
 class Source(Plugin[C], ABC):
     """Where faces come from. Its options other than paths enter the key, and so do the images themselves."""
 
@@ -279,77 +145,32 @@ class Source(Plugin[C], ABC):
         """Return the train and the test split, images square with ``size`` pixels."""
 
 
-class Optimization(Config):
-    """How a network is trained; shared by attackers and by the surrogate models of methods.
-
-    Attributes:
-        optimizer: ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
-        lr: Initial learning rate.
-        weight_decay: L2 penalty (decoupled for adamw).
-        batch: Images a step.
-    """
-
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = Field(5e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    batch: int = Field(16, ge=2)
-
-
-class Training(Optimization):
-    """How an attacker trains; presets fill in what the user leaves out.
-
-    Attributes:
-        schedule: ``constant``; ``cosine``: to zero at the last step; ``oscillating``: the Segue authors' cosine with
-            ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps.
-        epochs: At most this many.
-        stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
-        flip: Mirror each image with probability 1/2.
-        crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
-    """
-
-    schedule: Literal["constant", "cosine", "oscillating"] = "cosine"
-    epochs: int = Field(40, ge=1)
-    stop_loss: float = Field(0.0, ge=0)
-    flip: bool = False
-    crop: int = Field(0, ge=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """An attacker's result.
-
-    Attributes:
-        classifier: The trained model.
-        curve: One entry an epoch: ``epoch``, ``loss``, ``train_correct``, and what the referee counted.
-        stopped: Why it stopped: ``epochs``, or the name of a stop rule.
-        steps: Optimiser steps taken.
-        seconds: Training time without evaluation, over all sessions.
-        images: Training images seen, over all epochs.
-        details: What the record should say of the model: stem, input size, upsampling, parameters.
-        chosen: The epoch whose weights the classifier has, if a countermeasure chose it; None: the last.
-    """
-
-    classifier: Classifier
-    curve: tuple[Mapping[str, Any], ...]
-    stopped: str
-    steps: int
-    seconds: float
-    images: int
-    details: Mapping[str, Any]
-    chosen: int | None = None
-
-
 class Countermeasure(Plugin[C]):
     """Something an attacker adds to its training, or to what it trains on.
 
-    A subclass says in ``place`` where it acts and overrides the hook of that name. A chain is applied in the order
-    written, which must be scope, set, batch, step, epoch, because that is the order in which these places come.
+    A subclass says in ``place`` where it acts and overrides the hook of that name, and no other. A chain is applied in
+    the order written, which must be scope, set, batch, step, epoch, because a run gets there in this order. The core
+    calls the hooks of the scope and of the set, an attacker those that it names in ``places``.
     """
 
-    place: ClassVar[Literal["scope", "set", "batch", "step", "epoch"]]
+    place: ClassVar[Literal["", "scope", "set", "batch", "step", "epoch"]] = ""
+
+    @classmethod
+    def hooks(cls) -> tuple[str, ...]:
+        """Return the places whose hooks this class overrides."""
+        return tuple(one for one in PLACES if getattr(cls, f"on_{one}") is not getattr(Countermeasure, f"on_{one}"))
 
     def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
-        """Return which images (N,) bool the attacker holds unprotected; ``labels`` (N,) are the training set's."""
+        """Choose the images that the attacker holds unprotected.
+
+        Args:
+            labels: The training set's, (N,) int64.
+            num_classes: K, the number of identities.
+            rng: A CPU generator that depends on the attacker's seed only.
+
+        Returns:
+            (N,) bool, true where an image is unprotected.
+        """
         return torch.zeros_like(labels, dtype=torch.bool)
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
@@ -357,11 +178,30 @@ class Countermeasure(Plugin[C]):
         return train.images
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Change a batch: images (B, 3, H, W) float32 in [0, 1] and targets (B, K), rows summing to one."""
+        """Change a batch, each time that the attacker trains on it.
+
+        Args:
+            images: (B, 3, H, W) float32 in [0, 1].
+            targets: (B, K), one-hot or mixed; rows sum to one.
+            rng: A CPU generator, which all draws of an epoch share.
+
+        Returns:
+            Images and targets of the same shapes.
+        """
         return images, targets
 
     def on_step(self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator) -> Tensor:
-        """Change the images of a batch with the help of the model being trained."""
+        """Change the images of a batch with the help of the model that is being trained.
+
+        Args:
+            images: (B, 3, H, W) float32 in [0, 1], after ``on_batch``.
+            targets: (B, K), rows sum to one.
+            model: Images -> logits (B, K), in train mode; leave weights, gradients and mode as they are.
+            rng: A CPU generator, which all draws of an epoch share.
+
+        Returns:
+            Images of the same shape.
+        """
         return images
 
     def on_epoch(self, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
@@ -377,9 +217,25 @@ class Countermeasure(Plugin[C]):
 class Attacker(Plugin[C], ABC):
     """Trains a classifier on a set that may be protected; it never sees the clean test set."""
 
-    places: ClassVar[tuple[str, ...] | None] = None
-    """Where countermeasures may act, beside the scope of protection; None: everywhere."""
+    places: ClassVar[tuple[str, ...]] = ()
+    """Which of ``batch``, ``step`` and ``epoch`` ``fit`` serves: there it calls the hooks of countermeasures, as
+    ``uebench.training.loop.supervised`` does. A plan refuses countermeasures anywhere else but on the scope and on the
+    set, which the core applies itself."""
+    follows_preset: ClassVar[bool] = False
+    """Whether the preset of a run sets the training (``lr``, ``epochs``, ...: see ``uebench.plugins.presets``) where
+    the user says nothing. If not, the defaults of ``Config`` hold under every preset."""
+
+    @property
+    def epochs(self) -> int | None:
+        """Return the most passes over the set that ``fit`` makes, for estimates of time; None if that is not known."""
+        return self.config.epochs if isinstance(self.config, Training) else None
 
     @abstractmethod
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
-        """Train on ``train`` and return the classifier."""
+        """Train a classifier.
+
+        Args:
+            train: The set, with what countermeasures on the scope and on the set have made of it.
+            countermeasures: Those that act during training, in order; none where ``places`` does not say so.
+            ctx: Seeds, checkpoints, and the referee who counts at the end of each epoch.
+        """

@@ -1,13 +1,12 @@
 """Names -> plugins.
 
 Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data.sources``, from
-installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module), and from files
-given with ``--plugin``. Listing reads the source with ``ast``; only a plugin that is used is imported.
+installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module), and from single
+files. Listing reads their source (``uebench.plugins.scan``); only a plugin that is used is imported.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.util
@@ -21,19 +20,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import UsageError, nearest
+from uebench.plugins import presets
+from uebench.plugins.scan import Declaration, declarations
 from uebench.plugins.source_digest import source_digest
 from uebench.plugins.spec import Spec, format_value
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
-KINDS = {
-    "Method": "method",
-    "NoiseMethod": "method",
-    "Attacker": "attacker",
-    "Countermeasure": "countermeasure",
-    "Source": "source",
-}
 OWN_SOURCES = "uebench.data.sources"
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
@@ -50,6 +44,7 @@ class Entry:
     class_name: str
     module: str
     source: Path
+    inherited: tuple[tuple[Path, str], ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel without the class, which the other process imports."""
@@ -57,8 +52,13 @@ class Entry:
 
     @cached_property
     def source_digest(self) -> str:
-        """Return the digest of what the class and its module compute, for provenance."""
-        return source_digest(self.source.read_bytes(), self.class_name)
+        """Return the digest of what the class computes, for provenance.
+
+        It covers what the class uses of its module, and classes of other plugins that it inherits from.
+        """
+        own = source_digest(self.source.read_bytes(), self.class_name)
+        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
+        return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
     @cached_property
     def plugin(self) -> type[Plugin[Any]]:
@@ -84,15 +84,9 @@ class Registry:
         """
         self._entries: dict[tuple[str, str], Entry] = {}
         for module, source in _sources():
-            self._add(_scan(module, source))
+            self._add(_entries(declarations(module, source), module, source))
         for file in files:
-            found = list(_scan_file(file))
-            if not found:
-                raise UsageError(
-                    f"--plugin {file}: no plugin in it; a plugin is a class with the base Method, Attacker, "
-                    "Countermeasure or Source and literal `name`, `version` and `info` attributes"
-                )
-            self._add(found)
+            self._add(_of_file(file))
 
     def _add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -123,23 +117,48 @@ class Registry:
         except KeyError:
             raise UsageError(f"unknown {kind} {name!r}; {nearest(name, self.names(kind))}") from None
 
-    def build(self, kind: str, spec: Spec, preset: str = "", base: Mapping[str, Any] | None = None) -> Plugin[Any]:
-        """Make a plugin from a spec.
+    def preset_options(self, kind: str, spec: Spec, preset: str) -> dict[str, Any]:
+        """Return the options of a plugin that a preset sets, and the spec does not.
 
-        Options come from the class defaults, then ``base`` (those that the plugin has), then the plugin's own preset
-        (the stage's, or the one that the spec names as ``preset``), then the spec.
+        An attacker that follows the preset takes its training from the preset of the run. The plugin's own settings
+        come on top: those that it has for the preset of the run, or those that the spec names as ``preset``.
+
+        Args:
+            kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+            spec: The plugin's name and the options given to it.
+            preset: The preset of the run, such as ``desk``; empty for none.
+
+        Raises:
+            UsageError: If the name of the plugin, of the preset or of the plugin's setting is unknown.
+        """
+        from uebench.plugins.base import Attacker
+
+        plugin = self.entry(kind, spec.name).plugin
+        named = str(spec.options.get("preset", preset))
+        if "preset" in spec.options and named not in plugin.presets:
+            raise UsageError(f"{kind} {spec.name!r}: unknown preset {named!r}; {nearest(named, plugin.presets)}")
+        options: dict[str, Any] = {}
+        if preset and issubclass(plugin, Attacker) and plugin.follows_preset:
+            training, known = presets.get(preset).training, plugin.Config.model_fields
+            options = {name: value for name, value in training.items() if name in known}
+        options |= plugin.presets.get(named, {})
+        return {name: value for name, value in options.items() if name not in spec.options}
+
+    def build(self, kind: str, spec: Spec, preset: str = "") -> Plugin[Any]:
+        """Make a plugin. What the spec leaves open is as the preset sets it, and else as the plugin's defaults are.
+
+        Args:
+            kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+            spec: The plugin's name and the options given to it.
+            preset: The preset of the run, such as ``desk``; empty for none.
 
         Raises:
             UsageError: If the name or an option is unknown, or a value is refused.
         """
         plugin = self.entry(kind, spec.name).plugin
-        known = plugin.Config.model_fields
-        options = {name: value for name, value in (base or {}).items() if name in known}
-        given = dict(spec.options)
-        if "preset" in given and (preset := str(given.pop("preset"))) not in plugin.presets:
-            raise UsageError(f"{kind} {spec.name!r}: unknown preset {preset!r}; {nearest(preset, plugin.presets)}")
-        options |= plugin.presets.get(preset, {})
-        return plugin(validate(plugin.Config, options | given, f"{kind} {spec.name!r}"))
+        given = {name: value for name, value in spec.options.items() if name != "preset"}
+        options = self.preset_options(kind, spec, preset) | given
+        return plugin(validate(plugin.Config, options, f"{kind} {spec.name!r}"))
 
 
 def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401
@@ -182,63 +201,35 @@ def _sources() -> Iterator[tuple[str, Path]]:
         yield point.value, Path(spec.origin)
 
 
-def _scan_file(file: Path) -> Iterator[Entry]:
+def _of_file(file: Path) -> list[Entry]:
     if not file.is_file():
-        raise UsageError(f"--plugin {file}: no such file")
+        raise UsageError(f"plugin file {file}: no such file")
     module = f"uebench_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     try:
-        yield from _scan(module, file)
+        declared = list(declarations(module, file))
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"--plugin {file}: not valid Python: {error}") from None
+        raise UsageError(f"plugin file {file}: not valid Python: {error}") from None
+    if found := list(_entries(declared, module, file)):
+        return found
+    lost = "".join(f"; no base of {one.class_name} leads to a contract" for one in declared)
+    raise UsageError(
+        f"plugin file {file}: no plugin in it; a plugin is a class that inherits from Method, Attacker, Countermeasure "
+        f"or Source of uebench.plugins.base and has a literal `name` of its own{lost}"
+    )
 
 
-def _scan(module: str, source: Path) -> Iterator[Entry]:
-    kinds: dict[str, str] = {}
-    for node in ast.parse(source.read_bytes()).body:
-        if not isinstance(node, ast.ClassDef):
+def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iterator[Entry]:
+    for one in declared:
+        if one.kind is None:
             continue
-        bases = [_base_name(base) for base in node.bases]
-        kind = next((KINDS.get(base) or kinds.get(base) for base in bases if base in KINDS or base in kinds), None)
-        if kind is None:
-            continue
-        kinds[node.name] = kind
-        literals = dict(_literals(node))
-        if {"name", "version", "info"} <= literals.keys():
-            yield Entry(
-                kind, literals["name"], literals["version"], literals["info"], node.name, module, source.resolve()
-            )
-
-
-def _base_name(node: ast.expr) -> str:
-    match node:
-        case ast.Subscript(value=value):
-            return _base_name(value)
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""
-
-
-def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    for statement in node.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
-            case _:
-                continue
-        try:
-            match value:
-                case ast.Call(func=ast.Name(id="Info") | ast.Attribute(attr="Info"), keywords=keywords):
-                    yield name, {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg}
-                case _:
-                    yield name, ast.literal_eval(value)
-        except ValueError:
-            continue
+        if missing := [f"`{name}`" for name in ("version", "info") if name not in one.literals]:
+            raise UsageError(f"plugin file {source}: class {one.class_name} lacks a literal {' and '.join(missing)}")
+        name, version, info = (one.literals[key] for key in ("name", "version", "info"))
+        yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
 
 
 def import_module(module: str, source: Path) -> ModuleType:
-    """Import a plugin's module by its name, or from its file if it was given with ``--plugin``."""
+    """Import a plugin's module by its name, or from its file if it is a single file."""
     if module in sys.modules or not module.startswith("uebench_plugin_"):
         return importlib.import_module(module)
     spec = importlib.util.spec_from_file_location(module, source)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError
 from uebench.lazy import torch
-from uebench.metrics import count_correct
-from uebench.ops import flip_crop
-from uebench.plugins.base import Batch, Context, Countermeasure, ImageSet, Trained, Training
+from uebench.ops import flip_crop, seed_torch
+from uebench.plugins.base import Context, Countermeasure, ImageSet, Trained, Training
+from uebench.training.batches import trainable_images
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.optimizers import descend, learning_rate, make_optimizer
+from uebench.training.epoch_choice import EpochChoice, hold_back
+from uebench.training.optimizers import descend, learning_rate, make_optimizer, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,71 +32,57 @@ def supervised(
     *,
     seconds: float = 0.0,
 ) -> Trained:
-    """Train ``model`` with cross-entropy until a stop rule holds, saving itself at each epoch's end.
+    """Train ``model`` with cross-entropy until a stop rule holds, with a checkpoint at the end of each epoch.
 
-    Every random draw of an epoch comes from the seed and the epoch's number, so a run that was killed and goes on from
-    its last epoch ends with the same weights.
+    Every random draw of an epoch comes from the seed and the epoch's number, so a run that was killed and resumes after
+    its last epoch ends with the same weights. A last batch of a single image is left out.
 
     Args:
         model: The network to train.
         train: The set, protected or not.
         options: Optimiser, schedule and stop rules.
-        countermeasures: What the attacker adds, in order.
-        ctx: Seeds, checkpoints, and the referee who counts after each epoch.
-        seconds: What an earlier stage of the attacker took.
+        countermeasures: What the attacker adds to batches and steps, and what chooses the epoch, in order.
+        ctx: Seeds, checkpoints, and the referee who counts after each epoch. An attacker with another training that
+            saves checkpoints gives each of them a stage: ``ctx.stage("probe")``.
+        seconds: What an earlier training of the attacker took.
 
     Raises:
-        CellError: If the loss is no longer a number.
+        CellError: If the loss is no longer a number, there are fewer than two images, or the checkpoint is of another
+            training.
     """
-    train, choice = _hold_back(train, countermeasures, ctx)
-    model.to(ctx.device)
-    optimizer = make_optimizer(model, options)
-    batches = math.ceil(len(train) / options.batch)
-    curve: list[dict[str, Any]] = []
-    stopped, first = "epochs", 0
-    if (saved := ctx.restore()) and "curve" in saved.values:  # else an earlier stage's
-        unpack(saved.state, model, optimizer)
-        first, curve = saved.step, list(saved.values["curve"])
-        seconds, stopped = saved.values["seconds"], saved.values["stopped"]
-        if choice:
-            choice.unpack(saved.state, saved.values["choice"])
-    for epoch in range(first, options.epochs):
-        if stopped != "epochs":
+    train, choice = hold_back(train, countermeasures, ctx)
+    if len(train) < 2:
+        raise CellError(f"{len(train)} training images; training takes at least 2")
+    run = _Run(model.to(ctx.device), train, options, countermeasures, ctx, choice, seconds)
+    run.restore()
+    for epoch in range(len(run.curve), options.epochs):
+        if run.stopped != "epochs":
             break
         started = time.perf_counter()
-        loss, correct = _epoch(model, train, options, countermeasures, ctx, optimizer, epoch, batches)
+        loss, correct = run.train_epoch(epoch)
         model.eval()
         if choice:
             choice.see(model, epoch + 1)
-        seconds += time.perf_counter() - started
+        run.seconds += time.perf_counter() - started
         if not math.isfinite(loss):
             raise CellError(f"training diverged in epoch {epoch + 1} (loss {loss}); lower lr={options.lr:g}")
-        curve.append({"epoch": epoch + 1, "loss": loss, "train_correct": correct, **ctx.examine(model)})
+        run.curve.append({"epoch": epoch + 1, "loss": loss, "train_correct": correct, **ctx.examine(model)})
         if loss < options.stop_loss:
-            stopped = f"loss below {options.stop_loss:g}"
+            run.stopped = f"loss below {options.stop_loss:g}"
         elif choice and choice.is_over(epoch + 1):
-            stopped = f"{choice.patience} epochs without improvement"
-        state, values = pack(model, optimizer), {"curve": curve, "seconds": seconds, "stopped": stopped}
-        if choice:
-            state, values = state | choice.pack(), values | {"choice": [choice.epoch, choice.correct]}
-        ctx.save(state, epoch + 1, **values)
+            run.stopped = f"{choice.patience} epochs without improvement"
+        run.save()
         ctx.progress(epoch + 1, options.epochs, f"training, loss {loss:.3f}")
-    if choice:
-        model.load_state_dict(choice.weights)
-    return Trained(
-        classifier=model.eval(),
-        curve=tuple(curve),
-        stopped=stopped,
-        steps=len(curve) * batches,
-        seconds=seconds,
-        images=len(curve) * len(train),
-        details=model.details,
-        chosen=choice.epoch if choice else None,
-    )
+    return run.result()
 
 
 def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context) -> ImageSet:
     """Return the set as the countermeasures that act on it leave it.
+
+    Args:
+        train: The set, protected or not.
+        countermeasures: The whole chain: each one's random stream depends on its position in it.
+        ctx: Seeds.
 
     Raises:
         CellError: If one of them returns something other than images of the same shape.
@@ -109,100 +96,84 @@ def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx:
     return train
 
 
-def _hold_back(
-    train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context
-) -> tuple[ImageSet, _Choice | None]:
-    """Return the set to train on, and what chooses the epoch, if anything does."""
-    chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
-    if chooser is None:
-        return train, None
-    held, patience = chooser.on_epoch(train.labels, ctx.rng("epoch"))
-    if not held.any() or held.all():
-        raise CellError(f"countermeasure {chooser.name!r}: holds back {int(held.sum())} of {len(train)} images")
-    return _rows(train, ~held), _Choice(_rows(train, held), patience)
-
-
-def _rows(images: ImageSet, mask: Tensor) -> ImageSet:
-    return ImageSet(images.images[mask], images.labels[mask], images.num_classes)
-
-
 @dataclass
-class _Choice:
-    """The weights that did best so far on images held back from training."""
+class _Run:
+    """A training under way: what it trains, and what its checkpoints hold."""
 
-    validation: ImageSet
-    patience: int
-    epoch: int = 0
-    correct: int = -1
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    model: FaceClassifier
+    train: ImageSet
+    options: Training
+    countermeasures: Sequence[Countermeasure[Any]]
+    ctx: Context
+    choice: EpochChoice | None
+    seconds: float
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = "epochs"
 
-    def see(self, model: FaceClassifier, epoch: int) -> None:
-        """Measure an epoch's model and keep its weights if it is better than all before."""
-        correct = int(count_correct(model, self.validation).sum())
-        if correct > self.correct:
-            self.epoch, self.correct = epoch, correct
-            self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    def __post_init__(self) -> None:
+        self.optimizer = make_optimizer(self.model, self.options)
+        self.images = trainable_images(len(self.train), self.options.batch)
+        self.steps = math.ceil(self.images / self.options.batch)  # in an epoch, as the images
 
-    def is_over(self, epoch: int) -> bool:
-        """Return whether there has been no improvement for too long."""
-        return 0 < self.patience <= epoch - self.epoch
+    def restore(self) -> None:
+        """Resume from the last checkpoint, if there is one."""
+        saved = self.ctx.restore()
+        if saved is None:
+            return
+        if "curve" not in saved.values:
+            raise CellError("the checkpoint is of another training; give each one a stage: ctx.stage('pretrain')")
+        unpack(saved.state, self.model, self.optimizer)
+        self.curve, self.seconds = list(saved.values["curve"]), saved.values["seconds"]
+        self.stopped = saved.values["stopped"]
+        if self.choice:
+            self.choice.unpack(saved.state, saved.values["choice"])
 
-    def pack(self) -> dict[str, Tensor]:
-        """Return the weights under flat names, for a checkpoint."""
-        return {f"best.{name}": tensor for name, tensor in self.weights.items()}
+    def save(self) -> None:
+        """Write a checkpoint, if it is time."""
+        state = pack(self.model, self.optimizer)
+        values = {"curve": self.curve, "seconds": self.seconds, "stopped": self.stopped}
+        if self.choice:
+            state, values = state | self.choice.pack(), values | {"choice": [self.choice.epoch, self.choice.correct]}
+        self.ctx.save(state, len(self.curve), **values)
 
-    def unpack(self, tensors: Mapping[str, Tensor], facts: Sequence[int]) -> None:
-        """Put back what ``pack`` took."""
-        self.epoch, self.correct = facts
-        self.weights = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
+    def train_epoch(self, epoch: int) -> tuple[float, int]:
+        """Train one epoch; return its mean loss and how many images were classified correctly on the way."""
+        self.model.train()
+        rng, device = self.ctx.rng("epoch", epoch), self.ctx.device
+        seed_torch(rng)
+        order = torch.randperm(len(self.train), generator=rng)[: self.images]
+        total = torch.zeros((), device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        one_hot = torch.eye(self.train.num_classes, device=device)
+        for number, batch in enumerate(self.train.batches(self.options.batch, order=order)):
+            set_rate(self.optimizer, learning_rate(self.options, epoch * self.steps + number, self.steps))
+            images, targets = self._prepared(batch.images, one_hot[batch.labels], rng)
+            loss, logits = descend(self.model, self.optimizer, images, targets)
+            total += loss * len(batch.labels)
+            correct += (logits.argmax(1) == targets.argmax(1)).sum()
+        return float(total) / self.images, int(correct)
 
-
-def _epoch(
-    model: FaceClassifier,
-    train: ImageSet,
-    options: Training,
-    countermeasures: Sequence[Countermeasure[Any]],
-    ctx: Context,
-    optimizer: torch.optim.Optimizer,
-    epoch: int,
-    batches: int,
-) -> tuple[float, int]:
-    """Train one epoch; return its mean loss and how many images were classified correctly on the way."""
-    model.train()
-    rng = ctx.rng("epoch", epoch)
-    torch.manual_seed(int(torch.randint(2**62, (), generator=rng)))  # dropout and stochastic depth draw from it
-    order = torch.randperm(len(train), generator=rng)
-    total = torch.zeros((), device=ctx.device)
-    correct = torch.zeros((), dtype=torch.int64, device=ctx.device)
-    one_hot = torch.eye(train.num_classes, device=ctx.device)
-    for number, batch in enumerate(train.batches(options.batch, order=order)):
-        if len(batch.labels) < 2:  # batch normalisation cannot train on a single image
-            continue
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(options, epoch * batches + number, batches)
-        images = flip_crop(batch.images, rng, flip=options.flip, crop=options.crop)
-        targets = one_hot[batch.labels]
-        for measure in countermeasures:
+    def _prepared(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return a batch as the model trains on it: augmented, and changed by countermeasures."""
+        images = flip_crop(images, rng, flip=self.options.flip, crop=self.options.crop)
+        for measure in self.countermeasures:
             images, targets = measure.on_batch(images, targets, rng)
-        for measure in countermeasures:
-            images = measure.on_step(images, targets, model, rng)
-        loss, logits = descend(model, optimizer, images, targets)
-        total += loss * len(batch.labels)
-        correct += (logits.argmax(1) == targets.argmax(1)).sum()
-    return float(total) / len(train), int(correct)
+        for measure in self.countermeasures:
+            images = measure.on_step(images, targets, self.model, rng)
+        return images, targets
 
-
-def draw(train: ImageSet, size: int, rng: torch.Generator, *, count: int = 0) -> Iterator[Batch]:
-    """Yield full batches in random order.
-
-    Args:
-        train: Where from.
-        size: Images a batch; all of a smaller set.
-        rng: A CPU generator.
-        count: How many batches, going through the set again as needed; 0: one pass, without what is left over.
-    """
-    size = min(size, len(train))
-    wanted = size * (count or len(train) // size)
-    passes = math.ceil(wanted / len(train))
-    order = torch.cat([torch.randperm(len(train), generator=rng) for _ in range(passes)])
-    return train.batches(size, order=order[:wanted])
+    def result(self) -> Trained:
+        """Return the trained model: of the chosen epoch if there is a choice, else of the last one."""
+        if self.choice:
+            self.model.load_state_dict(self.choice.weights)
+        epochs = len(self.curve)
+        return Trained(
+            classifier=self.model.eval(),
+            curve=tuple(self.curve),
+            stopped=self.stopped,
+            steps=epochs * self.steps,
+            seconds=self.seconds,
+            images=epochs * self.images,
+            details=self.model.details,
+            chosen=self.choice.epoch if self.choice else None,
+        )

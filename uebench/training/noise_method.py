@@ -1,11 +1,11 @@
-"""What methods share that search one perturbation for each image, or for each identity, of the set to protect."""
+"""What methods have in common that optimise a perturbation (noise) for each image, or each identity, of a set."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from uebench.errors import CellError
 from uebench.lazy import torch
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class SearchOptions(Optimization):
+class NoiseOptions(Optimization):
     """Options of every such method; those of the optimiser are the surrogate's.
 
     Attributes:
         eps: L-inf bound of the noise.
         start: The noise at the start: ``zero``, or ``uniform`` in the ball.
         stem: The surrogate's first layers; ``small`` has no stride and no pooling there.
-        weights: Noise from ``uebench fit`` instead of a search; it serves sets with as many images an identity, or
-            fewer.
+        weights: A file of noise that ``uebench fit`` made; nothing is optimised then. It serves sets of at most as
+            many identities, with at most as many images each.
     """
 
     eps: Radius = 8 / 255
@@ -34,27 +34,38 @@ class SearchOptions(Optimization):
     weights: Path | None = None
 
 
-S = TypeVar("S", bound=SearchOptions)
+N = TypeVar("N", bound=NoiseOptions)
 
 
-class NoiseMethod(Method[S]):
-    """Searches noise with a surrogate and adds it; the noise belongs to the images that it was made for."""
+class NoiseMethod(Method[N]):
+    """Optimises noise with the help of a surrogate model and adds it to the images that it was made for."""
 
     _noise: Noise
     _owners: Tensor  # (R,) the identity that each row of the noise was made for
     _rows: Tensor  # (N,) the row of each image of the set at hand
 
     @abstractmethod
-    def search(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Improve ``noise``, whose rows are those of ``rows(train)``, in place."""
+    def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+        """Improve the noise in place.
+
+        Args:
+            train: The set to protect.
+            noise: Its noise at the start; ``rows`` gives the row of each image of a batch.
+            ctx: Seeds, checkpoints, progress.
+        """
 
     @property
     def classwise(self) -> bool:
         """Return whether all images of an identity share their noise."""
-        return getattr(self.config, "noise", "samplewise") == "classwise"
+        return False
+
+    @property
+    def shaped_by(self) -> Mapping[str, Any]:
+        """Return the options that given noise must have been made with."""
+        return {"eps": self.config.eps}
 
     def rows(self, batch: Batch) -> Tensor:
-        """Return the row of the noise (B,) for each image of the set that the search is for."""
+        """Return the row of the noise (B,) for each image of a batch of the set that the noise is made for."""
         return batch.labels if self.classwise else batch.index
 
     def assets(self, size: int) -> tuple[Path, ...]:
@@ -62,15 +73,15 @@ class NoiseMethod(Method[S]):
         return (self.config.weights,) if self.config.weights else ()
 
     def streams(self, size: int) -> bool:
-        """Return False: which noise an image gets depends on its place in the set."""
+        """Return False: which noise an image gets depends on its position in the set."""
         return False
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Say that given noise is too little for this set."""
+        """Say why the noise in the file does not suffice for this set."""
         if self.config.weights is None:
             return None
         made_for = weights.metadata(self.config.weights, self.name)["counts"]
-        what = "its shape was fixed before the search, so it does not carry over to a larger set"
+        what = "its shape was fixed when it was made, so it does not carry over to a larger set"
         if shape.num_classes > len(made_for):
             return f"noise for {len(made_for)} identities, and the set has {shape.num_classes}; {what}"
         for label, count in enumerate(shape.counts):
@@ -79,16 +90,15 @@ class NoiseMethod(Method[S]):
         return None
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Search the noise, or take it from the given file."""
+        """Optimise the noise, or take it from the given file."""
         config = self.config
         if config.weights:
             counts = torch.bincount(train.labels, minlength=train.num_classes).tolist()
             if reason := self.obstacle(Shape(train.size, tuple(counts))):  # the labels may be pseudo-labels
                 raise CellError(f"{self.name}: {reason}")
-            noise_of = {"noise": config.noise} if hasattr(config, "noise") else {}
-            state = weights.load(config.weights, self.name, train.size, {"eps": config.eps, **noise_of})
+            state = weights.load(config.weights, self.name, train.size, self.shaped_by)
             self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})
-            self._rows = train.labels if self.classwise else _match(train.labels, self._owners)
+            self._rows = train.labels if self.classwise else _rows_in_order(train.labels, self._owners)
             return
         labels = train.labels
         self._owners = torch.arange(train.num_classes, device=ctx.device) if self.classwise else labels
@@ -98,14 +108,14 @@ class NoiseMethod(Method[S]):
         else:
             rng = ctx.rng("start")
             self._noise = Noise.uniform(len(self._owners), train.size, config.eps, ctx.device, rng)
-        self.search(train, self._noise, ctx)
+        self.optimize_noise(train, self._noise, ctx)
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Add each image's noise, or its identity's."""
         return (batch.images + self.applied(self._noise[self._rows[batch.index]])).clamp(0, 1)
 
     def applied(self, delta: Tensor) -> Tensor:
-        """Return what of the noise (B, 3, S, S) is added to images."""
+        """Return the part of the noise (B, 3, S, S) that is added to images: all of it, unless a method says otherwise."""
         return delta
 
     def state(self) -> dict[str, Tensor]:
@@ -119,8 +129,16 @@ class NoiseMethod(Method[S]):
         return self
 
 
-def _match(labels: Tensor, owners: Tensor) -> Tensor:
-    """Return for the n-th image of each identity the n-th row that this identity owns."""
+def _rows_in_order(labels: Tensor, owners: Tensor) -> Tensor:
+    """Give the n-th image of each identity the n-th row of noise made for this identity.
+
+    Args:
+        labels: The identity of each image, (N,).
+        owners: The identity that each row was made for, (R,).
+
+    Returns:
+        The row of each image, (N,).
+    """
     rows = torch.empty_like(labels)
     for label in torch.unique(labels):
         mine = (labels == label).nonzero().flatten()

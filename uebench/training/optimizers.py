@@ -30,12 +30,29 @@ def descend(
     with torch.autocast("cuda", torch.bfloat16, enabled=images.is_cuda):
         logits = model(images)
     loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+    return take_step(optimizer, loss, clip=clip), logits.detach()
+
+
+def take_step(optimizer: torch.optim.Optimizer, loss: Tensor, *, clip: float = 0.0) -> Tensor:
+    """Take one optimiser step down ``loss``, a scalar, and return it detached.
+
+    Args:
+        optimizer: Of the weights to change.
+        loss: A scalar that depends on them.
+        clip: Largest norm of the gradient over all these weights; 0 for no limit.
+    """
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     if clip:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        torch.nn.utils.clip_grad_norm_([weight for group in optimizer.param_groups for weight in group["params"]], clip)
     optimizer.step()
-    return loss.detach(), logits.detach()
+    return loss.detach()
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of all weights."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def make_optimizer(model: torch.nn.Module, options: Optimization) -> torch.optim.Optimizer:

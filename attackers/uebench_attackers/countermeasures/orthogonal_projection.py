@@ -28,7 +28,7 @@ class Config(BaseConfig):
         epochs: Of the logistic regression.
         lr: Its learning rate.
         weight_decay: Its L2 penalty.
-        batch: Images a step.
+        batch: Images per step.
     """
 
     epochs: int = Field(20, ge=1)
@@ -54,7 +54,7 @@ class OrthogonalProjection(Countermeasure[Config]):
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
         """Return the projected images."""
-        basis = torch.linalg.qr(self._weights(train, rng).T).Q
+        basis = torch.linalg.qr(self.weights(train, rng).T).Q
 
         def project(images: Tensor) -> Tensor:
             flat = images.flatten(1)
@@ -63,7 +63,7 @@ class OrthogonalProjection(Countermeasure[Config]):
 
         return map_levels(train.images, project)
 
-    def _weights(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+    def weights(self, train: ImageSet, rng: torch.Generator) -> Tensor:
         """Return the weights (K, 3 H W) of a logistic regression on the training images."""
         config = self.config
         linear = torch.nn.Linear(train.images[0].numel(), train.num_classes)

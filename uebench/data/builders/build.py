@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from uebench.data.builders.manifest import NAME, Entry, Manifest, read, verify
-from uebench.data.builders.model import Builder, LayoutError, Photo
+from uebench.data.builders.manifest import NAME, BuiltFile, Manifest, read, verify
+from uebench.data.builders.model import Builder, LayoutError, SourceImage
 from uebench.errors import DataError, StoreError, UsageError, in_words
 
 Progress = Callable[[int, int, str], None]
@@ -37,7 +37,7 @@ def build(
         StoreError: If ``out`` cannot be written.
     """
     if allow_download and not builder.collection.fetch:
-        raise UsageError(f"--allow-download: {builder.collection.title} must be asked for: {builder.collection.page}")
+        raise UsageError(f"allow_download: {builder.collection.title} must be asked for: {builder.collection.page}")
     with _writing(out):
         there = _already(builder, out, seed)
     if there:
@@ -63,8 +63,8 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free space and run again" if full else "choose another folder with --out"
-        raise StoreError(f"--out {out}: cannot be used ({in_words(error)}); {remedy}") from None
+        remedy = "free space and run again" if full else "choose another folder"
+        raise StoreError(f"out {out}: cannot be used ({in_words(error)}); {remedy}") from None
 
 
 def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:
@@ -75,18 +75,18 @@ def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:
         if (found.builder, found.version, found.seed) == (builder.name, builder.version, seed):
             return verify(out)
         raise UsageError(
-            f"--out {out}: holds {found.builder} (version {found.version}, seed {found.seed}); choose another folder"
+            f"out {out}: holds {found.builder} (version {found.version}, seed {found.seed}); choose another folder"
         )
-    raise UsageError(f"--out {out}: {'is not empty' if out.is_dir() else 'is a file'}; choose another folder")
+    raise UsageError(f"out {out}: {'is not empty' if out.is_dir() else 'is a file'}; choose another folder")
 
 
-def _photos(builder: Builder, raw: Path, seed: int, allow_download: bool) -> Sequence[Photo]:
+def _photos(builder: Builder, raw: Path, seed: int, allow_download: bool) -> Sequence[SourceImage]:
     origin, fetch = builder.collection, builder.collection.fetch
     try:
         return origin.reader.photos(raw, builder, seed)
     except LayoutError as missing:
         if not fetch or not allow_download:
-            other = "; or add --allow-download" if fetch else ""
+            other = "; or set allow_download" if fetch else ""
             raise DataError(f"{missing}; download {origin.title} from {origin.page}{other}") from None
     try:
         raw.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _photos(builder: Builder, raw: Path, seed: int, allow_download: bool) -> Seq
     return origin.reader.photos(raw, builder, seed)
 
 
-def _write(builder: Builder, photos: Sequence[Photo], folder: Path, seed: int, progress: Progress) -> Manifest:
+def _write(builder: Builder, photos: Sequence[SourceImage], folder: Path, seed: int, progress: Progress) -> Manifest:
     entries, numbers = [], Counter[tuple[str, int]]()
     for done, photo in enumerate(photos, 1):
         place = (photo.split, photo.identity)
@@ -108,7 +108,7 @@ def _write(builder: Builder, photos: Sequence[Photo], folder: Path, seed: int, p
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         entries.append(
-            Entry(
+            BuiltFile(
                 path=file.relative_to(folder).as_posix(), source=photo.source, split=photo.split,
                 sha256=hashlib.sha256(content).hexdigest(), identity=photo.identity,
             )

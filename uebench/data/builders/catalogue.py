@@ -54,7 +54,7 @@ BUILDERS = {
         Builder("webface50", WEBFACE, 50, 130, 26, "more people; some may be in webface10"),
         Builder("vggface10", VGGFACE2, 10, 130, 20, "faces of another collection"),
         Builder(
-            "celeba10", CELEBA, 10, 20, 10, "few photographs a person; the identities that the Segue authors took",
+            "celeba10", CELEBA, 10, 20, 10, "few photographs per person; the identities that the Segue authors took",
             named=("14", "15", "17", "21", "22", "23", "25", "31", "32", "38"),
         ),
         Builder("imagenet10", IMAGENET, 10, 130, 20, "objects; the paper gives no sizes, these are webface10's"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from uebench.data.builders.model import Builder, Part, Photo
+from uebench.data.builders.model import Builder, SourceImage, SplitName
 from uebench.data.folders import natural_names
 from uebench.data.images import read_image
 from uebench.errors import DataError
@@ -16,7 +16,7 @@ PROBE = 8
 """Height and width at which an image is decoded to prove that it can be, in pixels."""
 
 
-def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed: int) -> list[Photo]:
+def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed: int) -> list[SourceImage]:
     """Draw identities that have enough images, then images; no two of a set have the same bytes.
 
     Args:
@@ -50,11 +50,12 @@ def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed:
         )
     photos = []
     for identity, name in enumerate(natural_names(list(drawn)[builder.skip :])):
-        parts: dict[Part, Sequence[str]] = {"train": drawn[name][: builder.train], "test": drawn[name][builder.train :]}
-        for part, sources in parts.items():
+        train, test = drawn[name][: builder.train], drawn[name][builder.train :]
+        splits: dict[SplitName, Sequence[str]] = {"train": train, "test": test}
+        for split, sources in splits.items():
             for source in natural_names(sources):
                 read = partial(_checked, raw / source)
-                photos.append(Photo(part, identity, source, Path(source).suffix.lower(), read))
+                photos.append(SourceImage(split, identity, source, Path(source).suffix.lower(), read))
     return photos
 
 

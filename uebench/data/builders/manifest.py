@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from uebench.data.builders.model import Part
+from uebench.data.builders.model import SplitName
 from uebench.errors import DataError, in_words
 from uebench.hashing import digest
 from uebench.plugins.base import Config
@@ -18,7 +18,7 @@ NAME = "manifest.json"
 AGAIN = "delete the folder and build it again"
 
 
-class Entry(Config):
+class BuiltFile(Config):
     """One image.
 
     Attributes:
@@ -32,7 +32,7 @@ class Entry(Config):
     path: str = Field(pattern=r"^(train|test)/\d+/\d+\.\w+$")
     source: str
     sha256: str
-    split: Part
+    split: SplitName
     identity: int
 
 
@@ -53,7 +53,7 @@ class Manifest(Config):
     version: int
     seed: int
     counts: dict[str, int]
-    files: tuple[Entry, ...]
+    files: tuple[BuiltFile, ...]
 
     def text(self) -> str:
         """Return the file's content, with a digest of the rest in it."""

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 
 from uebench.errors import DataError
 
-Part = Literal["train", "test"]
+SplitName = Literal["train", "test"]
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class SourceImage:
     """One image of the set to build.
 
     Attributes:
@@ -25,7 +25,7 @@ class Photo:
         read: Returns the bytes of the file to write, or raises DataError.
     """
 
-    split: Part
+    split: SplitName
     identity: int
     source: str
     suffix: str
@@ -55,7 +55,7 @@ class Reader(ABC):
     draws: ClassVar[bool] = True
 
     @abstractmethod
-    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[Photo]:
+    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
         """Choose the images of a set.
 
         Raises:
@@ -91,8 +91,8 @@ class Builder:
         name: What the user types.
         collection: Where its images come from.
         identities: K.
-        train: Training images an identity.
-        test: Test images an identity.
+        train: Training images per identity.
+        test: Test images per identity.
         role: What the set is for, in a sentence.
         skip: So many identities are drawn and left out first, so that two sets share nobody.
         named: The identities, where they are not drawn.

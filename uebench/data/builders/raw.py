@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from uebench.data.builders.draw import draw
-from uebench.data.builders.model import Builder, LayoutError, Part, Photo, Reader
-from uebench.data.images import SUFFIXES
+from uebench.data.builders.model import Builder, LayoutError, Reader, SourceImage, SplitName
+from uebench.data.folders import identity_folders
 from uebench.errors import DataError
 
 
 @dataclass(frozen=True)
 class Folders(Reader):
-    """One folder an identity.
+    """One folder per identity.
 
     Attributes:
         layout: In words.
@@ -32,13 +32,15 @@ class Folders(Reader):
     layout: str
     parents: tuple[str, ...] = ("",)
 
-    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[Photo]:
+    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
         """Draw from the folders that hold images."""
         parent = next((parent for parent in self.parents if (raw / parent).is_dir()), None)
         if parent is None:
             raise LayoutError(raw, self.layout)
-        folders = [entry for entry in (raw / parent).iterdir() if entry.is_dir() and entry.name[0] not in "._"]
-        people = {folder.name: _images(raw, folder) for folder in folders}
+        people = {
+            name: [file.relative_to(raw).as_posix() for file in inside.photographs]
+            for name, inside in identity_folders(raw / parent).items()
+        }
         if not any(people.values()):
             raise LayoutError(raw / parent, self.layout)
         return draw(raw, people, builder, seed)
@@ -49,7 +51,7 @@ class CelebA(Reader):
 
     layout = "RAW/img_align_celeba/*.jpg and RAW/identity_CelebA.txt"
 
-    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[Photo]:
+    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
         """Draw from the images of the list's identities."""
         images, identities = raw / "img_align_celeba", raw / "identity_CelebA.txt"
         if not images.is_dir() or not identities.is_file():
@@ -72,30 +74,22 @@ class Cifar10(Reader):
     layout = "RAW/cifar-10-batches-py/ with the batches as published (their MD5 is checked)"
     draws = False
 
-    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[Photo]:
+    def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
         """Take every image, in the order of the batches and in the collection's own split."""
         from torchvision.datasets import CIFAR10
 
         try:
-            splits: dict[Part, Any] = {
+            splits: dict[SplitName, Any] = {
                 "train": CIFAR10(raw, train=True),
                 "test": CIFAR10(raw, train=False),
             }
         except RuntimeError:
             raise LayoutError(raw, self.layout) from None
         return [
-            Photo(split, label, f"{CIFAR10.base_folder} ({split} image {row})", ".png", partial(_png, pixels))
+            SourceImage(split, label, f"{CIFAR10.base_folder} ({split} image {row})", ".png", partial(_png, pixels))
             for split, data in splits.items()
             for row, (pixels, label) in enumerate(zip(data.data, data.targets, strict=True))
         ]
-
-
-def _images(raw: Path, folder: Path) -> list[str]:
-    return [
-        file.relative_to(raw).as_posix()
-        for file in folder.iterdir()
-        if file.suffix.lower() in SUFFIXES and file.name[0] != "."
-    ]
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import doctest
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import uebench.api.protect
+from uebench.api.protect import protect
+from uebench.api.protect_folder import protect_folder
+from uebench.errors import CellError, UsageError
+from uebench.evaluation.context import RunContext
+from uebench.evaluation.seeding import seed_everything
+from uebench.plugins.base import ImageSet
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+from uebench.store.store import Store
+
+SIZE = 32
+LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 3, SIZE, SIZE), dtype=np.uint8)
+KINDS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
+    "numpy, uint8": lambda images: images.copy(),
+    "numpy, float32": lambda images: (images / 255).astype(np.float32),
+    "numpy, float64": lambda images: images / 255,
+    "numpy, float16": lambda images: (images / 255).astype(np.float16),
+    "numpy, channels last": lambda images: images.transpose(0, 2, 3, 1).copy(),
+    "numpy, not contiguous": lambda images: images.repeat(2, axis=3)[..., ::2],
+    "torch, uint8": torch.tensor,
+    "torch, float32": lambda images: torch.tensor(images) / 255,
+    "torch, bfloat16": lambda images: (torch.tensor(images) / 255).bfloat16(),
+    "torch, channels last": lambda images: (torch.tensor(images) / 255).permute(0, 2, 3, 1).contiguous(),
+    "torch, with gradient": lambda images: (torch.tensor(images) / 255).requires_grad_(),
+}
+
+
+def levels(images: NDArray[Any] | torch.Tensor) -> NDArray[np.int64]:
+    """Return images of any kind as grey levels (N, 3, S, S)."""
+    tensor = torch.as_tensor(images).detach()
+    tensor = tensor if tensor.shape[1] == 3 else tensor.permute(0, 3, 1, 2)
+    rounded: NDArray[np.int64] = (tensor.float() * 255 if tensor.is_floating_point() else tensor).round().long().numpy()
+    return rounded
+
+
+def by_hand(method: str) -> NDArray[np.int64]:
+    """Protect the images as a reader of the contracts would."""
+    plugin: Any = Registry().build("method", parse(method), "smoke")
+    train = ImageSet(torch.tensor(IMAGES), torch.tensor(LABELS), 3)
+    ctx = RunContext(torch.device("cpu"), seed=0)
+    seed_everything(ctx)
+    plugin.fit(train, ctx)
+    seed_everything(ctx)
+    with torch.no_grad():
+        return levels(plugin.perturb(train.batch(torch.arange(len(LABELS))), ctx))
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a method ``mine`` whose body is given."""
+
+    def write(body: str) -> Path:
+        file = tmp_path / "mine.py"
+        file.write_text(
+            "import torch\n"
+            "from uebench.plugins.base import Budget, Config, Info, Method\n\n\n"
+            "class Mine(Method[Config]):\n"
+            '    name = "mine"\n    version = 1\n    info = Info(title="A method for a test")\n    Config = Config\n\n'
+            f"{body}"
+        )
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_array_is_protected_alike_and_comes_back_as_it_was(kind: str) -> None:
+    given = KINDS[kind](IMAGES)
+    before = levels(given)
+    protected = protect(given, LABELS, "random", preset="smoke")
+    assert np.array_equal(levels(protected), levels(protect(IMAGES, LABELS, "random", preset="smoke")))
+    assert (type(protected), protected.dtype, protected.shape) == (type(given), given.dtype, given.shape)
+    assert np.array_equal(levels(given), before)
+
+
+@pytest.mark.parametrize("method", ["random", "lsp", "segue(weights=none, epochs=2, lr_g=0.02)"])
+def test_it_is_what_fit_and_perturb_return_by_hand(method: str) -> None:
+    protected = protect(IMAGES, LABELS, method, preset="smoke")
+    assert np.array_equal(levels(protected), by_hand(method))
+    assert not np.array_equal(protected, IMAGES)
+
+
+def test_protected_float_images_are_whole_grey_levels() -> None:
+    images = np.random.default_rng(1).random((8, 3, SIZE, SIZE), np.float32)
+    protected = protect(images, LABELS, "random", preset="smoke")
+    assert np.array_equal(protected, (np.arange(256) / 255).astype(np.float32)[levels(protected)])
+    assert np.array_equal(protected, protect(torch.tensor(images), LABELS, "random", preset="smoke").numpy())
+    assert np.abs(levels(protected) - levels(images)).max() <= 8
+
+
+def test_the_budget_is_kept() -> None:
+    assert np.abs(levels(protect(IMAGES, LABELS, "random(eps=4/255)")) - IMAGES).max() == 4
+    delta = (levels(protect(IMAGES, LABELS, "lsp", preset="smoke")) - IMAGES) / 255
+    rounding = math.sqrt(3 * SIZE * SIZE) * 0.5 / 255
+    assert np.linalg.norm(delta.reshape(len(delta), -1), axis=1).max() <= 6 / 255 * math.sqrt(3 * SIZE**2) + rounding
+
+
+def test_a_method_that_breaks_its_budget_is_refused(plugin: Callable[[str], Path]) -> None:
+    file = plugin("    def perturb(self, batch, ctx):\n        return 1 - batch.images\n")
+    with pytest.raises(CellError, match="method 'mine': exceeds its budget"):
+        protect(IMAGES, LABELS, "mine", plugins=[file])
+
+
+def test_a_method_that_spoils_what_it_is_given_spoils_nothing_of_the_callers(plugin: Callable[[str], Path]) -> None:
+    file = plugin(
+        "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
+        "    def fit(self, train, ctx):\n        train.images.fill_(0)\n        train.labels.fill_(0)\n\n"
+        "    def perturb(self, batch, ctx):\n        return batch.images\n"
+    )
+    images, labels = IMAGES.copy(), LABELS.copy()
+    assert np.array_equal(protect(images, labels, "mine", plugins=[file]), IMAGES)
+    assert np.array_equal(images, IMAGES)
+    assert np.array_equal(labels, LABELS)
+
+
+def test_labels_may_be_names_or_numbers_and_are_taken_in_sorted_order() -> None:
+    classwise = "random(noise=classwise)"
+    expected = protect(IMAGES, LABELS, classwise)
+    names = np.array(["ann", "bob", "eve"])[LABELS]
+    lists: tuple[Any, ...] = (names, names.tolist(), names.astype(object), LABELS * 5 - 7, torch.tensor(LABELS))
+    for labels in lists:
+        assert np.array_equal(protect(IMAGES, labels, classwise), expected)
+    assert not np.array_equal(protect(IMAGES, 2 - LABELS, classwise), expected)
+
+
+def test_the_same_seed_gives_the_same_images_and_leaves_global_generators_alone() -> None:
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    expected = float(torch.rand(())), np.random.random()  # noqa: NPY002
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    one = protect(IMAGES, LABELS, "random", seed=1)
+    assert (float(torch.rand(())), np.random.random()) == expected  # noqa: NPY002
+    assert np.array_equal(one, protect(IMAGES, LABELS, "random", seed=1))
+    assert not np.array_equal(one, protect(IMAGES, LABELS, "random", seed=2))
+
+
+def test_copies_of_a_folder_hold_the_same_pixels(photos: Callable[..., Path], tmp_path: Path) -> None:
+    source = photos({"0": 3, "1": 2, "2": 3}, size=(SIZE, SIZE))
+    files = sorted(source.rglob("*.png"))
+    images = np.stack([np.asarray(Image.open(file)) for file in files])
+    for method in ("lsp", "random(labels=0.8)"):
+        out = tmp_path / method
+        protect_folder(method, source, out, registry=Registry(), store=Store(tmp_path / "results"), preset="smoke")
+        copies = np.stack([np.asarray(Image.open(out / file.relative_to(source))) for file in files])
+        assert np.array_equal(copies, protect(images, [file.parent.name for file in files], method, preset="smoke"))
+
+
+def test_a_killed_call_resumes_where_results_are_kept(plugin: Callable[[str], Path], tmp_path: Path) -> None:
+    file = plugin(
+        "    def fit(self, train, ctx):\n"
+        "        if not ctx.restore():\n"
+        "            ctx.save({'weights': torch.zeros(1)}, 1)\n"
+        "            raise RuntimeError('killed')\n\n"
+        "    def perturb(self, batch, ctx):\n        return batch.images\n"
+    )
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="killed"):
+            protect(IMAGES, LABELS, "mine", plugins=[file])
+    with pytest.raises(RuntimeError, match="killed"):
+        protect(IMAGES, LABELS, "mine", plugins=[file], results=tmp_path / "results")
+    assert np.array_equal(protect(IMAGES, LABELS, "mine", plugins=[str(file)], results=tmp_path / "results"), IMAGES)
+    assert not list((tmp_path / "results").rglob("*.safetensors"))
+
+
+FLOAT = IMAGES / 255
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"images": IMAGES.tolist()}, "images: list; give a NumPy array or a torch tensor"),
+        ({"images": IMAGES[0]}, r"images: shape \(3, 32, 32\); give \(N, 3, S, S\)"),
+        ({"images": IMAGES[:0], "labels": []}, r"images: shape \(0, 3, 32, 32\); give"),
+        ({"images": IMAGES[:, :1]}, "images: .* there must be 3 channels .* in the second or the last place"),
+        ({"images": IMAGES[:, :, :3, :3]}, "images: .* say layout='NCHW' or 'NHWC'"),
+        ({"images": IMAGES, "layout": "NHWC"}, "images: .* there must be 3 channels .* with layout='NHWC'"),
+        ({"layout": "CHW"}, "layout 'CHW': unknown; say 'NCHW' for"),
+        ({"images": IMAGES[:, :, :30]}, "images: 30 x 32 pixels; they must be square"),
+        ({"images": IMAGES.astype(np.int64)}, "images: int64; give uint8"),
+        ({"images": torch.tensor(IMAGES).int()}, "images: torch.int32; give uint8"),
+        ({"images": IMAGES.astype(np.float32)}, r"images: values in \[0, 255\]; float images must lie in \[0, 1\]"),
+        ({"images": FLOAT - 0.1}, r"images: values in \[-0.1, 0.9\]"),
+        ({"images": np.where(FLOAT > 0.5, np.nan, FLOAT)}, "images: NaN or infinity"),
+        ({"images": np.where(FLOAT > 0.5, np.inf, FLOAT)}, "images: NaN or infinity"),
+        ({"labels": LABELS[1:]}, r"labels: shape \(7,\) for 8 images; give one label per image"),
+        ({"labels": LABELS[:, None]}, r"labels: shape \(8, 1\) for 8 images"),
+        ({"labels": LABELS * 0.5}, "labels: float64; give whole numbers or names"),
+        ({"labels": [None] * 8}, "labels: object; give whole numbers or names"),
+        ({"labels": ["ann"] * 8}, "labels: all are ann; at least 2 identities"),
+        ({"method": "seque"}, "unknown method 'seque'; did you mean 'segue'"),
+        ({"method": "segue(code_bits=1)"}, "method 'segue.code_bits=1.': 3 identities; a code of 1 bits"),
+        ({"images": IMAGES[..., :30, :30], "method": "segue"}, "method 'segue': images of 30 pixels; the gen"),
+        ({"preset": "dusk"}, "unknown preset 'dusk'"),
+        ({"device": "gpu"}, "device"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint: str) -> None:
+    arguments: dict[str, Any] = {"images": IMAGES, "labels": LABELS, "method": "random"} | change
+    with pytest.raises(UsageError, match=complaint) as caught:
+        protect(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_whose_layout_is_unclear_are_protected_as_the_caller_says() -> None:
+    small = IMAGES[:, :, :3, :3]
+    for layout in ("NCHW", "NHWC"):
+        assert protect(small, LABELS, "random", layout=layout).shape == small.shape
+
+
+def test_the_example_in_the_docstring_runs() -> None:
+    result = doctest.testmod(uebench.api.protect)
+    assert (result.attempted, result.failed) == (5, 0)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uebench.data import cache
+from uebench.plugins.base import Split
+
+ONE, OTHER = "1" * 64, "2" * 64
+
+
+class Photographs:
+    """A set that counts how often it is decoded."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.splits = [
+            Split(rng.integers(0, 256, (count, 3, 4, 4), dtype=np.uint8), np.arange(count, dtype=np.int64))
+            for count in (5, 3)
+        ]
+        self.times = 0
+
+    def decode(self) -> tuple[Split, Split]:
+        self.times += 1
+        return self.splits[0], self.splits[1]
+
+    def are(self, found: tuple[Split, Split]) -> bool:
+        pairs = [
+            (a, b)
+            for x, y in zip(self.splits, found, strict=True)
+            for a, b in ((x.images, y.images), (x.labels, y.labels))
+        ]
+        return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.fixture
+def photographs() -> Photographs:
+    return Photographs()
+
+
+def test_a_set_is_decoded_once(tmp_path: Path, photographs: Photographs) -> None:
+    for _ in range(2):
+        assert photographs.are(cache.fetch(tmp_path / "cache", ONE, photographs.decode))
+    assert photographs.times == 1
+    cache.fetch(tmp_path / "cache", OTHER, photographs.decode)
+    assert photographs.times == 2
+
+
+def test_without_a_cache_it_is_decoded_every_time(photographs: Photographs) -> None:
+    for _ in range(2):
+        assert photographs.are(cache.fetch(None, ONE, photographs.decode))
+    assert photographs.times == 2
+    cache.keep_description(None, ONE, {"images": 3})
+    assert cache.fetch_description(None, ONE) is None
+
+
+def test_no_flipped_byte_is_believed(tmp_path: Path, photographs: Photographs) -> None:
+    cache.fetch(tmp_path, ONE, photographs.decode)
+    file = tmp_path / f"{ONE}.safetensors"
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        file.write_bytes(damaged)
+        assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    file.write_bytes(whole[:-1])
+    assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    assert photographs.times == 2 + len(range(0, len(whole), 5))
+
+
+def test_a_description_is_kept_and_a_damaged_one_is_not_believed(tmp_path: Path) -> None:
+    assert cache.fetch_description(tmp_path, ONE) is None
+    cache.keep_description(tmp_path, ONE, {"train_counts": [7, 7], "arrays": ["ab"]})
+    assert cache.fetch_description(tmp_path, ONE) == {"train_counts": [7, 7], "arrays": ["ab"]}
+    file = tmp_path / f"{ONE}.json"
+    whole = file.read_text()
+    for damaged in ("", "7", "[]", "{}", whole[:-3], whole.replace("7, 7", "7, 8"), "[" * 100_000, "\0\xff"):
+        file.write_text(damaged)
+        assert cache.fetch_description(tmp_path, ONE) is None
+
+
+def test_nobody_else_can_read_the_photographs(tmp_path: Path, photographs: Photographs) -> None:
+    folder = tmp_path / "user" / "uebench"
+    cache.fetch(folder, ONE, photographs.decode)
+    cache.keep_description(folder, ONE, {})
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_cache_that_cannot_be_written_or_read_is_no_error(tmp_path: Path, photographs: Photographs) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        assert photographs.are(cache.fetch(folder, ONE, photographs.decode))
+        cache.keep_description(folder, ONE, {})
+        assert cache.fetch_description(folder, ONE) is None
+    (tmp_path / f"{ONE}.safetensors").mkdir()
+    (tmp_path / f"{ONE}.json").mkdir()
+    assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    assert cache.fetch_description(tmp_path, ONE) is None
+
+
+def test_the_folder_is_the_users_own_cache_unless_the_environment_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UEBENCH_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = {"linux": ".cache", "darwin": "Library/Caches", "win32": "AppData/Local"}
+    for platform, folder in expected.items():
+        monkeypatch.setattr(sys, "platform", platform)
+        assert cache.default_cache() == tmp_path / folder / "uebench"
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache.default_cache() == tmp_path / "local" / "uebench"
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache.default_cache() == tmp_path / "xdg" / "uebench"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # to be ignored, says the specification
+    assert cache.default_cache() == tmp_path / ".cache" / "uebench"
+    monkeypatch.setenv("UEBENCH_CACHE", "~/mine")
+    assert cache.default_cache() == tmp_path / "mine"
+    for value in ("", "none", "NONE"):
+        monkeypatch.setenv("UEBENCH_CACHE", value)
+        assert cache.default_cache() is None
+
+
+def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs: Photographs) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    shared.mkdir()
+    (shared / "model.safetensors").write_text("someone else's")
+    for folder in (own, shared):
+        cache.fetch(folder, ONE, photographs.decode)
+        cache.keep_description(folder, ONE, {})
+        (folder / f".new-{ONE}-left-by-a-killed-run").write_text("half")
+        assert cache.usage(folder)[0] == 1
+        cache.clear(folder)
+        assert cache.usage(folder) == (0, 0)
+    assert not own.exists()
+    assert [file.name for file in shared.iterdir()] == ["model.safetensors"]
+
+
+def test_neither_the_cache_nor_the_listing_of_folders_needs_torch() -> None:
+    code = "import sys, uebench.data.cache, uebench.data.folders; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,105 @@
+"""Protect images that are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from uebench.api.arrays import class_numbers, grey_levels
+from uebench.api.chosen_method import ChosenMethod, global_generators_restored
+from uebench.data.cache import array_digest
+from uebench.evaluation import referee
+from uebench.hashing import file_digest, key
+from uebench.plugins import presets
+from uebench.plugins.base import Shape, Split
+from uebench.plugins.registry import Registry
+from uebench.progress import Progress
+from uebench.store.store import Store
+
+A = TypeVar("A", NDArray[Any], torch.Tensor)
+
+
+def protect(
+    images: A,
+    labels: object,
+    method: str = "segue",
+    *,
+    seed: int = 0,
+    preset: str = presets.DEFAULT,
+    device: str = "auto",
+    plugins: Iterable[str | Path] = (),
+    results: str | Path | None = None,
+    layout: str | None = None,
+    progress: Progress | None = None,
+) -> A:
+    """Protect images: return copies that look the same, and that a model should learn little from.
+
+    The images form one set: a method may learn from all of them, and what it does to one image may depend on the
+    others. The referee checks that the copies stay within the method's budget.
+
+    Args:
+        images: (N, 3, S, S) or (N, S, S, 3): a NumPy array or a torch tensor, uint8 or float in [0, 1]. Square, of any
+            size that the method serves. Float images are first rounded to the nearest grey level k/255. They are not
+            changed.
+        labels: (N,) who is on each image: whole numbers or names, at least two different ones. The method sees them
+            as classes 0..K-1 in sorted order.
+        method: ``name`` or ``name(option=value)``. A method that comes with trained weights uses them where they fit
+            the size of the images; otherwise it trains on the images.
+        seed: Of all that is random in the method.
+        preset: Where options come from that ``method`` leaves out. The size of the images does not depend on it.
+        device: ``auto``, ``cpu`` or ``cuda``: where the method works.
+        plugins: Python files with methods of your own.
+        results: A results folder for checkpoints, so that a killed call can resume; None keeps none.
+        layout: ``NCHW`` for (N, 3, S, S) or ``NHWC`` for (N, S, S, 3). Only needed where the shape allows both.
+        progress: Called with (done, total, text).
+
+    Returns:
+        The protected images: the same kind, type, layout and device as ``images``. Float images are of the form k/255.
+        Keep them as they are or in a lossless format: JPEG compression removes part of the protection.
+
+    Raises:
+        UsageError: If an argument is wrong; the message names it.
+        CellError: If the method breaks its budget or returns something other than images.
+
+    Example:
+        >>> import numpy as np
+        >>> import uebench
+        >>> images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+        >>> protected = uebench.protect(images, ["ann", "ann", "bob", "bob"], method="lsp")
+        >>> protected.shape, protected.dtype
+        ((4, 32, 32, 3), dtype('uint8'))
+    """
+    given = grey_levels(images, layout)
+    pixels, size = given.pixels, given.pixels.shape[-1]
+    numbers, num_classes = class_numbers(labels, len(pixels))
+    presets.get(preset)
+    registry = Registry([Path(file) for file in plugins])
+    shape = Shape(size, tuple(np.bincount(numbers).tolist()))
+    chosen = ChosenMethod(method, shape, preset, seed, device, registry)
+    store = Store(Path(results)) if results is not None else None
+    address = _address(chosen, pixels, numbers) if store else ""
+    with global_generators_restored(), store.claim(address) if store else nullcontext():
+        seen, _ = chosen.side.make(Split(pixels, numbers), num_classes, seed)
+        chosen.fit(Split(pixels.copy(), seen.copy()), num_classes, store=store, key=address, progress=progress)
+        clean = referee.image_set(Split(pixels, seen), num_classes, chosen.device)
+        delta = referee.protect(chosen.plugin, clean, chosen.context(progress))
+    if store:
+        store.forget_work(address)
+    return given.like_original((pixels.astype(np.int16) + delta).astype(np.uint8))
+
+
+def _address(chosen: ChosenMethod, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> str:
+    """Return the name of this work's checkpoints: the same arrays, method and seed have the same."""
+    return key(
+        arrays=[array_digest(pixels), array_digest(labels)],
+        method=chosen.part.published(),
+        side_information=chosen.side.published(),
+        assets=[file_digest(file) for file in chosen.assets],
+        seed=chosen.seed,
+    )

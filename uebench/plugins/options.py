@@ -1,0 +1,64 @@
+"""Options of plugins: validated, frozen, and part of the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _pixel_scale(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value <= 1:
+        raise ValueError(f"is on the [0, 1] pixel scale: write {value:g}/255, not {value:g}")
+    return value
+
+
+Radius = Annotated[float, BeforeValidator(_pixel_scale), Field(ge=0, le=1)]
+"""A distance on the [0, 1] pixel scale, such as ``8/255``."""
+
+
+class Config(BaseModel):
+    """A plugin's options: frozen, validated, every unknown name refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def published(self) -> dict[str, Any]:
+        """Return the options as JSON values, as keys and records hold them: of a path, only the file's name."""
+        plain = self.model_dump(mode="json")
+        return plain | {name: value.name for name, value in self if isinstance(value, Path)}
+
+
+class Optimization(Config):
+    """How a network is trained; shared by attackers and by the surrogate models of methods.
+
+    Attributes:
+        optimizer: ``adam``, ``adamw`` or ``sgd`` (momentum 0.9).
+        lr: Initial learning rate.
+        weight_decay: L2 penalty (decoupled for adamw).
+        batch: Images in each step.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(5e-4, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    batch: int = Field(16, ge=2)
+
+
+class Training(Optimization):
+    """How an attacker trains.
+
+    Attributes:
+        schedule: ``constant``; ``cosine``: to zero at the last step; ``oscillating``: the Segue authors' cosine with
+            ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps.
+        epochs: At most this many.
+        stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
+        flip: Mirror each image with probability 1/2.
+        crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
+    """
+
+    schedule: Literal["constant", "cosine", "oscillating"] = "cosine"
+    epochs: int = Field(40, ge=1)
+    stop_loss: float = Field(0.0, ge=0)
+    flip: bool = False
+    crop: int = Field(0, ge=0)

@@ -1,0 +1,79 @@
+"""Choosing the epoch whose weights an attacker keeps, by images that it holds back from training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from uebench.errors import CellError
+from uebench.metrics import count_correct
+from uebench.plugins.base import Context, Countermeasure, ImageSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.networks import FaceClassifier
+
+
+def hold_back(
+    train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context
+) -> tuple[ImageSet, EpochChoice | None]:
+    """Split the set as the countermeasure that chooses the epoch asks for.
+
+    Returns:
+        The set to train on, and what chooses the epoch; the whole set and None if no countermeasure does.
+
+    Raises:
+        CellError: If nothing, or everything, is held back.
+    """
+    chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
+    if chooser is None:
+        return train, None
+    held, patience = chooser.on_epoch(train.labels, ctx.rng("epoch"))
+    if not held.any() or held.all():
+        raise CellError(f"countermeasure {chooser.name!r}: holds back {int(held.sum())} of {len(train)} images")
+    return _rows(train, ~held), EpochChoice(_rows(train, held), patience)
+
+
+def _rows(images: ImageSet, mask: Tensor) -> ImageSet:
+    return ImageSet(images.images[mask], images.labels[mask], images.num_classes)
+
+
+@dataclass
+class EpochChoice:
+    """The weights that did best so far on images held back from training.
+
+    Attributes:
+        validation: These images.
+        patience: Epochs without improvement after which training stops; 0 for never.
+        epoch: The best epoch, from 1.
+        correct: What it got right.
+        weights: A copy of the model's state after it.
+    """
+
+    validation: ImageSet
+    patience: int
+    epoch: int = 0
+    correct: int = -1
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def see(self, model: FaceClassifier, epoch: int) -> None:
+        """Measure an epoch's model and keep its weights if it is better than all before."""
+        correct = int(count_correct(model, self.validation).sum())
+        if correct > self.correct:
+            self.epoch, self.correct = epoch, correct
+            self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    def is_over(self, epoch: int) -> bool:
+        """Return whether there has been no improvement for too long."""
+        return 0 < self.patience <= epoch - self.epoch
+
+    def pack(self) -> dict[str, Tensor]:
+        """Return the weights under flat names, for a checkpoint."""
+        return {f"best.{name}": tensor for name, tensor in self.weights.items()}
+
+    def unpack(self, tensors: Mapping[str, Tensor], best: Sequence[int]) -> None:
+        """Put back the weights that ``pack`` gave, and which epoch they are of and what it got right."""
+        self.epoch, self.correct = best
+        self.weights = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}
