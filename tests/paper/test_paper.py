@@ -25,7 +25,7 @@ from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
-from uebench.store.record import ProtectionRecord
+from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
 SOURCE = ROOT.parent / "shared" / "paper" / "tables.csv"
@@ -280,10 +280,12 @@ def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins
     """Plans and tables share one definition of the same method."""
     store = Store(ROOT / "results")
     records = [record for _, record in store.cells() if record]
-    assert records
-    for record in [*records, *(one for _, one in store.protections() if one)]:
+    protections = [record for _, record in store.protections() if record]
+    assert records and protections
+    both: list[Record | ProtectionRecord] = [*records, *protections]
+    for record in both:
         parts = MethodIdentity.of(record).key_parts()
         assert key(data=record.data_key, seed=record.method_seed, **parts) == record.protect_key
-    for record in records:
-        parts = AttackerIdentity.of(record).key_parts()
-        assert key(protect=record.protect_key, evaluation=EVALUATION, seed=record.seed, **parts) == record.key
+    for cell in records:
+        parts = AttackerIdentity.of(cell).key_parts()
+        assert key(protect=cell.protect_key, evaluation=EVALUATION, seed=cell.seed, **parts) == cell.key
