@@ -1,6 +1,8 @@
-"""Pages that quote results: ``python -m tests.pages`` writes their tables anew from the committed records.
+"""Pages that quote results: ``python -m tests.pages`` writes their numbers anew from the committed records.
 
-A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``.
+A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
+sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
+whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw.
 """
 
 from __future__ import annotations
@@ -9,16 +11,50 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
+from statistics import fmean
 
 from tests.conftest import ROOT
+from uebench.planning.identity import AttackerIdentity, MethodIdentity
+from uebench.store.record import Record
+from uebench.store.store import Store
 
 PAGES = ("README.md", "results/README.md")
 QUOTED = re.compile(r"(<!-- uebench (table .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+STATED = re.compile(r"(<!-- (cell|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
+PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\.\d+)?\s?%")
 
 
 def refreshed(text: str) -> str:
-    """Return a page with its tables as the committed records have them."""
-    return QUOTED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[4]}", text)
+    """Return a page with its tables and numbers as the committed records have them."""
+    text = QUOTED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[4]}", text)
+    return STATED.sub(lambda found: f"{found[1]}{100 * _value(found[2], found[3].split()):.1f}%", text)
+
+
+def unbound(text: str) -> list[str]:
+    """Return the percentages of a page, or lists of numbers that end in one, that are bound to no record."""
+    for known in (QUOTED, STATED, CODE, CONFIDENCE):
+        text = known.sub("", text)
+    return PERCENTAGE.findall(text)
+
+
+def _value(kind: str, keys: list[str]) -> float:
+    records = [_records()[key[:8]] for key in keys]
+    assert all(record.key.startswith(key) for record, key in zip(records, keys, strict=True))
+    about = {(one.data_key, MethodIdentity.of(one).text, AttackerIdentity.of(one).text) for one in records}
+    assert len(about) == 1, f"{keys}: cells of several methods, attackers or data sets"
+    if kind == "cell":
+        return fmean(record.counts.share for record in records)
+    (record,) = records
+    assert record.side_information
+    return record.side_information.purity.share
+
+
+@cache
+def _records() -> dict[str, Record]:
+    return {record.key[:8]: record for _, record in Store(ROOT / "results").cells() if record}
 
 
 def _table(command: str) -> str:

@@ -81,7 +81,7 @@ def as_asked(method: str, attacker: str, correct: int = 100, preset: str = "desk
 def _record(changes: Mapping[str, object]) -> Record:
     record = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
     del record["digest"]
-    record |= {"side_information": None, "assets": [], "data": PEOPLE, "seed": 0} | changes
+    record |= {"side_information": None, "assets": [], "data": PEOPLE, "seed": 0, **changes}
     made = Record.model_validate(record)
     parts = {"data", "method", "side_information", "attacker", "written", "seed"}
     return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})

@@ -7,6 +7,8 @@ import pytest
 from safetensors import safe_open
 
 from tests.conftest import TINY, Command
+from uebench.store.record import Failure
+from uebench.store.store import Store
 
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 
@@ -29,8 +31,7 @@ def test_show_a_plugin_with_its_options(uebench: Command) -> None:
     out = uebench("show", "segue").out
     assert "Segue: Side-information Guided" in out
     assert "eps              8/255" in out
-    facts = uebench("show", "timm", "--json").json
-    assert facts["required"] == ["model"]
+    assert uebench("show", "timm", "--json").json["required"] == ["model"]
 
 
 def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run: Command) -> None:
@@ -40,6 +41,28 @@ def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run
     assert key in out
     assert "chance 33.3" in out
     assert uebench("show", key[:8], "--json").json == cell["record"]
+
+
+def test_show_a_failure_with_its_traceback(uebench: Command, tmp_path: Path) -> None:
+    failure = Failure(
+        key="f" * 64, title="people: mine vs resnet18, seed 0", kind="ValueError", message="mine: no such mask",
+        traceback='Traceback (most recent call last):\n  File "mine.py", line 7, in fit\nValueError: no such mask\n',
+    )  # fmt: skip
+    Store(tmp_path / "results").write_failure(failure)
+    out = uebench("show", "ffff").out
+    assert "people: mine vs resnet18, seed 0" in out
+    assert "mine: no such mask" in out
+    assert 'File "mine.py", line 7, in fit' in out
+    assert uebench("show", "ffff", "--json").json == failure.model_dump()
+
+
+def test_status_names_what_failed_and_how_to_look_it_up(uebench: Command, tmp_path: Path) -> None:
+    failure = Failure(key="f" * 64, title="people: mine vs resnet18, seed 0", kind="ValueError", message="no such mask")
+    Store(tmp_path / "results").write_failure(failure)
+    answer = uebench("status")
+    assert "0 cells, 0 damaged, 1 failed" in answer.out
+    assert f"failed: {'f' * 12}  people: mine vs resnet18, seed 0: no such mask" in answer.err
+    assert uebench("status", "--json").json["failed"] == [failure.model_dump()]
 
 
 def test_status_lists_cells_and_reports_damage(uebench: Command, tiny_run: Command, tmp_path: Path) -> None:

@@ -9,10 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from uebench_methods.rue import Rue
+from uebench_methods.segue import Segue
+from uebench_methods.tue import Tue
+from uebench_methods.ue import Ue
 
 from tests.conftest import ROOT, TINY, Command
+from tests.records import as_asked
 from uebench.errors import CellError
-from uebench.planning.grid import Grid, plan
+from uebench.planning.grid import Grid, Planner
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
@@ -30,20 +35,13 @@ def measured(tmp_path: Path) -> Store:
 
 def write(store: Store, data: str, methods: tuple[str, ...], correct: dict[int, int]) -> None:
     grid = Grid(method=methods, attacker=("resnet18",), data=(data,), seed=tuple(correct), preset="smoke")
-    for cell in plan(grid, Registry(), store):
-        right = correct[cell.seed] + (5 if cell.method.entry.name == "clean" else 0)
-        record = {
-            "key": cell.key, "protect_key": cell.protect_key, "data_key": cell.dataset.key, "preset": "smoke",
-            "data": {
-                "name": cell.dataset.name, "size": 32, "num_classes": cell.dataset.num_classes,
-                "train_images": len(cell.dataset.train.labels), "test_images": len(cell.dataset.test.labels),
-            },
-            "method": cell.method.published(), "assets": [], "attacker": [cell.attacker.published()],
-            "seed": cell.seed, "method_seed": 0, "counts": {"correct": right, "n": len(cell.dataset.test.labels)},
-            "audit": {"psnr_mean": 31.0}, "provenance": {"finished": "2026-11-24T00:00:00+00:00"},
-            "timings": {"fit_seconds": 1.0, "protect_seconds": 2.0, "train_images_per_second": 50.0},
-        }  # fmt: skip
-        store.write_cell(cell.key, record)
+    for cell in (one.spec for one in Planner(Registry(), store).plan(grid).cells):
+        right = correct[cell.seed] + (5 if cell.protection.method.name == "clean" else 0)
+        record = as_asked(
+            cell.protection.method.written, cell.attacker_text, preset="smoke", seed=cell.seed, data=cell.data.record,
+            data_key=cell.data.key, protect_key=cell.protect_key, counts={"correct": right, "n": cell.data.test_images},
+        )  # fmt: skip
+        store.write_cell(record.model_copy(update={"key": cell.key}))
 
 
 def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -53,10 +51,10 @@ def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
 def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Store) -> None:
     answer = uebench("table", 5, "--preset", "smoke")
     assert answer.code == 0, answer.err
-    assert "measured on synthetic3, % [95 %]" in answer.out
+    assert "measured on synthetic3, % [95%]" in answer.out
     assert "reported on WebFace10, %" in answer.out
     (line,) = [line for line in answer.out.splitlines() if line.split()[:2] == ["segue", "resnet18"]]
-    interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7 %: 33.3 -+ 4.303 * 8.333 / sqrt(3)
+    interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7%: 33.3 -+ 4.303 * 8.333 / sqrt(3)
     for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "undecided"):
         assert text in line
     assert "--data chooses another: synthetic4" in answer.err
@@ -104,13 +102,15 @@ def test_an_empty_store_gives_a_table_of_gaps(uebench: Command) -> None:
         ("csv", "table,row,", "3,segue,,WebFace10,accuracy,webface10,synthetic3,33.3"),
     ],
 )
-def test_every_format(uebench: Command, measured: Store, form: str, begins: str, holds: str) -> None:
+def test_a_table_can_be_written_in_every_format(
+    uebench: Command, measured: Store, form: str, begins: str, holds: str
+) -> None:
     out = uebench("table", "3", "--preset", "smoke", "--format", form).out
     assert out.startswith(begins)
     assert holds in " ".join(out.split())
 
 
-def test_the_views_of_all_tables(uebench: Command, measured: Store) -> None:
+def test_claims_and_table_1_follow_from_all_tables(uebench: Command, measured: Store) -> None:
     claims = uebench("table", "claims", "--preset", "smoke", "--json").json["rows"]
     assert {row["verdict"] for row in claims} == {"not yet measured"}
     assert len(claims[0]["keys"]) == 3
@@ -124,7 +124,7 @@ def test_the_views_of_all_tables(uebench: Command, measured: Store) -> None:
     ("args", "complaint"),
     [
         (("table", "10"), "no table '10'"),
-        (("table", "5", "--format", "pdf"), "--format pdf: unknown"),
+        (("table", "5", "--format", "pdf"), "format 'pdf': unknown"),
         (("table", "5", "--preset", "dest"), "did you mean 'desk'"),
         (("reproduce",), "name one table, as in uebench reproduce table5, or say --all"),
         (("reproduce", "claims"), "claims is a view of other tables"),
@@ -179,13 +179,11 @@ def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: 
     def diverge(*_: object, **__: object) -> None:
         raise CellError("the loss is no number")
 
-    monkeypatch.setattr("uebench.api.fit.fit_once", diverge)
-    monkeypatch.setattr("uebench.evaluation.runner.Runner._protected", diverge)
+    for plugin in (Ue, Rue, Tue, Segue):
+        monkeypatch.setattr(plugin, "fit", diverge)
     answer = uebench("reproduce", "9", "--preset", "smoke", "--data", TINY)
     assert answer.code == 1
     assert f"failed: training segue on {TINY}: the loss is no number" in answer.err
-    assert (
-        "gap: ue at generation_time, lsp at generation_time, rue at generation_time and 1 more: failed: the"
-        in answer.out
-    )
+    gap = "gap: ue at generation_time, rue at generation_time, tue at generation_time: failed: the loss is no number"
+    assert gap in answer.out
     assert "gap: segue at generation_time: not measured yet" in answer.out

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,38 +9,47 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, TINY
+from tests.records import as_asked
 from uebench.analysis.statistics import student
 from uebench.errors import UsageError
+from uebench.hashing import key
 from uebench.paper.claims import judge
-from uebench.paper.fill import Entry, Filled, fill
+from uebench.paper.fill import FilledPlace, FilledTable, fill_table
 from uebench.paper.match import DataName, Plugins, Records, address
 from uebench.paper.reported import reported
 from uebench.paper.request import Request
 from uebench.paper.requirements import REQUIREMENTS, circles
 from uebench.paper.tables import MAIN, ROLES, TABLES, TablePlace, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
-from uebench.planning.grid import protections
+from uebench.planning.cell import EVALUATION
+from uebench.planning.grid import Planner
+from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
-from uebench.store.store import Store, sealed
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.store import Store
 
 SOURCE = ROOT.parent / "shared" / "paper" / "tables.csv"
 CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
 
 
-def as_the_paper_has_it() -> dict[str, Filled]:
+def planner(folder: Path) -> Planner:
+    return Planner(Registry(), Store(folder))
+
+
+def as_the_paper_has_it() -> dict[str, FilledTable]:
     """Every table filled with the reported figures, accuracies within three points."""
     filled = {}
     for table in TABLES.values():
-        entries = []
+        places = []
         for place in table.places:
             value = reported().get(table.address(place))
-            entry = Entry(place=place, reported=value, value=value, data=place.role)
+            measured = FilledPlace(place=place, reported=value, value=value, data=place.role)
             if value is not None and place.metric == "accuracy":
                 chance = 2.0 if place.role == "webface50" else 10.0
                 clean = CLEAN.get(place.column, 75.0)
-                entry = replace(entry, low=value - 3, high=value + 3, chance=chance, clean=clean)
-            entries.append(entry)
-        filled[table.name] = Filled(table, {}, tuple(entries))
+                measured = replace(measured, low=value - 3, high=value + 3, chance=chance, clean=clean)
+            places.append(measured)
+        filled[table.name] = FilledTable(table, {}, tuple(places))
     return filled
 
 
@@ -75,8 +83,8 @@ def test_figures_stand_at_their_addresses(table: str, row: str, column: str, set
 
 def test_every_place_can_be_planned(tmp_path: Path) -> None:
     data = [f"{role}={TINY}" for role in ROLES]
-    request = Request(list(TABLES.values()), data, "smoke", Registry(), Store(tmp_path))
-    planned = {address(cell) for cell in request.cells()} | {address(one) for one in request.protections()}
+    request = Request(list(TABLES.values()), data, "smoke", planner(tmp_path))
+    planned = {address(one.spec) for one in request.plan().cells} | {address(one) for one in request.protections()}
     trained = request.trainings().values()
     assert {place.method for place in trained} == {"ue", "rue", "tue", "segue"}
     for table in TABLES.values():
@@ -89,17 +97,17 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
 
 
 def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
-    request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", Registry(), Store(tmp_path))
-    three, five = (request.cells((table,)) for table in request.tables)
+    request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner(tmp_path))
+    three, five = ({one.spec.key for one in request.plan((table,)).cells} for table in request.tables)
     assert (len(three), len(five)) == (6, 30)
-    assert {cell.key for cell in three} < {cell.key for cell in five}
-    assert len(request.cells()) == 30
+    assert three < five
+    assert len(request.plan().cells) == 30
 
 
 def test_only_desk_asks_for_three_seeds(tmp_path: Path) -> None:
     for preset, seeds in (("smoke", {0}), ("desk", {0, 1, 2})):
-        request = Request([TABLES["3"]], [TINY], preset, Registry(), Store(tmp_path))
-        assert {cell.seed for cell in request.cells()} == seeds
+        request = Request([TABLES["3"]], [TINY], preset, planner(tmp_path))
+        assert {one.spec.seed for one in request.plan().cells} == seeds
 
 
 def test_transfer_is_measured_with_what_was_trained_on_the_main_set(tmp_path: Path) -> None:
@@ -153,39 +161,39 @@ def test_students_interval_is_that_of_scipy() -> None:
     assert student([0.0, 1.0]) == (0.0, 1.0)
 
 
-def entry(row: str, value: float, figure: float, **more: Any) -> Entry:  # noqa: ANN401
+def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
     place = TablePlace(row=row, column="WebFace10")
-    facts = {"low": value - 2, "high": value + 2, "chance": 10.0, "clean": 80.0} | more
-    return Entry(place=place, data="faces", value=value, reported=figure, **facts)
+    fields = {"low": value - 2, "high": value + 2, "chance": 10.0, "clean": 80.0} | more
+    return FilledPlace(place=place, data="faces", value=value, reported=figure, **fields)
 
 
 def test_at_chance_means_that_the_interval_holds_chance() -> None:
-    assert at_chance(entry("segue", 11.5, 10.5))
-    assert not at_chance(entry("segue", 12.5, 10.5))
-    assert at_chance(Entry(place=TablePlace(row="segue", column=""))) is None
+    assert at_chance(at("segue", 11.5, 10.5))
+    assert not at_chance(at("segue", 12.5, 10.5))
+    assert at_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
 
 
 def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
     """Three seeds far apart are no proof of chance."""
     wide = {"low": 5.5, "high": 45.8}
-    assert at_chance(entry("ue", 25.7, 12.5, **wide)) is None
-    assert at_chance(entry("ue", 25.7, 12.5, **wide, clean=None))
+    assert at_chance(at("ue", 25.7, 12.5, **wide)) is None
+    assert at_chance(at("ue", 25.7, 12.5, **wide, clean=None))
 
 
 def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
-    assert learned(entry("ue", 10, 0)) == 0
-    assert learned(entry("ue", 45, 0)) == 0.5
-    assert learned(entry("ue", 45, 0, clean=None)) is None
-    assert learned(entry("ue", 45, 0, clean=9.0)) is None
+    assert learned(at("ue", 10, 0)) == 0
+    assert learned(at("ue", 45, 0)) == 0.5
+    assert learned(at("ue", 45, 0, clean=None)) is None
+    assert learned(at("ue", 45, 0, clean=9.0)) is None
 
 
 def test_an_order_counts_pairs_and_leaves_overlaps_undecided() -> None:
-    ue, lsp, segue = entry("ue", 30, 12.5), entry("lsp", 20, 31.5), entry("segue", 18, 10.5)
+    ue, lsp, segue = at("ue", 30, 12.5), at("lsp", 20, 31.5), at("segue", 18, 10.5)
     assert (apart(ue, lsp), apart(lsp, ue), apart(lsp, segue)) == (1, -1, 0)
-    entries = [ue, lsp, segue, entry("clean", 80, 75)]
-    found = order("ue", entries)
+    places = [ue, lsp, segue, at("clean", 80, 75)]
+    found = order("ue", places)
     assert (found.agree, found.against, found.undecided, found.verdict) == (1, 1, 0, "does not hold")
-    assert order("segue", entries).verdict == "holds"
+    assert order("segue", places).verdict == "holds"
     assert order("segue", [lsp, segue]).verdict == "undecided"
     assert order("segue", [segue]).verdict == "not yet measured"
 
@@ -214,19 +222,19 @@ def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, va
         replace(e, value=value, low=value - 3, high=value + 3)
         if (e.place.label, e.place.column) == (label, column)
         else e
-        for e in tables[table].entries
+        for e in tables[table].places
     )
-    overturned = judge(tables | {table: Filled(TABLES[table], {}, changed)})
+    overturned = judge(tables | {table: FilledTable(TABLES[table], {}, changed)})
     assert [one.claim.table for one in overturned if one.verdict == "does not hold"] == [table]
 
 
 def test_side_information_is_judged_attacker_by_attacker() -> None:
     tables = as_the_paper_has_it()
     values = {"true": 12.0, "kmeans": 20.0, "none": 40.0}
-    entries = tuple(
-        replace(e, value=(v := values[e.place.row]), low=v - 1, high=v + 1) for e in tables["figure4.3"].entries
+    places = tuple(
+        replace(e, value=(v := values[e.place.row]), low=v - 1, high=v + 1) for e in tables["figure4.3"].places
     )
-    filled = tables | {"figure4.3": Filled(TABLES["figure4.3"], {}, entries)}
+    filled = tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)}
     (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
     assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
 
@@ -241,30 +249,43 @@ def test_circles_follow_their_thresholds() -> None:
     assert [by_name["imperceptibility"].degree(psnr) for psnr in (30, 29.9, 24)] == ["full", "partial", "none"]
 
 
-def test_quality_comes_from_the_facts_of_protected_sets(tmp_path: Path) -> None:
-    store, registry = Store(tmp_path), Registry()
-    (one,) = protections(["segue"], [TINY], "smoke", 0, registry, store)
-    facts = {
-        "format": 1, "protect_key": one.protect_key, "data_key": one.dataset.key, "preset": "smoke",
-        "data": {"name": one.dataset.name, "num_classes": 3, "train_images": 18, "test_images": 12},
-        "method": one.method.published(), "assets": [], "method_seed": 0, "side_information": None,
-        "quality": {"psnr": 31.5, "ssim": 0.7, "lpips": None, "lpips_reason": "no trunk given", "n": 18},
-        "timings": {"fit_seconds": 1.5, "protect_seconds": 0.5},
-    }  # fmt: skip
-    file = tmp_path / "protected" / one.protect_key[:2] / f"{one.protect_key}.json"
-    file.parent.mkdir(parents=True)
+def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    cell = as_asked("segue", "resnet18")
+    shared = cell.model_dump(include=set(ProtectionRecord.model_fields))
+    seen = {"psnr": 31.5, "ssim": 0.7, "lpips": None, "lpips_reason": "no trunk given", "trunk": None, "n": 18}
+    timings = {"fit_seconds": 1.5, "protect_seconds": 0.5}
+    record = ProtectionRecord.model_validate(shared | {"quality": seen, "timings": timings})
 
-    def segue(table: str) -> list[Entry]:
-        records = Records(store, "smoke")
-        roles = {MAIN: DataName(one.dataset.name, one.dataset.key)}
-        filled = fill(TABLES[table], roles, records, Plugins(registry, "smoke", store))
-        return [e for e in filled.entries if e.place.row == "segue"]
+    def segue(table: str) -> list[FilledPlace]:
+        records = Records(store, "desk")
+        roles = {MAIN: DataName(record.data.name, record.data_key)}
+        filled = fill_table(TABLES[table], roles, records, Plugins(Registry(), "desk", store))
+        return [one for one in filled.places if one.place.row == "segue"]
 
-    file.write_bytes(sealed(facts))
-    assert [(e.place.column, e.value, e.reason) for e in segue("7")] == [
+    store.write_protection(record)
+    assert [(one.place.column, one.value, one.reason) for one in segue("7")] == [
         ("psnr", 31.5, ""),
         ("ssim", 0.7, ""),
         ("lpips", None, "no trunk given"),
     ]
-    file.write_text(json.dumps({**facts, "digest": "0" * 64}))
-    assert all(e.value is None for e in segue("7"))
+    assert [one.value for one in segue("9")] == [2.0]
+    store.protection_path(record.protect_key).write_text("{}")
+    assert [one.value for one in segue("7")] == [None, None, None]
+    store.write_cell(cell)
+    assert [one.value for one in segue("7")] == [cell.audit.psnr_mean, None, None]
+
+
+def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins() -> None:
+    """Plans and tables share one definition of the same method."""
+    store = Store(ROOT / "results")
+    records = [record for _, record in store.cells() if record]
+    protections = [record for _, record in store.protections() if record]
+    assert records and protections
+    both: list[Record | ProtectionRecord] = [*records, *protections]
+    for record in both:
+        parts = MethodIdentity.of(record).key_parts()
+        assert key(data=record.data_key, seed=record.method_seed, **parts) == record.protect_key
+    for cell in records:
+        parts = AttackerIdentity.of(cell).key_parts()
+        assert key(protect=cell.protect_key, evaluation=EVALUATION, seed=cell.seed, **parts) == cell.key

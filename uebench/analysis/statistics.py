@@ -1,4 +1,4 @@
-"""95 % intervals of accuracies. Importable without numpy."""
+"""95% intervals of accuracies. Importable without numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 
 
 def wilson(correct: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927), 95 % by default.
+    """Return the Wilson score interval of a proportion (Wilson 1927), 95% by default.
 
     Args:
         correct: Successes.
@@ -22,7 +22,7 @@ def wilson(correct: int, n: int, z: float = 1.959963984540054) -> tuple[float, f
 
 
 def student(shares: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % Student t interval of the mean of several seeds' proportions, cut to [0, 1].
+    """Return the 95% Student t interval of the mean of several seeds' proportions, cut to [0, 1].
 
     Args:
         shares: Two or more proportions.

@@ -92,7 +92,7 @@ class Table:
 
     @property
     def command(self) -> str:
-        """Return the command that fills it."""
+        """Return the command that computes what it lacks."""
         return f"uebench reproduce {'table' if self.name.isdigit() else ''}{self.name}"
 
     def address(self, place: TablePlace) -> Address:

@@ -65,7 +65,13 @@ def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
 
 
 def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> Strip | str:
-    """Return the strip of a record's protected set, or the reason why there is none."""
+    """Return the strip of a record's protected set, or the reason why there is none.
+
+    Args:
+        store: Where the protected set is looked for.
+        record: Of a cell or of the set itself.
+        faces: How many identities.
+    """
     if record.data.source != REDISTRIBUTABLE:
         return "The photographs of this set may not be shown."
     try:

@@ -156,7 +156,13 @@ def gaps(places: Iterable[FilledPlace]) -> list[str]:
 
 
 def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
-    """Write a value with the decimals that its metric deserves; a dash for none."""
+    """Write a value with the decimals that its metric deserves; a dash for none.
+
+    Args:
+        value: What to write: the measured value of a place, or another of its kind.
+        filled: The place, for its metric.
+        sign: ``+`` to write the sign of positive numbers.
+    """
     if value is None:
         return "-"
     if filled.place.metric == "seconds":
