@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import growth, startup
-from uebench.planning.grid import plan
+from uebench.planning.grid import Planner
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
@@ -25,7 +25,7 @@ def test_a_made_up_store_holds_every_cell_of_its_grid(tmp_path: Path) -> None:
     grid = startup.grid_of(40)
     startup.finish(grid, tmp_path)
     store = Store(tmp_path)
-    cells = plan(grid, Registry(), store)
+    cells = Planner(Registry(), store).plan(grid).cells
     assert [cell.status for cell in cells] == ["done"] * 40
     assert len(list(store.cells())) == 40
 

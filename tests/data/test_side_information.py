@@ -13,7 +13,7 @@ from tests.conftest import TINY
 from uebench.data.dataset import load
 from uebench.data.side_information import SideInformation, cluster, corrupt, purity, split_options
 from uebench.errors import UsageError
-from uebench.planning.grid import Grid, plan
+from uebench.planning.grid import Grid, Planner
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
@@ -99,7 +99,7 @@ def test_without_dlib_the_reason_names_the_extra(monkeypatch: pytest.MonkeyPatch
 def test_labels_enter_the_key_and_the_name(tmp_path: Path) -> None:
     methods = ("lsp", "lsp(labels=true)", "lsp(labels=0.8)", "lsp(labels=0.6)", "lsp(labels=kmeans)")
     grid = Grid(method=methods, attacker=("resnet18",), data=(TINY,), preset="smoke")
-    cells = plan(grid, Registry(), Store(tmp_path))
+    cells = [one.spec.protection for one in Planner(Registry(), Store(tmp_path)).plan(grid).cells]
     assert [cell.method.written for cell in cells] == [
         "lsp", "lsp(labels=0.8)", "lsp(labels=0.6)", "lsp(labels=kmeans)",
     ]  # fmt: skip

@@ -20,7 +20,7 @@ def test_orl_is_forty_people_seven_train_three_test(registry: Registry) -> None:
     assert orl.train.images.shape == (280, 3, 32, 32)
     assert orl.test.images.shape == (120, 3, 32, 32)
     assert np.bincount(orl.train.labels).tolist() == [7] * 40
-    assert orl.chance == 1 / 40
+    assert orl.info.chance == 1 / 40
     assert (orl.train.images[:, 0] == orl.train.images[:, 2]).all()
 
 
@@ -123,8 +123,8 @@ def test_the_key_is_the_content_not_the_place(photos: Photos, registry: Registry
     first = load(str(root), 16, registry)
     moved = root.rename(tmp_path / "moved")
     again = load(str(moved), 16, registry)
-    assert (first.key, first.spec) == (again.key, again.spec)
-    assert str(tmp_path) not in str(again.spec)
+    assert (first.key, first.info.record.options) == (again.key, again.info.record.options)
+    assert str(tmp_path) not in str(again.info.record)
     Image.new("RGB", (40, 32)).save(moved / "a" / "0.png")
     assert load(str(moved), 16, registry).key != first.key
 

@@ -37,8 +37,8 @@ class AttackResult:
         counts: Correct answers on the clean test images after the last epoch.
         per_identity: The same for each label.
         curve: One entry per epoch: training loss, correct training images, correct test images.
-        classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), classes in the sorted order
-            of the labels.
+        classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), in the sorted order of the
+            labels.
     """
 
     counts: Counts

@@ -90,8 +90,9 @@ def _protected(
         labels, _ = chosen.side.make(true, num_classes, chosen.seed)
         copied = Split(true.images.copy(), labels.copy())
         chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
+        budget = chosen.plugin.budget(true.images.shape[-1])
         clean = referee.image_set(Split(true.images, labels), num_classes, chosen.device)
-        delta = referee.protect(chosen.plugin, clean, chosen.context(progress))
+        delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     if store:
         store.forget_work(address)
     protected: NDArray[np.uint8] = (true.images.astype(np.int16) + delta).astype(np.uint8)

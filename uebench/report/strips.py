@@ -42,7 +42,7 @@ def check(data: DatasetInfo) -> None:
     Raises:
         UsageError: If it is not ORL.
     """
-    if data.source.name != REDISTRIBUTABLE:
+    if data.record.source != REDISTRIBUTABLE:
         raise UsageError(f"data {data.name!r}: its photographs may not be shown; strips are made of orl alone")
 
 
