@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "BEFORE_TRAINING", "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config", "Context",
-    "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape", "Source",
-    "Split", "Trained", "Training",
+    "BEFORE_TRAINING", "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config",
+    "Context", "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape",
+    "Source", "Split", "Trained", "Training",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=Config)
