@@ -14,13 +14,10 @@ from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import count_correct
-from uebench.plugins.base import Attacker, Countermeasure, Trained
+from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
 from uebench.store.record import Counts, Scope
 from uebench.training.loop import on_set
-
-BY_THE_CORE = ("scope", "set")
-"""Where countermeasures act before the attacker is given its training set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def attack(
     seed_everything(ctx)
     train = on_set(train, measures, ctx)
     model: Attacker[Any] = attacker.build()
-    trained = model.fit(train, tuple(one for one in measures if one.place not in BY_THE_CORE), ctx)
+    trained = model.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
     test = referee.image_set(dataset.test, dataset.num_classes, ctx.device)
     correct = count_correct(trained.classifier, test).tolist()
     sizes = dataset.info.test_counts
