@@ -65,7 +65,7 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
     started = time.perf_counter()
     plugin.fit(clean, ctx)
     fitted = time.perf_counter()
-    referee.protect(plugin, clean, ctx)
+    referee.protect(plugin, clean, plugin.budget(clean.size), ctx)
     ended = time.perf_counter()
     return {
         "method": method,

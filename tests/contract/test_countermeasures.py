@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 
 from tests.conftest import TINY, Command
 from uebench.data.dataset import load
+from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
+from uebench.metrics import count_correct
 from uebench.planning.parts import PLACES
 from uebench.plugins.base import Attacker, Checkpoint, Countermeasure, ImageSet
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
+from uebench.training.loop import on_set
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("countermeasure")
@@ -24,20 +28,27 @@ HOOKS = {place: f"on_{place}" for place in PLACES}
 DATA = load("synthetic(identities=2, train=8, test=6)", 32, REGISTRY)
 
 
-class Memory(RunContext):
-    """Keeps every checkpoint, gives back the one asked for, and shows the referee's set to nobody."""
+@dataclass(frozen=True)
+class Saved(Checkpoint):
+    """A checkpoint, and the stage that saved it."""
 
-    def __init__(self, goes_on_from: Checkpoint | None = None) -> None:
+    stage: str
+
+
+class Memory(RunContext):
+    """Keeps every checkpoint, gives back one to the stage that saved it, and shows the referee's set to nobody."""
+
+    def __init__(self, resume_from: Saved | None = None) -> None:
         super().__init__(torch.device("cpu"), 0)
-        self.saved: list[Checkpoint] = []
-        self._from = goes_on_from
+        self.saved: list[Saved] = []
+        self._from = resume_from
 
     def save(self, state: Any, step: int, **values: object) -> None:  # noqa: ANN401
         kept = json.loads(json.dumps(values))
-        self.saved.append(Checkpoint({name: tensor.clone() for name, tensor in state.items()}, step, kept))
+        self.saved.append(Saved({name: tensor.clone() for name, tensor in state.items()}, step, kept, self._stage))
 
     def restore(self) -> Checkpoint | None:
-        return self._from
+        return self._from if self._from and self._from.stage == self._stage else None
 
     def examine(self, classifier: Any) -> dict[str, int]:  # noqa: ANN401
         return {"test_correct": 0}
@@ -88,17 +99,20 @@ def test_it_documents_its_options(name: str) -> None:
     assert not [option for option in plugin.Config.model_fields if f" {option}:" not in documentation]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_attacker_still_beats_chance_on_clean_images(name: str, uebench: Command) -> None:
-    answer = uebench(
-        "run", "--preset", "smoke", "--data", "synthetic(identities=2, train=12, test=20)", "--method", "clean",
-        "--attacker", f"resnet18(epochs=6, batch=8)+{name}", "--json",
-    )  # fmt: skip
-    assert answer.code == 0, answer.err
-    (cell,) = answer.json
-    assert cell["record"]["attacker"][1]["name"] == name
-    beats_chance = cell["record"]["peak"]["correct"] > 25  # of 40
-    assert beats_chance != (name == "orthogonal_projection"), "made-up identities are what a linear classifier finds"
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"orthogonal_projection"}))  # it removes what identities are here
+def test_an_attacker_with_it_beats_chance_on_clean_images(name: str) -> None:
+    faces = load("synthetic(identities=3, train=12, test=20)", 32, REGISTRY)
+    clean, test = (referee.image_set(split, 3, torch.device("cpu")) for split in (faces.train, faces.test))
+    attacker = REGISTRY.build("attacker", parse("timm(model=test_efficientnet, epochs=20, batch=12, lr=0.003)"))
+    measure = REGISTRY.build("countermeasure", parse(name), "smoke")
+    assert isinstance(attacker, Attacker)
+    assert isinstance(measure, Countermeasure)
+    ctx = Memory()
+    torch.manual_seed(0)
+    seen = on_set(clean, (measure,), ctx)
+    trained = attacker.fit(seen, (measure,) if measure.place in attacker.places else (), ctx)
+    correct = int(count_correct(trained.classifier, test).sum())
+    assert correct >= 28  # of 60; guessing reaches that in 1 of 40 cases
 
 
 def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:
