@@ -69,7 +69,7 @@ def _against_ue(count: int, size: int, pairs: int) -> Comparison:
     method, ctx = generator(), RunContext(CPU, 0)
     line = compare(
         f"an image of {size} px: segue against ue, {ROUNDS} rounds x {STEPS} steps",
-        lambda: referee.protect(method, train, ctx),
+        lambda: referee.protect(method, train, method.budget(train.size), ctx),
         ue_steps(train, 1, batch=10 if count < 20 else 20),
         pairs=pairs,
         target=1000,

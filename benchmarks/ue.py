@@ -92,7 +92,7 @@ def ours(given: Case, **options: Any) -> tuple[Tensor, NDArray[np.uint8]]:  # no
     ctx = RunContext(CPU, 0)
     seed_everything(ctx)
     method.fit(train, ctx)
-    levels = referee.protect(method, train, ctx)
+    levels = referee.protect(method, train, method.budget(size), ctx)
     return method.state()["noise"] * (method.config.eps / 127), (images + levels).astype(np.uint8)
 
 

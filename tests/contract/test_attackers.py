@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.contract.test_countermeasures import Memory
+from tests.contract.test_countermeasures import Memory, Saved
 from uebench.data.dataset import load
 from uebench.evaluation import referee
 from uebench.evaluation.seeding import seed_everything
-from uebench.plugins.base import Attacker, Checkpoint, Classifier, Split, Trained
+from uebench.plugins.base import Attacker, Classifier, Split, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import format_value, parse
 from uebench.store.record import Epoch, TrainingRecord
@@ -40,8 +40,8 @@ NEEDED = {
 class Examined(Memory):
     """Counts on a test set, and keeps checkpoints."""
 
-    def __init__(self, dataset: object = DATA, goes_on_from: Checkpoint | None = None) -> None:
-        super().__init__(goes_on_from)
+    def __init__(self, dataset: object = DATA, resume_from: Saved | None = None) -> None:
+        super().__init__(resume_from)
         self._count = referee.examiner(dataset, CPU)  # type: ignore[arg-type]
 
     def examine(self, classifier: Classifier) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Attack:
     """What an attack left behind."""
 
     trained: Trained
-    checkpoints: list[Checkpoint]
+    checkpoints: list[Saved]
     answers: Tensor  # of the classifier, on the training images
 
 

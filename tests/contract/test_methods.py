@@ -27,7 +27,7 @@ def protect(name: str, seed: int = 0) -> NDArray[Any]:
     seed_everything(ctx)
     assert isinstance(method, Method)
     method.fit(train, ctx)
-    return referee.protect(method, train, ctx)
+    return referee.protect(method, train, method.budget(train.size), ctx)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -38,7 +38,8 @@ def raw(method: Method[Any], train: ImageSet, ctx: RunContext) -> Tensor:
 
 
 def test_clean_changes_nothing(ctx: RunContext) -> None:
-    assert not referee.protect(build("clean"), faces(), ctx).any()
+    method, train = build("clean"), faces()
+    assert not referee.protect(method, train, method.budget(32), ctx).any()
 
 
 # random
@@ -235,7 +236,7 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
     method = build("segue(weights=none, epochs=1, batch=6, rho_d=0.0, maxiter=0, eps=4/255)")
     method.fit(faces(), ctx)
     others = faces(data="synthetic(identities=7, train=2, seed=5)")
-    delta = referee.protect(method, others, ctx)
+    delta = referee.protect(method, others, method.budget(32), ctx)
     assert 0 < np.abs(delta).max() <= 4
 
 

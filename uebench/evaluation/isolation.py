@@ -1,11 +1,164 @@
-"""(Replaced at the merge.)"""
+"""What a plugin changes outside itself ends with its task: one cell must not change the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import torch
+
+from uebench.errors import CellError
+
+TOOLS = ("uebench.networks", "uebench.pretrained.weights", "uebench.training.loop", "uebench.training.noise_method")
+"""What plugins may import first: loaded before a task starts, so that it is known what they were."""
+
+METHODS = (FunctionType, classmethod, staticmethod, property)
+
+Attributes = Mapping[tuple[str, str], tuple[Any, Any]]
+"""(where, name) -> (the module or class, the attribute)."""
 
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    yield
+    """Run a task, then undo what it changed in this process.
+
+    Undone: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision
+    and cuDNN flags; the states of torch's, NumPy's and Python's global generators; NumPy's error handling; warning
+    filters; the working directory; environment variables; replaced attributes of uebench's modules and of the classes
+    in them.
+
+    Not undone: what C extensions keep, running threads and processes, files, changes to other libraries, to containers
+    that are changed in place, and whatever a plugin's file does when it is imported.
+
+    Raises:
+        CellError: If an attribute of uebench was replaced: what the task computed cannot be trusted.
+    """
+    for name in TOOLS:
+        importlib.import_module(name)
+    attributes = _attributes()
+    settings = [(read(), write) for read, write in SETTINGS]
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        replaced = _put_back(attributes)
+        for before, write in settings:
+            write(before)
+    if replaced:
+        raise CellError(f"a plugin replaced {', '.join(replaced)}; it is put back, and this result is dropped")
+
+
+def _attributes() -> Attributes:
+    """Return all attributes of uebench's modules, and the methods of the classes that they define."""
+    found: dict[tuple[str, str], tuple[Any, Any]] = {}
+    for module in [module for name, module in sys.modules.items() if name.partition(".")[0] == "uebench"]:
+        for name, value in vars(module).items():
+            found[module.__name__, name] = module, value
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                where = f"{module.__name__}.{name}"
+                found |= {(where, own): (value, kept) for own, kept in vars(value).items() if isinstance(kept, METHODS)}
+    return found
+
+
+def _put_back(attributes: Attributes) -> list[str]:
+    """Restore what was replaced; return the names."""
+    replaced = []
+    for (where, name), (owner, value) in attributes.items():
+        if vars(owner).get(name) is not value:
+            setattr(owner, name, value)
+            replaced.append(f"{where}.{name}")
+    return replaced
+
+
+def _put_back_device(device: torch.device) -> None:
+    torch.set_default_device(None if device.type == "cpu" else device)  # None costs nothing; a CPU device does
+
+
+def _put_back_threads(count: int) -> None:
+    if torch.get_num_threads() != count:  # setting it, to whatever number, has effects of its own
+        torch.set_num_threads(count)
+
+
+def _deterministic() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _put_back_deterministic(flags: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(flags[0], warn_only=flags[1])
+
+
+def _backend_flags() -> list[tuple[Any, str, Any]]:
+    """Return (backend, flag, value) for what decides between fast and exact arithmetic, parents before children."""
+    backends: Any = torch.backends
+    cudnn, mkldnn = backends.cudnn, backends.mkldnn
+    flags = [(cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")]
+    owners = (
+        backends,
+        mkldnn,
+        cudnn,
+        mkldnn.matmul,
+        mkldnn.conv,
+        mkldnn.rnn,
+        backends.cuda.matmul,
+        cudnn.conv,
+        cudnn.rnn,
+    )
+    found = []
+    for owner, name in [*flags, *((owner, "fp32_precision") for owner in owners)]:
+        with suppress(RuntimeError):  # allow_tf32 cannot be read where its successor, fp32_precision, says otherwise
+            found.append((owner, name, getattr(owner, name)))
+    return found
+
+
+def _put_back_flags(flags: list[tuple[Any, str, Any]]) -> None:
+    for owner, name, value in flags:
+        setattr(owner, name, value)
+
+
+def _cuda_generators() -> list[torch.Tensor]:
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
+def _directory() -> Path | None:
+    with suppress(OSError):  # it was deleted under us
+        return Path.cwd()
+    return None
+
+
+def _put_back_directory(before: Path | None) -> None:
+    if before is not None:
+        os.chdir(before)
+
+
+def _put_back_environment(before: dict[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, _put_back_device),
+    (torch.get_num_threads, _put_back_threads),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (_deterministic, _put_back_deterministic),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (_backend_flags, _put_back_flags),
+    (torch.get_rng_state, torch.set_rng_state),
+    (_cuda_generators, lambda states: states and torch.cuda.set_rng_state_all(states)),
+    (np.random.get_state, np.random.set_state),
+    (random.getstate, random.setstate),
+    (np.geterr, lambda how: np.seterr(**how)),
+    (_directory, _put_back_directory),
+    (lambda: dict(os.environ), _put_back_environment),
+)
+"""How to read a setting of the process, and how to put it back."""

@@ -1,4 +1,8 @@
-"""The referee: applies a fitted method to a set and holds it to its budget; counts what a classifier gets right."""
+"""The referee: applies a method to a set and holds it to its budget; counts what a classifier gets right.
+
+What a plugin is given is always a copy. It may write into it, at once or later through a reference that it kept, and
+changes neither the owner's images and labels, nor what its results are compared with, nor the clean test set.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,20 @@ from uebench.errors import CellError
 from uebench.metrics import count_correct
 from uebench.ops import to_levels
 from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
+from uebench.store.record import TOLERANCE
 
 BATCH = 64
 """Images that are protected at once, at most."""
 
-TOLERANCE = 1e-5
-"""How far a method may leave its budget by floating-point error, on the [0, 1] pixel scale."""
-
 
 def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
-    """Put a split on a device as uint8."""
-    images, labels = torch.tensor(split.images, device=device), torch.tensor(split.labels, device=device)
-    return ImageSet(images, labels, num_classes)
+    """Copy a split to a device, as uint8."""
+    return ImageSet(torch.tensor(split.images, device=device), torch.tensor(split.labels, device=device), num_classes)
+
+
+def fit(method: Method[Any], clean: ImageSet, ctx: Context) -> None:
+    """Let a method learn from a copy of a set."""
+    method.fit(ImageSet(clean.images.clone(), clean.labels.clone(), clean.num_classes), ctx)
 
 
 def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
@@ -33,7 +39,8 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
 
     Args:
         method: A fitted method.
-        clean: The set to protect.
+        clean: The set to protect; no plugin may hold it (``fit`` above gives the method a copy).
+        budget: What the method answered, once, before it protected anything.
         ctx: Its context.
 
     Returns:
@@ -42,10 +49,11 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    parts, done, budget = [], 0, method.budget(clean.size)
-    for batch in clean.batches(batch_size(clean.size, clean.images.device)):
-        parts.append(protect_batch(method, batch, clean.images[batch.index], budget, ctx))
-        done += len(batch.index)
+    parts, done = [], 0
+    rows = torch.arange(len(clean), device=clean.images.device)
+    for index in torch.split(rows, batch_size(clean.size, clean.images.device)):
+        parts.append(protect_batch(method, clean.batch(index.clone()), clean.images[index], budget, ctx))
+        done += len(index)
         ctx.progress(done, len(clean), "protecting")
     delta = torch.cat(parts)
     return (delta.to(torch.int8) if delta.abs().max() <= 127 else delta).numpy()
@@ -65,9 +73,9 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
 
     Args:
         method: A fitted method.
-        batch: What it is given.
-        clean: The same images, (B, 3, H, W) uint8.
-        budget: The method's, asked once for a whole set.
+        batch: What it is given, and may write into.
+        clean: The same images, (B, 3, H, W) uint8, in memory of their own.
+        budget: What the method answered, once for the whole set.
         ctx: Its context.
 
     Returns:
@@ -76,15 +84,20 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
     Raises:
         CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
     """
-    originals = batch.images.clone()
     with torch.no_grad():
         images = method.perturb(batch, ctx)
-    check(method.name, images, originals, budget)
+    check(method.name, images, clean.float() / 255, budget)
     return to_levels(images, clean, budget).cpu()
 
 
 def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> None:
     """Refuse a protected batch that breaks the rules.
+
+    Args:
+        name: The method's, for the message.
+        images: What ``perturb`` returned.
+        clean: The images that it was given, (B, 3, H, W) float32 in [0, 1].
+        budget: What the change is held to.
 
     Raises:
         CellError: Naming the method, what it did and the remedy.
@@ -117,13 +130,18 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
 def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Context) -> NDArray[np.bool_]:
     """Return which training images (N,) the attacker holds unprotected, by what its countermeasures say.
 
+    Args:
+        measures: The whole chain: each one's random stream depends on its position in it.
+        dataset: The set whose training images they choose from.
+        ctx: Seeds.
+
     Raises:
-        CellError: If one of them answers with anything else than (N,) bool.
+        CellError: If one of them answers with anything other than (N,) bool.
     """
     labels = torch.tensor(dataset.train.labels)
     left_out = torch.zeros_like(labels, dtype=torch.bool)
     for number, measure in enumerate(measures):
-        chosen = measure.on_scope(labels, dataset.num_classes, ctx.rng("scope", number))
+        chosen = measure.on_scope(labels.clone(), dataset.num_classes, ctx.rng("scope", number))
         if chosen.shape != labels.shape or chosen.dtype != torch.bool:
             got = f"{tuple(chosen.shape)} {chosen.dtype}"
             raise CellError(f"countermeasure {measure.name!r}: on_scope returned {got}; return ({len(labels)},) bool")
@@ -132,14 +150,20 @@ def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Conte
 
 
 def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | None = None) -> Split:
-    """Return the training split, protected but for the images that are spared (N,)."""
+    """Return the training split, protected but for what is spared.
+
+    Args:
+        dataset: Whose training split.
+        delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
+        spared: (N,), true where an image stays clean; None: nowhere.
+    """
     kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
     images = dataset.train.images.astype(np.int16) + kept
     return Split(images.astype(np.uint8), dataset.train.labels)
 
 
 def examiner(dataset: Dataset, device: torch.device) -> Callable[[Classifier], dict[str, int]]:
-    """Return the function that counts a classifier's correct answers on the clean test set, and keeps that set."""
+    """Return a function that counts a classifier's correct answers on a copy of the clean test set."""
     test = image_set(dataset.test, dataset.num_classes, device)
 
     def examine(classifier: Classifier) -> dict[str, int]:

@@ -58,7 +58,7 @@ class Lpips:
         try:
             content = trunk.read_bytes()
         except OSError as error:
-            raise DataError(f"--lpips-trunk {trunk}: cannot be read ({in_words(error)})") from None
+            raise DataError(f"LPIPS trunk {trunk}: cannot be read ({in_words(error)})") from None
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
             warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)
@@ -72,7 +72,7 @@ class Lpips:
                 raise ValueError
         except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, ValueError, LookupError):
             raise DataError(
-                f"--lpips-trunk {trunk}: not the weights of torchvision's AlexNet; give alexnet-owt-7be5be79.pth"
+                f"LPIPS trunk {trunk}: not the weights of torchvision's AlexNet; give alexnet-owt-7be5be79.pth"
             ) from None
         return cls(model.to(device), hashlib.sha256(content).hexdigest())
 

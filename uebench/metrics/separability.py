@@ -23,7 +23,8 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
         labels: (N,) identities.
 
     Returns:
-        ``correct`` among ``n``; None if nothing changed or no identity has two perturbations.
+        ``correct`` among ``n``; None if there is nothing to learn from: no identity has two perturbations, or all those
+        to fit on are the same (such as zero).
     """
     rows = np.arange(len(labels))[:: -(-len(labels) // LIMIT)]
     labels = labels[rows]
@@ -32,11 +33,13 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
     rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
     first, second = rank % 2 == 0, rank % 2 == 1
     known = np.isin(labels[second], labels[first])
-    if not delta.any() or not known.any():
+    if not known.any():
         return None
     noise = delta[rows].reshape(len(rows), -1).astype(np.float32)
     noise -= noise[first].mean(0)
     ridge = float(np.square(noise[first]).sum(1).mean())
+    if ridge == 0:
+        return None
     targets = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels[first]]
     gram = noise[first] @ noise[first].T
     weights = np.linalg.solve(gram + ridge * np.eye(len(gram), dtype=np.float32), targets - targets.mean(0))
