@@ -21,7 +21,7 @@ from tests.contract.test_countermeasures import Memory
 from uebench import networks
 from uebench.data.dataset import load
 from uebench.errors import DataError, UsageError
-from uebench.planning.grid import Grid, plan
+from uebench.planning.grid import Grid, Planner
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, ImageSet, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
@@ -186,7 +186,9 @@ def test_the_committed_cells_keep_their_addresses(tmp_path: Path) -> None:
     methods, attackers = (tuple({record["written"][kind] for record in faces}) for kind in ("method", "attacker"))
     seeds = tuple({record["seed"] for record in faces})
     grid = Grid(method=methods, attacker=attackers, data=("orl",), preset="desk", seed=seeds)
-    assert {record["key"] for record in faces} <= {cell.key for cell in plan(grid, Registry(), Store(tmp_path))}
+    assert {record["key"] for record in faces} <= {
+        one.spec.key for one in Planner(Registry(), Store(tmp_path)).plan(grid).cells
+    }
     assert len(faces) >= 10
 
 
@@ -220,7 +222,7 @@ def test_the_probe_is_a_logistic_regression_on_standardised_embeddings(checkpoin
 
 def test_more_neighbours_than_images_are_refused(tmp_path: Path) -> None:
     grid = Grid(method=("clean",), attacker=("knn(neighbours=19)",), data=(TINY,), preset="smoke")
-    (cell,) = plan(grid, Registry(), Store(tmp_path))
+    (cell,) = Planner(Registry(), Store(tmp_path)).plan(grid).cells
     assert "19 neighbours, and the set has 18 images" in cell.reason
 
 

@@ -62,6 +62,7 @@ def attack(
     train = referee.image_set(referee.apply(dataset, delta, spared), dataset.num_classes, ctx.device)
     seed_everything(ctx)
     train = on_set(train, measures, ctx)
+    seed_everything(ctx)  # so that what acts on the set changes no draw of the training
     model: Attacker[Any] = attacker.build()
     trained = model.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
     test = referee.image_set(dataset.test, dataset.num_classes, ctx.device)

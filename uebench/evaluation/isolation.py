@@ -125,7 +125,12 @@ def _put_back_flags(flags: list[tuple[Any, str, Any]]) -> None:
 
 
 def _cuda_generators() -> list[torch.Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+
+
+def _put_back_cuda_generators(states: list[torch.Tensor]) -> None:
+    if states:
+        torch.cuda.set_rng_state_all(states)
 
 
 def _directory() -> Path | None:
@@ -154,7 +159,7 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (_backend_flags, _put_back_flags),
     (torch.get_rng_state, torch.set_rng_state),
-    (_cuda_generators, lambda states: states and torch.cuda.set_rng_state_all(states)),
+    (_cuda_generators, _put_back_cuda_generators),
     (np.random.get_state, np.random.set_state),
     (random.getstate, random.setstate),
     (np.geterr, lambda how: np.seterr(**how)),

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import UsageError, nearest
+from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.scan import Declaration, declarations
 from uebench.plugins.source_digest import source_digest
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OWN_SOURCES = "uebench.data.sources"
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
+PLUGIN_FILE = "uebench_plugin_"
+"""What the module names of plugin files begin with."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Entry:
 
         It covers what the class uses of its module, and classes of other plugins that it inherits from.
         """
-        own = source_digest(self.source.read_bytes(), self.class_name)
+        own = source_digest(_content(self.module, self.source), self.class_name)
         others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
@@ -69,7 +71,9 @@ class Entry:
         """
         try:
             return getattr(import_module(self.module, self.source), self.class_name)  # type: ignore[no-any-return]
-        except Exception as error:
+        except UebenchError:
+            raise
+        except (Exception, SystemExit) as error:
             raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
 
 
@@ -212,7 +216,7 @@ def _sources() -> Iterator[tuple[str, Path]]:
 def _of_file(file: Path) -> list[Entry]:
     if not file.is_file():
         raise UsageError(f"plugin file {file}: no such file")
-    module = f"uebench_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
+    module = _module_of(file, file.read_bytes())
     try:
         declared = list(declarations(module, file))
     except (SyntaxError, ValueError) as error:
@@ -236,10 +240,29 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
 
 
+def _module_of(file: Path, content: bytes) -> str:
+    """Return the module name of a plugin file: an edited file is another module, also in a process that lives on."""
+    digest = hashlib.sha256(str(file.resolve()).encode() + b"\0" + content).hexdigest()
+    return f"{PLUGIN_FILE}{digest[:12]}"
+
+
+def _content(module: str, source: Path) -> bytes:
+    """Return a plugin's source.
+
+    Raises:
+        UsageError: If it is a single file that was edited since it was named.
+    """
+    content = source.read_bytes()
+    if module.startswith(PLUGIN_FILE) and module != _module_of(source, content):
+        raise UsageError(f"plugin file {source}: edited while it was in use; run again")
+    return content
+
+
 def import_module(module: str, source: Path) -> ModuleType:
     """Import a plugin's module by its name, or from its file if it is a single file."""
-    if module in sys.modules or not module.startswith("uebench_plugin_"):
+    if module in sys.modules or not module.startswith(PLUGIN_FILE):
         return importlib.import_module(module)
+    _content(module, source)
     spec = importlib.util.spec_from_file_location(module, source)
     if spec is None or spec.loader is None:
         raise ImportError(f"{source} is not a Python file")

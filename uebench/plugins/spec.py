@@ -7,6 +7,7 @@ import json
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 from uebench.errors import UsageError
@@ -80,11 +81,16 @@ def format_value(value: object) -> str:
             is_levels = len(repr(value)) > 8 and abs(value) < 1 and levels / 255 == value
             return f"{levels:g}/255" if is_levels else repr(value)
         case str():
-            return value if value.isidentifier() and value not in _WORDS else json.dumps(value)
+            return value if _is_word(value) else json.dumps(value)
         case tuple() | list():
             return f"[{', '.join(map(format_value, value))}]"
         case _:
             return str(value)
+
+
+def _is_word(text: str) -> bool:
+    """Return whether the grammar reads ``text`` back as it is without quotes."""
+    return text.isascii() and text.isidentifier() and not iskeyword(text) and text.lower() not in _WORDS
 
 
 def _spec(node: ast.expr, text: str) -> Spec:
