@@ -12,7 +12,7 @@ import numpy as np
 from uebench.analysis.statistics import wilson
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import global_generators_restored
-from uebench.data.dataset import of_arrays
+from uebench.data.dataset import Dataset, of_arrays
 from uebench.errors import UsageError
 from uebench.evaluation import referee
 from uebench.evaluation.attack import attack as train_and_count
@@ -37,8 +37,8 @@ class AttackResult:
         counts: Correct answers on the clean test images after the last epoch.
         per_identity: The same for each label.
         curve: One entry per epoch: training loss, correct training images, correct test images.
-        classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), in the sorted order of the
-            labels.
+        classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), in the sorted order of
+            the labels.
     """
 
     counts: Counts
@@ -104,19 +104,11 @@ def attack(
         >>> uebench.attack(images, people, images, people, "resnet18(epochs=1)", preset="smoke").counts.n
         8
     """
-    pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, what="test_images").pixels
-    if pixels.shape[1:] != test_pixels.shape[1:]:
-        raise UsageError(f"test_images: {test_pixels.shape[-1]} pixels, images {pixels.shape[-1]}; use one size")
-    numbers, _ = class_numbers(labels, len(pixels))
-    test_numbers, _ = class_numbers(test_labels, len(test_pixels), "test_labels")
-    names, test_names = (np.unique(np.asarray(given)).tolist() for given in (labels, test_labels))
-    if names != test_names:
-        raise UsageError("test_labels: not the same people as in labels; every one needs images in both")
+    dataset, names = _dataset(images, labels, test_images, test_labels)
     presets.get(preset)
     chain = attacker_parts(Registry([Path(file) for file in plugins]), attacker, preset)
-    dataset = of_arrays(Split(pixels, numbers), Split(test_pixels, test_numbers))
     for part in chain:
-        if reason := part.plugin.obstacle(dataset.info.shape):
+        if reason := part.plugin.obstacle(dataset.shape):
             raise UsageError(f"attacker {attacker!r}: {reason}")
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
@@ -126,3 +118,16 @@ def attack(
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     curve = tuple(Epoch.model_validate(dict(epoch)) for epoch in done.trained.curve)
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)
+
+
+def _dataset(images: Images, labels: object, test_images: Images, test_labels: object) -> tuple[Dataset, list[Any]]:
+    """Return the arrays as a data set, and the labels in sorted order."""
+    pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, what="test_images").pixels
+    if pixels.shape[1:] != test_pixels.shape[1:]:
+        raise UsageError(f"test_images: {test_pixels.shape[-1]} pixels, images {pixels.shape[-1]}; use one size")
+    numbers, _ = class_numbers(labels, len(pixels))
+    test_numbers, _ = class_numbers(test_labels, len(test_pixels), "test_labels")
+    names, test_names = (np.unique(np.asarray(given)).tolist() for given in (labels, test_labels))
+    if names != test_names:
+        raise UsageError("test_labels: not the same people as in labels; everyone needs images in both")
+    return of_arrays(Split(pixels, numbers), Split(test_pixels, test_numbers)), names

@@ -86,18 +86,7 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
 def protect_sets(
     specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[ProtectionResult]:
-    """Make the protected sets, and their records, that the store lacks.
-
-    Args:
-        specs: What to protect.
-        workspace: Where.
-        how: How.
-        progress: Where the progress goes.
-
-    Raises:
-        UsageError: If ``how`` is wrong.
-        StoreError: If the store cannot be used.
-    """
+    """Make the protected sets, and their records, that the store lacks; otherwise as ``compute``."""
     how, specs = how or Compute(), list(specs)
     how.check()
     possible = [spec for spec in specs if not spec.obstacle]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 from uebench.api.compute import Compute, compute
 from uebench.api.result import Records, RunResult
@@ -17,28 +18,42 @@ from uebench.progress import ProgressFor, silent
 Texts = str | Iterable[str]
 
 
+class GridRequest(TypedDict, total=False):
+    """What a grid may say beside its methods and attackers; ``run`` explains each."""
+
+    data: Texts
+    seeds: int | Iterable[int]
+    method_seed: int
+    preset: str
+    with_clean: bool
+
+
 def plan(
     method: Texts,
     attacker: Texts,
     *,
-    data: Texts = (),
-    seeds: int | Iterable[int] = 0,
-    method_seed: int = 0,
-    preset: str = presets.DEFAULT,
-    with_clean: bool = False,
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
+    **request: Unpack[GridRequest],
 ) -> Plan:
     """Return the cells of a request with their status, without computing anything.
 
-    The arguments are those of ``run``.
+    Args:
+        method: As ``run`` takes it.
+        attacker: As ``run`` takes it.
+        results: The results folder.
+        plugins: Python files with plugins of your own.
+        request: ``data``, ``seeds``, ``method_seed``, ``preset`` and ``with_clean``, as ``run`` takes them.
+
+    Raises:
+        UsageError: If a name, an option or an argument is wrong.
+        DataError: If a data set cannot be read.
 
     Example:
         >>> [one.status for one in plan("lsp", "resnet18", preset="smoke", results="nowhere").cells]
         ['to do']
     """
-    grid = grid_of(method, attacker, data, seeds, method_seed, preset, with_clean)
-    return Workspace.of(results, plugins).planner.plan(grid)
+    return Workspace.of(results, plugins).planner.plan(grid_of(method, attacker, **request))
 
 
 def run(
@@ -93,7 +108,9 @@ def run(
         >>> list(result.matrix().columns)
         ['resnet18']
     """
-    grid = grid_of(method, attacker, data, seeds, method_seed, preset, with_clean)
+    grid = grid_of(
+        method, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
+    )
     workspace = Workspace.of(results, plugins)
     how = Compute(device=device, jobs=jobs, executor=executor, force=force)
     how.check()
@@ -119,29 +136,15 @@ def records(results: str | Path = RESULTS) -> Records:
     return Records(record for _, record in store.cells() if record)
 
 
-def grid_of(
-    method: Texts,
-    attacker: Texts,
-    data: Texts,
-    seeds: int | Iterable[int],
-    method_seed: int,
-    preset: str,
-    with_clean: bool,
-) -> Grid:
+def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> Grid:
     """Return a request as the planner takes it; one text, or one seed, need not stand in a list.
 
     Raises:
         UsageError: If an argument is wrong.
     """
-    options = {
-        "method": _several(method),
-        "attacker": _several(attacker),
-        "data": _several(data),
-        "seed": (seeds,) if isinstance(seeds, int) else tuple(seeds),
-        "method_seed": method_seed,
-        "preset": preset,
-        "with_clean": with_clean,
-    }
+    options: dict[str, Any] = {**request, "method": _several(method), "attacker": _several(attacker)}
+    seeds = options.pop("seeds", 0)
+    options |= {"data": _several(options.get("data", ())), "seed": (seeds,) if isinstance(seeds, int) else tuple(seeds)}
     return validate(Grid, options, "run")  # type: ignore[no-any-return]
 
 
