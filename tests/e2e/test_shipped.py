@@ -48,7 +48,7 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:
     method = registry.build("method", parse("segue"), "desk")
     train = referee.image_set(data.train, 10, torch.device("cpu"))
     method.fit(train, ctx)  # type: ignore[attr-defined]
-    delta = referee.protect(method, train, method.budget(train.size), ctx)  # type: ignore[arg-type]
+    delta = referee.protect(method, train, method.budget(train.size), ctx)  # type: ignore[arg-type,attr-defined]
     assert np.abs(delta).max() == 8
     features = delta.reshape(len(delta), -1) / 8
     held_out = np.arange(len(delta)) % 7 >= 5

@@ -101,9 +101,9 @@ def _backend_flags() -> list[tuple[Any, str, Any]]:
     backends: Any = torch.backends
     cudnn, mkldnn = backends.cudnn, backends.mkldnn
     flags = [(cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")]
-    owners = (backends, mkldnn, cudnn, mkldnn.matmul, mkldnn.conv, mkldnn.rnn, backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+    parts = (mkldnn.matmul, mkldnn.conv, mkldnn.rnn, backends.cuda.matmul, cudnn.conv, cudnn.rnn)
     found = []
-    for owner, name in [*flags, *((owner, "fp32_precision") for owner in owners)]:
+    for owner, name in [*flags, *((owner, "fp32_precision") for owner in (backends, mkldnn, cudnn, *parts))]:
         with suppress(RuntimeError):  # allow_tf32 cannot be read where its successor, fp32_precision, says otherwise
             found.append((owner, name, getattr(owner, name)))
     return found
@@ -115,7 +115,13 @@ def _put_back_flags(flags: list[tuple[Any, str, Any]]) -> None:
 
 
 def _cuda_generators() -> list[torch.Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return torch.cuda.get_rng_state_all() if started else []
+
+
+def _put_back_cuda_generators(states: list[torch.Tensor]) -> None:
+    if states:
+        torch.cuda.set_rng_state_all(states)
 
 
 def _directory() -> Path | None:
@@ -144,7 +150,7 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (_backend_flags, _put_back_flags),
     (torch.get_rng_state, torch.set_rng_state),
-    (_cuda_generators, lambda states: states and torch.cuda.set_rng_state_all(states)),
+    (_cuda_generators, _put_back_cuda_generators),
     (np.random.get_state, np.random.set_state),
     (random.getstate, random.setstate),
     (np.geterr, lambda how: np.seterr(**how)),

@@ -34,9 +34,7 @@ def fit(method: Method[Any], clean: ImageSet, ctx: Context) -> None:
     method.fit(ImageSet(clean.images.clone(), clean.labels.clone(), clean.num_classes), ctx)
 
 
-def protect(
-    method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context
-) -> NDArray[np.int8] | NDArray[np.int16]:
+def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
     """Let a fitted method protect a set, and check every batch.
 
     Args:
@@ -70,9 +68,7 @@ def batch_size(size: int, device: torch.device) -> int:
     return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
 
 
-def protect_batch(
-    method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context
-) -> torch.Tensor:
+def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context) -> torch.Tensor:
     """Let a fitted method protect a batch, and check it.
 
     Args:
