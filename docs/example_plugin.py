@@ -5,7 +5,7 @@ from uebench.plugins.base import Batch, Config, Context, Info, Method, Radius
 
 
 class StripesConfig(Config):
-    eps: Radius = 8 / 255
+    eps: Radius = 8 / 255  # the budget to which uebench holds the method
     width: int = 4
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from uebench.lazy import torch
 from uebench.plugins.base import Batch, Budget, Context, ImageSet, Info, Method, Radius
 from uebench.plugins.base import Config as BaseConfig
+from uebench.plugins.presets import of_baseline, why_of_baseline
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ class Config(BaseConfig):
 
 
 class Lsp(Method[Config]):
-    """Gaussian clusters at the corners of a hypercube, one an identity, drawn as coloured patches."""
+    """Gaussian clusters at the corners of a hypercube, one for each identity, drawn as coloured patches."""
 
     name = "lsp"
     version = 1
@@ -50,13 +51,12 @@ class Lsp(Method[Config]):
         family="training-free",
     )
     Config = Config
-    presets: ClassVar = {"official": {}, "segue_paper": {"patch": 56}, "paper": {"patch": 56}, "desk": {"patch": 16}}
-    why: ClassVar = {
-        "official": "the authors' CIFAR-10 command: 4 x 4 patches at 32 px",
-        "segue_paper": "the best patch of Table 3: 4 x 4 patches at 224 px",
-        "paper": "as segue_paper",
-        "desk": "4 x 4 patches at 64 px",
-    }
+    presets: ClassVar = of_baseline({"patch": 56}, desk={"patch": 16})
+    why: ClassVar = why_of_baseline(
+        official="the authors' CIFAR-10 command: 4 x 4 patches at 32 px",
+        segue_paper="the best patch of Table 3: 4 x 4 patches at 224 px",
+        desk="4 x 4 patches at 64 px",
+    )
 
     _noise: Tensor
 

@@ -18,6 +18,7 @@ from pydantic import Field
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.noise_method import NoiseMethod, NoiseOptions
@@ -43,7 +44,7 @@ class Config(NoiseOptions):
         rho_step: Their size.
         flip: The transformations mirror images with probability 1/2.
         crop: They shift images by up to so many pixels.
-        decay: Multiply the learning rate by 0.1 after each 40 % of the passes.
+        decay: Multiply the learning rate by 0.1 after each 40% of the passes.
         regenerate: Make all noise anew with the last surrogate.
     """
 
@@ -90,11 +91,9 @@ class Rue(NoiseMethod[Config]):
         family="min-min-max",
     )
     Config = Config
-    presets: ClassVar = {
-        "official": {},
-        "segue_paper": SEGUE_PAPER,
-        "paper": SEGUE_PAPER,
-        "desk": {
+    presets: ClassVar = of_baseline(
+        SEGUE_PAPER,
+        desk={
             "batch": 32,
             "steps": 2,
             "step": 3.2 / 255,
@@ -109,17 +108,16 @@ class Rue(NoiseMethod[Config]):
             "weight_decay": 0.0,
             "decay": False,
         },
-        "smoke": {"batch": 16, "rounds": 1, "steps": 1, "samples": 1, "rho_steps": 1, "regenerate": False},
-    }
-    why: ClassVar = {
-        "official": "the authors' CIFAR-10 command; 5,000 iterations of 128 are 13 passes over its 50,000 images",
-        "segue_paper": "the Segue authors' own baseline: one step an image in each pass and no transformations; unlike "
-        "theirs, the surrogate trains on adversarial examples and the adversary starts at random",
-        "paper": "as segue_paper: the settings behind the tables that are compared with",
-        "desk": "official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
+        smoke={"batch": 16, "rounds": 1, "steps": 1, "samples": 1, "rho_steps": 1, "regenerate": False},
+    )
+    why: ClassVar = why_of_baseline(
+        official="the authors' CIFAR-10 command; 5,000 iterations of 128 are 13 passes over its 50,000 images",
+        segue_paper="the Segue authors' own baseline: one step for each image in each pass and no transformations; "
+        "unlike theirs, the surrogate trains on adversarial examples and the adversary starts at random",
+        desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
         "pass to pass, no regeneration, a batch that small sets fill; Adam; and half the radius, because so few steps "
         "find no noise that withstands 4/255",
-    }
+    )
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Improve each batch's noise and train the surrogate on it, pass after pass (Algorithm 1)."""

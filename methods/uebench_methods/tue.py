@@ -14,6 +14,7 @@ from pydantic import Field
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.noise_method import NoiseMethod, NoiseOptions
@@ -81,23 +82,20 @@ class Tue(NoiseMethod[Config]):
         family="min-min",
     )
     Config = Config
-    presets: ClassVar = {
-        "official": {},
-        "official_simsiam": {
+    presets: ClassVar = of_baseline(
+        SEGUE_PAPER,
+        official_simsiam={
             "encoder": "simsiam", "rounds": 50, "train_steps": 25, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4,
         },
-        "segue_paper": SEGUE_PAPER,
-        "paper": SEGUE_PAPER,
-        "desk": {"batch": 128, "stem": "imagenet"},
-        "smoke": {"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
-    }  # fmt: skip
-    why: ClassVar = {
-        "official": "the authors' SimCLR command, whose contrastive loss has weight 0",
-        "official_simsiam": "the authors' SimSiam command; its contrastive loss has weight 0 too",
-        "segue_paper": "the Segue authors' own baseline: SimSiam, both losses, 5 steps an image in each pass",
-        "paper": "as segue_paper: the settings behind the tables that are compared with",
-        "desk": "official with a batch that small sets fill",
-    }
+        desk={"batch": 128, "stem": "imagenet"},
+        smoke={"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
+    )  # fmt: skip
+    why: ClassVar = why_of_baseline(
+        official="the authors' SimCLR command, whose contrastive loss has weight 0",
+        official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too",
+        segue_paper="the Segue authors' own baseline: SimSiam, both losses, 5 steps for each image in each pass",
+        desk="official with a batch that small sets fill",
+    )
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""

@@ -18,6 +18,7 @@ from pydantic import Field
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, sign_steps
 from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.noise_method import NoiseMethod, NoiseOptions
@@ -88,23 +89,20 @@ class Ue(NoiseMethod[Config]):
         family="min-min",
     )
     Config = Config
-    presets: ClassVar = {
-        "official": {},
-        "segue_paper": SEGUE_PAPER,
-        "paper": SEGUE_PAPER,
-        "desk": {
+    presets: ClassVar = of_baseline(
+        SEGUE_PAPER,
+        desk={
             "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255,
             "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
         },
-        "smoke": {"batch": 16, "rounds": 1, "train_steps": 2, "steps": 1},
-    }  # fmt: skip
-    why: ClassVar = {
-        "official": "the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
-        "segue_paper": "the Segue authors' own baseline: one step an image in each pass, and Adam",
-        "paper": "as segue_paper: the settings behind the tables that are compared with",
-        "desk": "official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
+        smoke={"batch": 16, "rounds": 1, "train_steps": 2, "steps": 1},
+    )  # fmt: skip
+    why: ClassVar = why_of_baseline(
+        official="the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
+        segue_paper="the Segue authors' own baseline: one step for each image in each pass, and Adam",
+        desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
         "a surrogate learns small sets sooner with it",
-    }
+    )
 
     @property
     def classwise(self) -> bool:

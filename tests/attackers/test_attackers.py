@@ -22,12 +22,13 @@ from uebench import networks
 from uebench.data.dataset import load
 from uebench.errors import DataError, UsageError
 from uebench.planning.grid import Grid, plan
-from uebench.plugins.base import Attacker, Countermeasure, ImageSet, Trained
+from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, ImageSet, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.plugins.timm_names import check_model
 from uebench.pretrained.face_embeddings import EmbeddingOptions
 from uebench.store.store import Store
+from uebench.training.loop import on_set
 
 DATA = load("synthetic(identities=3, train=6, test=4)", 32, Registry())
 TRAIN = ImageSet(torch.from_numpy(DATA.train.images), torch.from_numpy(DATA.train.labels), 3)
@@ -53,8 +54,11 @@ def fit(text: str, *countermeasures: str, train: ImageSet = TRAIN, ctx: Memory |
     attacker = registry.build("attacker", parse(text), "smoke")
     assert isinstance(attacker, Attacker)
     added = [registry.build("countermeasure", parse(name)) for name in countermeasures]
+    measures = [one for one in added if isinstance(one, Countermeasure)]
+    ctx = ctx or Memory()
+    train = on_set(train, measures, ctx)
     torch.manual_seed(0)
-    return attacker.fit(train, tuple(one for one in added if isinstance(one, Countermeasure)), ctx or Memory())
+    return attacker.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
 
 
 def state(trained: Trained) -> dict[str, Tensor]:
@@ -227,7 +231,7 @@ def test_a_countermeasure_where_there_is_no_place_for_it_is_refused(
 ) -> None:
     answer = tiny_run("--method", "clean", "--attacker", f"{attacker}+jpeg+{measure}")
     assert answer.code == 2
-    assert f"{measure} acts on the {place}, and {attacker} takes countermeasures on the set only" in answer.complaint
+    assert f"{measure} acts on the {place}, where {attacker} takes no countermeasure; leave it out" in answer.complaint
 
 
 @pytest.mark.parametrize("embedding", ["face", "'resnet18:'", "3"])
@@ -263,7 +267,7 @@ def test_simclr_learns_from_what_countermeasures_leave() -> None:
 def test_the_probe_of_simclr_leaves_the_features_alone() -> None:
     ctx = Memory()
     trained = fit(SIMCLR, ctx=ctx)
-    assert ["curve" in saved.values for saved in ctx.saved] == [False, False, True, True]
+    assert [saved.stage for saved in ctx.saved] == [".pretrain", ".pretrain", ".probe", ".probe"]
     pretrained = ctx.saved[1].state
     assert all(
         torch.equal(tensor, pretrained[f"model.encoder.network.{name}"]) for name, tensor in encoder(trained).items()

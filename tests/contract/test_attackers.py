@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +18,7 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import Attacker, Classifier, Split, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import format_value, parse
-from uebench.store.record import Epoch, TrainingFacts
+from uebench.store.record import Epoch, TrainingRecord
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("attacker")
@@ -67,14 +66,6 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: f"{name}({NEEDED.get(name, 'epochs=2, batch=8').format(**given)})" for name in NAMES}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def attack(text: str, ctx: Examined) -> Attack:
     attacker = REGISTRY.build("attacker", parse(text), "smoke")
     assert isinstance(attacker, Attacker)
@@ -112,7 +103,7 @@ def test_it_learns_the_same_after_a_kill_and_whatever_the_clean_test_set_is(name
 
     trained = whole.trained
     curve = [Epoch.model_validate(entry) for entry in trained.curve]
-    TrainingFacts(epochs=len(curve), steps=trained.steps, stopped=trained.stopped, model=dict(trained.details))
+    TrainingRecord(epochs=len(curve), steps=trained.steps, stopped=trained.stopped, model=dict(trained.details))
     assert trained.images >= len(DATA.train.labels)
     assert whole.answers.shape == (8, 2)
     assert bool(torch.isfinite(whole.answers).all())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,16 @@ import torch
 
 from tests.conftest import TINY, Command
 from uebench.data.dataset import load
-from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
+from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import count_correct
-from uebench.planning.parts import PLACES
-from uebench.plugins.base import Attacker, Checkpoint, Countermeasure, ImageSet
+from uebench.plugins.base import BEFORE_TRAINING, Attacker, Checkpoint, Countermeasure, ImageSet, Split, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.training.loop import on_set
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("countermeasure")
-HOOKS = {place: f"on_{place}" for place in PLACES}
 DATA = load("synthetic(identities=2, train=8, test=6)", 32, REGISTRY)
 
 
@@ -54,29 +51,29 @@ class Memory(RunContext):
         return {"test_correct": 0}
 
 
-def train(name: str, ctx: Memory, images: torch.Tensor | None = None) -> list[tuple[str, torch.Tensor]]:
-    attacker = REGISTRY.build("attacker", parse("resnet18(epochs=2, batch=8)"), "smoke")
+def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(split.images), torch.from_numpy(split.labels)
+
+
+def attack(attacker: str, name: str, train: ImageSet, ctx: Memory) -> Trained:
+    plugin = REGISTRY.build("attacker", parse(attacker), "smoke")
     measure = REGISTRY.build("countermeasure", parse(name), "smoke")
-    assert isinstance(attacker, Attacker)
+    assert isinstance(plugin, Attacker)
     assert isinstance(measure, Countermeasure)
-    images = torch.from_numpy(DATA.train.images) if images is None else images
-    attacker.fit(ImageSet(images, torch.from_numpy(DATA.train.labels), 2), (measure,), ctx)
+    left = () if measure.place in BEFORE_TRAINING else (measure,)
+    return plugin.fit(on_set(train, (measure,), ctx), left, ctx)
+
+
+def weights(name: str, ctx: Memory, images: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    attack("resnet18(epochs=2, batch=8)", name, ImageSet(images, torch.from_numpy(DATA.train.labels), 2), ctx)
     return sorted(ctx.saved[-1].state.items())
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_acts_in_the_place_that_it_declares_and_nowhere_else(name: str) -> None:
     plugin = REGISTRY.entry("countermeasure", name).plugin
-    own = {place for place, hook in HOOKS.items() if hook in vars(plugin)}
-    assert own == {plugin.place}  # type: ignore[attr-defined]
+    assert issubclass(plugin, Countermeasure)
+    assert plugin.hooks() == (plugin.place,)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,9 +81,9 @@ def test_it_leaves_the_set_alone_and_repeats_itself_also_after_a_kill(name: str)
     images = torch.from_numpy(DATA.train.images)
     before = images.clone()
     whole = Memory()
-    first = train(name, whole, images)
+    first = weights(name, whole, images)
     assert torch.equal(images, before)
-    resumed = train(name, Memory(whole.saved[0]))
+    resumed = weights(name, Memory(whole.saved[0]), images)
     for (tensor_name, one), (_, other) in zip(first, resumed, strict=True):
         assert torch.equal(one, other), tensor_name
 
@@ -99,20 +96,16 @@ def test_it_documents_its_options(name: str) -> None:
     assert not [option for option in plugin.Config.model_fields if f" {option}:" not in documentation]
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"orthogonal_projection"}))  # it removes what identities are here
-def test_an_attacker_with_it_beats_chance_on_clean_images(name: str) -> None:
-    faces = load("synthetic(identities=3, train=12, test=20)", 32, REGISTRY)
-    clean, test = (referee.image_set(split, 3, torch.device("cpu")) for split in (faces.train, faces.test))
-    attacker = REGISTRY.build("attacker", parse("timm(model=test_efficientnet, epochs=20, batch=12, lr=0.003)"))
-    measure = REGISTRY.build("countermeasure", parse(name), "smoke")
-    assert isinstance(attacker, Attacker)
-    assert isinstance(measure, Countermeasure)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_attacker_still_learns_to_recognise_clean_faces(name: str) -> None:
+    """Measured at the end, on a test set that nothing was chosen by."""
+    data = load("synthetic(identities=2, train=24, test=20)", 32, REGISTRY)
+    options = "model=test_efficientnet, epochs=8, lr=0.003, batch=8"
     ctx = Memory()
-    torch.manual_seed(0)
-    seen = on_set(clean, (measure,), ctx)
-    trained = attacker.fit(seen, (measure,) if measure.place in attacker.places else (), ctx)
-    correct = int(count_correct(trained.classifier, test).sum())
-    assert correct >= 28  # of 60; guessing reaches that in 1 of 40 cases
+    seed_everything(ctx)
+    classifier = attack(f"timm({options})", name, ImageSet(*tensors(data.train), 2), ctx).classifier
+    right = int(count_correct(classifier, ImageSet(*tensors(data.test), 2)).sum())
+    assert right >= 30  # of 40; half of them by chance
 
 
 def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:

@@ -75,14 +75,6 @@ def test_missing_option_is_named(registry: Registry) -> None:
         registry.build("attacker", parse("timm"))
 
 
-def test_options_come_from_class_then_base_then_preset_then_user(registry: Registry) -> None:
-    base = {"epochs": 7, "lr": 0.1, "unknown_elsewhere": 1}
-    built = registry.build("attacker", parse("resnet18(lr=0.2)"), "smoke", base)
-    assert (built.config.epochs, built.config.lr, built.config.batch) == (7, 0.2, 16)
-    assert registry.build("attacker", parse("mobilenet_v1"), "desk", base).config.lr == 0.05
-    assert registry.build("method", parse("lsp"), "paper").config.patch == 56
-
-
 def test_a_file_adds_plugins(tmp_path: Path) -> None:
     registry = Registry([write(tmp_path, "mine")])
     assert "mine" in registry.names("method")

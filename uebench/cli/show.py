@@ -40,6 +40,7 @@ def show(
 
 
 def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
+    from uebench.plugins.base import Attacker
     from uebench.plugins.spec import Spec
 
     plugin = entry.plugin
@@ -56,6 +57,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
         "required": [name for name, field in fields.items() if field.is_required()],
         "presets": {name: dict(options) for name, options in plugin.presets.items()},
         "why": dict(plugin.why),
+        "follows_preset": issubclass(plugin, Attacker) and plugin.follows_preset,
         "source": Path(entry.source).name,
         **({"preset": preset, "in_force": in_force} if preset else {}),
     }
@@ -83,6 +85,8 @@ def _plugin(facts: dict[str, Any], as_json: bool) -> None:
         table.add_row(name, shown, *settings)
     if facts["options"]:
         output.print_table(table)
+    if facts["follows_preset"] and "preset" not in facts:
+        typer.echo("In a run, the preset sets the training; with --preset desk, say, this shows it.")
     for name, reason in facts["why"].items():
         if name in presets:
             typer.echo(f"{name}: {reason}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from uebench.data.side_information import SideInformation, split_off
 from uebench.errors import UsageError
-from uebench.plugins.base import PLACES, Attacker, Countermeasure, Method
+from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
 from uebench.plugins.registry import Entry, Registry
 from uebench.plugins.spec import Spec, parse_chain
 
@@ -60,12 +60,13 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
     measures = [_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
     for measure in measures:
-        if measure.plugin.place not in PLACES:
+        place, hooks = measure.plugin.place, measure.plugin.hooks()
+        if place not in PLACES:
             raise UsageError(f"countermeasure {measure.entry.name!r}: place must be one of {', '.join(PLACES)}")
-        if more := [f"on_{one}" for one in measure.plugin.hooks() if one != measure.plugin.place]:
+        if hooks != (place,):
             raise UsageError(
-                f"countermeasure {measure.entry.name!r}: acts on {PLACES[measure.plugin.place]} and overrides "
-                f"{' and '.join(more)} too, which nobody would call; make two countermeasures of it"
+                f"countermeasure {measure.entry.name!r}: its place is {place!r}, so it must override on_{place} and no "
+                f"other hook; it overrides {' and '.join(f'on_{one}' for one in hooks) or 'none'}"
             )
     for one, two in pairwise(measures):
         before, after = one.plugin.place, two.plugin.place
@@ -79,7 +80,7 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
     attacker = _part(registry, "attacker", first, preset)
     for measure in measures:
         place, name = measure.plugin.place, measure.entry.name
-        if place not in ("scope", "set", *attacker.plugin.places):
+        if place not in (*BEFORE_TRAINING, *attacker.plugin.places):
             raise UsageError(
                 f"{text!r}: {name} acts on {PLACES[place]}, where {attacker.entry.name} takes no countermeasure; leave "
                 f"it out, or (in {attacker.entry.source.name}) call on_{place} in fit and add {place!r} to places"

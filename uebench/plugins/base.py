@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config", "Context",
-    "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape", "Source",
-    "Split", "Trained", "Training",
+    "BEFORE_TRAINING", "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config",
+    "Context", "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape",
+    "Source", "Split", "Trained", "Training",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=Config)
@@ -52,6 +52,8 @@ PLACES: Mapping[str, str] = {
     "epoch": "the choice of the epoch",
 }
 """Where countermeasures act, in words, in the order in which a run gets there."""
+BEFORE_TRAINING = ("scope", "set")
+"""The places where the core applies countermeasures itself, before it hands the set to the attacker."""
 
 
 class Plugin(Generic[C]):

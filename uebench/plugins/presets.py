@@ -1,4 +1,4 @@
-"""The stages on which a duel is fought: which faces by default, at which size, and how attackers train."""
+"""The presets of a run: which faces by default, at which size, and how attackers train."""
 
 from __future__ import annotations
 
@@ -27,22 +27,38 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
 
 WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
-        "desk": "what a laptop can afford on small sets; the default of the stage desk",
-        "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the stage paper's",
+        "desk": "what a laptop can afford on small sets; the default of desk",
+        "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the default of paper",
         "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
     }
 )
 
 
+def of_baseline(segue_paper: Mapping[str, Any], **others: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the presets of a method that the Segue paper compares with.
+
+    Args:
+        segue_paper: The Segue authors' settings, which are also those of the preset ``paper``.
+        others: Further presets; ``official``, the settings of the method's own authors, are its defaults.
+    """
+    return {"official": {}, "segue_paper": segue_paper, "paper": segue_paper, **others}
+
+
+def why_of_baseline(official: str, segue_paper: str, **others: str) -> dict[str, str]:
+    """Return what the presets of ``of_baseline`` are, in words."""
+    paper = "as segue_paper: the settings behind the tables that are compared with"
+    return {"official": official, "segue_paper": segue_paper, "paper": paper, **others}
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One stage.
+    """What a run uses where the user says nothing.
 
     Attributes:
         title: What it is for.
         data: The data set when the user names none.
         size: Height and width of the images in pixels.
-        training: Options of every attacker that has them, unless its own preset or the user says otherwise.
+        training: Options of every attacker that follows the preset, unless its own preset or the user says otherwise.
     """
 
     title: str

@@ -75,6 +75,9 @@ class Registry:
     def __init__(self, files: Iterable[Path] = ()) -> None:
         """Scan the packages, the entry points and the given plugin files.
 
+        Args:
+            files: Python files with plugins.
+
         Raises:
             UsageError: If a file is missing, not Python or without a plugin, or if two plugins share a name.
         """
@@ -159,6 +162,11 @@ class Registry:
 
 def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401
     """Build a pydantic configuration, turning its complaint into one line.
+
+    Args:
+        config: A pydantic model.
+        options: The values of its fields.
+        what: Whose options they are, for the complaint: ``method 'lsp'``.
 
     Raises:
         UsageError: Naming the option at fault and the remedy.

@@ -7,8 +7,8 @@ import hashlib
 import json
 from collections import defaultdict
 
-IDLE = {"info", "presets", "why"}
-"""Class attributes that change no output: what presets fill in stands in every key."""
+NOT_COMPUTED_WITH = {"info", "presets", "why"}
+"""Class attributes that change no output: the options that presets set stand in every key."""
 
 
 def source_digest(source: bytes, class_name: str) -> str:
@@ -20,20 +20,20 @@ def source_digest(source: bytes, class_name: str) -> str:
         source: A Python file, which is parsed and not run.
         class_name: A class of that file.
     """
-    essences: dict[str, list[object]] = defaultdict(list)
+    contents: dict[str, list[object]] = defaultdict(list)
     uses: dict[str, set[str]] = defaultdict(set)
     for statement in ast.parse(source).body:
         names: set[str] = set()
-        essence = _essence(statement, names)
+        content = _content(statement, names)
         for name in _defined(statement):
-            essences[name].append(essence)
+            contents[name].append(content)
             uses[name] |= names
     used: set[str] = set()
     todo = {class_name}
     while todo:
         used |= todo
-        todo = {other for name in todo for other in uses[name] if other in essences} - used
-    return hashlib.sha256(json.dumps([essences[name] for name in sorted(used)]).encode()).hexdigest()
+        todo = {other for name in todo for other in uses[name] if other in contents} - used
+    return hashlib.sha256(json.dumps([contents[name] for name in sorted(used)]).encode()).hexdigest()
 
 
 def _defined(statement: ast.stmt) -> list[str]:
@@ -45,22 +45,22 @@ def _defined(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _essence(node: object, names: set[str]) -> object:
+def _content(node: object, names: set[str]) -> object:
     """Return a node as lists, without what is empty, so that all Python versions agree; collect the names in it."""
     if isinstance(node, ast.Name):
         names.add(node.id)
     if isinstance(node, ast.AST):
-        fields = [[name, _essence(value, names)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+        fields = [[name, _content(value, names)] for name, value in ast.iter_fields(node) if value not in (None, [])]
         return [type(node).__name__, *fields]
     if isinstance(node, list):
-        return [_essence(part, names) for part in node if not _is_idle(part)]
+        return [_content(part, names) for part in node if not _is_left_out(part)]
     return repr(node)
 
 
-def _is_idle(statement: object) -> bool:
+def _is_left_out(statement: object) -> bool:
     match statement:
         case ast.Expr(value=ast.Constant(value=str())) | ast.Import() | ast.ImportFrom():
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name in IDLE
+            return name in NOT_COMPUTED_WITH
     return False

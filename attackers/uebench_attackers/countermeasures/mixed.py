@@ -1,4 +1,4 @@
-"""A thief that also found some of the photographs unprotected."""
+"""An attacker that also found some of the photographs unprotected."""
 
 from __future__ import annotations
 
@@ -33,13 +33,7 @@ class Mixed(Countermeasure[Config]):
 
     name = "mixed"
     version = 1
-    info = Info(
-        title="Unlearnable Examples: Making Personal Data Unexploitable",
-        venue="ICLR",
-        year=2021,
-        url="https://arxiv.org/abs/2101.04898",
-        family="partial protection",
-    )
+    info = Info(title="A share of clean images (Huang et al., ICLR 2021)", family="partial protection")
     Config = Config
     place = "scope"
 

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Command
+from uebench.errors import UsageError
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+
+FIELDS = ("optimizer", "lr", "weight_decay", "batch", "schedule", "epochs", "stop_loss", "flip", "crop")
+SMOKE = ("adam", 0.001, 0.0, 16, "cosine", 2, 0.0, False, 0)
+DESK = ("adam", 0.001, 0.0, 16, "cosine", 20, 0.0, False, 0)
+PAPER = ("adam", 0.0005, 0.0, 16, "oscillating", 40, 0.0001, False, 0)
+DEPTHWISE_DESK = ("sgd", 0.05, 0.0005, 16, "cosine", 60, 0.0, False, 0)
+SIMCLR = ("optimizer", "lr", "weight_decay", "batch", "model", "epochs", "probe_epochs", "probe_lr")
+
+STUBBORN = """
+from uebench.plugins.base import Attacker, Info, Training
+
+class Options(Training):
+    lr: float = 0.05
+
+class Mine(Attacker[Options]):
+    name = "mine"
+    version = 1
+    info = Info(title="t")
+    Config = Options
+    {more}
+    def fit(self, train, countermeasures, ctx): ...
+"""
+
+
+def config(text: str, preset: str) -> dict[str, Any]:
+    published: dict[str, Any] = Registry().build("attacker", parse(text), preset).config.published()
+    return published
+
+
+def write(folder: Path, more: str = "") -> Path:
+    file = folder / "mine.py"
+    file.write_text(STUBBORN.format(more=more))
+    return file
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "timm(model=convnext_atto)", "finetune(weights='x.pt')"])
+@pytest.mark.parametrize(("preset", "training"), [("smoke", SMOKE), ("desk", DESK), ("paper", PAPER)])
+def test_networks_train_as_the_preset_says(name: str, preset: str, training: tuple[Any, ...]) -> None:
+    assert {key: value for key, value in config(name, preset).items() if key in FIELDS} == dict(
+        zip(FIELDS, training, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "efficientnet_b1", "inception_v3"])
+@pytest.mark.parametrize("preset", ["smoke", "desk", "paper"])
+def test_some_networks_have_a_training_of_their_own_at_desk(name: str, preset: str) -> None:
+    longer = (*DESK[:5], 40, *DESK[6:])
+    desk = longer if name == "inception_v3" else DEPTHWISE_DESK
+    training = {"smoke": SMOKE, "desk": desk, "paper": PAPER}[preset]
+    assert config(name, preset) == dict(zip(FIELDS, training, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "preset", "values"),
+    [
+        ("simclr", "smoke", ("adam", 0.001, 1e-6, 16, "resnet18", 2, 2, 0.01)),
+        ("simclr", "desk", ("adam", 0.001, 0.0, 16, "resnet18", 100, 50, 0.01)),
+        ("simclr", "paper", ("adam", 0.0005, 0.0, 128, "resnet18", 200, 50, 0.01)),
+        ("simclr(preset=smoke)", "paper", ("adam", 0.0005, 0.0, 16, "resnet18", 40, 2, 0.01)),
+    ],
+)
+def test_simclr_takes_its_optimiser_from_the_preset(text: str, preset: str, values: tuple[Any, ...]) -> None:
+    assert config(text, preset) == dict(zip(SIMCLR, values, strict=True))
+
+
+@pytest.mark.parametrize("preset", ["smoke", "desk", "paper"])
+def test_classifiers_of_embeddings_are_the_same_under_every_preset(preset: str) -> None:
+    assert config("knn", preset) == {"embedding": "dlib", "neighbours": 5}
+    assert config("linear_probe", preset) == {"embedding": "dlib", "c": 1.0}
+
+
+@pytest.mark.parametrize("preset", ["smoke", "desk", "paper"])
+def test_what_an_attacker_declares_holds_under_every_preset(tmp_path: Path, preset: str) -> None:
+    built: Any = Registry([write(tmp_path)]).build("attacker", parse("mine"), preset)
+    assert (built.config.lr, built.config.epochs) == (0.05, 40)
+
+
+def test_an_attacker_may_follow_the_preset(tmp_path: Path) -> None:
+    registry = Registry([write(tmp_path, "follows_preset = True")])
+    built: Any = registry.build("attacker", parse("mine(batch=3)"), "desk")
+    assert (built.config.lr, built.config.epochs, built.config.batch) == (0.001, 20, 3)
+
+
+def test_what_the_user_writes_wins_over_the_plugin_s_preset_and_that_over_the_run_s(registry: Registry) -> None:
+    assert registry.preset_options("attacker", parse("resnet18(lr=0.2)"), "smoke") == {"epochs": 2}
+    assert registry.preset_options("attacker", parse("mobilenet_v1"), "desk")["lr"] == 0.05
+    assert registry.preset_options("attacker", parse("resnet18(preset=sgd)"), "smoke")["batch"] == 128
+    assert registry.preset_options("method", parse("lsp"), "paper") == {"patch": 56}
+
+
+def test_a_preset_that_does_not_exist_is_refused(registry: Registry) -> None:
+    with pytest.raises(UsageError, match="unknown preset 'smok'; did you mean 'smoke'"):
+        registry.build("attacker", parse("resnet18"), "smok")
+    with pytest.raises(UsageError, match="attacker 'resnet18': unknown preset 'sdg'; did you mean 'sgd'"):
+        registry.build("attacker", parse("resnet18(preset=sdg)"), "smoke")
+
+
+def test_show_prints_the_options_in_force(uebench: Command, tmp_path: Path) -> None:
+    shown = uebench("show", "resnet18", "--preset", "desk", "--json").json
+    assert shown["options"]["lr"] == 0.0005
+    assert (shown["in_force"]["lr"], shown["in_force"]["epochs"], shown["in_force"]["stem"]) == (0.001, 20, "imagenet")
+    mine = uebench("show", "mine", "--plugin", write(tmp_path), "--preset", "smoke")
+    (row,) = (line.split() for line in mine.out.splitlines() if line.split()[:1] == ["lr"])
+    assert row == ["lr", "0.05", "0.05"]
