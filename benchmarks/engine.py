@@ -64,7 +64,13 @@ def textbook(
 
 
 def textbook_gradient(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Return d loss / d images as ``loss.backward()`` leaves it."""
+    """Return d loss / d images as ``loss.backward()`` leaves it.
+
+    Args:
+        model: Images -> logits; its weights' gradients are computed as well where they are required.
+        images: (B, 3, H, W) float.
+        labels: (B,) int64.
+    """
     point = images.detach().requires_grad_()
     model.zero_grad()
     torch.autograd.backward(cross_entropy(model(point), labels))

@@ -1,4 +1,4 @@
-"""Segue's one forward pass an image against UE's gradient steps.
+"""Segue's one forward pass for each image against UE's gradient steps.
 
 The generator has random weights, and UE's surrogate has learned nothing: only the time is measured here. UE's side
 takes this project's own fast gradient step and leaves out the training of its surrogate, so that the ratio is a lower
@@ -26,20 +26,20 @@ from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
 STEPS = 20
-"""Sign steps an image in each round of the UE authors' sample-wise command."""
+"""Sign steps for each image in each round of the UE authors' sample-wise command."""
 
 ROUNDS = 10
 """Rounds that the log published with their program shows until its stop rule held (CIFAR-10)."""
 
 
 def measure(quick: bool) -> list[Comparison]:
-    """Compare seconds an image with UE's."""
+    """Compare the seconds for an image with UE's."""
     size, pairs = (32, 1) if quick else (224, 5)
     return [_against_ue(10 if quick else 60, size, pairs)]
 
 
 def generator() -> Any:  # noqa: ANN401
-    """Return ``segue`` as the stage ``paper`` has it, with a generator of random weights."""
+    """Return ``segue`` as the preset ``paper`` has it, with a generator of random weights."""
     method: Any = Registry().build("method", parse("segue(weights=none)"), "paper")
     torch.manual_seed(0)
     return method.load(SegueGenerator(method.config.code_bits, method.config.norm).state_dict())

@@ -24,6 +24,7 @@ from uebench.data.dataset import load
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
+from uebench.ops import draw_seed
 from uebench.plugins.base import Countermeasure, ImageSet, Training
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
@@ -45,7 +46,7 @@ def measure(quick: bool) -> list[Comparison]:
 
 
 def batch_countermeasures() -> list[Countermeasure[Any]]:
-    """Return every countermeasure that acts on a batch, with its options at the stage ``desk``."""
+    """Return every countermeasure that acts on a batch, with its options under the preset ``desk``."""
     registry = Registry()
     built: list[Any] = [registry.build("countermeasure", Spec(name, {}), "desk") for name in _names(registry)]
     return built
@@ -91,7 +92,7 @@ def bare(model: FaceClassifier, images: Tensor, labels: Tensor, options: Trainin
 def order_of_first_epoch(ctx: RunContext, count: int) -> Tensor:
     """Return the order (N,) in which ``supervised`` goes through the set first."""
     rng = ctx.rng("epoch", 0)
-    torch.randint(2**62, (), generator=rng)
+    draw_seed(rng)
     return torch.randperm(count, generator=rng)
 
 

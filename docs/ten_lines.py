@@ -7,7 +7,7 @@ import uebench
 result = uebench.run(["lsp", "random"], "resnet18", data="orl(identities=4)", preset="smoke", with_clean=True)
 print(result.frame()[["method", "attacker", "accuracy", "low", "high"]])
 print(result.matrix())
-print(result.to_latex(caption="Clean test accuracy, %"))
+print(result.to_latex(caption="Clean test accuracy in percent"))
 images = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 people = np.repeat(["Ann", "Bob", "Cleo", "Dan"], 10)
 protected = uebench.protect(images, people, method="lsp", preset="smoke")

@@ -49,10 +49,10 @@ class OnEmbeddings(Attacker[T]):
             return torch.from_numpy(fitted.predict_proba(self.config.embed(levels))).to(images.device)
 
         seconds = time.perf_counter() - started
-        facts = {"epoch": 1, "loss": 1 - correct / len(labels), "train_correct": correct}
+        epoch = {"epoch": 1, "loss": 1 - correct / len(labels), "train_correct": correct}
         return Trained(
             classifier=classifier,
-            curve=({**facts, **ctx.examine(classifier)},),
+            curve=({**epoch, **ctx.examine(classifier)},),
             stopped="fitted",
             steps=int(max(getattr(fitted[-1], "n_iter_", (0,)))),
             seconds=seconds,

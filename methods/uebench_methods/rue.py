@@ -36,7 +36,7 @@ class Config(NoiseOptions):
         rounds: Passes over the set; in each, the noise of every batch is improved and the surrogate trained on it.
         warmup: Passes at the start that only train the surrogate.
         surrogate_every: After the warm-up the surrogate trains in every so many passes.
-        steps: Descending sign steps of the noise, an image in each pass.
+        steps: Descending sign steps for the noise of each image in each pass.
         step: Their size.
         restart: Begin them from fresh uniform noise in each pass rather than from what there is.
         samples: Random transformations over which a step's gradient is summed.
@@ -151,7 +151,14 @@ class Rue(NoiseMethod[Config]):
                 noise[batch.index] = self.improve(final, batch, noise, rng)
 
     def improve(self, model: Loss, batch: Batch, noise: Noise, rng: torch.Generator) -> Tensor:
-        """Return better noise (B, 3, S, S) for a batch: sign steps down the expected worst-case loss (Eq. 6)."""
+        """Return better noise (B, 3, S, S) for a batch: sign steps down the expected worst-case loss (Eq. 6).
+
+        Args:
+            model: Images -> logits, frozen.
+            batch: Clean images, their labels and rows.
+            noise: The noise of all images.
+            rng: A CPU generator.
+        """
         config, loss = self.config, _loss(model, batch)
         start = noise[batch.index]
         if config.restart:
@@ -169,7 +176,13 @@ class Rue(NoiseMethod[Config]):
         )
 
     def adversary(self, loss: Loss, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Return the perturbation of radius rho_d, from a random start, that raises ``loss`` on ``images``."""
+        """Return a perturbation of radius rho_d that raises the loss, from a random start.
+
+        Args:
+            loss: Maps images to a scalar.
+            images: The ball's centre, (B, 3, S, S) float.
+            rng: A CPU generator.
+        """
         config = self.config
         if not config.rho_d:
             return torch.zeros_like(images)

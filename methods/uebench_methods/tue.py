@@ -38,7 +38,7 @@ class Config(NoiseOptions):
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
         rounds: In each, the encoder trains and then the noise of every image is improved.
         train_steps: The encoder's batches in a round; 0 means one pass over the set.
-        steps: Descending sign steps an image in each round.
+        steps: Descending sign steps for each image in each round.
         step: Their size.
     """
 

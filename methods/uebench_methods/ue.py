@@ -37,13 +37,13 @@ class Config(NoiseOptions):
         noise: ``samplewise``: every image its own; ``classwise``: one for each identity, the mean over its images.
         variant: ``error_min``: noise that leaves nothing to learn; ``error_max``: noise that raises the loss of a
             surrogate that was first trained on clean images.
-        one_sided: Apply the noise without its negative half, as the authors' data sets do; the search is two-sided.
+        one_sided: Apply the noise without its negative half, as the authors' data sets do; it is optimised two-sided.
         rounds: At most this many.
         warmup: Rounds at the start that only train the surrogate.
         surrogate_every: After the warm-up the surrogate trains in every so many rounds.
         train_steps: Its batches in such a round (the authors' M); 0 means one pass over the set.
         clip: Largest norm of its gradient; 0 for no limit.
-        steps: Sign steps an image in each round.
+        steps: Sign steps for each image in each round.
         step: Their size.
         subset: Share of the images, drawn anew each round, on which the noise is improved.
         stop_error: Stop when the surrogate errs on less than this share of the protected images (error_max: on more

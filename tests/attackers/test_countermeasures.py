@@ -107,7 +107,7 @@ def test_orthogonal_projection_blinds_the_linear_classifier_it_fitted() -> None:
     images = (torch.randint(90, 110, (60, 3, 16, 16), generator=rng(2)) + pattern[labels]).to(torch.uint8)
     train = ImageSet(images, labels, 3)
     measure = build("orthogonal_projection(epochs=60)")
-    weights = measure._weights(train, rng())  # type: ignore[attr-defined]
+    weights = measure.weights(train, rng())  # type: ignore[attr-defined]
     flat = images.float().flatten(1) / 255
     assert (flat @ weights.T).argmax(1).eq(labels).float().mean() == 1
     basis = np.linalg.svd(weights.numpy(), full_matrices=False)[2]  # the same span by another algorithm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,27 @@ NAMES = REGISTRY.names("countermeasure")
 DATA = load("synthetic(identities=2, train=8, test=6)", 32, REGISTRY)
 
 
-class Memory(RunContext):
-    """Keeps every checkpoint, gives back the one asked for, and shows the referee's set to nobody."""
+@dataclass(frozen=True)
+class Saved(Checkpoint):
+    """A checkpoint, and the stage that saved it."""
 
-    def __init__(self, goes_on_from: Checkpoint | None = None) -> None:
+    stage: str
+
+
+class Memory(RunContext):
+    """Keeps every checkpoint, gives back one to the stage that saved it, and shows the referee's set to nobody."""
+
+    def __init__(self, resume_from: Saved | None = None) -> None:
         super().__init__(torch.device("cpu"), 0)
-        self.saved: list[Checkpoint] = []
-        self._from = goes_on_from
+        self.saved: list[Saved] = []
+        self._from = resume_from
 
     def save(self, state: Any, step: int, **values: object) -> None:  # noqa: ANN401
         kept = json.loads(json.dumps(values))
-        self.saved.append(Checkpoint({name: tensor.clone() for name, tensor in state.items()}, step, kept))
+        self.saved.append(Saved({name: tensor.clone() for name, tensor in state.items()}, step, kept, self._stage))
 
     def restore(self) -> Checkpoint | None:
-        return self._from
+        return self._from if self._from and self._from.stage == self._stage else None
 
     def examine(self, classifier: Any) -> dict[str, int]:  # noqa: ANN401
         return {"test_correct": 0}

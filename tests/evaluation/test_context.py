@@ -1,4 +1,4 @@
-"""Checkpoints: how often, and which is found again."""
+"""Checkpoints: how often, which is found again, and what becomes of a damaged one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from uebench.evaluation.context import RunContext
+from uebench.networks import classifier
+from uebench.plugins.base import ImageSet, Training
 from uebench.store.store import Store
+from uebench.training.loop import supervised
 
 
 def test_checkpoints_take_a_fiftieth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +32,82 @@ def test_checkpoints_take_a_fiftieth_of_the_time(tmp_path: Path, monkeypatch: py
         assert found is not None
         saved.append(found.step)
     assert sorted(set(saved)) == [1, 11, 21, 31]  # a hundred seconds after the end of the last one
+
+
+def test_a_stage_keeps_its_own_checkpoint_and_shares_seeds_and_time(tmp_path: Path) -> None:
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
+
+    first = context()
+    first.stage("pretrain").save({"weights": torch.ones(1)}, 7)
+    first.stage("probe").save({"weights": torch.zeros(1)}, 3, loss=0.5)
+    again = context()
+    found = [again.stage(name).restore() for name in ("pretrain", "probe", "other")]
+    assert [one and (one.step, dict(one.values)) for one in found] == [(7, {}), (3, {"loss": 0.5}), None]
+    assert again.restore() is None
+    assert torch.equal(torch.rand(3, generator=again.rng("x")), torch.rand(3, generator=again.stage("probe").rng("x")))
+
+
+def test_the_time_of_a_stage_counts_for_the_whole_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
+
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
+
+    killed = context()
+    now = 100.0
+    killed.stage("first").save({"weights": torch.ones(1)}, 1)
+    now = 1000.0
+    resumed = context()
+    resumed.stage("first").restore()
+    now = 1005.0
+    assert resumed.seconds == 105.0
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "two words"])
+def test_a_stage_is_named_by_an_identifier(name: str) -> None:
+    with pytest.raises(ValueError, match="not an identifier; use letters"):
+        RunContext(torch.device("cpu"), 0).stage(name)
+
+
+REGIONS = {"digest": 5, "length of the header": 32, "header": 60, "tensors": 100_000, "last byte": -1}
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("bit", [0, 6])
+def test_a_flipped_bit_in_a_checkpoint_is_noticed_and_the_training_begun_again(
+    region: str, bit: int, tmp_path: Path, whole: list[torch.Tensor]
+) -> None:
+    train(Store(tmp_path), epochs=1)
+    (file,) = tmp_path.rglob("*.checkpoint")
+    content = bytearray(file.read_bytes())
+    assert len(content) > 200_000
+    content[REGIONS[region]] ^= 1 << bit
+    file.write_bytes(content)
+    assert RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train").restore() is None
+    assert all(torch.equal(one, other) for one, other in zip(whole, train(Store(tmp_path), epochs=2), strict=True))
+
+
+@pytest.mark.parametrize("length", [0, 31, 32, 200])
+def test_a_checkpoint_that_was_cut_off_is_noticed(length: int, tmp_path: Path) -> None:
+    train(Store(tmp_path), epochs=1)
+    (file,) = tmp_path.rglob("*.checkpoint")
+    file.write_bytes(file.read_bytes()[:length])
+    assert RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train").restore() is None
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[torch.Tensor]:
+    return train(Store(tmp_path_factory.mktemp("whole")), epochs=2)
+
+
+def train(store: Store, epochs: int) -> list[torch.Tensor]:
+    """Train a small network and return its weights."""
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    ctx = RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train")
+    options = Training(epochs=epochs, batch=4, schedule="constant")
+    model = classifier("test_resnet", 2, 32)
+    supervised(model, ImageSet(images, torch.arange(8) % 2, 2), options, (), ctx)
+    return list(model.state_dict().values())

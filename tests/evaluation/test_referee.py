@@ -11,7 +11,8 @@ from uebench.data.dataset import load
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
-from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
+from uebench.metrics import audit
+from uebench.plugins.base import Batch, Budget, Config, Context, Countermeasure, ImageSet, Info, Method
 from uebench.plugins.registry import Registry
 
 CLEAN = torch.full((2, 3, 4, 4), 0.5)
@@ -51,33 +52,31 @@ class Meddler(Method[Config]):
         return batch.images.fill_(1.0)
 
 
-class Unbound(Meddler):
-    def budget(self, size: int) -> Budget:
-        return Budget("none", 0.0)
+ANYTHING = Budget("none", 0.0)
 
 
 def test_a_method_that_writes_into_its_input_gains_nothing(ctx: RunContext) -> None:
     clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
     with pytest.raises(CellError, match="exceeds its budget"):
-        referee.protect(Meddler(Config()), clean, ctx)
+        referee.protect(Meddler(Config()), clean, BALL, ctx)
     assert not clean.images.any()
 
 
 def test_changes_above_127_levels_are_kept_whole(ctx: RunContext) -> None:
-    class Inverter(Unbound):
+    class Inverter(Meddler):
         name = "inverter"
 
         def perturb(self, batch: Batch, ctx: Context) -> Tensor:
             return 1 - batch.images
 
     clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
-    delta = referee.protect(Inverter(Config()), clean, ctx)
+    delta = referee.protect(Inverter(Config()), clean, ANYTHING, ctx)
     assert delta.dtype == np.int16
     assert (delta == 255).all()
 
 
 def test_large_images_are_protected_in_small_batches_and_come_out_the_same(ctx: RunContext) -> None:
-    class Shifter(Unbound):
+    class Shifter(Meddler):
         name = "shifter"
         seen: ClassVar[list[int]] = []
 
@@ -86,11 +85,102 @@ def test_large_images_are_protected_in_small_batches_and_come_out_the_same(ctx: 
             return batch.images + batch.index[:, None, None, None] / 255
 
     clean = ImageSet(torch.zeros(7, 3, 224, 224, dtype=torch.uint8), torch.zeros(7, dtype=torch.int64), 1)
-    delta = referee.protect(Shifter(Config()), clean, ctx)
+    delta = referee.protect(Shifter(Config()), clean, ANYTHING, ctx)
     assert Shifter.seen == [5, 2]
     assert (delta == np.arange(7)[:, None, None, None]).all()
     assert [referee.batch_size(pixels, ctx.device) for pixels in (32, 64, 65, 2048)] == [64, 64, 62, 1]
     assert referee.batch_size(224, torch.device("cuda")) == 64
+
+
+class Vandal(Meddler):
+    """Blackens what ``fit`` gave it, at once or later, and returns black images without a label."""
+
+    name = "vandal"
+
+    def __init__(self, when: str) -> None:
+        super().__init__(Config())
+        self.when = when
+
+    def fit(self, train: ImageSet, ctx: Context) -> None:
+        self.train = train
+        self.blacken("fit")
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        self.blacken("perturb")
+        batch.labels.zero_()
+        batch.index.zero_()
+        return batch.images.zero_()
+
+    def blacken(self, now: str) -> None:
+        if now == self.when:
+            self.train.images.zero_()
+            self.train.labels.zero_()
+
+
+@pytest.mark.parametrize("when", ["fit", "perturb"])
+def test_a_method_that_blackens_the_set_is_compared_with_the_clean_one(
+    when: str, ctx: RunContext, registry: Registry
+) -> None:
+    data = load("synthetic(identities=3, train=30)", 32, registry)
+    images, labels = data.train.images.copy(), data.train.labels.copy()
+    clean = referee.image_set(data.train, 3, ctx.device)
+    method = Vandal(when)
+    referee.fit(method, clean, ctx)
+    delta = referee.protect(method, clean, ANYTHING, ctx)
+    assert audit(delta)["max_levels"] == images.max()
+    assert not referee.apply(data, delta).images.any()
+    assert np.array_equal(data.train.images, images)
+    assert np.array_equal(data.train.labels, labels)
+    with pytest.raises(CellError, match="'vandal': exceeds its budget"):
+        referee.protect(method, clean, BALL, ctx)
+
+
+def test_a_set_is_held_to_the_budget_that_was_asked_for_before(ctx: RunContext) -> None:
+    class Fickle(Meddler):
+        def budget(self, size: int) -> Budget:
+            raise AssertionError("asked again")
+
+        def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+            return batch.images + 2 / 255
+
+    clean = ImageSet(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1]), 2)
+    assert (referee.protect(Fickle(Config()), clean, BALL, ctx) == 2).all()
+    with pytest.raises(CellError, match="exceeds its budget"):
+        referee.protect(Fickle(Config()), clean, Budget("linf", 1 / 255), ctx)
+
+
+def test_a_classifier_that_writes_into_its_input_leaves_the_test_set_alone(ctx: RunContext, registry: Registry) -> None:
+    data = load("synthetic(identities=3, test=8)", 32, registry)
+    before, brightness = data.test.images.copy(), []
+
+    def classifier(images: Tensor) -> Tensor:
+        brightness.append(float(images.mean()))
+        images.zero_()
+        return torch.zeros(len(images), 3)
+
+    examine = referee.examiner(data, ctx.device)
+    assert examine(classifier) == examine(classifier) == {"test_correct": 8}
+    assert brightness[0] == brightness[1] > 0
+    assert np.array_equal(data.test.images, before)
+
+
+def test_a_countermeasure_that_writes_into_the_labels_changes_nobodys(ctx: RunContext, registry: Registry) -> None:
+    class Eraser(Countermeasure[Config]):
+        name = "eraser"
+        version = 1
+        info = Info(title="erases labels")
+        Config = Config
+        place = "scope"
+
+        def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
+            first = labels == labels.max()
+            labels.zero_()
+            return first
+
+    data = load("synthetic(identities=3, train=4)", 32, registry)
+    chosen = referee.spared((Eraser(Config()), Eraser(Config())), data, ctx)
+    assert (chosen == (data.train.labels == 2)).all()
+    assert set(data.train.labels) == {0, 1, 2}
 
 
 def test_apply_adds_the_change_and_keeps_labels(registry: Registry) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.contract.test_countermeasures import Memory
 from uebench.data.dataset import load
 from uebench.errors import DataError
 from uebench.evaluation import referee
@@ -134,7 +134,7 @@ def test_the_losses_are_the_papers_term_by_term() -> None:
 def test_the_generators_loss_reaches_it_through_the_unclipped_norm_only_outside_the_ball() -> None:
     method = build("segue")
     raw_noise = torch.tensor([0.5, 0.01]).view(2, 1, 1, 1).expand(2, 3, 2, 2).clone().requires_grad_()
-    protected = method._protect(torch.full((2, 3, 2, 2), 0.5), raw_noise)
+    protected = method.protect(torch.full((2, 3, 2, 2), 0.5), raw_noise)
     (through_clip,) = torch.autograd.grad(protected.sum(), raw_noise, retain_graph=True)
     assert not through_clip[0].any()
     assert through_clip[1].all()
@@ -144,12 +144,12 @@ def test_the_generators_loss_reaches_it_through_the_unclipped_norm_only_outside_
 
 def test_the_distortion_layer_blurs_sharpens_and_flips(ctx: RunContext) -> None:
     images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    still = build("segue(blur=0.0, sharpness=1.0, flip=0.0)")._distort(images, ctx.rng("x"))
+    still = build("segue(blur=0.0, sharpness=1.0, flip=0.0)").distort(images, ctx.rng("x"))
     assert torch.equal(still, images)
-    flipped = build("segue(blur=0.0, sharpness=1.0, flip=1.0)")._distort(images, ctx.rng("x"))
+    flipped = build("segue(blur=0.0, sharpness=1.0, flip=1.0)").distort(images, ctx.rng("x"))
     assert torch.equal(flipped, images.flip(-1).flip(-2))
-    blurred = build("segue(blur=0.8, sharpness=1.0, flip=0.0)")._distort(images, ctx.rng("x"))
-    sharp = build("segue(blur=0.0, sharpness=2.0, flip=0.0)")._distort(images, ctx.rng("x"))
+    blurred = build("segue(blur=0.8, sharpness=1.0, flip=0.0)").distort(images, ctx.rng("x"))
+    sharp = build("segue(blur=0.0, sharpness=2.0, flip=0.0)").distort(images, ctx.rng("x"))
     roughness = [(x[..., 1:] - x[..., :-1]).abs().mean() for x in (blurred, images, sharp)]
     assert roughness == sorted(roughness)
 
@@ -159,77 +159,56 @@ def test_the_defenders_adversary_raises_the_surrogates_loss_within_its_radius(ct
     torch.manual_seed(0)
     surrogate = classifier("resnet18", 3, 32).eval()
     batch = train.batch(torch.arange(6))
-    delta = method._adversary(surrogate, batch)
+    delta = method.adversary(surrogate, batch)
     assert float(delta.abs().max()) <= 4 / 255 + 1e-6
 
     def loss(images: Tensor) -> float:
         return torch.nn.functional.cross_entropy(surrogate(images), batch.labels).item()
 
     assert loss(batch.images + delta) > loss(batch.images)
-    assert build("segue(rho_d=0.0)")._adversary(surrogate, batch) == 0.0
+    assert build("segue(rho_d=0.0)").adversary(surrogate, batch) == 0.0
 
 
-FRESH = "segue(weights=none, epochs=6, maxiter=0, batch=6, rho_steps=1, surrogate_every=5)"
+FRESH = "weights=none, maxiter=0, batch=6, rho_steps=1, norm=instance, restart=false"
 
 
-def test_algorithm_1_trains_the_surrogate_in_epochs_1_and_6(ctx: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = build(FRESH)
-    stages: list[str] = []
-
-    def watched(name: str, real: Callable[..., float]) -> Callable[..., float]:
-        def stage(*args: object) -> float:
-            stages.append(name)
-            return real(*args)
-
-        return stage
-
-    for name in ("surrogate", "generator"):
-        monkeypatch.setattr(method, f"_train_{name}", watched(name[0], getattr(method, f"_train_{name}")))
-    method.fit(faces(), ctx)
-    assert "".join(stages) == "sgggggsg"
-
-
-def test_the_surrogate_learns_only_in_stage_1_and_the_generator_only_in_stage_2(ctx: RunContext) -> None:
-    method, train = build(FRESH), faces()
+def fitted(text: str) -> list[dict[str, Tensor]]:
+    """Fit a method on the made-up faces and return what it saved after each epoch or round."""
+    ctx = Memory()
     torch.manual_seed(0)
-    generator, surrogate = SegueGenerator(), classifier("resnet18", 3, 32)
-
-    def weights_of(model: torch.nn.Module) -> list[Tensor]:
-        return [p.detach().clone() for p in model.parameters()]
-
-    def same(before: list[Tensor], model: torch.nn.Module) -> bool:
-        return all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
-
-    g, f = weights_of(generator), weights_of(surrogate)
-    optimizer = torch.optim.Adam(surrogate.parameters(), 1e-3)
-    method._train_surrogate(generator, surrogate, optimizer, method._draw(train, ctx, "f", 0))
-    assert same(g, generator)
-    assert not same(f, surrogate)
-    f = weights_of(surrogate)
-    statistics = [b.clone() for b in surrogate.buffers()]
-    optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
-    method._train_generator(generator, surrogate, optimizer, method._draw(train, ctx, "g", 0), ctx.rng("d"))
-    assert same(f, surrogate)
-    assert not same(g, generator)
-    assert all(torch.equal(a, b) for a, b in zip(statistics, surrogate.buffers(), strict=True))
+    build(text).fit(faces(), ctx)
+    return [dict(saved.state) for saved in ctx.saved]
 
 
-def test_the_stop_rule_is_the_surrogates_loss(ctx: RunContext) -> None:
-    seen: list[int] = []
-
-    def progress(done: int, total: int, text: str) -> None:
-        seen.append(done)
-
-    ctx._progress = progress
-    build("segue(weights=none, epochs=4, batch=6, rho_d=0.0, stop_loss=100.0, maxiter=0)").fit(faces(), ctx)
-    assert seen == [1]
+def test_algorithm_1_trains_the_surrogate_in_epochs_1_and_6_and_the_generator_in_each() -> None:
+    epochs = fitted(f"segue({FRESH}, epochs=6, surrogate_every=5)")
+    steps = [[int(state[f"{network}.optimizer.0.step"]) for state in epochs] for network in ("f", "g")]
+    assert steps == [[3, 3, 3, 3, 3, 6], [3, 6, 9, 12, 15, 18]]
 
 
-def test_maxiter_sets_the_batches_of_an_epoch(ctx: RunContext) -> None:
-    method, train = build("segue(batch=4, maxiter=7)"), faces()
-    drawn = list(method._draw(train, ctx, "f", 0))
-    assert [len(batch.labels) for batch in drawn] == [4] * 7
-    assert len(list(build("segue(batch=4, maxiter=0)")._draw(train, ctx, "f", 0))) == 18 // 4
+def changed(before: dict[str, Tensor], after: dict[str, Tensor], network: str, *kinds: str) -> bool:
+    """Say whether tensors of a network (``f``: surrogate, ``g``: generator) differ, those whose names end so."""
+    own = [name for name in before if name.startswith(f"{network}.model") and name.endswith(kinds)]
+    return any(not torch.allclose(before[name], after[name], rtol=0, atol=1e-20) for name in own)
+
+
+def test_the_surrogate_learns_only_in_its_own_turn_and_the_generator_only_in_its() -> None:
+    first, second = fitted(f"segue({FRESH}, epochs=2, surrogate_every=2)")  # the second epoch is the generator's alone
+    assert changed(first, second, "g", "weight")
+    assert not changed(first, second, "f", "weight", "bias", "running_mean", "running_var")
+    first, second = fitted(f"segue({FRESH}, epochs=2, surrogate_every=1, lr_g=1e-30)")  # its own steps move nothing
+    assert changed(first, second, "f", "weight")
+    assert not changed(first, second, "g", "weight", "bias")
+
+
+def test_the_stop_rule_is_the_surrogates_loss() -> None:
+    assert len(fitted(f"segue({FRESH}, epochs=4, stop_loss=100.0)")) == 1
+
+
+@pytest.mark.parametrize(("maxiter", "batches"), [(7, 7), (0, 18 // 4)])
+def test_maxiter_sets_the_batches_of_an_epoch(maxiter: int, batches: int) -> None:
+    (epoch,) = fitted(f"segue(weights=none, epochs=1, batch=4, rho_d=0.0, maxiter={maxiter})")
+    assert [int(epoch[f"{network}.optimizer.0.step"]) for network in ("f", "g")] == [batches, batches]
 
 
 def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: RunContext) -> None:

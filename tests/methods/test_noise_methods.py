@@ -1,11 +1,11 @@
-"""ue, rue and tue: noise that is searched with a surrogate."""
+"""ue, rue and tue: noise that is optimised with the help of a surrogate."""
 
 from __future__ import annotations
 
 import gc
 import math
 import weakref
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from torch import Tensor
 from uebench_methods.rue import Rue
 from uebench_methods.tue import separability
 
-from tests.methods.test_methods import build, faces, raw
+from tests.contract.test_countermeasures import Memory
+from tests.methods.test_methods import build, faces, fitted, raw
 from uebench.errors import UsageError
 from uebench.evaluation.context import RunContext
 from uebench.networks import classifier, contrastive, frozen
@@ -24,8 +25,16 @@ from uebench.plugins.base import Batch, ImageSet, Shape
 from uebench.pretrained import weights
 from uebench.progress import Progress
 from uebench.store.store import Store
+from uebench.training.checkpoints import unpack
+from uebench.training.optimizers import make_optimizer
 
-SHORT = "rounds=2, batch=6, train_steps=2, steps=2, stop_error=0.0"
+SHORT_ROUNDS = "batch=6, train_steps=2, steps=2, stop_error=0.0"
+SHORT = f"rounds=2, {SHORT_ROUNDS}"
+
+
+def grey(train: ImageSet) -> ImageSet:
+    """Return the set with every pixel at mid-grey, where no perturbation is cut off."""
+    return ImageSet(torch.full_like(train.images, 128), train.labels, train.num_classes)
 
 
 def rand(*shape: int, seed: int = 0) -> Tensor:
@@ -94,25 +103,27 @@ def test_a_frozen_surrogate_answers_the_same_without_batch_normalisation() -> No
 
 def test_ue_lowers_the_surrogates_loss_and_its_twin_raises_it(ctx: RunContext) -> None:
     train = faces()
-    model = a_surrogate()
-    rows = torch.arange(len(train))
-    batch = train.batch(rows)
-
-    def loss(delta: Tensor) -> float:
-        return torch.nn.functional.cross_entropy(frozen(model)(batch.images + delta), batch.labels).item()
-
-    after = {}
+    batch = train.batch(torch.arange(len(train)))
+    gains = {}
     for variant in ("error_min", "error_max"):
-        noise = Noise.zeros(len(train), 32, 8 / 255, torch.device("cpu"))
-        build(f"ue(variant={variant}, steps=5)")._improve(model, noise, train, ctx.rng("x"))
-        after[variant] = loss(noise[rows])
-    assert after["error_min"] < loss(torch.zeros(1)) < after["error_max"]
+        method, memory = build(f"ue(variant={variant}, rounds=1, batch=6, train_steps=3, steps=5)"), Memory()
+        torch.manual_seed(0)
+        method.fit(train, memory)
+        surrogate = classifier("resnet18", 3, 32).eval()
+        unpack(memory.saved[-1].state, surrogate, make_optimizer(surrogate, method.config))
+        with torch.no_grad():
+            losses = [
+                torch.nn.functional.cross_entropy(surrogate(images), batch.labels).item()
+                for images in (batch.images, method.perturb(batch, ctx))
+            ]
+        gains[variant] = losses[1] - losses[0]
+    assert gains["error_min"] < 0 < gains["error_max"]
 
 
 def test_classwise_noise_is_equal_within_an_identity(ctx: RunContext) -> None:
     train, method = faces(), build(f"ue(noise=classwise, {SHORT})")
     method.fit(train, ctx)
-    noise = method._noise[train.labels]
+    noise = raw(method, grey(train), ctx)
     for label in range(3):
         own = noise[train.labels == label]
         assert torch.equal(own, own[:1].expand_as(own))
@@ -126,30 +137,15 @@ def test_one_sided_noise_only_brightens(ctx: RunContext) -> None:
     assert raw(method, train, ctx).min() >= 0
 
 
-def test_ue_stops_when_the_surrogate_errs_seldom(ctx: RunContext) -> None:
-    seen: list[int] = []
-
-    def progress(done: int, total: int, text: str) -> None:
-        seen.append(done)
-
-    ctx._progress = progress
-    build("ue(rounds=5, batch=6, train_steps=1, steps=1, stop_error=1.0)").fit(faces(), ctx)
-    assert seen == [1]
+def test_ue_stops_when_the_surrogate_errs_seldom() -> None:
+    assert len(fitted("ue(rounds=5, batch=6, train_steps=1, steps=1, stop_error=1.0)")) == 1
 
 
-def test_the_warm_up_trains_the_surrogate_and_leaves_the_noise(
-    ctx: RunContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    method, stages = build("ue(warmup=2, surrogate_every=3, rounds=4, batch=6, stop_error=0.0, start=uniform)"), []
-    monkeypatch.setattr(method, "_train_surrogate", lambda *_: stages.append("s"))
-
-    def improve(*_: object) -> float:
-        stages.append("n")
-        return 1.0
-
-    monkeypatch.setattr(method, "_improve", improve)
-    method.fit(faces(), ctx)
-    assert "".join(stages) == "sssnnnsn"
+def test_the_warm_up_trains_the_surrogate_and_leaves_the_noise() -> None:
+    rounds = fitted(f"ue(warmup=2, surrogate_every=3, rounds=4, optimizer=adam, start=zero, {SHORT_ROUNDS})")
+    assert [int(state["optimizer.0.step"]) for state in rounds] == [2, 4, 6, 6, 6, 8]
+    noise = [torch.zeros_like(rounds[0]["noise"]), *(state["noise"] for state in rounds)]
+    assert [not torch.equal(*pair) for pair in pairwise(noise)] == [False, False, True, True, True, True]
 
 
 # rue
@@ -320,7 +316,7 @@ def test_simsiam_stops_the_gradient_of_the_key_unless_noise_asks_for_it() -> Non
         "tue(variant=paper, rounds=2, batch=9, train_steps=1, steps=1, stem=imagenet)",
     ],
 )
-def test_a_killed_search_ends_with_the_same_noise(text: str, tmp_path: Path) -> None:
+def test_a_killed_fit_ends_with_the_same_noise(text: str, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
@@ -360,8 +356,7 @@ def test_noise_carries_over_to_smaller_sets_only(ctx: RunContext, tmp_path: Path
     rows = torch.tensor([5, 1, 6])  # the second identity's second, the first's second, the second's third
     fewer = ImageSet(train.images[rows], train.labels[rows], 2)
     again.fit(fewer, ctx)
-    expected = method.state()["noise"][torch.tensor([4, 0, 5])]
-    assert torch.equal(again._noise.steps[again._rows], expected)
+    assert torch.equal(raw(again, grey(fewer), ctx), raw(method, grey(train), ctx)[[4, 0, 5]])
 
 
 def test_a_setting_of_the_authors_is_named_in_the_grammar() -> None:

@@ -82,3 +82,9 @@ def test_separability_of_nothing_is_nothing() -> None:
     labels = np.arange(4)
     assert separability(np.zeros((4, 3, 2, 2), np.int8), labels // 2) is None
     assert separability(np.ones((4, 3, 2, 2), np.int8), labels) is None
+
+
+@pytest.mark.parametrize("level", [0, 3, -128, 255])
+def test_separability_of_perturbations_that_are_all_the_same_is_nothing(level: int) -> None:
+    pattern = np.random.default_rng(0).integers(-8, 9, (1, 3, 8, 8)) + level
+    assert separability(np.repeat(pattern, 1999, 0).astype(np.int16), np.arange(1999) % 7) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor
 from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
+from uebench.ops import draw_seed
 from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Training
 from uebench.store.store import Store
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import supervised
+from uebench.training.loop import on_set, supervised
 from uebench.training.optimizers import learning_rate, make_optimizer
 
 
@@ -92,9 +94,53 @@ def test_a_training_that_had_stopped_by_its_rule_does_not_go_on(tmp_path_factory
         assert trained.stopped == "loss below 1e+09"
 
 
-def test_a_last_batch_of_one_image_is_left_out(ctx: RunContext) -> None:
+def test_a_last_batch_of_one_image_is_left_out_and_not_counted(ctx: RunContext) -> None:
     trained = supervised(fresh(), two_colours(13), OPTIONS, (), ctx)
-    assert math.isfinite(trained.curve[-1]["loss"])
+    assert (trained.steps, trained.images) == (3 * 3, 3 * 12)
+
+
+def test_the_loss_is_the_mean_over_the_images_that_were_trained_on(ctx: RunContext) -> None:
+    still = Training(lr=1e-30, batch=4, epochs=1, optimizer="sgd")
+    thirteen = supervised(fresh(), two_colours(13), still, (), ctx).curve[0]
+    order = torch.randperm(13, generator=_after_the_seed(ctx.rng("epoch", 0)))[:12]
+    model = fresh().train()
+    seen = two_colours(13).batches(4, order=order)
+    losses = [torch.nn.functional.cross_entropy(model(batch.images), batch.labels).item() for batch in seen]
+    assert thirteen["loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
+
+
+def _after_the_seed(rng: torch.Generator) -> torch.Generator:
+    draw_seed(rng)
+    return rng
+
+
+@pytest.mark.parametrize("images", [0, 1])
+def test_fewer_than_two_images_are_refused(images: int, ctx: RunContext) -> None:
+    with pytest.raises(CellError, match=f"{images} training images; training takes at least 2"):
+        supervised(fresh(), two_colours(images), OPTIONS, (), ctx)
+
+
+def test_two_trainings_with_a_stage_each_resume_from_their_own_checkpoints(tmp_path: Path) -> None:
+    def train(ctx: RunContext) -> list[list[Tensor]]:
+        one = supervised(fresh(), two_colours(), OPTIONS, (), ctx.stage("first"))
+        two = supervised(fresh(), two_colours(8), OPTIONS, (), ctx.stage("second"))
+        return [weights_of(one.classifier), weights_of(two.classifier)]
+
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
+
+    whole, resumed = train(context()), train(context())
+    for before, after in zip(whole, resumed, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_checkpoint_of_another_training_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
+
+    context().save({"weights": torch.zeros(1)}, 1)
+    with pytest.raises(CellError, match=r"of another training; give each one a stage: ctx\.stage"):
+        supervised(fresh(), two_colours(), OPTIONS, (), context())
 
 
 def test_divergence_is_said(ctx: RunContext) -> None:
@@ -109,7 +155,7 @@ def test_the_set_is_not_touched(ctx: RunContext) -> None:
     assert torch.equal(train.images, before)
 
 
-def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> None:
+def test_countermeasures_act_in_order_on_batch_and_step(ctx: RunContext) -> None:
     calls: list[str] = []
 
     class Spy(Countermeasure[Config]):
@@ -119,11 +165,6 @@ def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> 
         Config = Config
         place = "step"
         tag = ""
-
-        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
-            calls.append(f"set {self.tag}")
-            assert train.images.dtype == torch.uint8
-            return train.images
 
         def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
             calls.append(f"batch {self.tag}")
@@ -138,7 +179,40 @@ def test_countermeasures_act_in_order_on_set_batch_and_step(ctx: RunContext) -> 
         tag = "2"
 
     supervised(fresh(), two_colours(4), Training(batch=4, epochs=1), (Spy(Config()), Second(Config())), ctx)
-    assert calls == ["set ", "set 2", "batch ", "batch 2", "step ", "step 2"]
+    assert calls == ["batch ", "batch 2", "step ", "step 2"]
+
+
+def test_on_set_applies_the_chain_in_order_with_a_random_stream_for_each_position(ctx: RunContext) -> None:
+    class Drawing(Countermeasure[Config]):
+        name = "drawing"
+        version = 1
+        info = Info(title="doubles, and adds a random number")
+        Config = Config
+        place = "set"
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            return (train.images * 2 + torch.randint(9, (), generator=rng)).to(torch.uint8)
+
+    train = ImageSet(torch.ones(1, 3, 2, 2, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64), 1)
+    first, second = (int(torch.randint(9, (), generator=ctx.rng("set", number))) for number in (0, 1))
+    got = on_set(train, (Drawing(Config()), Drawing(Config())), ctx)
+    assert (got.images == (2 + first) * 2 + second).all()
+    assert (train.images == 1).all()
+
+
+def test_on_set_refuses_what_is_no_set_of_images(ctx: RunContext) -> None:
+    class Wrong(Countermeasure[Config]):
+        name = "wrong"
+        version = 1
+        info = Info(title="returns floats")
+        Config = Config
+        place = "set"
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            return train.images.float()
+
+    with pytest.raises(CellError, match=r"'wrong': on_set returned .* torch.float32; return uint8 of the same shape"):
+        on_set(two_colours(), (Wrong(Config()),), ctx)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "oscillating"])

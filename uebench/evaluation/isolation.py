@@ -101,19 +101,9 @@ def _backend_flags() -> list[tuple[Any, str, Any]]:
     backends: Any = torch.backends
     cudnn, mkldnn = backends.cudnn, backends.mkldnn
     flags = [(cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")]
-    owners = (
-        backends,
-        mkldnn,
-        cudnn,
-        mkldnn.matmul,
-        mkldnn.conv,
-        mkldnn.rnn,
-        backends.cuda.matmul,
-        cudnn.conv,
-        cudnn.rnn,
-    )
+    parts = (mkldnn.matmul, mkldnn.conv, mkldnn.rnn, backends.cuda.matmul, cudnn.conv, cudnn.rnn)
     found = []
-    for owner, name in [*flags, *((owner, "fp32_precision") for owner in owners)]:
+    for owner, name in [*flags, *((owner, "fp32_precision") for owner in (backends, mkldnn, cudnn, *parts))]:
         with suppress(RuntimeError):  # allow_tf32 cannot be read where its successor, fp32_precision, says otherwise
             found.append((owner, name, getattr(owner, name)))
     return found
@@ -125,7 +115,8 @@ def _put_back_flags(flags: list[tuple[Any, str, Any]]) -> None:
 
 
 def _cuda_generators() -> list[torch.Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return torch.cuda.get_rng_state_all() if started else []
 
 
 def _put_back_cuda_generators(states: list[torch.Tensor]) -> None:

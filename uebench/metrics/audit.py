@@ -17,8 +17,9 @@ def audit(delta: NDArray[Any]) -> dict[str, float | int | None]:
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
 
     Returns:
-        ``max_levels``: largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: Euclidean length an image on
-        the [0, 1] pixel scale; ``psnr_mean``: in dB, over images that changed, or None; ``changed``: how many did.
+        ``max_levels``: largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: Euclidean length for each
+        image, on the [0, 1] pixel scale; ``psnr_mean``: in dB, over images that changed, or None; ``changed``: how many
+        did.
     """
     squares = squared_lengths(delta)
     return {

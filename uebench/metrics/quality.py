@@ -128,7 +128,13 @@ def psnr(delta: NDArray[Any]) -> float | None:
 
 
 def ssim(clean: Images, protected: Images, progress: Callable[[int, int, str], None] | None = None) -> float:
-    """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window)."""
+    """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window).
+
+    Args:
+        clean: (N, 3, H, W) uint8, at least 11 pixels high and wide.
+        protected: The same images, protected.
+        progress: Called with (done, total, what).
+    """
     from skimage.metrics import structural_similarity
 
     total = 0.0

@@ -12,7 +12,7 @@ from uebench.networks.classifier import Stem, classifier
 
 
 class SimClr(nn.Module):
-    """Chen et al., ICML 2020: the two views of an image are each other's positives, all others negatives."""
+    """Chen et al., ICML 2020: the two views of an image are each other's positives, and all others are negatives."""
 
     def __init__(self, encoder: nn.Module, width: int, temperature: float = 0.5) -> None:
         """Put a two-layer projector to 128 dimensions behind ``encoder``, which gives ``width`` features."""
@@ -22,7 +22,13 @@ class SimClr(nn.Module):
         self.temperature = temperature
 
     def forward(self, first: Tensor, second: Tensor, *, key_gradient: bool = True) -> Tensor:
-        """Return the normalised temperature-scaled cross-entropy of two views (B, 3, S, S) each."""
+        """Return the normalised temperature-scaled cross-entropy of two views (B, 3, S, S) each.
+
+        Args:
+            first: A view.
+            second: The other, of the same images in the same order.
+            key_gradient: Without effect: here the gradient goes through both views always. It is ``SimSiam``'s.
+        """
         points = functional.normalize(self.projector(self.encoder(torch.cat([first, second]))), dim=1)
         similarity = points @ points.T / self.temperature
         similarity = similarity.masked_fill(torch.eye(len(points), dtype=torch.bool, device=points.device), -torch.inf)

@@ -59,6 +59,11 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
 def adopt(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
     """Give a timm network the tensors of another of its kind; a head of another shape keeps its own.
 
+    Args:
+        network: A model of timm's; its weights are replaced.
+        tensors: A state dict.
+        origin: Where it comes from, for messages.
+
     Raises:
         DataError: If any other tensor is missing, unexpected or of another shape; the message names the first.
     """

@@ -45,7 +45,7 @@ def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) ->
 def contrastive_view(images: Tensor, rng: torch.Generator) -> Tensor:
     """Return a random view of each image, as SimCLR draws it for small images; differentiable.
 
-    A crop of 8 to 100 % of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full size; mirrored with
+    A crop of 8% to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full size; mirrored with
     probability 1/2; brightness, contrast and saturation times 0.6 to 1.4 and hue shifted by up to 0.1 with probability
     0.8; grey with probability 0.2 (Chen et al., ICML 2020, appendix A).
 
@@ -120,6 +120,11 @@ def plasma(count: int, size: int, rng: torch.Generator) -> Tensor:
 
     Octaves of bilinear noise, each twice as fine as the one before and weaker by a factor drawn from 0.1 to 0.7 for
     each field.
+
+    Args:
+        count: Fields.
+        size: Their height and width in pixels, at least 2.
+        rng: A CPU generator.
     """
     roughness = torch.rand(count, 1, 1, 1, generator=rng) * 0.6 + 0.1
     field, weight, cells = torch.zeros(count, 1, size, size), torch.ones(count, 1, 1, 1), 2

@@ -1,4 +1,4 @@
-"""Perturbations that a method keeps and improves, one for each image or each identity."""
+"""Perturbations that a method keeps and improves, one for each image or for each identity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,15 @@ class Noise:
 
     @classmethod
     def uniform(cls, rows: int, size: int, eps: float, device: torch.device, rng: torch.Generator) -> Noise:
-        """Return ``rows`` perturbations drawn from U(-eps, eps) with a CPU generator."""
+        """Return noise drawn from U(-eps, eps).
+
+        Args:
+            rows: How many perturbations.
+            size: Height and width of the images in pixels.
+            eps: Radius of the ball on the [0, 1] pixel scale.
+            device: Where to keep them.
+            rng: A CPU generator.
+        """
         steps = torch.randint(-STEPS, STEPS + 1, (rows, 3, size, size), dtype=torch.int8, generator=rng)
         return cls(steps.to(device), eps)
 

@@ -66,7 +66,12 @@ def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[
 
 
 def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write weights.
+    """Write weights that ``load`` and ``metadata`` can read.
+
+    Args:
+        file: A path that ends with ``.safetensors``; an existing file is replaced at once.
+        state: A method's ``state()``.
+        meta: What ``metadata`` returns, as JSON values.
 
     Raises:
         StoreError: If the file cannot be written.

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def pack(model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str = "") -> dict[str, Tensor]:
-    """Return the tensors of a model and its optimiser under flat names, for a checkpoint."""
+    """Return the tensors of a model and its optimiser under flat names, for a checkpoint.
+
+    Args:
+        model: Whose parameters and buffers to keep.
+        optimizer: Whose moments and step counts to keep.
+        prefix: Put before all names, so that one checkpoint may hold several models.
+    """
     tensors = {f"{prefix}model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
@@ -24,7 +30,14 @@ def pack(model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str =
 def unpack(
     tensors: Mapping[str, Tensor], model: torch.nn.Module, optimizer: torch.optim.Optimizer, prefix: str = ""
 ) -> None:
-    """Put back what ``pack`` took, each tensor in the memory layout of its parameter: fused optimisers rely on it."""
+    """Put back what ``pack`` gave, each tensor in the memory layout of its parameter: fused optimisers rely on it.
+
+    Args:
+        tensors: A checkpoint's; names without the prefix are left alone.
+        model: The same architecture as was packed.
+        optimizer: The same kind, of this model's parameters.
+        prefix: As given to ``pack``.
+    """
     head = f"{prefix}model."
     model.load_state_dict({name.removeprefix(head): t for name, t in tensors.items() if name.startswith(head)})
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]

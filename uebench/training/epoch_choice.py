@@ -21,6 +21,11 @@ def hold_back(
 ) -> tuple[ImageSet, EpochChoice | None]:
     """Split the set as the countermeasure that chooses the epoch asks for.
 
+    Args:
+        train: The set, protected or not.
+        countermeasures: The attacker's; at most one of them has the place ``epoch``.
+        ctx: Seeds: the countermeasure draws from the stream ``epoch``.
+
     Returns:
         The set to train on, and what chooses the epoch; the whole set and None if no countermeasure does.
 

@@ -115,7 +115,7 @@ class NoiseMethod(Method[N]):
         return (batch.images + self.applied(self._noise[self._rows[batch.index]])).clamp(0, 1)
 
     def applied(self, delta: Tensor) -> Tensor:
-        """Return the part of the noise (B, 3, S, S) that is added to images: all of it, unless a method says otherwise."""
+        """Return the part of the noise (B, 3, S, S) that is added to images: by default all of it."""
         return delta
 
     def state(self) -> dict[str, Tensor]:

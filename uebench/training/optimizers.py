@@ -68,7 +68,13 @@ def make_optimizer(model: torch.nn.Module, options: Optimization) -> torch.optim
 
 
 def learning_rate(options: Training, step: int, batches: int) -> float:
-    """Return the rate of optimiser step ``step`` (from 0) when an epoch has ``batches`` steps."""
+    """Return the learning rate of a step.
+
+    Args:
+        options: Initial rate, schedule and epochs.
+        step: Optimiser step, from 0, over all epochs.
+        batches: Optimiser steps in an epoch.
+    """
     match options.schedule:
         case "constant":
             return options.lr

@@ -19,7 +19,7 @@ class Config(BaseConfig):
     """Options of ``mixup``.
 
     Attributes:
-        alpha: The weight of an image is drawn from Beta(alpha, alpha), once a batch; 0 mixes nothing.
+        alpha: The weight of an image is drawn from Beta(alpha, alpha), once for each batch; 0 mixes nothing.
     """
 
     alpha: float = Field(1.0, ge=0)
