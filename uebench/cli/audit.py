@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import (
-    RESULTS,
-    AsJson,
-    Device,
-    Executor,
-    Jobs,
-    MethodSeed,
-    NoCache,
-    Plugins,
-    PresetName,
-    Results,
-)
+from uebench.cli.options import AsJson, MethodSeed, PresetName, with_compute, with_workspace
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
+    from uebench.api.compute import Compute
     from uebench.api.result import ProtectionResult
+    from uebench.api.workspace import Workspace
 
 
+@with_workspace
+@with_compute
 def audit(
     method: Annotated[
         list[str] | None, typer.Option("--method", help="name(option=value). Repeatable; all if left out.")
@@ -35,13 +29,10 @@ def audit(
     ] = None,
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
-    device: Device = "auto",
-    jobs: Jobs = 0,
-    executor: Executor = "processes",
-    plugin: Plugins = None,
-    results: Results = RESULTS,
-    no_cache: NoCache = False,
     as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+    how: Compute,
 ) -> None:
     """Protect faces with each METHOD, attack nothing, and measure the perturbation.
 
@@ -49,12 +40,9 @@ def audit(
     alone. What was measured before is read from the results folder.
     """
     from uebench.api.audit import audit as measure
-    from uebench.api.compute import Compute
-    from uebench.api.workspace import Workspace
     from uebench.cli import output
 
-    workspace = Workspace.of(results, plugin or (), not no_cache)
-    how = Compute(device=device, jobs=jobs, executor=executor, lpips_trunk=lpips_trunk)
+    how = replace(how, lpips_trunk=lpips_trunk)
     how.check()
     methods = method or workspace.registry.names("method")
     planned = workspace.planner.protections(methods, data or (), preset, method_seed)

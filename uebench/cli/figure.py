@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Device, MethodSeed, NoCache, Plugins, Results
+from uebench.cli.options import Device, MethodSeed, with_workspace
 from uebench.errors import CellError, UsageError, nearest
 from uebench.plugins.presets import DEFAULT
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NUMBERS = ("3", "4")
 
 
+@with_workspace
 def figure(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="3: image strips of ORL; 4: robustness.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where it goes (PNG, SVG, PDF).")],
@@ -29,12 +30,10 @@ def figure(
     ] = None,
     method_seed: MethodSeed = 0,
     device: Device = "auto",
-    plugin: Plugins = None,
-    results: Results = RESULTS,
-    no_cache: NoCache = False,
+    *,
+    workspace: Workspace,
 ) -> None:
     """Draw Figure 3 or 4 of the Segue paper; 3 makes the protected sets that are missing, 4 draws finished cells."""
-    from uebench.api.workspace import Workspace
     from uebench.plugins import presets
     from uebench.report import files
 
@@ -43,17 +42,15 @@ def figure(
     files.check(out, "--out")
     presets.get(preset)
     if number == "4":
-        _robustness(out, data, preset, plugin, results)
+        _robustness(out, data, preset, workspace)
     else:
-        _strips(out, data, preset, method, method_seed, Workspace.of(results, plugin or (), not no_cache), device)
+        _strips(out, data, preset, method, method_seed, workspace, device)
 
 
-def _robustness(out: Path, data: str | None, preset: str, plugins: list[Path] | None, results: Path) -> None:
-    from uebench.plugins.registry import Registry
+def _robustness(out: Path, data: str | None, preset: str, workspace: Workspace) -> None:
     from uebench.report import figure4, files
-    from uebench.store.store import Store
 
-    tables = figure4.filled_panels(Store(results), Registry(plugins or ()), preset, data)
+    tables = figure4.filled_panels(workspace.store, workspace.registry, preset, data)
     files.save(figure4.figure(tables), out, "--out", figure4.drawn_from(tables))
 
 

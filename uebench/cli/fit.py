@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Device, MethodSeed, NoCache, Plugins, PresetName, Results
+from uebench.cli.options import Device, MethodSeed, PresetName, with_workspace
 from uebench.plugins.presets import DEFAULT
 
+if TYPE_CHECKING:
+    from uebench.api.workspace import Workspace
 
+
+@with_workspace
 def fit(
     method: Annotated[str, typer.Argument(help="name(option=value)")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the weights go (safetensors).")],
@@ -18,15 +22,12 @@ def fit(
     preset: PresetName = DEFAULT,
     method_seed: MethodSeed = 0,
     device: Device = "auto",
-    plugin: Plugins = None,
-    results: Results = RESULTS,
-    no_cache: NoCache = False,
+    *,
+    workspace: Workspace,
 ) -> None:
     """Train METHOD on a data set and keep its weights, for METHOD(weights="FILE") on other sets."""
     from uebench.api.fit import fit_in
-    from uebench.api.workspace import Workspace
     from uebench.cli.output import lines, note
 
-    workspace = Workspace.of(results, plugin or (), not no_cache)
     meta = fit_in(workspace, method, data, preset, method_seed, out, device=device, progress=lines(method))
     note(f"{out}: {meta['method']} trained on {meta['data']} at {meta['size']} px in {meta['seconds']:.0f} s")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from uebench.api.compute import Compute
+    from uebench.api.workspace import Workspace
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", envvar="UEBENCH_RESULTS", help="Results folder.")]
 RESULTS = Path("results")
@@ -25,3 +32,51 @@ Executor = Annotated[
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]
 MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the methods.")]
+
+Command = Callable[..., None]
+
+
+def with_workspace(command: Command) -> Command:
+    """Give a command ``--plugin``, ``--results`` and ``--no-cache``, and hand it the ``workspace`` that they name."""
+
+    def workspace(plugin: list[Path] | None, results: Path, no_cache: bool) -> Workspace:
+        from uebench.api.workspace import Workspace
+
+        return Workspace.of(results, plugin or (), not no_cache)
+
+    options = {"plugin": (Plugins, None), "results": (Results, RESULTS), "no_cache": (NoCache, False)}
+    return _expanded(command, "workspace", options, workspace)
+
+
+def with_compute(command: Command) -> Command:
+    """Give a command ``--device``, ``--jobs`` and ``--executor``, and hand it ``how`` to compute."""
+
+    def how(device: str, jobs: int, executor: str) -> Compute:
+        from uebench.api.compute import Compute
+
+        return Compute(device=device, jobs=jobs, executor=executor)
+
+    options = {"device": (Device, "auto"), "jobs": (Jobs, 0), "executor": (Executor, "processes")}
+    return _expanded(command, "how", options, how)
+
+
+def _expanded(
+    command: Command, name: str, options: Mapping[str, tuple[Any, object]], build: Callable[..., object]
+) -> Command:
+    """Put options in the place of the parameter ``name``, which ``build`` makes of their values."""
+    signature = inspect.signature(command)
+    kept = [parameter for parameter in signature.parameters.values() if parameter.name != name]
+    added = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for option, (kind, default) in options.items()
+    ]
+
+    @wraps(command)
+    def call(**given: Any) -> None:  # noqa: ANN401
+        values = {option: given.pop(option) for option in options}
+        command(**given, **{name: build(**values)})
+
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in kept] + added
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    return call

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, Executor, Jobs, NoCache, Plugins, PresetName, Results
+from uebench.cli.options import AsJson, PresetName, with_compute, with_workspace
 from uebench.cli.table import Format
 from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uebench.planning.grid import Plan
 
 
+@with_workspace
+@with_compute
 def reproduce(
     name: Annotated[str, typer.Argument(help="table2 to table9, figure4.1 to figure4.4.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All of them; what they share is computed once.")] = False,
@@ -31,18 +33,13 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     form: Format = "text",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables there too.")] = None,
-    device: Device = "auto",
-    jobs: Jobs = 0,
-    executor: Executor = "processes",
-    plugin: Plugins = None,
-    results: Results = RESULTS,
-    no_cache: NoCache = False,
     as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+    how: Compute,
 ) -> None:
     """Compute what a table of the Segue paper needs and is not there yet, and show the table."""
-    from uebench.api.compute import Compute
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
-    from uebench.api.workspace import Workspace
     from uebench.cli import output, run_output
     from uebench.paper.request import Request
     from uebench.report import files, tables
@@ -52,9 +49,7 @@ def reproduce(
     tables.check(form)
     if out and not out.parent.is_dir():
         raise StoreError(f"--out {out}: no folder {out.parent}; make it first")
-    how = Compute(device=device, jobs=jobs, executor=executor)
     how.check()
-    workspace = Workspace.of(results, plugin or (), not no_cache)
     request = Request(tables_of(EVERYTHING if everything else name), data or (), preset, workspace.planner)
     if dry_run:
         _show_plan(request, workspace, how, as_json)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Device, Executor, Jobs, NoCache, Plugins, Results
+from uebench.cli.options import AsJson, with_compute, with_workspace
+
+if TYPE_CHECKING:
+    from uebench.api.compute import Compute
+    from uebench.api.workspace import Workspace
 
 Words = list[str] | None
 
 
+@with_workspace
+@with_compute
 def run(
     grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A saved grid.")] = None,
     method: Annotated[Words, typer.Option("--method", help="name(option=value). Repeatable.")] = None,
@@ -23,23 +30,19 @@ def run(
     method_seed: Annotated[int | None, typer.Option(help="Seed of the methods [default: 0].")] = None,
     preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
-    device: Device = "auto",
-    jobs: Jobs = 0,
-    executor: Executor = "processes",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the accuracy matrix (PNG, SVG, PDF).")
     ] = None,
-    plugin: Plugins = None,
-    results: Results = RESULTS,
-    no_cache: NoCache = False,
     as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+    how: Compute,
 ) -> None:
     """Protect faces with each METHOD, train each ATTACKER on them, and measure its clean test accuracy."""
-    from uebench.api.compute import Compute, compute
-    from uebench.api.workspace import Workspace
+    from uebench.api.compute import compute
     from uebench.cli import output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
 
@@ -52,11 +55,10 @@ def run(
         from uebench.report import files, matrix
 
         files.check(figure, "figure")
-    how = Compute(device=device, jobs=jobs, executor=executor, force=force)
+    how = replace(how, force=force)
     how.check()
     if save:
         write_grid(save, grid)
-    workspace = Workspace.of(results, plugin or (), not no_cache)
     if not dry_run:
         workspace.store.check_writable()
     plan = workspace.planner.plan(grid)
