@@ -41,7 +41,7 @@ def training(batches: int) -> Callable[[], object]:
     return lambda: supervised(model, faces(4 * batches), options, (), RunContext(torch.device("cpu"), 0))
 
 
-def searching(method: str) -> Callable[[int], Callable[[], object]]:
+def optimising(method: str) -> Callable[[int], Callable[[], object]]:
     def of(batches: int) -> Callable[[], object]:
         plugin: Any = Registry().build("method", parse(method), "smoke")
         return lambda: plugin.fit(faces(4 * batches), RunContext(torch.device("cpu"), 0))
@@ -59,8 +59,8 @@ def test_asking_is_counted() -> None:
     "work",
     [
         pytest.param(training, id="supervised"),
-        pytest.param(searching("ue(batch=4, rounds=2, train_steps=0, steps=3, stop_error=0)"), id="ue"),
-        pytest.param(searching("tue(batch=4, rounds=2, steps=2)"), id="tue"),
+        pytest.param(optimising("ue(batch=4, rounds=2, train_steps=0, steps=3, stop_error=0)"), id="ue"),
+        pytest.param(optimising("tue(batch=4, rounds=2, steps=2)"), id="tue"),
     ],
 )
 def test_the_host_waits_as_often_for_many_batches_as_for_few(work: Callable[[int], Callable[[], object]]) -> None:
