@@ -31,7 +31,7 @@ from uebench.store.store import Store
 from uebench.training.loop import on_set
 
 DATA = load("synthetic(identities=3, train=6, test=4)", 32, Registry())
-TRAIN = ImageSet(torch.from_numpy(DATA.train.images), torch.from_numpy(DATA.train.labels), 3)
+TRAIN = ImageSet(torch.tensor(DATA.train.images), torch.tensor(DATA.train.labels), 3)
 Checkpoint = Callable[..., Path]
 
 
@@ -196,7 +196,7 @@ def embedded(file: Path, images: Tensor) -> np.ndarray:
     return EmbeddingOptions(embedding=f"test_resnet:{file}").embed(images.numpy())
 
 
-TEST = torch.from_numpy(DATA.test.images)
+TEST = torch.tensor(DATA.test.images)
 
 
 def test_knn_is_the_vote_of_the_nearest_by_cosine(checkpoint: Checkpoint) -> None:

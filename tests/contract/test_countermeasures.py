@@ -52,7 +52,7 @@ class Memory(RunContext):
 
 
 def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(split.images), torch.from_numpy(split.labels)
+    return torch.tensor(split.images), torch.tensor(split.labels)
 
 
 def attack(attacker: str, name: str, train: ImageSet, ctx: Memory) -> Trained:
@@ -65,7 +65,7 @@ def attack(attacker: str, name: str, train: ImageSet, ctx: Memory) -> Trained:
 
 
 def weights(name: str, ctx: Memory, images: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    attack("resnet18(epochs=2, batch=8)", name, ImageSet(images, torch.from_numpy(DATA.train.labels), 2), ctx)
+    attack("resnet18(epochs=2, batch=8)", name, ImageSet(images, torch.tensor(DATA.train.labels), 2), ctx)
     return sorted(ctx.saved[-1].state.items())
 
 
@@ -78,7 +78,7 @@ def test_it_acts_in_the_place_that_it_declares_and_nowhere_else(name: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_leaves_the_set_alone_and_repeats_itself_also_after_a_kill(name: str) -> None:
-    images = torch.from_numpy(DATA.train.images)
+    images = torch.tensor(DATA.train.images)
     before = images.clone()
     whole = Memory()
     first = weights(name, whole, images)

@@ -37,14 +37,14 @@ def make(
     method: Method[object] = spec.method.build()  # type: ignore[type-var]
     budget = method.budget(dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
-    seen = Split(dataset.train.images, labels)
+    clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
     ctx = context("fit")
     seed_everything(ctx)
-    method.fit(referee.image_set(seen, dataset.num_classes, device), ctx)
+    referee.fit(method, clean, ctx)
     fit_seconds = ctx.seconds
     ctx = context("perturb")
     seed_everything(ctx)
-    delta = referee.protect(method, referee.image_set(seen, dataset.num_classes, device), budget, ctx)
+    delta = referee.protect(method, clean, budget, ctx)
     protect_seconds = ctx.seconds
     measured = audit(delta) | {"separable": separability(delta, dataset.train.labels)}
     meta = ProtectedMeta(

@@ -55,10 +55,9 @@ class Runner:
         """
         progress = guarded(self._progress(task.spec.title))
         try:
-            with isolated():
-                if isinstance(task.spec, CellSpec):
-                    return self._attack(task.spec, progress)
-                return self._protect(task.spec, progress)
+            if isinstance(task.spec, CellSpec):
+                return self._attack(task.spec, progress)
+            return self._protect(task.spec, progress)
         except StoreError:
             raise
         except (Exception, SystemExit) as error:
@@ -92,7 +91,8 @@ class Runner:
                 progress=progress,
                 examine=referee.examiner(dataset, self.device),
             )
-            done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
+            with isolated():  # ends before anything is kept: what it finds may make the result worthless
+                done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
             self.store.write_cell(records.cell_record(cell, protected, done, self.device))
             self.store.forget_work(cell.key)
             return "computed"
@@ -110,7 +110,9 @@ class Runner:
                     self.device, spec.method_seed, store=self.store, key=key, stage=piece, progress=progress
                 )
 
-            protected = make(spec, self._load(spec.data), self.device, context)
+            dataset = self._load(spec.data)
+            with isolated():
+                protected = make(spec, dataset, self.device, context)
             self.store.write_protected(key, protected)
             self.store.forget_work(key)
         known: ProtectionRecord | None = None if force else _unless_damaged(self.store.read_protection, key)
