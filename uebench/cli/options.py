@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -65,7 +65,12 @@ def _expanded(
 ) -> Command:
     """Put options in the place of the parameter ``name``, which ``build`` makes of their values."""
     signature = inspect.signature(command)
-    kept = [parameter for parameter in signature.parameters.values() if parameter.name != name]
+    hints = get_type_hints(command, localns={"Workspace": object, "Compute": object}, include_extras=True)
+    kept = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
+        for parameter in signature.parameters.values()
+        if parameter.name != name
+    ]
     added = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
         for option, (kind, default) in options.items()
@@ -76,7 +81,7 @@ def _expanded(
         values = {option: given.pop(option) for option in options}
         command(**given, **{name: build(**values)})
 
-    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in kept] + added
+    parameters = kept + added
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in parameters}
     return call
