@@ -47,7 +47,8 @@ def run(module: str, quick: bool) -> dict[str, Any]:
 
     from uebench.evaluation.provenance import provenance
 
-    return {"quick": quick, "rows": rows, "provenance": provenance({}, torch.device("cpu"))}
+    made = provenance({}, torch.device("cpu")).model_dump(mode="json")
+    return {"quick": quick, "rows": rows, "provenance": made}
 
 
 def read(file: Path) -> Figures:

@@ -53,9 +53,9 @@ def fit(
         StoreError: If the file or the results folder cannot be written.
 
     Example:
-        >>> file = getfixture("tmp_path") / "noise.safetensors"
-        >>> fit("ue(rounds=1)", file, data="synthetic", preset="smoke", results=file.parent)["method"]
-        'ue'
+        >>> import uebench
+        >>> uebench.fit("ue(rounds=1)", "noise.safetensors", data="synthetic", preset="smoke")["size"]
+        32
     """
     workspace = Workspace.of(results, plugins)
     return fit_in(workspace, method, data, preset, seed, Path(out), device=device, progress=progress)

@@ -70,6 +70,12 @@ def reproduce(
         UsageError: If a name or an argument is wrong.
         DataError: If a data set cannot be read.
         StoreError: If the results folder cannot be used.
+
+    Example:
+        >>> import uebench
+        >>> made = uebench.reproduce("table2", data="synthetic", preset="smoke")
+        >>> made.tables[0].table.heading
+        'Table 2'
     """
     sets = (data,) if isinstance(data, str) else tuple(data)
     workspace = Workspace.of(results, plugins)

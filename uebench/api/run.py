@@ -50,7 +50,8 @@ def plan(
         DataError: If a data set cannot be read.
 
     Example:
-        >>> [one.status for one in plan("lsp", "resnet18", preset="smoke", results="nowhere").cells]
+        >>> import uebench
+        >>> [cell.status for cell in uebench.plan("lsp", "resnet18", data="synthetic", preset="smoke").cells]
         ['to do']
     """
     return Workspace.of(results, plugins).planner.plan(grid_of(method, attacker, **request))
@@ -102,11 +103,12 @@ def run(
         StoreError: If the results folder cannot be used.
 
     Example:
-        >>> result = run("lsp", "resnet18", preset="smoke", data="synthetic", results=getfixture("tmp_path"))
+        >>> import uebench
+        >>> result = uebench.run(["lsp", "random"], "resnet18", data="synthetic", preset="smoke")
         >>> result
-        RunResult(1 computed)
-        >>> list(result.matrix().columns)
-        ['resnet18']
+        RunResult(2 computed)
+        >>> result.matrix().shape
+        (2, 1)
     """
     grid = grid_of(
         method, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
@@ -127,8 +129,10 @@ def records(results: str | Path = RESULTS) -> Records:
         StoreError: If there is no such folder.
 
     Example:
-        >>> records("results").frame()[["method", "attacker", "accuracy"]].shape[1]
-        3
+        >>> import uebench
+        >>> _ = uebench.run("lsp", "resnet18", data="synthetic", preset="smoke")
+        >>> uebench.records("results").frame()[["method", "attacker", "n"]].values.tolist()
+        [['lsp', 'resnet18', 16]]
     """
     store = Workspace(results).store
     if not store.root.is_dir():

@@ -62,13 +62,13 @@ def progress_bars() -> Iterator[ProgressFor]:
     )
 
     def start(title: str) -> Progress:
+        for ended in [task.id for task in bars.tasks if task.finished]:
+            bars.remove_task(ended)
         task = bars.add_task(title, total=None)
 
         def show(done: int, total: int, text: str) -> None:
             bars.update(task, completed=done, total=total, description=f"{title}: {text}")
 
-        for other in bars.task_ids[:-1]:
-            bars.remove_task(other)
         return show
 
     with bars:

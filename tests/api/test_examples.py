@@ -1,0 +1,48 @@
+"""The examples that readers copy: docstrings of the Python API, and the script in docs/."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import uebench
+from tests.conftest import ROOT
+from uebench.executors.serial import serial
+
+FUNCTIONS = [name for name in uebench.__all__ if name != "__version__"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_example_of_a_public_function_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    function = getattr(uebench, name)
+    module = importlib.import_module(function.__module__)
+    (example,) = doctest.DocTestFinder(recurse=False).find(function, name, module)
+    assert example.examples
+    monkeypatch.setattr("uebench.executors.processes.processes", serial)
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_documents_each_argument(name: str) -> None:
+    function = getattr(uebench, name)
+    names = [one for one in function.__annotations__ if one != "return"]
+    text = function.__doc__.partition("Args:")[2]
+    assert not [one for one in names if f" {one}: " not in text]
+    assert "Raises:" in text
+
+
+def test_ten_lines_go_from_a_grid_to_an_attacked_array(tmp_path: Path) -> None:
+    script = ROOT / "docs" / "ten_lines.py"
+    code = [line for line in script.read_text().splitlines() if line and not line.startswith(("import", '"""'))]
+    assert len(code) <= 10
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "toprule" in done.stdout
+    assert "of 40 clean photographs recognised" in done.stdout
