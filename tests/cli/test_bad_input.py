@@ -22,7 +22,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "segue(eps=8)", "--attacker", "resnet18"), 2, "write 8/255, not 8"),
         (("--method", "lsp(patch=0)", "--attacker", "resnet18"), 2, "patch=0 is refused"),
         (("--method", "lsp(", "--attacker", "resnet18"), 2, "not of the form name(option=value)"),
-        (("--attacker", "resnet18"), 2, "no method named: add --method NAME; uebench list methods shows them"),
+        (("--attacker", "resnet18"), 2, "no method named; uebench list methods shows what there is"),
         (("--method", "lsp"), 2, "no attacker named"),
         ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),

@@ -33,7 +33,8 @@ def audit(
     how, specs = how or Compute(), list(specs)
     trunk = file_digest(how.lpips_trunk) if how.lpips_trunk else None
     known = {spec.key: _known(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
-    made = protect_sets([spec for spec in specs if not known.get(spec.key)], workspace, how, progress)
+    missing = [spec for spec in specs if not known.get(spec.key)]
+    made = protect_sets(missing, workspace, how, progress, asked=len(known))
     results = {one.spec.key: one for one in made}
     return [results.get(spec.key) or ProtectionResult(spec, "done", known[spec.key]) for spec in specs]
 

@@ -84,13 +84,26 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
 
 
 def protect_sets(
-    specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+    specs: Iterable[ProtectionSpec],
+    workspace: Workspace,
+    how: Compute | None = None,
+    progress: ProgressFor = silent,
+    *,
+    asked: int = 0,
 ) -> list[ProtectionResult]:
-    """Make the protected sets, and their records, that the store lacks; otherwise as ``compute``."""
+    """Make the protected sets, and their records, that the store lacks; otherwise as ``compute``.
+
+    Args:
+        specs: What to protect.
+        workspace: Where.
+        how: How.
+        progress: Where the progress goes.
+        asked: How many sets the request names, if ``specs`` are only those that are missing: threads follow from it.
+    """
     how, specs = how or Compute(), list(specs)
     how.check()
     possible = [spec for spec in specs if not spec.obstacle]
-    statuses = _execute(protect_tasks(possible), len(possible), workspace, how, progress)
+    statuses = _execute(protect_tasks(possible), max(asked, len(possible)), workspace, how, progress)
     results = []
     for spec in specs:
         if spec.obstacle:
