@@ -37,7 +37,7 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
     options |= given
     for name in ("method", "attacker"):
         if not options.get(name):
-            raise UsageError(f"no {name} named: add --{name} NAME; uebench list {name}s shows them")
+            raise UsageError(f"no {name} given: add --{name} NAME; uebench list {name}s shows them")
     return validate(Grid, options, "grid")  # type: ignore[no-any-return]
 
 
