@@ -22,8 +22,8 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "segue(eps=8)", "--attacker", "resnet18"), 2, "write 8/255, not 8"),
         (("--method", "lsp(patch=0)", "--attacker", "resnet18"), 2, "patch=0 is refused"),
         (("--method", "lsp(", "--attacker", "resnet18"), 2, "not of the form name(option=value)"),
-        (("--attacker", "resnet18"), 2, "no method named; uebench list methods shows what there is"),
-        (("--method", "lsp"), 2, "no attacker named"),
+        (("--attacker", "resnet18"), 2, "no method given; uebench list methods shows what there is"),
+        (("--method", "lsp"), 2, "no attacker given"),
         ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
         ((*RUN, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
@@ -79,7 +79,7 @@ def test_a_photograph_that_cannot_be_read_is_named(uebench: Command, photos: Cal
 
 def test_unknown_names_to_list_and_show_are_refused_with_the_nearest(uebench: Command) -> None:
     assert "cannot list 'method'; did you mean 'methods'?" in uebench("list", "method").complaint
-    assert "'seque': no plugin and no key; did you mean 'segue'?" in uebench("show", "seque").complaint
+    assert "'seque': no plugin or key with this name; did you mean 'segue'?" in uebench("show", "seque").complaint
     assert "0 records" in uebench("show", "abcd1234").complaint
 
 

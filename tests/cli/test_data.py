@@ -49,7 +49,7 @@ def test_what_was_built_is_verified_and_run(uebench: Command, lfw: Path, tmp_pat
         (("webface10", "--from", "absent"), 3, "absent: no such folder, expected RAW/<identity>/*.jpg; download CASIA"),
         (("celeba10", "--from", "."), 3, "expected RAW/img_align_celeba/*.jpg and RAW/identity_CelebA.txt"),
         (("cifar10", "--from", "."), 3, "or set allow_download"),
-        (("vggface10", "--from", ".", "--allow-download"), 2, "VGGFace2 must be asked for: https://www.robots"),
+        (("vggface10", "--from", ".", "--allow-download"), 2, "request VGGFace2 from its authors: https://www.robots"),
     ],
 )
 def test_a_build_that_cannot_be_done_says_why_in_one_line(

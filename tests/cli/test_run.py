@@ -239,7 +239,7 @@ def test_a_figure_that_cannot_be_written_is_refused_before_any_work(tiny_run: Co
     assert "end the name with .png, .svg or .pdf" in answer.complaint
     answer = tiny_run(*LSP, "--figure", tmp_path / "gone" / "m.png")
     assert answer.code == 4
-    assert "make it first" in answer.complaint
+    assert "create it first" in answer.complaint
     assert not (tmp_path / "results" / "cells").exists()
 
 
@@ -248,4 +248,4 @@ def test_any_model_of_timm_by_name(tiny_run: Command) -> None:
     assert answer.code == 0, answer.err
     answer = tiny_run("--method", "clean", "--attacker", "timm(model=resnet81)")
     assert answer.code == 2
-    assert "model=resnet81 is no model of timm's; did you mean" in answer.complaint
+    assert "model=resnet81 is not a timm model; did you mean" in answer.complaint

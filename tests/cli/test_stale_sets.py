@@ -47,7 +47,10 @@ def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(
     write(plugin, levels=4)
     code, said = attack(tiny_run, plugin, "resnet50")
     assert code == 1
-    assert "stale: synthetic3: mine vs resnet50, seed 0: its protected set was made by another source of mine" in said
+    assert (
+        "stale: synthetic3: mine vs resnet50, seed 0: its protected set was made by different source code of mine"
+        in said
+    )
     assert "raise its version, or use force" in said
     assert len(list(store.cells())) == 1
     assert "stale" in tiny_run("--plugin", plugin, "--method", "mine", "--attacker", "resnet50", "--dry-run").out

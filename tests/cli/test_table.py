@@ -57,7 +57,7 @@ def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Stor
     interval = "33.3 [12.6, 54.0]"  # 25, 33.3 and 41.7%: 33.3 -+ 4.303 * 8.333 / sqrt(3)
     for text in (interval, "10.5", "+22.8", "  3  ", "75.0", "33.3", "undecided"):
         assert text in line
-    assert "--data chooses another: synthetic4" in answer.err
+    assert "--data chooses another set: synthetic4" in answer.err
 
 
 def test_the_data_set_can_be_chosen_and_is_named(uebench: Command, measured: Store) -> None:
@@ -150,7 +150,7 @@ def test_a_plan_counts_shared_cells_once(uebench: Command, measured: Store) -> N
 def test_a_file_that_cannot_be_written_is_refused_before_any_work(uebench: Command, tmp_path: Path) -> None:
     answer = uebench("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out", tmp_path / "gone" / "t.md")
     assert answer.code == 4
-    assert "make it first" in answer.complaint
+    assert "create it first" in answer.complaint
 
 
 def test_a_clean_clone_shows_its_records_without_torch(tmp_path: Path) -> None:

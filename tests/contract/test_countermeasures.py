@@ -136,7 +136,7 @@ def test_a_neutral_countermeasure_changes_no_count(uebench: Command) -> None:
             "jpeg+mixed",
             "mixed acts on what is protected, which comes before the set, where jpeg acts; write mixed first",
         ),
-        ("early_stop+early_stop", "early_stop comes after another choice of the epoch; leave one out"),
+        ("early_stop+early_stop", "more than one countermeasure chooses the epoch; leave out all but one"),
     ],
 )
 def test_a_chain_in_an_impossible_order_is_refused(uebench: Command, chain: str, reason: str) -> None:

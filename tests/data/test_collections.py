@@ -161,5 +161,5 @@ def test_a_download_that_fails_names_the_page(tmp_path: Path, server: str, monke
 
 
 def test_what_must_be_asked_for_is_not_downloaded(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="allow_download: CelebA must be asked for: https"):
+    with pytest.raises(UsageError, match="allow_download: request CelebA from its authors: https"):
         make(BUILDERS["celeba10"], tmp_path / "raw", tmp_path / "set", allow_download=True)

@@ -35,7 +35,7 @@ def test_orl_split_depends_on_its_seed_and_never_overlaps(registry: Registry) ->
 def test_orl_identities_can_be_selected(registry: Registry) -> None:
     late = load("orl(identities=2, first=39)", 16, registry)
     assert set(late.train.labels.tolist()) == {0, 1}
-    with pytest.raises(DataError, match="identities 39 to 41 asked"):
+    with pytest.raises(DataError, match="you asked for identities 39 to 41, and there are 40"):
         load("orl(identities=3, first=39)", 16, registry)
 
 
@@ -64,7 +64,7 @@ def test_the_first_identities_of_a_folder(photos: Photos, registry: Registry) ->
     data = load(f"folder(path='{root}', identities=3)", 16, registry)
     assert data.num_classes == 3
     assert len(data.test.labels) == 6
-    with pytest.raises(DataError, match="20 identities asked, 12 there"):
+    with pytest.raises(DataError, match="you asked for 20 identities, and there are 12"):
         load(f"folder(path='{root}', identities=20)", 16, registry)
 
 

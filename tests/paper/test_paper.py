@@ -141,7 +141,7 @@ def test_data_fills_the_main_role_or_the_one_it_names() -> None:
     assert given == {MAIN: "synthetic(identities=3)", "celeba10": "folder(path='a=b')"}
     with pytest.raises(UsageError, match="no role 'celeba'; did you mean 'celeba10'"):
         by_role(["celeba=orl"])
-    with pytest.raises(UsageError, match="the role webface10 is filled twice"):
+    with pytest.raises(UsageError, match="the role webface10 is given twice"):
         by_role(["orl", "webface10=orl"])
 
 

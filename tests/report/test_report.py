@@ -121,7 +121,7 @@ def test_report_and_figures_from_the_command_line(uebench: Command, tmp_path: Pa
     ("args", "code", "says"),
     [
         (["report", "--html", "out.txt"], 2, "end the name with .html or .htm"),
-        (["report", "--html", "gone/out.html"], 4, "make it first"),
+        (["report", "--html", "gone/out.html"], 4, "create it first"),
         (["report", "--html", "out.html", "--data", "nobody"], 2, "no record of that set"),
         (["report", "--html", "out.html", "--preset", "dsk"], 2, "did you mean 'desk'"),
         (["figure", "5", "--out", "f.png"], 2, "known: 3, 4"),

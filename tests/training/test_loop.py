@@ -116,7 +116,7 @@ def _after_the_seed(rng: torch.Generator) -> torch.Generator:
 
 @pytest.mark.parametrize("images", [0, 1])
 def test_fewer_than_two_images_are_refused(images: int, ctx: RunContext) -> None:
-    with pytest.raises(CellError, match=f"{images} training images; training takes at least 2"):
+    with pytest.raises(CellError, match=f"{images} training images; training needs at least 2"):
         supervised(fresh(), two_colours(images), OPTIONS, (), ctx)
 
 
@@ -139,7 +139,7 @@ def test_the_checkpoint_of_another_training_is_refused_with_a_remedy(tmp_path: P
         return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
 
     context().save({"weights": torch.zeros(1)}, 1)
-    with pytest.raises(CellError, match=r"of another training; give each one a stage: ctx\.stage"):
+    with pytest.raises(CellError, match=r"belongs to another training; give each training its own stage: ctx\.stage"):
         supervised(fresh(), two_colours(), OPTIONS, (), context())
 
 

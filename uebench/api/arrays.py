@@ -127,5 +127,5 @@ def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDA
         raise UsageError(f"{what}: {plain.dtype}; give whole numbers or names")
     names, numbers = np.unique(plain, return_inverse=True)
     if len(names) < 2:
-        raise UsageError(f"{what}: all are {names[0]}; at least 2 identities are needed to tell apart")
+        raise UsageError(f"{what}: all are {names[0]}; give at least 2 identities")
     return numbers.astype(np.int64), len(names)

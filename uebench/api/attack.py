@@ -129,5 +129,5 @@ def _dataset(images: Images, labels: object, test_images: Images, test_labels: o
     test_numbers, _ = class_numbers(test_labels, len(test_pixels), "test_labels")
     names, test_names = (np.unique(np.asarray(given)).tolist() for given in (labels, test_labels))
     if names != test_names:
-        raise UsageError("test_labels: not the same people as in labels; everyone needs images in both")
+        raise UsageError("test_labels: not the same people as in labels; each person needs images in both")
     return of_arrays(Split(pixels, numbers), Split(test_pixels, test_numbers)), names

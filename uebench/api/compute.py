@@ -50,7 +50,7 @@ class Compute:
         if self.executor not in EXECUTORS:
             raise UsageError(f"executor {self.executor!r}: unknown; {nearest(self.executor, EXECUTORS)}")
         if self.jobs < 0:
-            raise UsageError(f"jobs {self.jobs}: less than none; use 0 for one per core")
+            raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""

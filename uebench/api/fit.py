@@ -99,7 +99,7 @@ def fit_in(
         plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
         state = plugin.state()
         if not state:
-            raise UsageError(f"{method}: learns nothing, so there are no weights to keep")
+            raise UsageError(f"{method}: learns nothing, so there are no weights to save")
         meta = {
             "method": part.name,
             "version": part.entry.version,

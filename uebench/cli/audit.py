@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @with_compute
 def audit(
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="name(option=value). Repeatable; all if left out.")
+        list[str] | None, typer.Option("--method", help="name(option=value). Repeatable [default: all].")
     ] = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,
     lpips_trunk: Annotated[
@@ -34,10 +34,10 @@ def audit(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Protect faces with each METHOD, attack nothing, and measure the perturbation.
+    """Protect faces with each METHOD and measure the perturbation, without an attack.
 
-    Largest change, length, PSNR, SSIM, LPIPS, and how well a linear classifier tells identities by the perturbation
-    alone. What was measured before is read from the results folder.
+    It shows the largest change, L2 norm, PSNR, SSIM and LPIPS, and how well a linear classifier can tell identities
+    apart from the perturbation alone. Earlier measurements are read from the results folder.
     """
     from uebench.api.audit import audit as measure
     from uebench.cli import output

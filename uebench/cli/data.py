@@ -17,7 +17,7 @@ app = typer.Typer(help="Build data sets from collections that you download yours
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the sets: sizes, the collection they are drawn from, where to get it and on which terms."""
+    """List the sets: their size, their source collection, where to get it, and its terms of use."""
     from uebench.data.builders import BUILDERS
 
     rows: list[dict[str, Any]] = [
@@ -45,15 +45,15 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="webface10, celeba10, ...: uebench data list shows them.")],
+    name: Annotated[str, typer.Argument(help="webface10, celeba10, ...; see uebench data list.")],
     raw: Annotated[Path, typer.Option("--from", metavar="RAW", help="Folder of the unpacked collection.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the set; then: uebench run --data DIR.")],
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of identities and images.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for the set, for uebench run --data DIR.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the choice of identities and images.")] = 0,
     allow_download: Annotated[
         bool, typer.Option("--allow-download", help="Download the collection into RAW if its terms allow it.")
     ] = False,
 ) -> None:
-    """Build a set: images copied byte for byte to train/ and test/, with a manifest and a card."""
+    """Build a set: copy its images unchanged to train/ and test/, with a manifest and a description."""
     from uebench.cli.output import lines
     from uebench.data.builders import build as build_set
     from uebench.data.builders import builder
@@ -64,9 +64,9 @@ def build(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What uebench data build wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder made by uebench data build.")],
 ) -> None:
-    """Check every file of a built set against its manifest; name the first that differs."""
+    """Compare every file of a built set with its manifest, and name the first that differs."""
     from uebench.data.builders import verify as verify_set
 
     _say(folder, verify_set(folder))
@@ -74,12 +74,14 @@ def verify(
 
 @app.command()
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete it; photographs are then decoded again.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Empty the cache; photographs are then decoded again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show where decoded photographs are kept and how much room they take, or delete them.
+    """Show where decoded photographs are kept and how much space they use, or delete them.
 
-    The environment variable UEBENCH_CACHE names another folder; empty or "none" means no cache.
+    The environment variable UEBENCH_CACHE sets another folder; empty or "none" turns the cache off.
     """
     from uebench.data import cache as kept
 

@@ -19,21 +19,25 @@ NUMBERS = ("3", "4")
 
 @with_workspace
 def figure(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="3: image strips of ORL; 4: robustness.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where it goes (PNG, SVG, PDF).")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="3: ORL faces, clean and protected; 4: robustness.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
     data: Annotated[
-        str | None, typer.Option(help="4: the set's name in the records [default: most records]; 3: orl(option=value).")
+        str | None,
+        typer.Option(help="3: orl(option=value); 4: name of a measured set [default: the one with most records]."),
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")] = DEFAULT,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="3: name(option=value). Repeatable; all if left out.")
+        list[str] | None, typer.Option("--method", help="3: name(option=value). Repeatable [default: all].")
     ] = None,
     method_seed: MethodSeed = 0,
     device: Device = "auto",
     *,
     workspace: Workspace,
 ) -> None:
-    """Draw Figure 3 or 4 of the Segue paper; 3 makes the protected sets that are missing, 4 draws finished cells."""
+    """Draw Figure 3 or 4 of the Segue paper.
+
+    Figure 3 first makes the protected sets that are missing. Figure 4 uses finished cells only.
+    """
     from uebench.plugins import presets
     from uebench.report import files
 

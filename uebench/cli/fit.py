@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @with_workspace
 def fit(
     method: Annotated[str, typer.Argument(help="name(option=value)")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the weights go (safetensors).")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File for the weights (safetensors).")],
     data: Annotated[str | None, typer.Option(help="orl, a folder, or name(option=value).")] = None,
     preset: PresetName = DEFAULT,
     method_seed: MethodSeed = 0,
@@ -25,7 +25,7 @@ def fit(
     *,
     workspace: Workspace,
 ) -> None:
-    """Train METHOD on a data set and keep its weights, for METHOD(weights="FILE") on other sets."""
+    """Train METHOD on a data set and save its weights, to use as METHOD(weights="FILE") on other sets."""
     from uebench.api.fit import fit_in
     from uebench.cli.output import lines, note
 

@@ -16,7 +16,7 @@ KINDS = ("methods", "attackers", "countermeasures", "sources", "presets")
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS)}; all if left out.")] = "",
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS)}; default: all.")] = "",
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:

@@ -23,15 +23,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 Jobs = Annotated[
     int,
-    typer.Option(min=0, envvar="UEBENCH_JOBS", help="How many cells at once; 0: one per core on a CPU, one on a GPU."),
+    typer.Option(
+        min=0, envvar="UEBENCH_JOBS", help="Cells to compute at once; 0: one per core on a CPU, one on a GPU."
+    ),
 ]
 Executor = Annotated[
     str,
-    typer.Option(envvar="UEBENCH_EXECUTOR", help="processes: each cell in another process; serial: all in this one."),
+    typer.Option(envvar="UEBENCH_EXECUTOR", help="processes: compute cells in other processes; serial: in this one."),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]
-MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the methods.")]
+MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the method.")]
 
 Command = Callable[..., None]
 

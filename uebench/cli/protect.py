@@ -12,7 +12,9 @@ from uebench.plugins.presets import DEFAULT
 
 
 def protect(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="One folder per identity, or one person's photos.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="One folder per identity, or photographs of one person.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the protected copies (PNG).")],
     method: Annotated[str, typer.Option("--method", help="name(option=value)")] = "segue",
     preset: PresetName = DEFAULT,
@@ -24,8 +26,8 @@ def protect(
 ) -> None:
     """Write a protected copy of every photograph in IN to OUT, cropped to a square and resized to the preset's size.
 
-    OUT/protected.json says how they were made. Publish the copies as they are: JPEG compression removes part of the
-    protection.
+    OUT/protected.json says how the copies were made. Publish the copies as they are: JPEG compression removes part of
+    the protection.
     """
     from uebench.api.protect_folder import protect_folder
     from uebench.cli import output

@@ -11,12 +11,12 @@ from uebench.cli.options import RESULTS, Results
 
 
 def report(
-    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where the page goes.")],
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="HTML file to write.")],
     preset: Annotated[str | None, typer.Option("--preset", help="Only records of smoke, desk or paper.")] = None,
     data: Annotated[list[str] | None, typer.Option("--data", metavar="NAME", help="Only this set. Repeatable.")] = None,
     results: Results = RESULTS,
 ) -> None:
-    """Write one self-contained HTML page of the records: rankings, heat maps, curves, costs, every cell."""
+    """Write all records to one self-contained HTML page: rankings, heat maps, curves, costs, every cell."""
     from uebench.cli.output import note
     from uebench.plugins import presets
     from uebench.report import files

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @with_compute
 def reproduce(
     name: Annotated[str, typer.Argument(help="table2 to table9, figure4.1 to figure4.4.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="All of them; what they share is computed once.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All tables; shared results are computed once.")] = False,
     preset: PresetName = DEFAULT,
     data: Annotated[
         list[str] | None,
@@ -32,13 +32,13 @@ def reproduce(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     form: Format = "text",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables there too.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the tables to this file.")] = None,
     as_json: AsJson = False,
     *,
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Compute what a table of the Segue paper needs and is not there yet, and show the table."""
+    """Compute the missing results of a table of the Segue paper, then show the table."""
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import output, run_output
     from uebench.paper.request import Request
@@ -48,7 +48,7 @@ def reproduce(
         raise UsageError("name one table, as in uebench reproduce table5, or say --all")
     tables.check(form)
     if out and not out.parent.is_dir():
-        raise StoreError(f"--out {out}: no folder {out.parent}; make it first")
+        raise StoreError(f"--out {out}: there is no folder {out.parent}; create it first")
     how.check()
     request = Request(tables_of(EVERYTHING if everything else name), data or (), preset, workspace.planner)
     if dry_run:
@@ -95,7 +95,7 @@ def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bo
         shown.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
     output.print_table(shown)
     for text in first:
-        output.note(f"to train first: {text}; the cells that use it have no key before and are not counted")
+        output.note(f"trained first: {text}; the cells that need it get their keys afterwards and are not counted here")
 
 
 def _sum(what: str, plan: Plan, rates: Rates) -> dict[str, Any]:

@@ -20,28 +20,28 @@ Words = list[str] | None
 @with_workspace
 @with_compute
 def run(
-    grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A saved grid.")] = None,
+    grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid saved with --save.")] = None,
     method: Annotated[Words, typer.Option("--method", help="name(option=value). Repeatable.")] = None,
     attacker: Annotated[
         Words, typer.Option("--attacker", help="name(option=value)+countermeasure. Repeatable.")
     ] = None,
     data: Annotated[Words, typer.Option("--data", help="orl, a folder, or name(option=value). Repeatable.")] = None,
-    seed: Annotated[list[int] | None, typer.Option("--seed", help="Attacker's seed. Repeatable.")] = None,
-    method_seed: Annotated[int | None, typer.Option(help="Seed of the methods [default: 0].")] = None,
+    seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
+    method_seed: Annotated[int | None, typer.Option(help="Seed of the method [default: 0].")] = None,
     preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the accuracy matrix (PNG, SVG, PDF).")
+        Path | None, typer.Option(metavar="FILE", help="Draw the accuracies as a matrix (PNG, SVG, PDF).")
     ] = None,
     as_json: AsJson = False,
     *,
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Protect faces with each METHOD, train each ATTACKER on them, and measure its clean test accuracy."""
+    """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
     from uebench.api.compute import compute
     from uebench.cli import output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid

@@ -33,7 +33,7 @@ def notes(result: RunResult) -> None:
     """Say what was there already, what went wrong, and which sources changed."""
     done = sum(cell.status == "done" for cell in result.cells)
     if done:
-        output.note(f"{done} of {len(result.cells)} already done; --force computes again")
+        output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
     for cell in result.cells:
         if cell.record is None:
             what = cell.spec.data.name if cell.status == "impossible" else cell.spec.title

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A method, attacker or countermeasure; or the first digits of a key.")],
+    name: Annotated[str, typer.Argument(help="Name of a plugin, or the first digits of a key.")],
     plugin: Plugins = None,
-    preset: Annotated[str, typer.Option("--preset", help="Show the options in force under smoke, desk or paper.")] = "",
+    preset: Annotated[str, typer.Option("--preset", help="Show the options in force with smoke, desk or paper.")] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show a plugin with its options, a record, or why a cell failed."""
+    """Show the options of a plugin, the content of a record, or why a cell failed."""
     from uebench.plugins import presets
     from uebench.plugins.registry import Entry, Registry
     from uebench.plugins.scan import KINDS
@@ -37,7 +37,7 @@ def show(
     elif len(name) >= 4 and all(sign in "0123456789abcdef" for sign in name):
         _record(Store(results).find(name), as_json)
     else:
-        raise UsageError(f"{name!r}: no plugin and no key; {nearest(name, known)}")
+        raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, known)}")
 
 
 def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
@@ -64,31 +64,33 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
     }
 
 
-def _plugin(facts: dict[str, Any], as_json: bool) -> None:
+def _plugin(details: dict[str, Any], as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output
     from uebench.plugins.spec import format_value
 
     if as_json:
-        output.print_json(facts)
+        output.print_json(details)
         return
-    where = " ".join(str(facts[k]) for k in ("venue", "year") if facts.get(k))
-    typer.echo(f"{facts['name']} ({facts['kind']}, version {facts['version']})\n{facts['title']}. {where}".rstrip())
-    if facts.get("url"):
-        typer.echo(facts["url"])
-    typer.echo(f"{facts['about']}\n")
-    presets = {facts["preset"]: facts["in_force"]} if "preset" in facts else facts["presets"]
+    where = " ".join(str(details[k]) for k in ("venue", "year") if details.get(k))
+    typer.echo(
+        f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {where}".rstrip()
+    )
+    if details.get("url"):
+        typer.echo(details["url"])
+    typer.echo(f"{details['about']}\n")
+    presets = {details["preset"]: details["in_force"]} if "preset" in details else details["presets"]
     table = Table("option", "default", *presets, box=None)
-    for name, default in facts["options"].items():
-        shown = "required" if name in facts["required"] else format_value(default)
+    for name, default in details["options"].items():
+        shown = "required" if name in details["required"] else format_value(default)
         settings = [format_value(options[name]) if name in options else "" for options in presets.values()]
         table.add_row(name, shown, *settings)
-    if facts["options"]:
+    if details["options"]:
         output.print_table(table)
-    if facts["follows_preset"] and "preset" not in facts:
-        typer.echo("In a run, the preset sets the training; with --preset desk, say, this shows it.")
-    for name, reason in facts["why"].items():
+    if details["follows_preset"] and "preset" not in details:
+        typer.echo("In a run, the preset sets the training options; add --preset desk to see them.")
+    for name, reason in details["why"].items():
         if name in presets:
             typer.echo(f"{name}: {reason}")
 

@@ -11,12 +11,12 @@ from uebench.errors import StoreError
 
 
 def status(
-    stale: Annotated[bool, typer.Option("--stale", help="Only cells whose plugin source changed since.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Only cells whose plugin source has changed since.")] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """List the records of a results folder, damaged ones and failures, and count the protected sets."""
+    """List the records in a results folder, including damaged ones and failures, and count protected sets."""
     from uebench.cli import output
     from uebench.plugins.registry import Registry
     from uebench.report import status

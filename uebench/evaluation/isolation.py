@@ -54,7 +54,7 @@ def isolated() -> Iterator[None]:
         for before, write in settings:
             write(before)
     if replaced:
-        raise CellError(f"a plugin replaced {', '.join(replaced)}; it is put back, and this result is dropped")
+        raise CellError(f"a plugin replaced {', '.join(replaced)}; uebench restored it and discarded this result")
 
 
 def _attributes() -> Attributes:

@@ -297,8 +297,6 @@ def by_role(texts: Iterable[str]) -> dict[str, str]:
         if role not in ROLES:
             raise UsageError(f"data {text!r}: no role {role!r}; {nearest(role, ROLES)}")
         if role in given:
-            raise UsageError(
-                f"data {text!r}: the role {role} is filled twice; name each set with its role, as ROLE=SET"
-            )
+            raise UsageError(f"data {text!r}: the role {role} is given twice; name each set with its role, as ROLE=SET")
         given[role] = data
     return given

@@ -180,8 +180,8 @@ def staleness(protection: ProtectionSpec, store: Store) -> str:
     remedy = "raise its version, or use force to make the set again"
     made_by = known.provenance.sources.get(entry.name) if known.provenance else None
     if made_by not in (None, entry.source_digest):
-        return f"its protected set was made by another source of {entry.name} {entry.version}; {remedy}"
+        return f"its protected set was made by different source code of {entry.name} version {entry.version}; {remedy}"
     budget = protection.method.plugin.budget(protection.data.size)
     if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):
-        return f"its protected set was made under another budget of {entry.name} {entry.version}; {remedy}"
+        return f"its protected set was made with a different budget of {entry.name} version {entry.version}; {remedy}"
     return ""

@@ -37,7 +37,7 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
     options |= given
     for name in ("method", "attacker"):
         if not options.get(name):
-            raise UsageError(f"no {name} named; uebench list {name}s shows what there is")
+            raise UsageError(f"no {name} given; uebench list {name}s shows what there is")
     return validate(Grid, options, "grid")  # type: ignore[no-any-return]
 
 

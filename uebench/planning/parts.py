@@ -75,7 +75,7 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
                 f"{one.entry.name} acts; write {two.entry.name} first"
             )
         if before == after == "epoch":
-            raise UsageError(f"{text!r}: {two.entry.name} comes after another choice of the epoch; leave one out")
+            raise UsageError(f"{text!r}: more than one countermeasure chooses the epoch; leave out all but one")
     attacker = make_part(registry, "attacker", first, preset)
     for measure in measures:
         place, name = measure.plugin.place, measure.entry.name

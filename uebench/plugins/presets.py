@@ -70,7 +70,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "smoke": Preset(
-            title="does it run? about a minute, no conclusions",
+            title="a quick check that everything works; about a minute, no conclusions",
             data="orl(identities=5)",
             size=32,
             training={"lr": 1e-3, "epochs": 2},

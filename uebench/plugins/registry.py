@@ -209,7 +209,7 @@ def _sources() -> Iterator[tuple[str, Path]]:
     for point in entry_points(group=GROUP):
         spec = importlib.util.find_spec(point.value)
         if spec is None or spec.origin is None:
-            raise UsageError(f"entry point {point.name!r} of group {GROUP!r}: module {point.value!r} is not there")
+            raise UsageError(f"entry point {point.name!r} of group {GROUP!r}: module {point.value!r} not found")
         yield point.value, Path(spec.origin)
 
 

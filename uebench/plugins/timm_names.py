@@ -26,7 +26,7 @@ def check_model(name: str) -> str:
     if models and name.partition(".")[0] not in models | others:
         close = get_close_matches(name, models, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else "timm.list_models() names all it has"
-        raise ValueError(f"is no model of timm's; {remedy}")
+        raise ValueError(f"is not a timm model; {remedy}")
     return name
 
 

@@ -61,7 +61,7 @@ def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[
         raise DataError(f"{file}: trained at {meta['size']} pixels, the images have {size}; train with weights=none")
     for name, value in config.items():
         if meta["config"][name] != value:
-            raise DataError(f"{file}: trained with {name}={meta['config'][name]}; write {method}({name}=...) so")
+            raise DataError(f"{file}: trained with {name}={meta['config'][name]}; use the same in {method}({name}=...)")
     return load_file(file)
 
 

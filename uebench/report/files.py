@@ -34,7 +34,7 @@ def check(file: Path, name: str, suffixes: Iterable[str] = tuple(FIGURES)) -> No
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
         raise UsageError(f"{name} {file}: end the name with {words}")
     if not file.parent.is_dir():
-        raise StoreError(f"{name} {file}: no folder {file.parent}; make it first")
+        raise StoreError(f"{name} {file}: there is no folder {file.parent}; create it first")
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def check(data: DatasetInfo) -> None:
         UsageError: If it is not ORL.
     """
     if data.record.source != REDISTRIBUTABLE:
-        raise UsageError(f"data {data.name!r}: its photographs may not be shown; strips are made of orl alone")
+        raise UsageError(f"data {data.name!r}: its photographs may not be shown; only those of orl may")
 
 
 def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:

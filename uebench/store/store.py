@@ -156,7 +156,7 @@ class Store:
         keys = {path.stem for path in cells + sets} | {path.parent.name for path in failed}
         if len(keys) != 1:
             raise UsageError(
-                f"{prefix!r}: {len(keys)} records in {self.root} begin so; uebench status --json lists them"
+                f"{prefix!r}: {len(keys)} records in {self.root} have such a key; uebench status --json lists them"
             )
         (key,) = keys
         record = self.read_cell(key) if cells else self.read_protection(key) if sets else self.read_failure(key)

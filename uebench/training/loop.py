@@ -52,7 +52,7 @@ def supervised(
     """
     train, choice = hold_back(train, countermeasures, ctx)
     if len(train) < 2:
-        raise CellError(f"{len(train)} training images; training takes at least 2")
+        raise CellError(f"{len(train)} training images; training needs at least 2")
     run = _Run(model.to(ctx.device), train, options, countermeasures, ctx, choice, seconds)
     run.restore()
     for epoch in range(len(run.curve), options.epochs):
@@ -121,7 +121,9 @@ class _Run:
         if saved is None:
             return
         if "curve" not in saved.values:
-            raise CellError("the checkpoint is of another training; give each one a stage: ctx.stage('pretrain')")
+            raise CellError(
+                "the checkpoint belongs to another training; give each training its own stage: ctx.stage('pretrain')"
+            )
         unpack(saved.state, self.model, self.optimizer)
         self.curve, self.seconds = list(saved.values["curve"]), saved.values["seconds"]
         self.stopped = saved.values["stopped"]

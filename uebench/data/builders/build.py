@@ -37,7 +37,9 @@ def build(
         StoreError: If ``out`` cannot be written.
     """
     if allow_download and not builder.collection.fetch:
-        raise UsageError(f"allow_download: {builder.collection.title} must be asked for: {builder.collection.page}")
+        raise UsageError(
+            f"allow_download: request {builder.collection.title} from its authors: {builder.collection.page}"
+        )
     with _writing(out):
         there = _already(builder, out, seed)
     if there:
