@@ -64,31 +64,31 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
     }
 
 
-def _plugin(facts: dict[str, Any], as_json: bool) -> None:
+def _plugin(about: dict[str, Any], as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.cli import output
     from uebench.plugins.spec import format_value
 
     if as_json:
-        output.print_json(facts)
+        output.print_json(about)
         return
-    where = " ".join(str(facts[k]) for k in ("venue", "year") if facts.get(k))
-    typer.echo(f"{facts['name']} ({facts['kind']}, version {facts['version']})\n{facts['title']}. {where}".rstrip())
-    if facts.get("url"):
-        typer.echo(facts["url"])
-    typer.echo(f"{facts['about']}\n")
-    presets = {facts["preset"]: facts["in_force"]} if "preset" in facts else facts["presets"]
+    where = " ".join(str(about[k]) for k in ("venue", "year") if about.get(k))
+    typer.echo(f"{about['name']} ({about['kind']}, version {about['version']})\n{about['title']}. {where}".rstrip())
+    if about.get("url"):
+        typer.echo(about["url"])
+    typer.echo(f"{about['about']}\n")
+    presets = {about["preset"]: about["in_force"]} if "preset" in about else about["presets"]
     table = Table("option", "default", *presets, box=None)
-    for name, default in facts["options"].items():
-        shown = "required" if name in facts["required"] else format_value(default)
+    for name, default in about["options"].items():
+        shown = "required" if name in about["required"] else format_value(default)
         settings = [format_value(options[name]) if name in options else "" for options in presets.values()]
         table.add_row(name, shown, *settings)
-    if facts["options"]:
+    if about["options"]:
         output.print_table(table)
-    if facts["follows_preset"] and "preset" not in facts:
+    if about["follows_preset"] and "preset" not in about:
         typer.echo("In a run, the preset sets the training; with --preset desk, say, this shows it.")
-    for name, reason in facts["why"].items():
+    for name, reason in about["why"].items():
         if name in presets:
             typer.echo(f"{name}: {reason}")
 

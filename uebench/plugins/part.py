@@ -53,6 +53,6 @@ class Part:
 
 def _restore(entry: Entry, options: bytes, written: str) -> Part:
     # This imports the module, in which the classes of the options' values may be defined
-    config: Config = entry.plugin.Config.model_construct()
+    config: Config = object.__new__(entry.plugin.Config)
     config.__setstate__(pickle.loads(options))
     return Part(entry, config, written)
