@@ -27,7 +27,6 @@ def key(**parts: object) -> str:
     return digest({"key_format": KEY_FORMAT, **parts})
 
 
-@cache
 def file_digest(file: Path) -> str:
     """Return the sha256 of a file, as keys and records hold it.
 
@@ -35,6 +34,21 @@ def file_digest(file: Path) -> str:
         DataError: If it cannot be read.
     """
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return _file_digest(file, file_state(file))
     except OSError as error:
         raise DataError(f"{file}: weights cannot be read ({in_words(error)})") from None
+
+
+def file_state(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written or replaced, so that what was read of it can be remembered.
+
+    Raises:
+        OSError: If there is no such file.
+    """
+    stat = file.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+@cache
+def _file_digest(file: Path, _: tuple[int, ...]) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

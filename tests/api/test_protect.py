@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import uebench.api.protect
+from tests.conftest import ROOT
 from uebench.api.protect import protect
 from uebench.api.protect_folder import protect_folder
 from uebench.errors import CellError, UsageError
@@ -227,3 +228,8 @@ def test_images_whose_layout_is_unclear_are_protected_as_the_caller_says() -> No
 def test_the_example_in_the_docstring_runs() -> None:
     result = doctest.testmod(uebench.api.protect)
     assert (result.attempted, result.failed) == (5, 0)
+
+
+def test_one_plugin_file_need_not_stand_in_a_list() -> None:
+    file = str(ROOT / "docs" / "example_plugin.py")
+    assert protect(IMAGES, LABELS, "stripes", plugins=file).shape == IMAGES.shape

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import TINY, Command
 from uebench.store.store import Store
 
 METHOD = """
@@ -83,3 +84,25 @@ def test_a_set_made_under_another_budget_is_refused(tiny_run: Command, plugin: P
     attack(tiny_run, plugin, "resnet18")
     write(plugin, norm="none")
     assert "its protected set was made" in attack(tiny_run, plugin, "resnet50")[1]
+
+
+def test_a_set_that_is_made_again_has_a_record_of_its_own(tiny_run: Command, plugin: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    write(plugin, levels=2)
+    attack(tiny_run, plugin, "resnet18")
+    shutil.rmtree(store.root / "blobs")  # as on a clean clone, which holds the records alone
+    write(plugin, levels=4)
+    assert attack(tiny_run, plugin, "resnet18(epochs=1)")[0] == 0
+    ((_, protection),) = store.protections()
+    assert protection and protection.audit.max_levels == 4
+    stored = store.read_protected(protection.protect_key)
+    assert stored and stored.digest == protection.protected_digest
+
+
+def test_reproducing_a_table_of_stale_sets_exits_as_a_run_of_them_does(
+    uebench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uebench.planning.grid.staleness", lambda *_: "its protected set was made by another source")
+    answer = uebench("reproduce", "5", "--preset", "smoke", "--data", TINY)
+    assert answer.code == 1
+    assert "stale: " in answer.err

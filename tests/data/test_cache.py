@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from uebench.data import cache
+from uebench.data import cache, dataset
 from uebench.plugins.base import Split
+from uebench.plugins.registry import Registry
 
 ONE, OTHER = "1" * 64, "2" * 64
 
@@ -146,3 +148,38 @@ def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs
 def test_neither_the_cache_nor_the_listing_of_folders_needs_torch() -> None:
     code = "import sys, uebench.data.cache, uebench.data.folders; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SOURCE = """
+import numpy as np
+from uebench.data.sources import Files, Folder, FolderConfig
+from uebench.plugins.base import Config, Info, Split
+
+class Options(FolderConfig):
+    mirrored: bool = False
+
+class Mine(Folder):
+    name = "mine"
+    version = 1
+    info = Info(title="photographs, mirrored on demand")
+    Config = Options
+    def read(self, size):
+        splits = super().read(size)
+        step = -1 if self.config.mirrored else 1
+        return tuple(Split(np.ascontiguousarray({images}[..., ::step]), split.labels) for split in splits)
+"""
+
+
+def test_the_cache_tells_options_and_edited_code_of_a_source_apart(tmp_path: Path, photos: Callable[..., Path]) -> None:
+    folder, plugin = photos({"ann": 4, "bob": 4}), tmp_path / "mine.py"
+    texts = [f'mine(path="{folder}")', f'mine(path="{folder}", mirrored=true)']
+    keys = set()
+    for images in ("split.images", "(255 - split.images)"):
+        plugin.write_text(SOURCE.format(images=images))
+        registry = Registry([plugin])
+        for text in texts:
+            cached = dataset.load(text, 8, registry, tmp_path / "cache")
+            assert np.array_equal(cached.train.images, dataset.load(text, 8, registry).train.images)
+            assert dataset.describe(text, 8, registry, tmp_path / "cache").key == cached.key
+            keys.add(cached.key)
+    assert len(keys) == 4

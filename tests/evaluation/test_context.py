@@ -111,3 +111,12 @@ def train(store: Store, epochs: int) -> list[torch.Tensor]:
     model = classifier("test_resnet", 2, 32)
     supervised(model, ImageSet(images, torch.arange(8) % 2, 2), options, (), ctx)
     return list(model.state_dict().values())
+
+
+def test_progress_that_is_no_number_fails_in_the_plugin() -> None:
+    shown: list[tuple[int, int, str]] = []
+    ctx = RunContext(torch.device("cpu"), 0, progress=lambda *what: shown.append(what))
+    ctx.progress(torch.tensor(1), 2, "looking")  # type: ignore[arg-type]
+    assert [type(one) for one in shown[0]] == [int, int, str]
+    with pytest.raises(ValueError, match="half"):
+        ctx.progress("half", 2, "looking")  # type: ignore[arg-type]

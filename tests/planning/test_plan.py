@@ -10,6 +10,7 @@ from uebench.errors import UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.tasks import Task
 from uebench.plugins.registry import Registry, validate
+from uebench.store.atomic import publish
 from uebench.store.store import Store
 
 
@@ -79,6 +80,14 @@ def test_weights_enter_the_key_by_content_not_by_place(tmp_path: Path) -> None:
         method = f"segue(weights='{tmp_path / folder / 'g.safetensors'}')"
         keys.append(planned(tmp_path, method=(method,), preset="desk")[0].spec.key)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_weights_that_were_replaced_while_a_program_lives_make_another_key(tmp_path: Path) -> None:
+    file, keys = tmp_path / "g.safetensors", []
+    for content in (b"1", b"2"):
+        publish(file, content)
+        keys.append(planned(tmp_path, method=(f"segue(weights='{file}')",), preset="desk")[0].spec.key)
+    assert keys[0] != keys[1]
 
 
 def test_an_impossible_cell_says_why(tmp_path: Path) -> None:

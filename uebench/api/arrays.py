@@ -70,7 +70,7 @@ def grey_levels(images: Images, layout: str | None = None, what: str = "images")
 def _layout(shape: tuple[int, ...], asked: str | None, what: str) -> Layout:
     if len(shape) != 4 or 0 in shape:
         raise UsageError(f"{what}: shape {shape}; give (N, 3, S, S) or (N, S, S, 3), with N at least 1")
-    possible: list[Layout] = [name for name, place in (("NCHW", 1), ("NHWC", 3)) if shape[place] == 3]  # type: ignore[misc]
+    possible: list[Layout] = [name for name, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] == 3]  # type: ignore[misc]
     if asked is None and len(possible) == 1:
         return possible[0]
     if asked is None and possible:
@@ -104,7 +104,7 @@ def _levels(images: NDArray[Any] | torch.Tensor, what: str) -> NDArray[np.uint8]
     return levels
 
 
-def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDArray[np.int64], int]:
+def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDArray[np.int64], list[Any]]:
     """Number the identities in sorted order.
 
     Args:
@@ -113,7 +113,7 @@ def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDA
         what: The argument's name, for messages.
 
     Returns:
-        The labels (N,) as 0..K-1, and K.
+        The labels (N,) as 0..K-1, and the K different ones in sorted order.
 
     Raises:
         UsageError: Naming the argument and what is wrong with it.
@@ -128,4 +128,4 @@ def class_numbers(labels: object, count: int, what: str = "labels") -> tuple[NDA
     names, numbers = np.unique(plain, return_inverse=True)
     if len(names) < 2:
         raise UsageError(f"{what}: all are {names[0]}; give at least 2 identities")
-    return numbers.astype(np.int64), len(names)
+    return numbers.astype(np.int64), names.tolist()

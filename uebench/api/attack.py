@@ -12,6 +12,7 @@ import numpy as np
 from uebench.analysis.statistics import wilson
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import global_generators_restored
+from uebench.api.workspace import plugin_files
 from uebench.data.dataset import Dataset, of_arrays
 from uebench.errors import UsageError
 from uebench.evaluation import referee
@@ -106,7 +107,7 @@ def attack(
     """
     dataset, names = _dataset(images, labels, test_images, test_labels)
     presets.get(preset)
-    chain = attacker_parts(Registry([Path(file) for file in plugins]), attacker, preset)
+    chain = attacker_parts(Registry(plugin_files(plugins)), attacker, preset)
     for part in chain:
         if reason := part.plugin.obstacle(dataset.shape):
             raise UsageError(f"attacker {attacker!r}: {reason}")
@@ -125,9 +126,8 @@ def _dataset(images: Images, labels: object, test_images: Images, test_labels: o
     pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, what="test_images").pixels
     if pixels.shape[1:] != test_pixels.shape[1:]:
         raise UsageError(f"test_images: {test_pixels.shape[-1]} pixels, images {pixels.shape[-1]}; use one size")
-    numbers, _ = class_numbers(labels, len(pixels))
-    test_numbers, _ = class_numbers(test_labels, len(test_pixels), "test_labels")
-    names, test_names = (np.unique(np.asarray(given)).tolist() for given in (labels, test_labels))
+    numbers, names = class_numbers(labels, len(pixels))
+    test_numbers, test_names = class_numbers(test_labels, len(test_pixels), "test_labels")
     if names != test_names:
         raise UsageError("test_labels: not the same people as in labels; each person needs images in both")
     return of_arrays(Split(pixels, numbers), Split(test_pixels, test_numbers)), names

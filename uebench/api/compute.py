@@ -19,7 +19,7 @@ from uebench.planning.tasks import Task, protect_tasks
 from uebench.progress import ProgressFor, silent
 
 EXECUTORS = ("processes", "serial")
-"""``processes``: each task in a process of its own kind; ``serial``: one after the other in the caller's process."""
+"""``processes``: several tasks at once, in other processes; ``serial``: one after the other, in the caller's."""
 
 
 @dataclass(frozen=True)

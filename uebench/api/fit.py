@@ -45,7 +45,7 @@ def fit(
         progress: Called with (done, total, what).
 
     Returns:
-        The metadata written into the file: method, version, options, data, size, seed, seconds, command.
+        The metadata written into the file, as ``uebench.pretrained.weights.metadata`` lists it.
 
     Raises:
         UsageError: If the method learns nothing, or cannot serve the set.
@@ -82,12 +82,12 @@ def fit_in(
     registry, store = workspace.registry, workspace.store
     where = choose_device(device)
     store.check_writable()
-    stage = presets.get(preset)
+    chosen = presets.get(preset)
     spec = parse(method)
     if "weights" in registry.entry("method", spec.name).plugin.Config.model_fields:
         spec = Spec(spec.name, {"weights": None} | dict(spec.options))
     part = make_part(registry, "method", spec, preset)
-    dataset = load(data or stage.data, stage.size, registry, workspace.cache)
+    dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
     plugin: Method[Any] = part.build()
     if reason := plugin.obstacle(dataset.info.shape):
         raise UsageError(f"{method}: {reason}")

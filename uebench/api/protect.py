@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod, global_generators_restored
+from uebench.api.workspace import plugin_files
 from uebench.data.cache import array_digest
 from uebench.evaluation import referee
 from uebench.hashing import file_digest, key
@@ -73,12 +74,12 @@ def protect(
         ((4, 32, 32, 3), dtype('uint8'))
     """
     given = grey_levels(images, layout)
-    numbers, num_classes = class_numbers(labels, len(given.pixels))
-    shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers, minlength=num_classes).tolist()))
+    numbers, names = class_numbers(labels, len(given.pixels))
+    shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers).tolist()))
     presets.get(preset)
-    chosen = ChosenMethod(method, shape, preset, seed, device, Registry(map(Path, plugins)))
+    chosen = ChosenMethod(method, shape, preset, seed, device, Registry(plugin_files(plugins)))
     store = Store(Path(results)) if results is not None else None
-    return given.like_original(_protected(chosen, Split(given.pixels, numbers), num_classes, store, progress))
+    return given.like_original(_protected(chosen, Split(given.pixels, numbers), len(names), store, progress))
 
 
 def _protected(

@@ -29,7 +29,7 @@ class Reproduction:
         tables: The tables, filled.
         run: The cells behind them.
         failures: What went wrong before the cells: trainings of methods.
-        failed: Whether anything failed.
+        failed: Whether anything failed, or was refused because its protected set is stale.
     """
 
     tables: tuple[FilledTable, ...]
@@ -115,16 +115,13 @@ def reproduce_in(
     how.check()
     workspace.store.check_writable()
     failures = _train(request, workspace, how.device, progress)
-    reasons = {
-        address(one.spec): f"{one.status}: {one.reason}"
-        for one in protect_sets(request.protections(), workspace, how, progress)
-        if one.record is None
-    }
+    protected = protect_sets(request.protections(), workspace, how, progress)
+    reasons = {address(one.spec): f"{one.status}: {one.reason}" for one in protected if one.record is None}
     run = compute(request.plan(), workspace, how, progress)
     reasons |= {address(one.spec): f"{one.status}: {one.reason}" for one in run.cells if one.record is None}
     records = request.records()
     filled = tuple(fill_table(table, request.roles, records, request.plugins, reasons) for table in request.tables)
-    failed = bool(failures) or any(reason.startswith("failed") for reason in reasons.values())
+    failed = bool(failures) or bool(run.failed) or any(one.status == "failed" for one in protected)
     return Reproduction(filled, run, tuple(failures), failed)
 
 

@@ -15,6 +15,11 @@ from uebench.store.store import Store
 RESULTS = "results"
 
 
+def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
+    """Return the plugin files that a caller named; one alone need not stand in a list."""
+    return tuple(map(Path, (plugins,) if isinstance(plugins, str | Path) else plugins))
+
+
 @dataclass(frozen=True)
 class Workspace:
     """What every call takes.
@@ -26,19 +31,18 @@ class Workspace:
     """
 
     results: str | Path = RESULTS
-    plugins: tuple[str | Path, ...] = ()
+    plugins: tuple[Path, ...] = ()
     use_cache: bool = True
 
     @classmethod
     def of(cls, results: str | Path, plugins: Iterable[str | Path], use_cache: bool = True) -> Workspace:
-        """Return a workspace of what a caller gave; one plugin file need not stand in a list."""
-        files = (plugins,) if isinstance(plugins, str | Path) else tuple(plugins)
-        return cls(results, files, use_cache)
+        """Return a workspace of what a caller gave, as ``plugin_files`` takes it."""
+        return cls(results, plugin_files(plugins), use_cache)
 
     @cached_property
     def registry(self) -> Registry:
         """Return the plugins that can be named."""
-        return Registry([Path(file) for file in self.plugins])
+        return Registry(self.plugins)
 
     @cached_property
     def store(self) -> Store:

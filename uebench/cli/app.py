@@ -12,6 +12,7 @@ import typer
 from uebench import __version__
 from uebench.cli import audit, data, figure, fit, listing, protect, report, reproduce, run, show, status, table
 from uebench.errors import UebenchError
+from uebench.progress import OutputClosed
 
 INTERRUPTED = 130
 MISUSE: Any = typer.BadParameter.__bases__[0]
@@ -74,7 +75,7 @@ def main() -> None:
         _fail(f"{error.format_message().rstrip('.')}; {command} -h explains", 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted; run the same command again to resume", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputClosed):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 

@@ -36,9 +36,9 @@ def print_table(table: Table) -> None:
     """Write a table on stdout, as wide as it needs where stdout is not a terminal."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=200)
+        console = Console(highlight=False, markup=False, width=200)
     console.print(table)
 
 
@@ -52,7 +52,10 @@ def progress_bars() -> Iterator[ProgressFor]:
     if not sys.stderr.isatty():
         yield lines
         return
+    import threading
+
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -61,13 +64,20 @@ def progress_bars() -> Iterator[ProgressFor]:
         *(TextColumn(c) if isinstance(c, str) else c for c in columns), console=Console(stderr=True), transient=True
     )
 
+    lock = threading.Lock()  # tasks of several processes are shown by several threads
+
     def start(title: str) -> Progress:
-        for ended in [task.id for task in bars.tasks if task.finished]:
-            bars.remove_task(ended)
-        task = bars.add_task(title, total=None)
+        with lock:
+            for ended in [task.id for task in bars.tasks if task.finished]:
+                bars.remove_task(ended)
+            task = bars.add_task(escape(title), total=None)
 
         def show(done: int, total: int, text: str) -> None:
-            bars.update(task, completed=done, total=total, description=f"{title}: {text}")
+            nonlocal task
+            with lock:
+                if task not in bars.task_ids:  # taken away when a part of the work, not the last, was done
+                    task = bars.add_task(escape(title), total=None)
+                bars.update(task, completed=done, total=total, description=escape(f"{title}: {text}"))
 
         return show
 
@@ -80,7 +90,7 @@ def lines(title: str) -> Progress:
     last: list[object] = [None]
 
     def show(done: int, total: int, text: str) -> None:
-        reached = (text.split(",")[0], 4 * done // total)
+        reached = (text.split(",")[0], 4 * done // max(total, 1))
         if reached != last[0]:
             note(f"{title}: {text} ({done}/{total})")
         last[0] = reached

@@ -32,11 +32,13 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
 
 
 def computed_by(plan: Plan, how: Compute) -> str:
-    """Return how many processes and threads a plan is computed by."""
+    """Return by how many processes and threads a plan is computed."""
     planned = sum(one.status != "impossible" for one in plan.cells)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
-    each = f"{threads} threads each" if threads > 1 else "1 thread each" if threads else "all cores"
-    return f"computed by {jobs} processes, {each}" if jobs > 1 else f"computed by 1 process, {each}"
+    each = f"{threads} thread{'s' * (threads > 1)}" if threads else "all cores"
+    if how.executor == "serial":
+        return f"computed in this process, {each}"
+    return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
 
 
 def options_in_force(plan: Plan) -> list[str]:

@@ -95,7 +95,7 @@ def _write(file: Path, arrays: tuple[NDArray[Any], ...]) -> None:
     named = {name: np.ascontiguousarray(array) for name, array in zip(_ARRAYS, arrays, strict=True)}
     digests = json.dumps([array_digest(array) for array in arrays])
     with suppress(SafetensorError):
-        _put(file, lambda place: save_file(named, place, {"digests": digests}))
+        _put(file, lambda path: save_file(named, path, {"digests": digests}))
 
 
 def fetch_description(folder: Path | None, fingerprint: str) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def keep_description(folder: Path | None, fingerprint: str, description: Mapping
     if folder is None:
         return
     content = json.dumps({"digest": digest(description), "description": description})
-    _put(folder / f"{fingerprint}.json", lambda place: place.write_text(content))
+    _put(folder / f"{fingerprint}.json", lambda path: path.write_text(content))
 
 
 def _put(file: Path, write: Callable[[Path], object]) -> None:

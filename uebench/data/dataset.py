@@ -170,7 +170,7 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
     part = source_part(text, registry)
     source: Source[Any] = part.build()
     if cache is not None and (listing := source.listing()) is not None:
-        known = files.fetch_description(cache, _fingerprint(source, listing, size))
+        known = files.fetch_description(cache, _fingerprint(part, listing, size))
         try:
             return _info(part, size, _Description.model_validate(known))
         except ValidationError:
@@ -216,7 +216,7 @@ def _load(part: Part, size: int, cache: Path | None) -> Dataset:
     if cache is None or listing is None:
         cache, fingerprint, (train, test) = None, "", read()
     else:
-        fingerprint = _fingerprint(source, listing, size)
+        fingerprint = _fingerprint(part, listing, size)
         train, test = files.fetch(cache, fingerprint, read)
     num_classes = int(train.labels.max()) + 1
     for split in (train, test):
@@ -247,8 +247,8 @@ def _info(part: Part, size: int, known: _Description) -> DatasetInfo:
     return DatasetInfo(part, source.label(), options, address, size, known.train_counts, known.test_counts)
 
 
-def _fingerprint(source: Source[Any], listing: Listing, size: int) -> str:
-    """Return what changes when a listed file, the source or the size does."""
+def _fingerprint(part: Part, listing: Listing, size: int) -> str:
+    """Return what changes when a listed file, the source, its code or options, or the size does."""
     try:
         stats = [
             [str(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns]
@@ -257,4 +257,4 @@ def _fingerprint(source: Source[Any], listing: Listing, size: int) -> str:
         ]
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({in_words(error)})") from None
-    return digest([source.name, source.version, size, stats])
+    return digest([part.published(), part.entry.source_digest, size, stats])

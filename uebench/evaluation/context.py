@@ -97,9 +97,9 @@ class RunContext:
         return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1)
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """Show how far the work is."""
+        """Show how far the work is; what a plugin gives instead of numbers and a text fails here, in its own task."""
         if self._progress:
-            self._progress(done, total, text)
+            self._progress(int(done), int(total), str(text))
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
         """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young."""

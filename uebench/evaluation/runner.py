@@ -100,7 +100,7 @@ class Runner:
     def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
         """Return a protected set; what the store lacks of it is made, and with ``force`` all. The key must be held."""
         key = spec.protect_key
-        protected = None if force else _unless_damaged(self.store.read_protected, key)
+        protected = stored = None if force else _unless_damaged(self.store.read_protected, key)
         if protected is None:
             if force:
                 self.store.forget_work(key)
@@ -116,7 +116,8 @@ class Runner:
             self.store.write_protected(key, protected)
             self.store.forget_work(key)
         known: ProtectionRecord | None = None if force else _unless_damaged(self.store.read_protection, key)
-        if known is None or not records.is_complete(known, self._lpips):
+        is_of_another = known is not None and stored is None and known.audit != protected.meta.audit
+        if known is None or is_of_another or not records.is_complete(known, self._lpips):
             dataset = self._load(spec.data)
             self.store.write_protection(
                 records.protection_record(spec, dataset, protected, known, self._lpips, progress)

@@ -9,20 +9,24 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from uebench.errors import StoreError
-from uebench.evaluation.failures import died
+from uebench.errors import CellError, StoreError, UebenchError, in_words
+from uebench.evaluation.failures import died, failure_of
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import ProgressFor, guarded
 from uebench.store.store import Store
+
+GRACE = 10.0
+"""Seconds that a process has to end in after its last task, whatever a plugin left running in it."""
 
 
 def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor) -> Statuses:
@@ -58,76 +62,128 @@ class _Worker:
         self._settings, self._store, self._progress = settings, store, progress
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._closed = False
+        self._closing = threading.Event()
 
     def perform(self, task: Task) -> TaskStatus:
         """Let the process compute a task.
 
         Raises:
-            UebenchError: If the store or the device cannot be used.
+            UebenchError: If the store or the device cannot be used, or no process can be started.
         """
+        try:
+            content = pickle.dumps(task)
+        except Exception as error:
+            return self._refused(task, CellError(f"its options cannot be passed to another process: {error!r}"))
         process = self._started()
         show = guarded(self._progress(task.spec.title))
-        try:
-            self._send(process, task)
-            while True:
-                kind, *content = self._receive(process)
-                match kind:
-                    case "progress":
-                        show(*content)
-                    case "status":
-                        return content[0]  # type: ignore[no-any-return]
-                    case "error":
-                        raise content[0]
-        except (EOFError, OSError, pickle.UnpicklingError):
-            code = process.wait()
-            self._process = None
-            if not self._closed:
-                self._store.write_failure(died(task, code))
-            return "failed"
+        for kind, *answer in _answers(process, content):
+            match kind:
+                case "progress":
+                    show(*answer)
+                case "status":
+                    return answer[0]  # type: ignore[no-any-return]
+                case "refused":
+                    return self._refused(task, answer[0])
+                case "error":
+                    raise answer[0]
+        return self._lost(task, process)
 
     def kill(self) -> None:
         """End the process now, and begin no other."""
         with self._lock:
-            self._closed = True
+            self._closing.set()
             if self._process:
                 self._process.terminate()
 
     def close(self) -> None:
         """Let the process end, and wait for it."""
         with self._lock:
-            self._closed = True
-            if self._process is None:
-                return
-            assert self._process.stdin and self._process.stdout
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-            self._process.wait()
-            self._process.stdout.close()
-            self._process = None
+            self._closing.set()
+            process, self._process = self._process, None
+        if process:
+            _end(process)
+
+    def _refused(self, task: Task, error: UebenchError) -> TaskStatus:
+        self._store.write_failure(failure_of(error, task))
+        return "failed"
+
+    def _lost(self, task: Task, process: subprocess.Popen[bytes]) -> TaskStatus:
+        """Record that the process ended in the middle of a task; the next task begins another."""
+        code = _end(process)
+        with self._lock:
+            if self._process is process:
+                self._process = None
+        # A batch system sends SIGTERM to all processes at once: the one that is meant for this process may be under way
+        if not self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
+            self._store.write_failure(died(task, code))
+        return "failed"
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._process is None and not self._closed:
-                paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "uebench.executors.worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    env=os.environ | {"PYTHONPATH": paths},
-                )
-                self._send(self._process, self._settings)
-            if self._process is None:
+            if self._closing.is_set():
                 raise StoreError("the run is being stopped")
+            if self._process is None:
+                self._process = _start()
+                with contextlib.suppress(OSError):  # it died already: the first task will tell
+                    _send(self._process, self._settings)
             return self._process
 
-    @staticmethod
-    def _send(process: subprocess.Popen[bytes], content: object) -> None:
-        assert process.stdin
-        pickle.dump(content, process.stdin)
-        process.stdin.flush()
 
-    @staticmethod
-    def _receive(process: subprocess.Popen[bytes]) -> Any:  # noqa: ANN401
-        assert process.stdout
-        return pickle.load(process.stdout)
+def _start() -> subprocess.Popen[bytes]:
+    """Start a process that imports what this one does.
+
+    Without ``-P`` it would look for modules in the working directory first, where any file may be called ``copy.py``.
+    """
+    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+    try:
+        with _no_interrupt():
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "uebench.executors.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": paths},
+            )
+    except OSError as error:
+        raise UebenchError(f"no process can be started ({in_words(error)}); use fewer jobs") from None
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Start a process with SIGINT blocked, until it ignores it: a terminal sends Ctrl-C to all processes."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _answers(process: subprocess.Popen[bytes], content: bytes) -> Iterator[tuple[Any, ...]]:
+    """Hand a process a task, and yield its answers for as long as it gives any."""
+    assert process.stdout
+    with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
+        _send(process, content)
+        while True:
+            yield pickle.load(process.stdout)
+
+
+def _send(process: subprocess.Popen[bytes], content: object) -> None:
+    assert process.stdin
+    pickle.dump(content, process.stdin)
+    process.stdin.flush()
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Let a process end, make it end where it does not, and return its exit code."""
+    assert process.stdin and process.stdout
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        code = process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    process.stdout.close()
+    return code

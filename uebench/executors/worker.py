@@ -1,7 +1,7 @@
 """``python -m uebench.executors.worker``: a process that computes the tasks that it reads, until there are no more.
 
-It reads pickles of its parent's on stdin, first ``Settings``, then tasks, and answers on stdout; nobody else can write
-to either. What a plugin prints goes to stderr.
+It reads pickles of its parent's on stdin, first ``Settings``, then tasks, and answers on stdout; nobody else can use
+either. What a plugin prints goes to stderr, and what it reads is empty.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
-from uebench.errors import UebenchError
+from uebench.errors import CellError, UebenchError
 from uebench.evaluation.settings import Settings
 from uebench.planning.tasks import Task
 from uebench.progress import OutputClosed, Progress
@@ -24,12 +23,17 @@ from uebench.progress import OutputClosed, Progress
 def main() -> None:
     """Serve the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
-    answers = os.fdopen(os.dup(1), "wb")
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    parent, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    settings: Settings = pickle.load(sys.stdin.buffer)
-    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    settings: Settings = pickle.load(parent)
+    tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     at_work = threading.Event()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, tasks, at_work), daemon=True).start()
+    threading.Thread(target=_read, args=(parent, tasks, at_work), daemon=True).start()
 
     def tell(*answer: object) -> None:
         pickle.dump(answer, answers)
@@ -37,25 +41,30 @@ def main() -> None:
 
     try:
         _serve(settings, tasks, at_work, tell)
-    except OutputClosed:  # the parent died
+    except (OutputClosed, BrokenPipeError):  # the parent died
         os._exit(1)
 
 
-def _read(parent: BinaryIO, tasks: queue.SimpleQueue[Task | None], at_work: threading.Event) -> None:
-    """Pass tasks on. When there are no more: end at once if the parent died in the middle of one."""
+def _read(parent: BinaryIO, tasks: queue.SimpleQueue[bytes | None], at_work: threading.Event) -> None:
+    """Pass tasks on. When there are no more: end at once if the parent died in the middle of one.
+
+    Tasks come as pickles of pickles, so that this thread, whose end nobody would notice, need not make sense of them.
+    """
     while True:
         try:
-            tasks.put(pickle.load(parent))
-        except EOFError:
+            task: bytes = pickle.load(parent)
+        except (EOFError, OSError, pickle.UnpicklingError):  # the last if the parent died while it was writing
             if at_work.is_set():
                 os._exit(1)
             tasks.put(None)
             return
+        at_work.set()
+        tasks.put(task)
 
 
 def _serve(
     settings: Settings,
-    tasks: queue.SimpleQueue[Task | None],
+    tasks: queue.SimpleQueue[bytes | None],
     at_work: threading.Event,
     tell: Callable[..., None],
 ) -> None:
@@ -65,15 +74,35 @@ def _serve(
         return lambda done, total, what: tell("progress", done, total, what)
 
     runner = None
-    while task := tasks.get():
-        at_work.set()
+    while content := tasks.get():
+        answer: tuple[object, ...]
         try:
-            runner = runner or Runner(settings, progress)
-            answer: tuple[object, ...] = ("status", runner.perform(task))
-        except UebenchError as error:  # of the store or the device: no other task would fare better
-            answer = ("error", error)
+            task = _task(content)
+        except UebenchError as error:
+            answer = ("refused", error)
+        else:
+            try:
+                runner = runner or Runner(settings, progress)
+                answer = ("status", runner.perform(task))
+            except UebenchError as error:  # of the store or the device: no other task would fare better
+                answer = ("error", error)
         at_work.clear()
         tell(*answer)
+
+
+def _task(content: bytes) -> Task:
+    """Return a task, whose plugins are imported by that.
+
+    Raises:
+        UebenchError: If this fails: the file of a plugin was edited after the plan was made, say.
+    """
+    try:
+        task: Task = pickle.loads(content)
+    except UebenchError:
+        raise
+    except Exception as error:
+        raise CellError(f"its plugins cannot be made again in another process: {error!r}") from error
+    return task
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ class Request:
             DataError: If a data set cannot be read.
         """
         self.tables, self.planner, self.store = tables, planner, planner.store
-        stage = presets.get(preset)
-        self.specs = {MAIN: stage.data} | by_role(data)
-        sets = {role: describe(spec, stage.size, planner.registry, planner.cache) for role, spec in self.specs.items()}
+        chosen = presets.get(preset)
+        self.specs = {MAIN: chosen.data} | by_role(data)
+        sets = {role: describe(spec, chosen.size, planner.registry, planner.cache) for role, spec in self.specs.items()}
         self.roles = {role: DataName(one.name, one.key) for role, one in sets.items()}
         self.plugins = Plugins(planner.registry, preset, planner.store)
         self._sets = {self.roles[role]: one.record for role, one in sets.items()}

@@ -122,9 +122,9 @@ class Planner:
             UsageError: If a name, an option or a preset is wrong.
             DataError: If a data set cannot be read.
         """
-        stage = presets.get(preset)
+        chosen = presets.get(preset)
         parts = [method_part(self.registry, parse(text), preset) for text in methods]
-        sets = [describe(text, stage.size, self.registry, self.cache) for text in tuple(data) or (stage.data,)]
+        sets = [describe(text, chosen.size, self.registry, self.cache) for text in tuple(data) or (chosen.data,)]
         found = (
             ProtectionSpec(data=one, method=method, side=side, method_seed=method_seed, preset=preset)
             for one, (method, side) in product(sets, parts)

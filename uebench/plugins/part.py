@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pickle
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,9 +44,15 @@ class Part:
         return {"name": self.entry.name, "version": self.entry.version, "config": self.config.published()}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as strings and options, so that the other process imports the plugin's module by itself."""
-        return _restore, (self.entry, self.config.model_dump(), self.written)
+        """Travel as strings and options, so that the other process imports the plugin's module by itself.
+
+        The options travel as they are: validating them a second time may change them.
+        """
+        return _restore, (self.entry, pickle.dumps(self.config.__getstate__()), self.written)
 
 
-def _restore(entry: Entry, options: Mapping[str, Any], written: str) -> Part:
-    return Part(entry, entry.plugin.Config(**options), written)
+def _restore(entry: Entry, options: bytes, written: str) -> Part:
+    # This imports the module, in which the classes of the options' values may be defined
+    config: Config = object.__new__(entry.plugin.Config)
+    config.__setstate__(pickle.loads(options))
+    return Part(entry, config, written)

@@ -37,7 +37,18 @@ PLUGIN_FILE = "uebench_plugin_"
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin as its source declares it, not yet imported."""
+    """A plugin as its source declares it, not yet imported.
+
+    Attributes:
+        kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+        name: What users call it.
+        version: Raised by its author when outputs change; part of every key.
+        info: The fields of ``Info``.
+        class_name: Its class.
+        module: The name that its module is imported by.
+        source: The file of the module, absolute.
+        inherited: File and name of each class of another plugin file that it inherits from.
+    """
 
     kind: str
     name: str
@@ -101,9 +112,9 @@ class Registry:
             if other is not entry:
                 raise UsageError(f"{entry.kind} {entry.name!r} is defined twice: {other.source} and {entry.source}")
 
-    def __contains__(self, place: tuple[str, str]) -> bool:
+    def __contains__(self, kind_and_name: tuple[str, str]) -> bool:
         """Return whether there is a plugin of this kind and name."""
-        return place in self._entries
+        return kind_and_name in self._entries
 
     def names(self, kind: str) -> list[str]:
         """Return the sorted names of one kind."""

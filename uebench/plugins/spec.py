@@ -1,4 +1,4 @@
-"""The grammar ``name(option=value)+name(option=value)``, canonical JSON, and digests."""
+"""The grammar ``name(option=value)+name(option=value)``: from text to names and options, and back."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError, StoreError, in_words
+from uebench.hashing import file_state
 from uebench.store.atomic import publish
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@cache
 def metadata(file: Path, method: str) -> Mapping[str, Any]:
     """Return what a weights file says of itself, without torch.
 
@@ -24,22 +24,31 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
         method: The method that it must belong to.
 
     Returns:
-        ``method``, ``version``, ``config``, ``data``, ``size``, ``num_classes``, ``seed``, ``seconds``, ``command``.
+        ``method``, ``version``, ``config``, ``data``, ``size``, ``num_classes``, ``counts`` (training images
+        of each identity), ``seed``, ``seconds``, ``command``.
 
     Raises:
         DataError: If it is missing, something else, or another method's.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(file, framework="np") as opened:
-            meta: dict[str, Any] = json.loads(opened.metadata()["uebench"])
+        meta = _metadata(file, file_state(file))
         owner = meta["method"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise DataError(f"{file}: not a weights file; uebench fit {method} --out FILE makes one") from None
     if owner != method:
         raise DataError(f"{file}: weights of {owner}, not of {method}; uebench fit {method} --out FILE makes them")
     return meta
+
+
+@cache
+def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as opened:
+        meta: dict[str, Any] = json.loads(opened.metadata()["uebench"])
+        return meta
 
 
 def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -196,7 +196,7 @@ class Store:
         try:
             sealed = meta.pop("digest", None) == _blob_digest(delta, meta)
             known = ProtectedMeta.model_validate(meta) if sealed else None
-        except (ValidationError, AttributeError):
+        except (ValueError, AttributeError):  # pydantic's complaint is a ValueError, too
             known = None
         if known is None or known.protect_key not in (None, key):
             raise DamagedError(f"{path}: damaged protected set (content and digest differ)")

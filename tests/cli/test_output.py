@@ -1,0 +1,34 @@
+"""What is shown while several processes work, and how text of the user is shown."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from rich.table import Table
+
+from uebench.cli import output
+
+
+def test_a_bar_that_was_done_with_one_part_of_the_work_goes_on_with_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with output.progress_bars() as progress:
+        first = progress("first [/x]")
+        first(3, 3, "fitting")
+        second = progress("second")
+        first(1, 5, "protecting")
+        second(1, 2, "training")
+
+
+def test_lines_are_shown_of_work_of_unknown_length(capsys: pytest.CaptureFixture[str]) -> None:
+    output.lines("mine")(0, 0, "looking")
+    assert capsys.readouterr().err == "uebench: mine: looking (0/0)\n"
+
+
+def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("method", box=None)
+    table.add_row("mine(places=[eyes, mouth], path=[/x])")
+    output.print_table(table)
+    assert "mine(places=[eyes, mouth], path=[/x])" in capsys.readouterr().out
