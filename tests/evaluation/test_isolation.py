@@ -78,7 +78,10 @@ def test_settings_are_put_back_after_a_failure_too() -> None:
 
 def test_a_replaced_function_is_put_back_and_named() -> None:
     check = referee.check
-    with pytest.raises(CellError, match=r"replaced uebench\.evaluation\.referee\.check; it is put back"), isolated():
+    with (
+        pytest.raises(CellError, match=r"replaced uebench\.evaluation\.referee\.check; uebench restored it"),
+        isolated(),
+    ):
         referee.check = lambda *_: None
     assert referee.check is check
 
