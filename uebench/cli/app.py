@@ -64,7 +64,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system that takes its machine back says it so
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(prog_name=app.info.name, standalone_mode=False) or 0
         if code != INTERRUPTED:  # with which typer answers Ctrl-C
             sys.exit(code)
         raise KeyboardInterrupt
