@@ -7,10 +7,13 @@ import sys
 import pytest
 from rich.table import Table
 
+from uebench.api.compute import Compute
 from uebench.cli import output
+from uebench.cli.plan_output import computed_by
+from uebench.planning.grid import Plan
 
 
-def test_a_bar_that_was_done_with_one_part_of_the_work_goes_on_with_the_next(
+def test_a_bar_that_finished_one_part_of_the_work_shows_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -32,3 +35,8 @@ def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFix
     table.add_row("mine(places=[eyes, mouth], path=[/x])")
     output.print_table(table)
     assert "mine(places=[eyes, mouth], path=[/x])" in capsys.readouterr().out
+
+
+def test_a_plan_says_that_the_serial_executor_starts_no_process() -> None:
+    assert computed_by(Plan(()), Compute(executor="serial", jobs=2)).startswith("computed in this process, ")
+    assert computed_by(Plan(()), Compute(jobs=2)).startswith("computed by 2 processes, ")
