@@ -60,6 +60,16 @@ def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(
     assert levels == {"resnet18": 2, "resnet50": 4}
 
 
+def test_an_audit_shows_no_set_of_another_source(tiny_run: Command, uebench: Command, plugin: Path) -> None:
+    audit = ("audit", "--preset", "smoke", "--data", TINY, "--method", "mine", "--plugin", plugin, "--json")
+    write(plugin, levels=2)
+    assert uebench(*audit).json[0]["audit"]["max_levels"] == 2
+    write(plugin, levels=4)
+    answer = uebench(*audit)
+    assert answer.code == 1
+    assert "made by another source of mine" in answer.json[0]["reason"]
+
+
 def test_a_raised_version_makes_a_set_of_its_own(tiny_run: Command, plugin: Path) -> None:
     write(plugin, levels=2)
     attack(tiny_run, plugin, "resnet18")

@@ -44,4 +44,8 @@ def _known(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionR
         record = store.read_protection(spec.key)
     except DamagedError:
         return None
-    return record if record and (trunk is None or record.quality.trunk == trunk) else None
+    if record is None or (trunk and record.quality.trunk != trunk):
+        return None
+    sources = record.provenance.sources if record.provenance else {}
+    digest = spec.method.entry.source_digest
+    return record if sources.get(spec.method.name, digest) == digest else None

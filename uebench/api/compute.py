@@ -14,7 +14,7 @@ from uebench.evaluation.hardware import available_cores, check_device, suitable_
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Executor, Statuses
 from uebench.planning.cell import ProtectionSpec
-from uebench.planning.grid import Plan, PlannedCell
+from uebench.planning.grid import Plan, PlannedCell, staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.progress import ProgressFor, silent
 
@@ -54,7 +54,7 @@ class Compute:
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""
-        return self.jobs or suitable_jobs(planned, self.device)
+        return 1 if self.executor == "serial" else self.jobs or suitable_jobs(planned, self.device)
 
     def threads_for(self, planned: int) -> int:
         """Return how many threads each of them has; 0: torch's own choice."""
@@ -102,17 +102,21 @@ def protect_sets(
     """
     how, specs = how or Compute(), list(specs)
     how.check()
-    possible = [spec for spec in specs if not spec.obstacle]
+    store = workspace.store
+    stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}
+    possible = [spec for spec in specs if not spec.obstacle and not stale.get(spec.key)]
     statuses = _execute(protect_tasks(possible), max(asked, len(possible)), workspace, how, progress)
     results = []
     for spec in specs:
         if spec.obstacle:
             results.append(ProtectionResult(spec, "impossible", reason=spec.obstacle))
+        elif reason := stale.get(spec.key):
+            results.append(ProtectionResult(spec, "stale", reason=reason))
         elif statuses[spec.key] == "failed":
-            failure = workspace.store.read_failure(spec.key)
+            failure = store.read_failure(spec.key)
             results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else ""))
         else:
-            record = workspace.store.read_protection(spec.key)
+            record = store.read_protection(spec.key)
             results.append(ProtectionResult(spec, statuses[spec.key], record))
     return results
 

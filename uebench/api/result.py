@@ -94,7 +94,7 @@ class ProtectionResult:
     """What became of a protected set; the fields are those of ``CellResult``."""
 
     spec: ProtectionSpec
-    status: Literal["done", "computed", "failed", "impossible"]
+    status: Literal["done", "computed", "failed", "impossible", "stale"]
     record: ProtectionRecord | None = None
     reason: str = ""
 

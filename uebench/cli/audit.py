@@ -60,7 +60,7 @@ def audit(
     for one in missing:
         what = one.spec.data.name if one.status == "impossible" else one.spec.title
         output.note(f"{one.status}: {what}: {one.reason}")
-    if any(one.status == "failed" for one in missing):
+    if any(one.status != "impossible" for one in missing):
         raise typer.Exit(1)
 
 

@@ -256,8 +256,9 @@ class Store:
             return None
 
     def failures(self) -> list[Failure]:
-        """Return the recorded failures."""
+        """Return the recorded failures, but for cells that have succeeded since."""
         keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
+        keys = [key for key in keys if not self.cell_path(key).is_file()]
         return [failure for key in keys if (failure := self.read_failure(key))]
 
     @contextmanager
