@@ -67,7 +67,7 @@ def test_an_audit_shows_no_set_of_another_source(tiny_run: Command, uebench: Com
     write(plugin, levels=4)
     answer = uebench(*audit)
     assert answer.code == 1
-    assert "made by another source of mine" in answer.json[0]["reason"]
+    assert "made by different source code of mine" in answer.json[0]["reason"]
 
 
 def test_a_raised_version_makes_a_set_of_its_own(tiny_run: Command, plugin: Path) -> None:

@@ -155,6 +155,6 @@ def _lpips(clean: Images, protected: Images, lpips: Lpips) -> float:
     total = 0.0
     with torch.inference_mode():
         for start in range(0, len(clean), BATCH):
-            pair = (torch.from_numpy(images[start : start + BATCH]).to(device) for images in (clean, protected))
+            pair = (torch.tensor(images[start : start + BATCH], device=device) for images in (clean, protected))
             total += float(lpips.model(*(images.float() / 127.5 - 1 for images in pair)).sum(dtype=torch.float64))
     return total / len(clean)

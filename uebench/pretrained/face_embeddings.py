@@ -117,7 +117,7 @@ def _with_timm(model: str, file: Path) -> Embedder:
     def embed(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         parts: list[Tensor] = []
         with torch.inference_mode():
-            for batch in torch.split(torch.from_numpy(images), 64):
+            for batch in torch.split(torch.tensor(images), 64):
                 sized = torch.nn.functional.interpolate(batch.float() / 255, settings["input_size"][1:], mode="bicubic")
                 parts.append(network((sized - mean) / std))
         return torch.cat(parts).double().numpy()
