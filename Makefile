@@ -14,8 +14,8 @@ paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/face
 	$(BIN)/uebench reproduce --all --preset desk --data $(DATA) --dry-run
 	$(BIN)/uebench reproduce --all --preset desk --data $(DATA)
 
-test: $(SETUP)  ## all tests, offline
-	$(BIN)/pytest
+test: $(SETUP)  ## all tests, offline, one process per core
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 lint: $(SETUP)  ## style, and the direction of imports
 	$(BIN)/ruff check .

@@ -204,7 +204,7 @@ FLOAT = IMAGES / 255
         ({"labels": LABELS[:, None]}, r"labels: shape \(8, 1\) for 8 images"),
         ({"labels": LABELS * 0.5}, "labels: float64; give whole numbers or names"),
         ({"labels": [None] * 8}, "labels: object; give whole numbers or names"),
-        ({"labels": ["ann"] * 8}, "labels: all are ann; at least 2 identities"),
+        ({"labels": ["ann"] * 8}, "labels: all are ann; give at least 2 identities"),
         ({"method": "seque"}, "unknown method 'seque'; did you mean 'segue'"),
         ({"method": "segue(code_bits=1)"}, "method 'segue.code_bits=1.': 3 identities; a code of 1 bits"),
         ({"images": IMAGES[..., :30, :30], "method": "segue"}, "method 'segue': images of 30 pixels; the gen"),
