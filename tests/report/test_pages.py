@@ -11,6 +11,8 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.pages import PAGES, refreshed, unbound
 from uebench.report.files import mark
+from uebench.report.text import percent, seconds
+from uebench.store.record import Record
 from uebench.store.store import Store
 
 
@@ -74,3 +76,14 @@ def test_a_mark_outlives_a_new_seal_and_not_another_count() -> None:
     assert mark(again) == mark(record)
     other = record.counts.model_copy(update={"correct": record.counts.correct - 1})
     assert mark(record.model_copy(update={"counts": other})) != mark(record)
+
+
+def test_the_output_of_make_run_in_the_readme_is_that_of_its_record() -> None:
+    _, _, rest = (ROOT / "docs" / "make_run.json").read_bytes().partition(b"\n")
+    record = Record.model_validate_json(b"{" + rest)
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(" orl40"))
+    peak = f"{100 * record.peak.share:.1f} (epoch {record.peak.epoch} of {record.training.epochs})"
+    made = seconds(record.timings.fit_seconds + record.timings.protect_seconds)
+    shown = [percent(record.counts), peak, made, seconds(record.timings.train_seconds), f"{record.key[:12]}…json"]
+    assert [text for text in shown if text not in row] == []
+    assert [record.data.name, record.written["method"], record.written["attacker"]] == row.split()[:3]
