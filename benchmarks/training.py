@@ -143,7 +143,7 @@ def _epoch_ends(quick: bool, pairs: int) -> Comparison:
 
         def whole() -> None:
             store.forget_work("epoch")
-            ctx = RunContext(CPU, 0, store=store, key="epoch", stage="train", examine=referee.examiner(dataset, CPU))
+            ctx = RunContext(CPU, 0, store=store, key="epoch", stage="train", examine=referee.Examiner(dataset, CPU))
             supervised(model, train, options, (), ctx)
 
         line = compare(

@@ -63,7 +63,9 @@ class Architecture(Attacker[T]):
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train with cross-entropy."""
-        network = networks.classifier(self.model, train.num_classes, train.size, stem=self.stem)
+        network = networks.classifier(
+            self.model, train.num_classes, train.size, stem=self.stem, precision=self.config.precision
+        )
         return supervised(network, train, self.config, countermeasures, ctx)
 
 

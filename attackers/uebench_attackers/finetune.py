@@ -47,7 +47,12 @@ class Finetune(Attacker[Config]):
         """Train with cross-entropy from the checkpoint on."""
         config = self.config
         network = networks.pretrained(
-            config.model, train.num_classes, train.size, config.weights, input_size=config.input_size
+            config.model,
+            train.num_classes,
+            train.size,
+            config.weights,
+            input_size=config.input_size,
+            precision=config.precision,
         )
         if config.mode != "full":
             network.freeze(config.mode)

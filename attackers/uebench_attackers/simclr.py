@@ -78,8 +78,8 @@ class SimClrAttacker(Attacker[Config]):
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train the encoder, then the head alone."""
         config = self.config
-        learner = networks.contrastive("simclr", train.size, model=config.model)
-        model = networks.classifier(config.model, train.num_classes, train.size)
+        learner = networks.contrastive("simclr", train.size, model=config.model, precision=config.precision)
+        model = networks.classifier(config.model, train.num_classes, train.size, precision=config.precision)
         pretraining, probing = ctx.stage("pretrain"), ctx.stage("probe")
         seconds = 0.0
         if not probing.restore():  # else the probe has begun, and its checkpoint holds the encoder

@@ -122,7 +122,7 @@ class Rue(NoiseMethod[Config]):
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Improve each batch's noise and train the surrogate on it, pass after pass (Algorithm 1)."""
         config = self.config
-        surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
+        surrogate = self.surrogate(train, ctx)
         optimizer = make_optimizer(surrogate, config)
         first, total = 0, config.warmup + config.rounds
         if saved := ctx.restore():

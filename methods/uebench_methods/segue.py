@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from uebench.lazy import networks, torch, transforms
 from uebench.ops import seed_torch, sign_steps
-from uebench.plugins.base import Batch, Context, ImageSet, Info, Method, Radius, Shape
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Method, Precision, Radius, Shape
 from uebench.plugins.base import Config as BaseConfig
 from uebench.pretrained import weights
 from uebench.training.batches import draw
@@ -52,6 +52,8 @@ class Config(BaseConfig):
         sharpness: Factor of its sharpness adjustment; 1 for none.
         flip: Probability of its horizontal flip, and of its vertical flip, of a whole batch.
         code_bits: Length of the label code; 16 serve 65,536 identities.
+        stem: The surrogate's first layers; ``small`` has no stride and no pooling there.
+        precision: What the surrogate computes in; the generator's is float32.
         norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
         stop_loss: Stop when the surrogate's mean loss over an epoch is below this.
     """
@@ -75,6 +77,8 @@ class Config(BaseConfig):
     code_bits: int = Field(16, ge=1, le=62)
     norm: Literal["instance", "batch"] = "instance"
     stop_loss: float = Field(0.001, ge=0)
+    stem: Annotated[Literal["imagenet", "small"], Added()] = "imagenet"
+    precision: Annotated[Precision, Added()] = "float32"
 
 
 class Segue(Method[Config]):
@@ -178,7 +182,9 @@ class Segue(Method[Config]):
     def _surrogate(self, train: ImageSet, ctx: Context, epoch: int) -> tuple[FaceClassifier, torch.optim.Optimizer]:
         """Make an untrained surrogate and its optimiser."""
         seed_torch(ctx.rng("surrogate", epoch))
-        surrogate = networks.classifier("resnet18", train.num_classes, train.size).to(ctx.device)
+        surrogate = networks.classifier(
+            "resnet18", train.num_classes, train.size, stem=self.config.stem, precision=self.config.precision
+        ).to(ctx.device)
         return surrogate, torch.optim.Adam(surrogate.parameters(), self.config.lr_f)
 
     def _draw(self, train: ImageSet, ctx: Context, network: str, epoch: int) -> Iterator[Batch]:

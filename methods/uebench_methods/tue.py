@@ -100,7 +100,9 @@ class Tue(NoiseMethod[Config]):
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
         config = self.config
-        encoder = networks.contrastive(config.encoder, train.size, stem=config.stem).to(ctx.device)
+        encoder = networks.contrastive(config.encoder, train.size, stem=config.stem, precision=config.precision).to(
+            ctx.device
+        )
         optimizer = make_optimizer(encoder, config)
         first = 0
         if saved := ctx.restore():

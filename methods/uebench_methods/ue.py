@@ -117,7 +117,7 @@ class Ue(NoiseMethod[Config]):
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""
         config = self.config
-        surrogate = networks.classifier("resnet18", train.num_classes, train.size, stem=config.stem).to(ctx.device)
+        surrogate = self.surrogate(train, ctx)
         optimizer = make_optimizer(surrogate, config)
         first, stopped, total = 0, False, config.warmup + config.rounds
         if saved := ctx.restore():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,9 +43,9 @@ class Examined(Memory):
 
     def __init__(self, dataset: object = DATA, resume_from: Saved | None = None) -> None:
         super().__init__(resume_from)
-        self._count = referee.examiner(dataset, CPU)  # type: ignore[arg-type]
+        self._count = referee.Examiner(dataset, CPU)  # type: ignore[arg-type]
 
-    def examine(self, classifier: Classifier) -> dict[str, int]:
+    def examine(self, classifier: Classifier) -> dict[str, Any]:
         return self._count(classifier)
 
 

@@ -152,7 +152,8 @@ def test_neither_the_cache_nor_the_listing_of_folders_needs_torch() -> None:
 
 SOURCE = """
 import numpy as np
-from uebench.data.sources import Files, Folder, FolderConfig
+from uebench.data.files import Files
+from uebench.data.sources import Folder, FolderConfig
 from uebench.plugins.base import Config, Info, Split
 
 class Options(FolderConfig):

@@ -135,13 +135,13 @@ def test_an_unchanged_set_is_decoded_once(
     root, cache = photos({"a": 3, "b": 3}), tmp_path / "cache"
     first = load(str(root), 16, registry, cache)
     calls: list[Path] = []
-    real = __import__("uebench.data.sources", fromlist=["read_image"]).read_image
+    real = __import__("uebench.data.files", fromlist=["read_image"]).read_image
 
     def spy(file: Path, size: int) -> object:
         calls.append(file)
         return real(file, size)
 
-    monkeypatch.setattr("uebench.data.sources.read_image", spy)
+    monkeypatch.setattr("uebench.data.files.read_image", spy)
     assert load(str(root), 16, registry, cache).key == first.key
     assert not calls
     kept = next(cache.glob("*.safetensors"))

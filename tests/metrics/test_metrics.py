@@ -28,7 +28,7 @@ def test_correct_answers_are_counted_for_each_identity() -> None:
     def classifier(x: Tensor) -> Tensor:
         return torch.nn.functional.one_hot((x[:, 0, 0, 0] * 255).round().long(), 3).float()
 
-    assert count_correct(classifier, ImageSet(images, labels, 3), batch=2).tolist() == [1, 2, 2]
+    assert count_correct(classifier, ImageSet(images, labels, 3)).tolist() == [1, 2, 2]
 
 
 def test_audit_says_what_changed() -> None:

@@ -114,7 +114,7 @@ def attack(
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
     where = choose_device(device)
-    ctx = RunContext(where, seed, progress=progress, examine=referee.examiner(dataset, where))
+    ctx = RunContext(where, seed, progress=progress, examine=referee.Examiner(dataset, where))
     with global_generators_restored():
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     curve = tuple(Epoch.model_validate(dict(epoch)) for epoch in done.trained.curve)

@@ -13,9 +13,9 @@ from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.seeding import seed_everything
-from uebench.metrics import count_correct
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
+from uebench.store import answers
 from uebench.store.record import Counts, Scope
 from uebench.training.loop import on_set
 
@@ -27,11 +27,13 @@ class Attack:
     Attributes:
         trained: What it says of its training.
         per_identity: Correct answers on the clean test set, by identity, as the referee counted them at the end.
+        answers: What was counted; see ``uebench.store.answers``.
         scope: What the attacker held unprotected, if anything.
     """
 
     trained: Trained
     per_identity: tuple[Counts, ...]
+    answers: str
     scope: Scope | None
 
     @property
@@ -65,11 +67,11 @@ def attack(
     seed_everything(ctx)  # so that what acts on the set changes no draw of the training
     model: Attacker[Any] = attacker.build()
     trained = model.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
-    test = referee.image_set(dataset.test, dataset.num_classes, ctx.device)
-    correct = count_correct(trained.classifier, test).tolist()
+    predicted = referee.Examiner(dataset, ctx.device).predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts
-    counted = tuple(Counts(correct=right, n=n) for right, n in zip(correct, sizes, strict=True))
-    return Attack(trained, counted, _scope(spared, dataset, counted))
+    right = iter(answers.correct(predicted, sizes))
+    counted = tuple(Counts(correct=sum(next(right) for _ in range(n)), n=n) for n in sizes)
+    return Attack(trained, counted, answers.encode(predicted), _scope(spared, dataset, counted))
 
 
 def _scope(spared: NDArray[np.bool_], dataset: Dataset, counted: Sequence[Counts]) -> Scope | None:

@@ -54,7 +54,7 @@ class RunContext:
         key: str = "",
         stage: str = "",
         progress: Progress | None = None,
-        examine: Callable[[Classifier], dict[str, int]] | None = None,
+        examine: Callable[[Classifier], dict[str, Any]] | None = None,
     ) -> None:
         """Tie a task to its seed and, if it is to survive a kill, to a store.
 
@@ -65,7 +65,7 @@ class RunContext:
             key: The cell or protected set that they belong to.
             stage: The task's name among those of the key, such as ``fit`` or ``train``.
             progress: Called with (done, total, what).
-            examine: Counts a classifier's correct answers on the clean test set.
+            examine: Asks a classifier about the clean test set; what it returns joins the epoch's line of the curve.
         """
         self.device = device
         self.seed = seed

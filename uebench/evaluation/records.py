@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -76,9 +76,15 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "seed": cell.seed,
             "written": {**shared["written"], "attacker": cell.attacker_text},
             "counts": counts,
-            "peak": {"correct": best["test_correct"], "n": counts.n, "epoch": best["epoch"]},
+            "peak": {
+                "correct": best["test_correct"],
+                "n": counts.n,
+                "epoch": best["epoch"],
+                "answers": best.get("test_answers"),
+            },
             "per_identity": attack.per_identity,
-            "curve": [dict(epoch) for epoch in trained.curve],
+            "answers": attack.answers,
+            "curve": [_without_answers(epoch) for epoch in trained.curve],
             "training": TrainingRecord(
                 epochs=len(trained.curve),
                 steps=trained.steps,
@@ -96,6 +102,11 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "provenance": provenance(sources, device),
         }
     )
+
+
+def _without_answers(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an epoch's line of the curve; the answers of all epochs would be most of a record."""
+    return {name: value for name, value in epoch.items() if name != "test_answers"}
 
 
 def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:

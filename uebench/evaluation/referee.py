@@ -6,7 +6,7 @@ changes neither the owner's images and labels, nor what its results are compared
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
-from uebench.metrics import count_correct
+from uebench.metrics import predict
 from uebench.ops import to_levels
 from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
+from uebench.store import answers
 from uebench.store.record import TOLERANCE
 
 BATCH = 64
@@ -162,11 +163,22 @@ def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | Non
     return Split(images.astype(np.uint8), dataset.train.labels)
 
 
-def examiner(dataset: Dataset, device: torch.device) -> Callable[[Classifier], dict[str, int]]:
-    """Return a function that counts a classifier's correct answers on a copy of the clean test set."""
-    test = image_set(dataset.test, dataset.num_classes, device)
+class Examiner:
+    """Asks a classifier about a copy of the clean test set; the photographs of an identity come together."""
 
-    def examine(classifier: Classifier) -> dict[str, int]:
-        return {"test_correct": int(count_correct(classifier, test).sum())}
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        """Copy the test set to a device."""
+        order = np.argsort(dataset.test.labels, kind="stable")
+        split = Split(dataset.test.images[order], dataset.test.labels[order])
+        self._test = image_set(split, dataset.num_classes, device)
+        self._labels = split.labels
 
-    return examine
+    def predict(self, classifier: Classifier) -> NDArray[np.int64]:
+        """Return the identity that it says each photograph shows."""
+        return predict(classifier, self._test).numpy()
+
+    def __call__(self, classifier: Classifier) -> dict[str, Any]:
+        """Return the number of correct answers, and the answers as records hold them."""
+        predicted = self.predict(classifier)
+        right = int((predicted == self._labels).sum())
+        return {"test_correct": right, "test_answers": answers.encode(predicted.tolist())}

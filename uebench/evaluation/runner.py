@@ -89,7 +89,7 @@ class Runner:
                 key=cell.key,
                 stage="train",
                 progress=progress,
-                examine=referee.examiner(dataset, self.device),
+                examine=referee.Examiner(dataset, self.device),
             )
             with isolated():  # ends before anything is kept: what it finds may make the result worthless
                 done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)

@@ -1,4 +1,4 @@
-"""Clean test accuracy as counts."""
+"""What a classifier says of test images, and how much of it is right."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ if TYPE_CHECKING:
     from uebench.plugins.base import Classifier, ImageSet
 
 
-def count_correct(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:
+def predict(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:
+    """Return the identity with the highest logit for each image, (N,) int64 on the CPU.
+
+    Args:
+        classifier: Images in [0, 1] -> logits.
+        test: Images.
+        batch: Images at a time.
+    """
+    with torch.inference_mode():
+        return torch.cat([classifier(part.images).argmax(1).cpu() for part in test.batches(batch)])
+
+
+def count_correct(classifier: Classifier, test: ImageSet) -> Tensor:
     """Count the correct answers for each identity.
 
     Args:
         classifier: Images in [0, 1] -> logits.
-        test: The clean test set.
-        batch: Images at a time.
+        test: Images with their identities.
 
     Returns:
         (K,) int64.
     """
-    correct = torch.zeros(test.num_classes, dtype=torch.int64)
-    with torch.inference_mode():
-        for part in test.batches(batch):
-            right = (classifier(part.images).argmax(1) == part.labels).cpu()
-            correct += torch.bincount(part.labels.cpu()[right], minlength=test.num_classes)
-    return correct
+    labels = test.labels.cpu()
+    return torch.bincount(labels[predict(classifier, test) == labels], minlength=test.num_classes)

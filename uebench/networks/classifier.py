@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from uebench.errors import UsageError, nearest
 
 Stem = Literal["imagenet", "small"]
+Precision = Literal["float32", "bfloat16"]
 
 MIN_SIZE = {"inception_v3": 75}
 """Architectures that need larger images than they may get, and how large (pixels)."""
@@ -28,18 +29,22 @@ class FaceClassifier(nn.Module):
     """A network that maps images (B, 3, H, W) float32 in [0, 1] to logits (B, K).
 
     Images are scaled to [-1, 1] whatever the architecture, unless ``normalise`` says otherwise, and enlarged (bilinear)
-    where it needs more pixels.
+    where it needs more pixels. With ``precision`` ``bfloat16`` the network runs under autocast, whoever calls it;
+    weights and logits are float32 always.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, details: dict[str, Any], input_size: int) -> None:
+    def __init__(
+        self, network: nn.Module, details: dict[str, Any], input_size: int, precision: Precision = "float32"
+    ) -> None:
         """Wrap ``network``; ``details`` say what the record should know of it."""
         super().__init__()
         self.network = network
         self.details = details
         self.input_size = input_size
+        self.precision = precision
         self._trained: list[nn.Module] | None = None
         for name in ("mean", "std"):
             self.register_buffer(name, torch.full((3, 1, 1), 0.5), persistent=False)
@@ -95,10 +100,14 @@ class FaceClassifier(nn.Module):
         if images.shape[-1] != self.input_size:
             images = functional.interpolate(images, size=self.input_size, mode="bilinear", align_corners=False)
         normalised = images.sub(self.mean).div(self.std).contiguous(memory_format=torch.channels_last)
-        return self.network(normalised)  # type: ignore[no-any-return]
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            logits: Tensor = self.network(normalised)
+        return logits.float()
 
 
-def classifier(model: str, num_classes: int, size: int, *, stem: Stem = "imagenet") -> FaceClassifier:
+def classifier(
+    model: str, num_classes: int, size: int, *, stem: Stem = "imagenet", precision: Precision = "float32"
+) -> FaceClassifier:
     """Make an untrained network.
 
     Args:
@@ -107,6 +116,7 @@ def classifier(model: str, num_classes: int, size: int, *, stem: Stem = "imagene
         size: Height and width of the images in pixels.
         stem: ``imagenet``: as published. ``small``: 3x3 stride-1 first convolution without max-pooling (ResNets only),
             which keeps all pixels of small images.
+        precision: What the network computes in.
 
     Raises:
         UsageError: If timm has no such model, or the stem does not exist for it.
@@ -138,7 +148,7 @@ def classifier(model: str, num_classes: int, size: int, *, stem: Stem = "imagene
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "normalisation": "mean 0.5, std 0.5",
     }
-    return FaceClassifier(network, details, input_size).to(memory_format=torch.channels_last)
+    return FaceClassifier(network, details, input_size, precision).to(memory_format=torch.channels_last)
 
 
 def frozen(model: FaceClassifier) -> FaceClassifier:

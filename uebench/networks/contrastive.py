@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from uebench.networks.classifier import Stem, classifier
+from uebench.networks.classifier import Precision, Stem, classifier
 
 
 class SimClr(nn.Module):
@@ -67,7 +67,12 @@ class SimSiam(nn.Module):
 
 
 def contrastive(
-    learner: Literal["simclr", "simsiam"], size: int, *, model: str = "resnet18", stem: Stem = "imagenet"
+    learner: Literal["simclr", "simsiam"],
+    size: int,
+    *,
+    model: str = "resnet18",
+    stem: Stem = "imagenet",
+    precision: Precision = "float32",
 ) -> SimClr | SimSiam:
     """Make an untrained learner.
 
@@ -76,8 +81,9 @@ def contrastive(
         size: Height and width of the images in pixels.
         model: The encoder, a name of timm's.
         stem: A ResNet's first layers, as ``classifier`` takes them.
+        precision: What the encoder computes in.
     """
-    encoder = classifier(model, 0, size, stem=stem)
+    encoder = classifier(model, 0, size, stem=stem, precision=precision)
     width: int = encoder.network.head_hidden_size  # type: ignore[assignment]
     return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
 

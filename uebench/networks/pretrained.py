@@ -12,10 +12,12 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from uebench.errors import DataError
-from uebench.networks.classifier import FaceClassifier, classifier, in_head
+from uebench.networks.classifier import FaceClassifier, Precision, classifier, in_head
 
 
-def pretrained(model: str, num_classes: int, size: int, file: Path, *, input_size: int = 0) -> FaceClassifier:
+def pretrained(
+    model: str, num_classes: int, size: int, file: Path, *, input_size: int = 0, precision: Precision = "float32"
+) -> FaceClassifier:
     """Make a network with the weights of a checkpoint and the normalisation that timm names for it.
 
     Args:
@@ -24,11 +26,12 @@ def pretrained(model: str, num_classes: int, size: int, file: Path, *, input_siz
         size: Height and width of the images in pixels.
         file: The checkpoint, as ``read_checkpoint`` takes it.
         input_size: Enlarge the images to so many pixels; 0: not more than the architecture needs.
+        precision: What the network computes in.
 
     Raises:
         DataError: If the file is no checkpoint of this model.
     """
-    made = classifier(model, num_classes, max(size, input_size))
+    made = classifier(model, num_classes, max(size, input_size), precision=precision)
     adopt(made.network, read_checkpoint(file), str(file))
     settings = timm.data.resolve_model_data_config(made.network)  # type: ignore[attr-defined,no-untyped-call]
     made.normalise(settings["mean"], settings["std"])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from uebench.lazy import torch
-from uebench.plugins.options import Config, Optimization, Radius, Training
+from uebench.plugins.options import Added, Config, Optimization, Precision, Radius, Training
 from uebench.plugins.values import (
     Batch,
     Budget,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "BEFORE_TRAINING", "PLACES", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier", "Config",
-    "Context", "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin", "Radius", "Shape",
-    "Source", "Split", "Trained", "Training",
+    "BEFORE_TRAINING", "PLACES", "Added", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier",
+    "Config", "Context", "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin",
+    "Precision", "Radius", "Shape", "Source", "Split", "Trained", "Training",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=Config)

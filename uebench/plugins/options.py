@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,18 @@ Radius = Annotated[float, BeforeValidator(_pixel_scale), Field(ge=0, le=1)]
 """A distance on the [0, 1] pixel scale, such as ``8/255``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Marks an option that is younger than some records: at its default it enters no key, and theirs stay valid.
+
+    Write ``Annotated[int, Added()] = 0``; the default must do what was done before there was the option.
+    """
+
+
+Precision = Literal["float32", "bfloat16"]
+"""What a network computes in: float32, or bfloat16 by torch's autocast, with weights and losses in float32."""
+
+
 class Config(BaseModel):
     """A plugin's options: frozen, validated, every unknown name refused."""
 
@@ -26,7 +39,13 @@ class Config(BaseModel):
     def published(self) -> dict[str, Any]:
         """Return the options as JSON values, as keys and records hold them: of a path, only the file's name."""
         plain = self.model_dump(mode="json")
-        return plain | {name: value.name for name, value in self if isinstance(value, Path)}
+        plain |= {name: value.name for name, value in self if isinstance(value, Path)}
+        return {name: value for name, value in plain.items() if not self._is_as_before(name)}
+
+    def _is_as_before(self, name: str) -> bool:
+        """Return whether an option was added later and has its default."""
+        field = type(self).model_fields[name]
+        return any(isinstance(mark, Added) for mark in field.metadata) and getattr(self, name) == field.default
 
 
 class Optimization(Config):
@@ -37,12 +56,14 @@ class Optimization(Config):
         lr: Initial learning rate.
         weight_decay: L2 penalty (decoupled for adamw).
         batch: Images in each step.
+        precision: What the network computes in. ``bfloat16`` is faster where the processor has it.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     batch: int = Field(16, ge=2)
+    precision: Annotated[Precision, Added()] = "float32"
 
 
 class Training(Optimization):

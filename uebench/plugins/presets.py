@@ -12,6 +12,10 @@ from uebench.errors import UsageError, nearest
 PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
     "desk": {
         "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
+        "stop_loss": 0.0, "flip": False, "crop": 0, "precision": "bfloat16",
+    },
+    "desk64": {
+        "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
         "stop_loss": 0.0, "flip": False, "crop": 0,
     },
     "segue_paper": {
@@ -28,6 +32,7 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
 WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
         "desk": "what a laptop can afford on small sets; the default of desk",
+        "desk64": "the same in float32: what desk was in the first edition; the default of desk64",
         "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the default of paper",
         "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
     }
@@ -71,19 +76,25 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "smoke": Preset(
             title="a quick check that everything works; about a minute, no conclusions",
-            data="orl(identities=5)",
+            data="orl_varied(identities=5, copies=2, test_copies=2)",
             size=32,
             training={"lr": 1e-3, "epochs": 2},
         ),
         "desk": Preset(
             title="real conclusions on a laptop",
+            data="orl_varied",
+            size=96,
+            training=PROTOCOLS["desk"],
+        ),
+        "desk64": Preset(
+            title="desk as it was in the first edition, at 64 pixels; for its records only",
             data="orl",
             size=64,
-            training=PROTOCOLS["desk"],
+            training=PROTOCOLS["desk64"],
         ),
         "paper": Preset(
             title="the Segue paper's resolution and training, for a GPU",
-            data="orl",
+            data="orl_varied",
             size=224,
             training=PROTOCOLS["segue_paper"],
         ),

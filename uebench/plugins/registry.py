@@ -1,6 +1,6 @@
 """Names -> plugins.
 
-Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data.sources``, from
+Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data``, from
 installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module), and from single
 files. Listing reads their source (``uebench.plugins.scan``); only a plugin that is used is imported.
 """
@@ -28,7 +28,8 @@ from uebench.plugins.spec import Spec, format_value
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
-OWN_SOURCES = "uebench.data.sources"
+OWN_SOURCES = ("sources", "orl")
+"""The modules of ``uebench.data`` that hold sources."""
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
 PLUGIN_FILE = "uebench_plugin_"
@@ -211,7 +212,8 @@ def _lower(message: str) -> str:
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
-    yield OWN_SOURCES, Path(__file__).parents[1] / "data" / "sources.py"
+    for name in OWN_SOURCES:
+        yield f"uebench.data.{name}", Path(__file__).parents[1] / "data" / f"{name}.py"
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)
         for location in (spec.submodule_search_locations or ()) if spec else ():

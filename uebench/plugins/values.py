@@ -166,8 +166,12 @@ class Context(Protocol):
             name: An identifier. Names are looked up below this context, so stages may have stages.
         """
 
-    def examine(self, classifier: Classifier) -> dict[str, int]:
-        """Let the referee count the classifier's correct answers on its clean test set (an attacker's epoch end)."""
+    def examine(self, classifier: Classifier) -> dict[str, Any]:
+        """Let the referee ask the classifier about its clean test set, at the end of an attacker's epoch.
+
+        Returns:
+            What it found; it belongs into the epoch's entry of ``Trained.curve``, as it is.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from uebench.store import answers
+
 FORMAT = 1
 
 TOLERANCE = 1e-5
@@ -38,9 +40,13 @@ class Counts(_Strict):
 
 
 class Peak(Counts):
-    """The best epoch on the clean test set: an oracle that no attacker has; shown beside the headline, never for it."""
+    """The best epoch on the clean test set: an oracle that no attacker has; shown beside the headline, never for it.
+
+    ``answers`` are as in ``Record``.
+    """
 
     epoch: int = Field(ge=1)
+    answers: str | None = None
 
 
 class PluginRecord(_Strict):
@@ -239,7 +245,11 @@ class ProtectionRecord(_Common):
 
 
 class Record(_Common):
-    """A finished cell."""
+    """A finished cell.
+
+    ``answers``, which early records lack, are what the classifier of the headline said of each test photograph; see
+    ``uebench.store.answers``.
+    """
 
     key: str
     attacker: list[PluginRecord]
@@ -248,11 +258,32 @@ class Record(_Common):
     counts: Counts
     peak: Peak
     per_identity: list[Counts]
+    answers: str | None = None
     curve: list[Epoch]
     training: TrainingRecord
     scope: Scope | None = None
     timings: Timings
     provenance: Provenance
+
+    @property
+    def correct(self) -> tuple[bool, ...] | None:
+        """Return which test photographs were recognised, by identity; None in early records."""
+        if self.answers is None:
+            return None
+        return answers.correct(answers.decode(self.answers), [one.n for one in self.per_identity])
+
+    @model_validator(mode="after")
+    def _answers_are_counted(self) -> Self:
+        if (right := self.correct) is not None:
+            places = iter(right)
+            counted = [sum(next(places) for _ in range(one.n)) for one in self.per_identity]
+            if counted != [one.correct for one in self.per_identity]:
+                raise ValueError("the answers are not those that were counted")
+        if self.peak.answers is not None:
+            best = answers.correct(answers.decode(self.peak.answers), [one.n for one in self.per_identity])
+            if sum(best) != self.peak.correct:
+                raise ValueError("the answers of the best epoch are not those that were counted")
+        return self
 
 
 class _Glance(BaseModel):

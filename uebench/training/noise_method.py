@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from uebench.errors import CellError
-from uebench.lazy import torch
+from uebench.lazy import networks, torch
 from uebench.ops import Noise
 from uebench.plugins.base import Batch, Context, ImageSet, Method, Optimization, Radius, Shape
 from uebench.pretrained import weights
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from uebench.networks import FaceClassifier
 
 
 class NoiseOptions(Optimization):
@@ -53,6 +55,14 @@ class NoiseMethod(Method[N]):
             noise: Its noise at the start; ``rows`` gives the row of each image of a batch.
             ctx: Seeds, checkpoints, progress.
         """
+
+    def surrogate(self, train: ImageSet, ctx: Context) -> FaceClassifier:
+        """Return an untrained ResNet-18 with the options' stem, for the set's identities."""
+        config = self.config
+        network = networks.classifier(
+            "resnet18", train.num_classes, train.size, stem=config.stem, precision=config.precision
+        )
+        return network.to(ctx.device)
 
     @property
     def classwise(self) -> bool:

