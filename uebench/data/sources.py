@@ -19,7 +19,8 @@ class FolderConfig(Config):
 
     Attributes:
         path: The folder.
-        identities: Use the first so many identities in natural order; 0 means all.
+        identities: Use so many identities in natural order; 0 means all.
+        first: The first of them, from 1.
         train: Share of each identity's photographs that train, where the folder has no split of its own.
         seed: Which photographs train, where the folder has no split of its own, and which validate.
         validation: Test on this share of each identity's training photographs and train on the others; the test
@@ -31,6 +32,7 @@ class FolderConfig(Config):
     train: float = Field(0.7, gt=0, lt=1)
     seed: int = Field(0, ge=0)
     validation: Annotated[float, Field(ge=0, lt=1), Added()] = 0.0
+    first: Annotated[int, Field(ge=1), Added()] = 1
 
 
 class Folder(Files[FolderConfig]):
@@ -46,9 +48,10 @@ class Folder(Files[FolderConfig]):
     Config = FolderConfig
 
     def label(self) -> str:
-        """Return the folder's own name, with the number of identities if it is limited: ``faces50[:10]``."""
-        name = self.config.path.expanduser().resolve().name
-        name = f"{name}[:{self.config.identities}]" if self.config.identities else name
+        """Return the folder's own name, with what is taken of its identities: ``faces50[:10]``, ``faces50[10:]``."""
+        name, begin, count = self.config.path.expanduser().resolve().name, self.config.first - 1, self.config.identities
+        if begin or count:
+            name = f"{name}[{begin or ''}:{begin + count if count else ''}]"
         return f"{name} validation" if self.config.validation else name
 
     def listing(self) -> Listing:
@@ -92,7 +95,7 @@ class Folder(Files[FolderConfig]):
                     f"{test / name}: no test photograph of identity {name!r}; add one or remove {train / name}"
                 )
         if strangers := set(unseen) - set(known):
-            if not self.config.identities:
+            if not self.config.identities and self.config.first == 1:
                 name = natural_names(strangers)[0]
                 raise DataError(f"{test / name}: identity {name!r} has no training photographs in {train}")
             unseen = {name: files for name, files in unseen.items() if name in known}
@@ -103,13 +106,14 @@ class Folder(Files[FolderConfig]):
         )
 
     def _people(self, root: Path) -> dict[str, list[Path]]:
-        people, asked = identities(root), self.config.identities
+        people, asked, begin = identities(root), self.config.identities, self.config.first - 1
         if len(people) < 2:
             found = "1 identity folder" if len(people) == 1 else f"{len(people)} identity folders"
             raise DataError(f"{root}: {found}; recognition needs at least 2 people, one folder per identity")
-        if asked > len(people):
-            raise DataError(f"{root}: you asked for {asked} identities, and there are {len(people)}")
-        return dict(list(people.items())[: asked or None])
+        if max(asked, 2) > len(people) - begin:
+            wanted = f"{asked or 2} identities" + (f" from number {begin + 1} on" if begin else "")
+            raise DataError(f"{root}: you asked for {wanted}, and there are {len(people)}")
+        return dict(list(people.items())[begin : begin + asked if asked else None])
 
 
 class SyntheticConfig(Config):
