@@ -1,13 +1,13 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-DATA ?= orl
+DATA ?= orl_varied
 BIN := .venv/bin
 SETUP := .venv/.installed
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(SETUP)  ## the main job: protect the ORL faces with Segue, train Inception-V3 on them, test on clean photos
+run: $(SETUP)  ## the main job: protect faces with Segue, train Inception-V3 on them, test on clean photos
 	$(BIN)/uebench run --method segue --attacker inception_v3
 
 paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/faces; hours: see the first line it prints)

@@ -150,7 +150,7 @@ def _quality(benchmark: Benchmark) -> list[MethodSummary]:
 
 def _strips(benchmark: Benchmark, store: Store) -> list[dict[str, Any]]:
     """Return, for each method of a benchmark whose faces may be shown, its images as data URIs, or the reason."""
-    if benchmark.data.source != strips.REDISTRIBUTABLE:
+    if benchmark.data.source not in strips.REDISTRIBUTABLE:
         return []
     lines = []
     for method in benchmark.methods:

@@ -20,8 +20,8 @@ from uebench.store.store import DamagedError, Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REDISTRIBUTABLE = "orl"
-"""The one source whose photographs may be shown."""
+REDISTRIBUTABLE = ("orl", "orl_varied")
+"""The sources whose photographs may be shown."""
 CREDIT = "Photographs: AT&T Laboratories Cambridge (ORL)."
 MAGNIFIED = 30
 GREY = 128
@@ -40,10 +40,11 @@ def check(data: DatasetInfo) -> None:
     """Refuse a set whose photographs may not be shown.
 
     Raises:
-        UsageError: If it is not ORL.
+        UsageError: If it is not made of ORL.
     """
-    if data.record.source != REDISTRIBUTABLE:
-        raise UsageError(f"data {data.name!r}: its photographs may not be shown; only those of orl may")
+    if data.record.source not in REDISTRIBUTABLE:
+        shown = " and ".join(REDISTRIBUTABLE)
+        raise UsageError(f"data {data.name!r}: its photographs may not be shown; only those of {shown} may")
 
 
 def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
@@ -72,13 +73,13 @@ def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> S
         record: Of a cell or of the set itself.
         faces: How many identities.
     """
-    if record.data.source != REDISTRIBUTABLE:
+    if record.data.source not in REDISTRIBUTABLE:
         return "The photographs of this set may not be shown."
     try:
         protected = store.read_protected(record.protect_key)
         if protected is None:
             return "The protected set is not in this results folder; uebench audit makes it."
-        dataset = _faces(str(Spec(REDISTRIBUTABLE, record.data.options)), record.data.size)
+        dataset = _faces(str(Spec(record.data.source, record.data.options)), record.data.size)
     except (DamagedError, DataError) as error:
         return f"{error}."
     if dataset.key != record.data_key:

@@ -1,0 +1,81 @@
+"""The trials behind the presets: what was tried on held-out photographs, and what won."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.conftest import ROOT
+from uebench.hashing import digest
+from uebench.store.record import PluginRecord, Record
+from uebench.store.store import Store
+
+STORE = ROOT / "results" / "tuning"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        plugin: What was tried, with all of its options.
+        written: The same as the grid has it.
+        record: What came out.
+    """
+
+    plugin: PluginRecord
+    written: str
+    record: Record
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return its options."""
+        return self.plugin.config
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of its options."""
+        return digest(self.plugin.config)[:12]
+
+
+@cache
+def of_architectures() -> dict[str, list[Trial]]:
+    """Return the trials of each architecture on clean photographs, the best first."""
+    return _sorted(
+        [Trial(one.attacker[0], one.written["attacker"], one) for one in _records() if one.method.name == "clean"], -1
+    )
+
+
+@cache
+def of_methods() -> dict[str, list[Trial]]:
+    """Return the trials of each method, the one that leaves the attacker least first."""
+    tried = [one for one in _records() if one.method.name != "clean"]
+    return _sorted([Trial(one.method, one.written["method"], one) for one in tried], 1)
+
+
+def table(kind: str) -> str:
+    """Return the trials of ``architectures`` or ``methods`` as Markdown; the chosen ones are in bold."""
+    found = of_architectures() if kind == "architectures" else of_methods()
+    cost = "training" if kind == "architectures" else "fitting"
+    lines = [f"| trial | validation accuracy | epoch of the peak | {cost}, s | options |", "|---|---|---|---|---|"]
+    for trials in found.values():
+        for place, trial in enumerate(trials):
+            counts, seconds = trial.record.counts, trial.record.timings
+            spent = seconds.train_seconds if kind == "architectures" else seconds.fit_seconds
+            mark = "**" if place == 0 else ""
+            share = f"{mark}{100 * counts.share:.1f}% ({counts.correct} of {counts.n}){mark}"
+            cells = (f"{mark}`{trial.written}`{mark}", share, trial.record.peak.epoch, f"{spent:.0f}", trial.digest)
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _records() -> list[Record]:
+    return [record for _, record in Store(STORE).cells() if record and len(record.attacker) == 1]
+
+
+def _sorted(trials: list[Trial], sign: int) -> dict[str, list[Trial]]:
+    by_name: dict[str, list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: (sign * trial.record.counts.correct, trial.written)):
+        by_name.setdefault(trial.plugin.name, []).append(trial)
+    return dict(sorted(by_name.items()))
