@@ -11,6 +11,7 @@ import torch
 
 from tests.conftest import ROOT, Command
 from uebench.data.dataset import load
+from uebench.errors import DataError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.plugins.registry import Registry
@@ -18,25 +19,32 @@ from uebench.plugins.spec import parse
 from uebench.pretrained import weights
 from uebench.store.store import Store
 
-WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights" / "segue_64.safetensors"
+WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights" / "segue_restart_64.safetensors"
 CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))
 
 
 def test_the_shipped_generator_is_small_and_says_how_it_was_made() -> None:
     assert WEIGHTS.stat().st_size < 1_000_000
-    meta = weights.metadata(WEIGHTS, "segue")
+    meta = weights.metadata(WEIGHTS, "segue_restart")
     assert {"data", "size", "seconds", "command", "config", "seed", "counts"} <= set(meta)
     assert "orl" not in meta["data"]
 
 
-def test_it_serves_the_default_run_and_no_other_options() -> None:
+def test_it_serves_what_it_was_trained_as_and_no_other_options() -> None:
     registry = Registry()
-    assert registry.build("method", parse("segue"), "desk").assets(64) == (WEIGHTS,)
+    for text, preset in (("segue_restart", "desk64"), ("segue_restart(precision=bfloat16)", "desk64")):
+        assert registry.build("method", parse(text), preset).assets(64) == (WEIGHTS,)
     for text, preset, size in (
-        ("segue(weights=none)", "desk", 64), ("segue(eps=4/255)", "desk", 64), ("segue", "desk", 32),
-        ("segue(epochs=1)", "desk", 64),
+        ("segue_restart(weights=none)", "desk64", 64), ("segue_restart(eps=4/255)", "desk64", 64),
+        ("segue_restart", "desk64", 32), ("segue_restart(epochs=1)", "desk64", 64), ("segue", "desk64", 64),
+        ("segue_restart(schedule=oscillating)", "desk64", 64), ("segue_unguided", "desk64", 64),
     ):  # fmt: skip
         assert registry.build("method", parse(text), preset).assets(size) == ()
+
+
+def test_it_is_no_generator_of_the_authors_algorithm() -> None:
+    with pytest.raises(DataError, match="weights of segue_restart, not of segue"):
+        weights.metadata(WEIGHTS, "segue")
 
 
 def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:
@@ -44,7 +52,7 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:
 
     registry = Registry()
     data = load("orl(identities=10)", 64, registry)
-    method = registry.build("method", parse("segue"), "desk")
+    method = registry.build("method", parse("segue_restart"), "desk64")
     train = referee.image_set(data.train, 10, torch.device("cpu"))
     method.fit(train, ctx)  # type: ignore[attr-defined]
     delta = referee.protect(method, train, method.budget(64), ctx)  # type: ignore[arg-type, attr-defined]

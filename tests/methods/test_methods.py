@@ -169,7 +169,7 @@ def test_the_defenders_adversary_raises_the_surrogates_loss_within_its_radius(ct
     assert build("segue(rho_d=0.0)").adversary(surrogate, batch) == 0.0
 
 
-FRESH = "weights=none, maxiter=0, batch=6, rho_steps=1, norm=instance, restart=false"
+FRESH = "weights=none, maxiter=0, batch=6, rho_steps=1, norm=instance, schedule=constant, precision=float32"
 
 
 def fitted(text: str) -> list[dict[str, Tensor]]:
@@ -201,8 +201,55 @@ def test_the_surrogate_learns_only_in_its_own_turn_and_the_generator_only_in_its
     assert not changed(first, second, "g", "weight", "bias")
 
 
+def test_the_variant_begins_each_turn_of_the_surrogate_anew() -> None:
+    options = f"{FRESH}, lr_f=1e-3, lr_g=1e-3, epochs=3, surrogate_every=2"
+    epochs = {name: fitted(f"{name}({options})") for name in ("segue", "segue_restart")}
+    steps = {name: [int(state["f.optimizer.0.step"]) for state in saved] for name, saved in epochs.items()}
+    assert steps == {"segue": [3, 3, 6], "segue_restart": [3, 3, 3]}
+    for name in ("f.model.network.fc.weight", "g.model.decoder.6.weight"):
+        same = [torch.equal(*(saved[epoch][name] for saved in epochs.values())) for epoch in range(3)]
+        assert same == [True, True, False]
+
+
 def test_the_stop_rule_is_the_surrogates_loss() -> None:
     assert len(fitted(f"segue({FRESH}, epochs=4, stop_loss=100.0)")) == 1
+
+
+def test_the_stop_rule_may_look_at_the_last_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uebench_methods.segue
+
+    losses = iter([5.0, 5.0, 0.1] * 9)
+    descend = uebench_methods.segue.descend
+    monkeypatch.setattr(uebench_methods.segue, "descend", lambda *args: (torch.tensor(next(losses)), descend(*args)[1]))
+    rule = f"{FRESH}, epochs=2, surrogate_every=1, stop_loss=1.0"
+    assert len(fitted(f"segue({rule}, stop_on=mean)")) == 2
+    assert len(fitted(f"segue({rule}, stop_on=last)")) == 1
+
+
+def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    import uebench_methods.segue
+
+    rates: dict[float, list[float]] = {0.1: [], 0.2: []}
+
+    def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+        rates[optimizer.defaults["lr"]].append(lr)
+
+    monkeypatch.setattr(uebench_methods.segue, "set_rate", set_rate)
+    options = FRESH.replace("constant", "oscillating")
+    fitted(f"segue({options}, epochs=4, surrogate_every=3, lr_f=0.1, lr_g=0.2, stop_loss=0.0)")
+    expected = [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(12)]  # 3 batches in each of 4 epochs
+    assert rates[0.2] == pytest.approx([0.2 * share for share in expected])
+    assert rates[0.1] == pytest.approx([0.1 * share for share in expected[:6]])  # it trains in epochs 1 and 4
+    assert expected[4] == 0
+    assert expected[8] == 1
+
+
+@pytest.mark.parametrize(("size", "kernel"), [(112, (3, 3)), (116, (7, 7))])
+def test_the_stem_may_follow_from_the_size_as_the_authors_have_it(size: int, kernel: tuple[int, int]) -> None:
+    model = classifier("resnet18", 3, size, stem="by_size")
+    assert model.network.conv1.kernel_size == kernel
+    assert isinstance(model.network.maxpool, torch.nn.Identity) == (kernel == (3, 3))
+    assert model.details["stem"] == ("small" if kernel == (3, 3) else "imagenet")
 
 
 @pytest.mark.parametrize(("maxiter", "batches"), [(7, 7), (0, 18 // 4)])

@@ -18,8 +18,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uebench.errors import UsageError, nearest
 
-Stem = Literal["imagenet", "small"]
+Stem = Literal["imagenet", "small", "by_size"]
 Precision = Literal["float32", "bfloat16"]
+
+SMALL_UP_TO = 112
+"""The stem ``by_size`` is the small one up to so many pixels, as in the authors' code of UE, TUE and Segue."""
 
 MIN_SIZE = {"inception_v3": 75}
 """Architectures that need larger images than they may get, and how large (pixels)."""
@@ -115,7 +118,7 @@ def classifier(
         num_classes: K.
         size: Height and width of the images in pixels.
         stem: ``imagenet``: as published. ``small``: 3x3 stride-1 first convolution without max-pooling (ResNets only),
-            which keeps all pixels of small images.
+            which keeps all pixels of small images. ``by_size``: small up to 112 pixels.
         precision: What the network computes in.
 
     Raises:
@@ -133,6 +136,8 @@ def classifier(
         network = timm.create_model(model, **options)
     except TypeError:
         raise UsageError(f"timm's {model!r} cannot be built with {num_classes} classes; choose another model") from None
+    if stem == "by_size":
+        stem = "small" if size <= SMALL_UP_TO else "imagenet"
     if stem == "small":
         if not isinstance(network, timm.models.ResNet):
             raise UsageError(f"stem=small: {model} has no small stem; only ResNets do")

@@ -30,6 +30,10 @@ class Added:
 Precision = Literal["float32", "bfloat16"]
 """What a network computes in: float32, or bfloat16 by torch's autocast, with weights and losses in float32."""
 
+Stem = Literal["imagenet", "small", "by_size"]
+"""A ResNet's first layers: 7x7 with stride 2 and max-pooling; 3x3 with stride 1 alone; or the small ones up to 112
+pixels."""
+
 
 class Config(BaseModel):
     """A plugin's options: frozen, validated, every unknown name refused."""

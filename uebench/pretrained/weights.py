@@ -47,8 +47,14 @@ def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
     from safetensors import safe_open
 
     with safe_open(file, framework="np") as opened:
-        meta: dict[str, Any] = json.loads(opened.metadata()["uebench"])
-        return meta
+        return _renamed(json.loads(opened.metadata()["uebench"]))
+
+
+def _renamed(meta: dict[str, Any]) -> dict[str, Any]:
+    """Return what an older file says in today's words: ``segue(restart=true)`` has become ``segue_restart``."""
+    if meta["method"] == "segue" and meta.get("config", {}).pop("restart", False):
+        meta["method"] = "segue_restart"
+    return meta
 
 
 def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -80,4 +80,15 @@ def learning_rate(options: Training, step: int, batches: int) -> float:
         case "cosine":
             return options.lr * (1 + math.cos(math.pi * step / (options.epochs * batches))) / 2
         case "oscillating":
-            return options.lr * (1 + math.cos(math.pi * step / options.epochs)) / 2
+            return oscillating(options.lr, step, options.epochs)
+
+
+def oscillating(lr: float, step: int, epochs: int) -> float:
+    """Return the rate of the Segue authors' cosine, which is stepped every iteration and not every epoch.
+
+    Args:
+        lr: The rate at step 0, and again every ``2 * epochs`` steps.
+        step: Optimiser step, from 0, over all epochs.
+        epochs: Half its period: their ``CosineAnnealingLR(T_max=epochs)``.
+    """
+    return lr * (1 + math.cos(math.pi * step / epochs)) / 2

@@ -1,0 +1,30 @@
+"""The generators that come with uebench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from uebench.plugins.base import Config
+from uebench.pretrained import weights
+
+IRRELEVANT = ("weights", "precision")
+"""Options in which a generator may differ from what is asked for: where it comes from, and how its training was
+computed. All others, the lengths of the training too, say what the record claims of the generator."""
+
+
+def shipped_weights(method: str, size: int, config: Config) -> Path | None:
+    """Return the generator that comes with uebench for a method, a resolution and options, or None.
+
+    Args:
+        method: The method's name.
+        size: Height and width of the images in pixels.
+        config: The method's options; the generator must have been trained with the same, but for ``IRRELEVANT``.
+    """
+    file = Path(__file__).parent / "weights" / f"{method}_{size}.safetensors"
+    if not file.is_file():
+        return None
+    trained, wanted = dict(weights.metadata(file, method)["config"]), config.published()
+    for name in IRRELEVANT:
+        trained.pop(name, None)
+        wanted.pop(name, None)
+    return file if trained == wanted else None
