@@ -17,7 +17,7 @@ from pydantic import Field
 
 from uebench.lazy import networks, torch, transforms
 from uebench.ops import seed_torch, sign_steps
-from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Method, Precision, Radius, Shape, Stem
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Inputs, Method, Precision, Radius, Shape, Stem
 from uebench.plugins.base import Config as BaseConfig
 from uebench.pretrained import weights
 from uebench.training.batches import draw
@@ -55,6 +55,7 @@ class Config(BaseConfig):
         code_bits: Length of the label code; 16 serve 65,536 identities.
         stem: The surrogate's first layers; ``small`` has no stride and no pooling there, ``by_size`` is ``small`` up
             to 112 pixels, as in the authors' code.
+        inputs: How its images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
         precision: What the surrogate computes in; the generator's is float32.
         norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
         stop_loss: Stop after an epoch in which the surrogate trained with a loss below this.
@@ -84,10 +85,12 @@ class Config(BaseConfig):
     stop_on: Annotated[Literal["mean", "last"], Added()] = "mean"
     schedule: Annotated[Literal["constant", "oscillating"], Added()] = "constant"
     stem: Annotated[Stem, Added()] = "imagenet"
+    inputs: Annotated[Inputs, Added()] = "scaled"
     precision: Annotated[Precision, Added()] = "float32"
 
 
-SEGUE_PAPER = {"epochs": 20, "norm": "batch", "schedule": "oscillating", "stem": "by_size"}
+AUTHORS = {"schedule": "oscillating", "stem": "by_size", "inputs": "raw"}
+SEGUE_PAPER = {**AUTHORS, "epochs": 20, "norm": "batch"}
 
 
 class Segue(Method[Config]):
@@ -104,7 +107,7 @@ class Segue(Method[Config]):
     )
     Config = Config
     presets: ClassVar = {
-        "official": {"stop_loss": 0.01, "stop_on": "last", "schedule": "oscillating", "stem": "by_size"},
+        "official": {**AUTHORS, "stop_loss": 0.01, "stop_on": "last"},
         "segue_paper": SEGUE_PAPER,
         "paper": SEGUE_PAPER,
         "smoke": {"epochs": 2, "rho_steps": 1, "norm": "batch"},
@@ -202,9 +205,8 @@ class Segue(Method[Config]):
     def _surrogate(self, train: ImageSet, ctx: Context, epoch: int) -> tuple[FaceClassifier, torch.optim.Optimizer]:
         """Make an untrained surrogate and its optimiser."""
         seed_torch(ctx.rng("surrogate", epoch))
-        surrogate = networks.classifier(
-            "resnet18", train.num_classes, train.size, stem=self.config.stem, precision=self.config.precision
-        ).to(ctx.device)
+        options = self.config.model_dump(include={"stem", "inputs", "precision"})
+        surrogate = networks.classifier("resnet18", train.num_classes, train.size, **options).to(ctx.device)
         return surrogate, torch.optim.Adam(surrogate.parameters(), self.config.lr_f)
 
     def _draw(self, train: ImageSet, ctx: Context, network: str, epoch: int) -> Iterator[Batch]:
