@@ -10,7 +10,6 @@ eps/127 rather than of one grey level.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -122,7 +121,7 @@ class Rue(NoiseMethod[Config]):
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, total):
-            turn, rng, loss = number - config.warmup, ctx.rng("pass", number), math.nan
+            turn, rng, losses = number - config.warmup, ctx.rng("pass", number), []
             trains, start = config.trains(number), config.first_step(number, batches)
             rate = config.lr * 0.1 ** int(max(turn, 0) / config.rounds / 0.4) if config.decay else config.lr
             set_rate(optimizer, rate)
@@ -134,10 +133,12 @@ class Rue(NoiseMethod[Config]):
                     config.set_rate(optimizer, step)
                     images = self._transform((batch.images + noise[batch.index]).clamp(0, 1), rng)
                     images = images + self.adversary(_loss(model, batch), images, rng)
-                    loss = float(descend(surrogate.train(), optimizer, images, batch.labels)[0])
+                    losses.append(descend(surrogate.train(), optimizer, images, batch.labels)[0])
                     model = networks.frozen(surrogate)
+            loss = float(torch.stack(losses).mean()) if losses else None
+            ctx.log(surrogate=loss)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1)
-            ctx.progress(number + 1, total, f"fitting rue, loss {loss:.3f}")
+            ctx.progress(number + 1, total, "fitting rue" + (f", loss {loss:.3f}" if losses else ""))
         if config.regenerate:
             final, rng = networks.frozen(surrogate), ctx.rng("regenerate")
             for batch in train.batches(config.batch):

@@ -8,7 +8,6 @@ Deviation from the authors' code: the last incomplete batch of a pass is left ou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -164,26 +163,22 @@ class Segue(Method[Config]):
             unpack(saved.state, surrogate, optimizer_f, "f.")
             first = config.epochs if saved.values["stopped"] else saved.step
         for epoch in range(first, config.epochs):
-            loss, turn = math.inf, epoch // config.surrogate_every
+            learned, reason = None, ""
             if epoch % config.surrogate_every == 0:
                 if self.fresh_surrogates and epoch:
                     surrogate, optimizer_f = self._surrogate(train, ctx, epoch)
                 batches = self._draw(train, ctx, "f", epoch)
-                start = 0 if self.fresh_surrogates else turn * self._steps(train)
-                loss = self._train_surrogate(generator, surrogate, optimizer_f, batches, start)
-            objective = self._train_generator(
-                generator,
-                surrogate,
-                optimizer_g,
-                self._draw(train, ctx, "g", epoch),
-                ctx.rng("distortion", epoch),
-                epoch * self._steps(train),
-            )
-            stopped = loss < config.stop_loss
+                start = 0 if self.fresh_surrogates else epoch // config.surrogate_every * self._steps(train)
+                learned, judged = self._train_surrogate(generator, surrogate, optimizer_f, batches, start)
+                reason = f"surrogate's loss below {config.stop_loss:g}" if judged < config.stop_loss else ""
+            batches, rng = self._draw(train, ctx, "g", epoch), ctx.rng("distortion", epoch)
+            start = epoch * self._steps(train)
+            objective = self._train_generator(generator, surrogate, optimizer_g, batches, rng, start)
             state = pack(generator, optimizer_g, "g.") | pack(surrogate, optimizer_f, "f.")
-            ctx.save(state, epoch + 1, stopped=stopped)
+            ctx.log(surrogate=learned, objective=objective, stopped=reason)
+            ctx.save(state, epoch + 1, stopped=bool(reason))
             ctx.progress(epoch + 1, config.epochs, f"fitting {self.name}, loss {objective:.3f}")
-            if stopped:
+            if reason:
                 break
         self._generator = generator
 
@@ -231,8 +226,8 @@ class Segue(Method[Config]):
         optimizer: torch.optim.Optimizer,
         batches: Iterator[Batch],
         start: int,
-    ) -> float:
-        """Stage 1, from step ``start``: lower L_f on protected images (Eq. 3); return what the stop rule asks for."""
+    ) -> tuple[float, float]:
+        """Stage 1, from step ``start``: lower L_f on protected images (Eq. 3); return its mean and what may stop."""
         losses = []
         with networks.trainable(surrogate, True), networks.trainable(generator, False):
             generator.train()
@@ -240,7 +235,8 @@ class Segue(Method[Config]):
                 self._set_rate(optimizer, self.config.lr_f, step)
                 protected = self.protect(batch.images, generator(batch.images, batch.labels))
                 losses.append(descend(surrogate, optimizer, protected, batch.labels)[0])
-        return float(torch.stack(losses).mean() if self.config.stop_on == "mean" else losses[-1])
+        mean = float(torch.stack(losses).mean())
+        return mean, mean if self.config.stop_on == "mean" else float(losses[-1])
 
     def _train_generator(
         self,

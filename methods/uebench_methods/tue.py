@@ -116,9 +116,11 @@ class Tue(NoiseMethod[Config]):
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, config.rounds):
+            learned = None
             if config.contrastive:
-                self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
+                learned = self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
             loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
+            ctx.log(surrogate=learned, objective=loss)
             ctx.save(pack(encoder, optimizer) | {"noise": noise.steps}, number + 1)
             ctx.progress(number + 1, config.rounds, f"fitting tue, loss {loss:.3f}")
 
@@ -129,12 +131,15 @@ class Tue(NoiseMethod[Config]):
         noise: Noise,
         train: ImageSet,
         rng: torch.Generator,
-    ) -> None:
+    ) -> float:
+        """Train it on protected images; return its mean loss."""
         encoder.train()
+        losses = []
         for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
             protected = (batch.images + noise[batch.index]).clamp(0, 1)
             loss = encoder(contrastive_view(protected, rng), contrastive_view(protected, rng))
-            take_step(optimizer, loss)
+            losses.append(take_step(optimizer, loss))
+        return float(torch.stack(losses).mean())
 
     def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round; return the mean objective they saw."""

@@ -133,14 +133,20 @@ class Ue(NoiseMethod[Config]):
         for number in range(first, total):
             if stopped:
                 break
-            loss = math.nan
+            loss, learned, reason = math.nan, None, ""
             if config.trains(number):
                 batches = draw(train, config.batch, ctx.rng("surrogate", number), count=config.train_steps)
                 start = config.first_step(number, config.train_steps or len(train) // min(config.batch, len(train)))
-                self._train_surrogate(surrogate, optimizer, noise, batches, start)
+                learned = self._train_surrogate(surrogate, optimizer, noise, batches, start)
             if number >= config.warmup:
                 loss = self._improve(surrogate, noise, train, ctx.rng("subset", number))
-                stopped = loss < config.stop_loss or self._solved(surrogate, noise, train)
+                if loss < config.stop_loss:
+                    reason = f"loss below {config.stop_loss:g}"
+                elif self._solved(surrogate, noise, train):
+                    few = config.variant == "error_min"
+                    reason = f"error below {config.stop_error:g}" if few else f"error above {1 - config.stop_error:g}"
+            stopped = bool(reason)
+            ctx.log(surrogate=learned, objective=loss, stopped=reason)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1, stopped=stopped)
             ctx.progress(number + 1, total, f"fitting ue, loss {loss:.3f}")
 
@@ -155,13 +161,15 @@ class Ue(NoiseMethod[Config]):
         noise: Noise,
         batches: Iterator[Batch],
         start: int,
-    ) -> None:
-        """Train it on protected images, from its optimiser's step ``start`` on."""
+    ) -> float:
+        """Train it on protected images, from its optimiser's step ``start`` on; return its mean loss."""
         surrogate.train()
+        losses = []
         for step, batch in enumerate(batches, start):
             self.config.set_rate(optimizer, step)
             protected = (batch.images + noise[self.rows(batch)]).clamp(0, 1)
-            descend(surrogate, optimizer, protected, batch.labels, clip=self.config.clip)
+            losses.append(descend(surrogate, optimizer, protected, batch.labels, clip=self.config.clip)[0])
+        return float(torch.stack(losses).mean())
 
     def _improve(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss they saw."""
