@@ -6,29 +6,49 @@ All share one loop (``uebench.training.loop``) and one normalisation, so that ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from uebench.lazy import networks
-from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Trained, Training
+from uebench.plugins.base import (
+    Added,
+    Attacker,
+    Context,
+    Countermeasure,
+    ImageSet,
+    Info,
+    Inputs,
+    Stem,
+    Trained,
+    Training,
+)
 from uebench.plugins.presets import PROTOCOLS, WHY_PROTOCOLS
 from uebench.plugins.timm_names import ModelName
 from uebench.training.loop import supervised
 
-Stem = Literal["imagenet", "small"]
 
-
-class Resnet(Training):
-    """Training options, and the stem.
+class Scratch(Training):
+    """Training options, and the normalisation.
 
     Attributes:
-        stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 alone, for small images.
+        inputs: How images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
+    """
+
+    inputs: Annotated[Inputs, Added()] = "scaled"
+
+
+class Resnet(Scratch):
+    """The same, and the stem.
+
+    Attributes:
+        stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 alone, for small images; ``by_size``:
+            ``small`` up to 112 pixels.
     """
 
     stem: Stem = "imagenet"
 
 
-class Timm(Training):
-    """Training options, and the model.
+class Timm(Scratch):
+    """The same, and the model.
 
     Attributes:
         model: A name of timm's.
@@ -37,14 +57,25 @@ class Timm(Training):
     model: ModelName
 
 
-DEPTHWISE: Mapping[str, dict[str, Any]] = {
-    **PROTOCOLS,
-    "desk": PROTOCOLS["desk"] | {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 60},
-}
+DESKS = ("desk", "desk64")
+SGD = {"optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4, "epochs": 60}
+DEPTHWISE: Mapping[str, dict[str, Any]] = {**PROTOCOLS, **{desk: PROTOCOLS[desk] | SGD for desk in DESKS}}
 """Networks of depthwise convolutions: they learn more of WebFace10 with this than with Adam."""
-WHY_DEPTHWISE = {**WHY_PROTOCOLS, "desk": "of what was tried, they learned most from clean faces with this"}
+WHY_DEPTHWISE = {
+    **WHY_PROTOCOLS,
+    "desk": "of what was tried, they learned most from clean faces with this",
+    "desk64": "the same in float32",
+}
+BY_SIZE: Mapping[str, dict[str, Any]] = {
+    **PROTOCOLS,
+    "segue_paper": PROTOCOLS["segue_paper"] | {"stem": "by_size"},
+    "paper": PROTOCOLS["segue_paper"] | {"stem": "by_size"},
+    "sgd": PROTOCOLS["sgd"] | {"stem": "by_size"},
+}
+"""ResNets: the authors of Segue and of UE choose the stem by the size of the images."""
+WHY_BY_SIZE = {**WHY_PROTOCOLS, "paper": "as segue_paper"}
 
-T = TypeVar("T", bound=Training)
+T = TypeVar("T", bound=Scratch)
 
 
 class Architecture(Attacker[T]):
@@ -64,7 +95,12 @@ class Architecture(Attacker[T]):
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train with cross-entropy."""
         network = networks.classifier(
-            self.model, train.num_classes, train.size, stem=self.stem, precision=self.config.precision
+            self.model,
+            train.num_classes,
+            train.size,
+            stem=self.stem,
+            precision=self.config.precision,
+            inputs=self.config.inputs,
         )
         return supervised(network, train, self.config, countermeasures, ctx)
 
@@ -73,6 +109,8 @@ class Residual(Architecture[Resnet]):
     """A ResNet, whose stem is an option."""
 
     Config = Resnet
+    presets: ClassVar = BY_SIZE
+    why: ClassVar = WHY_BY_SIZE
 
     @property
     def stem(self) -> Stem:
@@ -98,37 +136,41 @@ class ResNet50(Residual):
     model = "resnet50"
 
 
-class MobileNetV1(Architecture[Training]):
+class MobileNetV1(Architecture[Scratch]):
     """Howard et al., 2017."""
 
     name = "mobilenet_v1"
     version = 1
     info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
-    Config = Training
+    Config = Scratch
     presets: ClassVar = DEPTHWISE
     why: ClassVar = WHY_DEPTHWISE
     model = "mobilenetv1_100"
 
 
-class InceptionV3(Architecture[Training]):
+class InceptionV3(Architecture[Scratch]):
     """Szegedy et al., CVPR 2016; without auxiliary logits; images below 75 pixels are enlarged to 75."""
 
     name = "inception_v3"
     version = 1
     info = Info(title="Inception-V3", venue="CVPR", year=2016, family="inception")
-    Config = Training
-    presets: ClassVar = {**PROTOCOLS, "desk": PROTOCOLS["desk"] | {"epochs": 40}}
-    why: ClassVar = {**WHY_PROTOCOLS, "desk": "twice the epochs of a ResNet: it learns late"}
+    Config = Scratch
+    presets: ClassVar = {**PROTOCOLS, **{desk: PROTOCOLS[desk] | {"epochs": 40} for desk in DESKS}}
+    why: ClassVar = {
+        **WHY_PROTOCOLS,
+        "desk": "twice the epochs of a ResNet: it learns late",
+        "desk64": "the same in float32",
+    }
     model = "inception_v3"
 
 
-class EfficientNetB1(Architecture[Training]):
+class EfficientNetB1(Architecture[Scratch]):
     """Tan and Le, ICML 2019."""
 
     name = "efficientnet_b1"
     version = 1
     info = Info(title="EfficientNet-B1", venue="ICML", year=2019, family="depthwise")
-    Config = Training
+    Config = Scratch
     presets: ClassVar = DEPTHWISE
     why: ClassVar = WHY_DEPTHWISE
     model = "efficientnet_b1"

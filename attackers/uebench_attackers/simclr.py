@@ -63,10 +63,12 @@ class SimClrAttacker(Attacker[Config]):
     presets: ClassVar = {
         "smoke": {"batch": 16, "probe_epochs": 2},
         "desk": {"epochs": 100},
+        "desk64": {"epochs": 100},
         "paper": {"epochs": 200, "batch": 128},
     }
     why: ClassVar = {
         "desk": "contrastive learning needs more passes than the 20 of other attackers",
+        "desk64": "the same",
         "paper": "more passes again, and a batch that holds enough negatives",
     }
 

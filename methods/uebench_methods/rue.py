@@ -3,15 +3,15 @@
 Shaopeng Fu, Fengxiang He, Yang Liu, Li Shen, Dacheng Tao. Robust Unlearnable Examples: Protecting Data Privacy Against
 Adversarial Learning. ICLR 2022 (arXiv:2203.14533), Eqs. 4 to 6 and Algorithm 1.
 
-Deviations from the authors' code: lengths are in passes over the set rather than in iterations, the surrogate's last
-incomplete batch is left out, and noise is kept in steps of eps/127 rather than of one grey level.
+Deviations from the authors' code: lengths are in passes over the set rather than in iterations, the surrogate's images
+are scaled to [-1, 1] unless ``inputs=centred``, its last incomplete batch is left out, and noise is kept in steps of
+eps/127 rather than of one grey level.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,21 +21,19 @@ from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.noise_method import NoiseMethod, NoiseOptions
+from uebench.training.noise_method import NoiseMethod, RoundsOptions
 from uebench.training.optimizers import descend, make_optimizer, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Config(NoiseOptions):
+class Config(RoundsOptions):
     """Options of ``rue``.
 
     Attributes:
         rho_d: Radius of the adversarial examples that the noise must withstand.
         rounds: Passes over the set; in each, the noise of every batch is improved and the surrogate trained on it.
-        warmup: Passes at the start that only train the surrogate.
-        surrogate_every: After the warm-up the surrogate trains in every so many passes.
         steps: Descending sign steps for the noise of each image in each pass.
         step: Their size.
         restart: Begin them from fresh uniform noise in each pass rather than from what there is.
@@ -43,15 +41,13 @@ class Config(NoiseOptions):
         rho_steps: Ascending sign steps of the adversary, for each transformation and for the surrogate's training.
         rho_step: Their size.
         flip: The transformations mirror images with probability 1/2.
-        crop: They shift images by up to so many pixels.
+        crop: They shift images by up to so many pixels; ``by_size``: an eighth of the image, the authors' 4 at 32 px.
         decay: Multiply the learning rate by 0.1 after each 40% of the passes.
         regenerate: Make all noise anew with the last surrogate.
     """
 
     rho_d: Radius = 4 / 255
     rounds: int = Field(13, ge=1)
-    warmup: int = Field(0, ge=0)
-    surrogate_every: int = Field(1, ge=1)
     steps: int = Field(10, ge=1)
     step: Radius = 1.6 / 255
     restart: bool = True
@@ -59,7 +55,7 @@ class Config(NoiseOptions):
     rho_steps: int = Field(10, ge=0)
     rho_step: Radius = 0.8 / 255
     flip: bool = True
-    crop: int = Field(4, ge=0)
+    crop: Annotated[int, Field(ge=0)] | Literal["by_size"] = 4
     decay: bool = True
     regenerate: bool = True
     start: Literal["zero", "uniform"] = "uniform"
@@ -70,9 +66,15 @@ class Config(NoiseOptions):
 
 
 SEGUE_PAPER = {
-    "rounds": 40, "warmup": 3, "surrogate_every": 5, "steps": 1, "step": 0.8 / 255, "restart": False, "samples": 1,
+    "stem": "by_size", "inputs": "raw", "schedule": "oscillating", "rounds": 37, "warmup": 3,
+    "surrogate_every": 5, "steps": 1, "step": 0.8 / 255, "restart": False, "samples": 1,
     "rho_steps": 5, "flip": False, "crop": 0, "decay": False, "regenerate": False, "optimizer": "adam", "lr": 5e-4,
     "weight_decay": 0.0, "batch": 16,
+}  # fmt: skip
+
+DESK64 = {
+    "batch": 32, "steps": 2, "step": 3.2 / 255, "restart": False, "samples": 1, "rho_steps": 2, "regenerate": False,
+    "rho_d": 2 / 255, "rho_step": 1 / 255, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "decay": False,
 }  # fmt: skip
 
 Loss = Callable[["Tensor"], "Tensor"]
@@ -92,31 +94,20 @@ class Rue(NoiseMethod[Config]):
     )
     Config = Config
     presets: ClassVar = of_baseline(
+        {"stem": "by_size", "inputs": "centred", "crop": "by_size"},
         SEGUE_PAPER,
-        desk={
-            "batch": 32,
-            "steps": 2,
-            "step": 3.2 / 255,
-            "restart": False,
-            "samples": 1,
-            "rho_steps": 2,
-            "regenerate": False,
-            "rho_d": 2 / 255,
-            "rho_step": 1 / 255,
-            "optimizer": "adam",
-            "lr": 1e-3,
-            "weight_decay": 0.0,
-            "decay": False,
-        },
+        desk=DESK64 | {"rho_d": 4 / 255, "rho_step": 2 / 255, "crop": "by_size", "precision": "bfloat16"},
+        desk64=DESK64,
         smoke={"batch": 16, "rounds": 1, "steps": 1, "samples": 1, "rho_steps": 1, "regenerate": False},
     )
     why: ClassVar = why_of_baseline(
         official="the authors' CIFAR-10 command; 5,000 iterations of 128 are 13 passes over its 50,000 images",
-        segue_paper="the Segue authors' own baseline: one step for each image in each pass and no transformations; "
+        segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each, no transformations; "
         "unlike theirs, the surrogate trains on adversarial examples and the adversary starts at random",
         desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
-        "pass to pass, no regeneration, a batch that small sets fill; Adam; and half the radius, because so few steps "
-        "find no noise that withstands 4/255",
+        "pass to pass, no regeneration, a batch that small sets fill; and Adam",
+        desk64="as desk was in the first edition, in float32: half the radius, because so few steps find no noise that "
+        "withstands 4/255",
     )
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
@@ -124,27 +115,30 @@ class Rue(NoiseMethod[Config]):
         config = self.config
         surrogate = self.surrogate(train, ctx)
         optimizer = make_optimizer(surrogate, config)
-        first, total = 0, config.warmup + config.rounds
+        first, total, batches = 0, config.total, len(train) // min(config.batch, len(train))
         if saved := ctx.restore():
             unpack(saved.state, surrogate, optimizer)
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, total):
-            turn, rng, loss = number - config.warmup, ctx.rng("pass", number), math.nan
-            trains = turn < 0 or turn % config.surrogate_every == 0
+            turn, rng, losses = number - config.warmup, ctx.rng("pass", number), []
+            trains, start = config.trains(number), config.first_step(number, batches)
             rate = config.lr * 0.1 ** int(max(turn, 0) / config.rounds / 0.4) if config.decay else config.lr
             set_rate(optimizer, rate)
             model = networks.frozen(surrogate)
-            for batch in draw(train, config.batch, rng):
+            for step, batch in enumerate(draw(train, config.batch, rng), start):
                 if turn >= 0:
                     noise[batch.index] = self.improve(model, batch, noise, rng)
                 if trains:
+                    config.set_rate(optimizer, step)
                     images = self._transform((batch.images + noise[batch.index]).clamp(0, 1), rng)
                     images = images + self.adversary(_loss(model, batch), images, rng)
-                    loss = float(descend(surrogate.train(), optimizer, images, batch.labels)[0])
+                    losses.append(descend(surrogate.train(), optimizer, images, batch.labels)[0])
                     model = networks.frozen(surrogate)
+            loss = float(torch.stack(losses).mean()) if losses else None
+            ctx.log(surrogate=loss)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1)
-            ctx.progress(number + 1, total, f"fitting rue, loss {loss:.3f}")
+            ctx.progress(number + 1, total, "fitting rue" + (f", loss {loss:.3f}" if losses else ""))
         if config.regenerate:
             final, rng = networks.frozen(surrogate), ctx.rng("regenerate")
             for batch in train.batches(config.batch):
@@ -193,7 +187,8 @@ class Rue(NoiseMethod[Config]):
         )
 
     def _transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return flip_crop(images, rng, flip=self.config.flip, crop=self.config.crop)
+        crop = self.config.crop
+        return flip_crop(images, rng, flip=self.config.flip, crop=images.shape[-1] // 8 if crop == "by_size" else crop)
 
 
 def _loss(model: Loss, batch: Batch) -> Loss:

@@ -8,7 +8,6 @@ Deviation from the authors' code: the last incomplete batch of a pass is left ou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -17,7 +16,7 @@ from pydantic import Field
 
 from uebench.lazy import networks, torch, transforms
 from uebench.ops import seed_torch, sign_steps
-from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Method, Precision, Radius, Shape, Stem
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Inputs, Method, Precision, Radius, Shape, Stem
 from uebench.plugins.base import Config as BaseConfig
 from uebench.pretrained import weights
 from uebench.training.batches import draw
@@ -55,6 +54,7 @@ class Config(BaseConfig):
         code_bits: Length of the label code; 16 serve 65,536 identities.
         stem: The surrogate's first layers; ``small`` has no stride and no pooling there, ``by_size`` is ``small`` up
             to 112 pixels, as in the authors' code.
+        inputs: How its images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
         precision: What the surrogate computes in; the generator's is float32.
         norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
         stop_loss: Stop after an epoch in which the surrogate trained with a loss below this.
@@ -84,10 +84,12 @@ class Config(BaseConfig):
     stop_on: Annotated[Literal["mean", "last"], Added()] = "mean"
     schedule: Annotated[Literal["constant", "oscillating"], Added()] = "constant"
     stem: Annotated[Stem, Added()] = "imagenet"
+    inputs: Annotated[Inputs, Added()] = "scaled"
     precision: Annotated[Precision, Added()] = "float32"
 
 
-SEGUE_PAPER = {"epochs": 20, "norm": "batch", "schedule": "oscillating", "stem": "by_size"}
+AUTHORS = {"schedule": "oscillating", "stem": "by_size", "inputs": "raw"}
+SEGUE_PAPER = {**AUTHORS, "epochs": 20, "norm": "batch"}
 
 
 class Segue(Method[Config]):
@@ -104,7 +106,7 @@ class Segue(Method[Config]):
     )
     Config = Config
     presets: ClassVar = {
-        "official": {"stop_loss": 0.01, "stop_on": "last", "schedule": "oscillating", "stem": "by_size"},
+        "official": {**AUTHORS, "stop_loss": 0.01, "stop_on": "last"},
         "segue_paper": SEGUE_PAPER,
         "paper": SEGUE_PAPER,
         "smoke": {"epochs": 2, "rho_steps": 1, "norm": "batch"},
@@ -161,26 +163,22 @@ class Segue(Method[Config]):
             unpack(saved.state, surrogate, optimizer_f, "f.")
             first = config.epochs if saved.values["stopped"] else saved.step
         for epoch in range(first, config.epochs):
-            loss, turn = math.inf, epoch // config.surrogate_every
+            learned, reason = None, ""
             if epoch % config.surrogate_every == 0:
                 if self.fresh_surrogates and epoch:
                     surrogate, optimizer_f = self._surrogate(train, ctx, epoch)
                 batches = self._draw(train, ctx, "f", epoch)
-                start = 0 if self.fresh_surrogates else turn * self._steps(train)
-                loss = self._train_surrogate(generator, surrogate, optimizer_f, batches, start)
-            objective = self._train_generator(
-                generator,
-                surrogate,
-                optimizer_g,
-                self._draw(train, ctx, "g", epoch),
-                ctx.rng("distortion", epoch),
-                epoch * self._steps(train),
-            )
-            stopped = loss < config.stop_loss
+                start = 0 if self.fresh_surrogates else epoch // config.surrogate_every * self._steps(train)
+                learned, judged = self._train_surrogate(generator, surrogate, optimizer_f, batches, start)
+                reason = f"surrogate's loss below {config.stop_loss:g}" if judged < config.stop_loss else ""
+            batches, rng = self._draw(train, ctx, "g", epoch), ctx.rng("distortion", epoch)
+            start = epoch * self._steps(train)
+            objective = self._train_generator(generator, surrogate, optimizer_g, batches, rng, start)
             state = pack(generator, optimizer_g, "g.") | pack(surrogate, optimizer_f, "f.")
-            ctx.save(state, epoch + 1, stopped=stopped)
+            ctx.log(surrogate=learned, objective=objective, stopped=reason)
+            ctx.save(state, epoch + 1, stopped=bool(reason))
             ctx.progress(epoch + 1, config.epochs, f"fitting {self.name}, loss {objective:.3f}")
-            if stopped:
+            if reason:
                 break
         self._generator = generator
 
@@ -202,9 +200,8 @@ class Segue(Method[Config]):
     def _surrogate(self, train: ImageSet, ctx: Context, epoch: int) -> tuple[FaceClassifier, torch.optim.Optimizer]:
         """Make an untrained surrogate and its optimiser."""
         seed_torch(ctx.rng("surrogate", epoch))
-        surrogate = networks.classifier(
-            "resnet18", train.num_classes, train.size, stem=self.config.stem, precision=self.config.precision
-        ).to(ctx.device)
+        options = self.config.model_dump(include={"stem", "inputs", "precision"})
+        surrogate = networks.classifier("resnet18", train.num_classes, train.size, **options).to(ctx.device)
         return surrogate, torch.optim.Adam(surrogate.parameters(), self.config.lr_f)
 
     def _draw(self, train: ImageSet, ctx: Context, network: str, epoch: int) -> Iterator[Batch]:
@@ -229,8 +226,8 @@ class Segue(Method[Config]):
         optimizer: torch.optim.Optimizer,
         batches: Iterator[Batch],
         start: int,
-    ) -> float:
-        """Stage 1, from step ``start``: lower L_f on protected images (Eq. 3); return what the stop rule asks for."""
+    ) -> tuple[float, float]:
+        """Stage 1, from step ``start``: lower L_f on protected images (Eq. 3); return its mean and what may stop."""
         losses = []
         with networks.trainable(surrogate, True), networks.trainable(generator, False):
             generator.train()
@@ -238,7 +235,8 @@ class Segue(Method[Config]):
                 self._set_rate(optimizer, self.config.lr_f, step)
                 protected = self.protect(batch.images, generator(batch.images, batch.labels))
                 losses.append(descend(surrogate, optimizer, protected, batch.labels)[0])
-        return float(torch.stack(losses).mean() if self.config.stop_on == "mean" else losses[-1])
+        mean = float(torch.stack(losses).mean())
+        return mean, mean if self.config.stop_on == "mean" else float(losses[-1])
 
     def _train_generator(
         self,

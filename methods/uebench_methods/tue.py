@@ -2,6 +2,8 @@
 
 Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable Unlearnable Examples. ICLR 2023
 (arXiv:2210.10114), Eqs. 4 to 6.
+
+Deviation from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
-from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius, Stem
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
@@ -51,7 +53,7 @@ class Config(NoiseOptions):
     steps: int = Field(20, ge=1)
     step: Radius = 0.8 / 255
     start: Literal["zero", "uniform"] = "uniform"
-    stem: Literal["imagenet", "small"] = "small"
+    stem: Stem = "small"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-6, ge=0)
@@ -65,7 +67,7 @@ class Config(NoiseOptions):
 
 SEGUE_PAPER = {
     "variant": "paper", "encoder": "simsiam", "rounds": 40, "train_steps": 0, "steps": 5,
-    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128,
+    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128, "inputs": "raw",
 }  # fmt: skip
 
 
@@ -83,11 +85,14 @@ class Tue(NoiseMethod[Config]):
     )
     Config = Config
     presets: ClassVar = of_baseline(
+        {"inputs": "raw"},
         SEGUE_PAPER,
         official_simsiam={
             "encoder": "simsiam", "rounds": 50, "train_steps": 25, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4,
+            "inputs": "raw",
         },
-        desk={"batch": 128, "stem": "imagenet"},
+        desk={"batch": 128, "stem": "imagenet", "precision": "bfloat16"},
+        desk64={"batch": 128, "stem": "imagenet"},
         smoke={"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
     )  # fmt: skip
     why: ClassVar = why_of_baseline(
@@ -95,14 +100,15 @@ class Tue(NoiseMethod[Config]):
         official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too",
         segue_paper="the Segue authors' own baseline: SimSiam, both losses, 5 steps for each image in each pass",
         desk="official with a batch that small sets fill",
+        desk64="the same in float32",
     )
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
         config = self.config
-        encoder = networks.contrastive(config.encoder, train.size, stem=config.stem, precision=config.precision).to(
-            ctx.device
-        )
+        encoder = networks.contrastive(
+            config.encoder, train.size, stem=config.stem, precision=config.precision, inputs=config.inputs
+        ).to(ctx.device)
         optimizer = make_optimizer(encoder, config)
         first = 0
         if saved := ctx.restore():
@@ -110,9 +116,11 @@ class Tue(NoiseMethod[Config]):
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, config.rounds):
+            learned = None
             if config.contrastive:
-                self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
+                learned = self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
             loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
+            ctx.log(surrogate=learned, objective=loss)
             ctx.save(pack(encoder, optimizer) | {"noise": noise.steps}, number + 1)
             ctx.progress(number + 1, config.rounds, f"fitting tue, loss {loss:.3f}")
 
@@ -123,12 +131,15 @@ class Tue(NoiseMethod[Config]):
         noise: Noise,
         train: ImageSet,
         rng: torch.Generator,
-    ) -> None:
+    ) -> float:
+        """Train it on protected images; return its mean loss."""
         encoder.train()
+        losses = []
         for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
             protected = (batch.images + noise[batch.index]).clamp(0, 1)
             loss = encoder(contrastive_view(protected, rng), contrastive_view(protected, rng))
-            take_step(optimizer, loss)
+            losses.append(take_step(optimizer, loss))
+        return float(torch.stack(losses).mean())
 
     def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round; return the mean objective they saw."""

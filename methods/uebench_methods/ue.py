@@ -3,8 +3,9 @@
 Hanxun Huang, Xingjun Ma, Sarah Monazam Erfani, James Bailey, Yisen Wang. Unlearnable Examples: Making Personal Data
 Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
 
-Deviations from the authors' code: the surrogate sees the images in random order (a face set lies sorted by identity),
-the noise is kept as int8 in steps of eps/127, and protected images are rounded to the nearest grey level.
+Deviations from the authors' code: the surrogate sees the images in random order (a face set lies sorted by identity)
+and, unless ``inputs=raw``, scaled to [-1, 1]; the noise is kept as int8 in steps of eps/127; and protected images are
+rounded to the nearest grey level.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
-from uebench.training.noise_method import NoiseMethod, NoiseOptions
+from uebench.training.noise_method import NoiseMethod, RoundsOptions
 from uebench.training.optimizers import descend, make_optimizer
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from uebench.networks import FaceClassifier
 
 
-class Config(NoiseOptions):
+class Config(RoundsOptions):
     """Options of ``ue``; a round trains the surrogate on the protected images, then improves the noise on all of them.
 
     Attributes:
@@ -38,9 +39,6 @@ class Config(NoiseOptions):
         variant: ``error_min``: noise that leaves nothing to learn; ``error_max``: noise that raises the loss of a
             surrogate that was first trained on clean images.
         one_sided: Apply the noise without its negative half, as the authors' data sets do; it is optimised two-sided.
-        rounds: At most this many.
-        warmup: Rounds at the start that only train the surrogate.
-        surrogate_every: After the warm-up the surrogate trains in every so many rounds.
         train_steps: Its batches in such a round (the authors' M); 0 means one pass over the set.
         clip: Largest norm of its gradient; 0 for no limit.
         steps: Sign steps for each image in each round.
@@ -54,9 +52,6 @@ class Config(NoiseOptions):
     noise: Literal["samplewise", "classwise"] = "samplewise"
     variant: Literal["error_min", "error_max"] = "error_min"
     one_sided: bool = False
-    rounds: int = Field(40, ge=1)
-    warmup: int = Field(0, ge=0)
-    surrogate_every: int = Field(1, ge=1)
     train_steps: int = Field(10, ge=0)
     clip: float = Field(5.0, ge=0)
     steps: int = Field(20, ge=1)
@@ -70,9 +65,14 @@ class Config(NoiseOptions):
     batch: int = Field(512, ge=2)
 
 
+AUTHORS = {"stem": "by_size", "inputs": "raw"}
 SEGUE_PAPER = {
-    "rounds": 40, "warmup": 3, "surrogate_every": 5, "train_steps": 0, "clip": 0.0, "steps": 1, "start": "uniform",
-    "stop_error": 0.0, "stop_loss": 0.001, "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 16,
+    **AUTHORS, "rounds": 37, "warmup": 3, "surrogate_every": 5, "train_steps": 0, "clip": 0.0, "steps": 1,
+    "start": "uniform", "stop_error": 0.0, "stop_loss": 0.001, "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0,
+    "batch": 16, "schedule": "oscillating",
+}  # fmt: skip
+DESK = {
+    "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
 }  # fmt: skip
 
 
@@ -90,18 +90,24 @@ class Ue(NoiseMethod[Config]):
     )
     Config = Config
     presets: ClassVar = of_baseline(
+        AUTHORS,
         SEGUE_PAPER,
-        desk={
-            "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255,
-            "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
+        official_face={
+            **AUTHORS, "noise": "classwise", "eps": 16 / 255, "steps": 1, "step": 1.6 / 255, "train_steps": 30,
+            "stop_error": 0.1, "batch": 32,
         },
+        desk=DESK | {"precision": "bfloat16"},
+        desk64=DESK,
         smoke={"batch": 16, "rounds": 1, "train_steps": 2, "steps": 1},
     )  # fmt: skip
     why: ClassVar = why_of_baseline(
         official="the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
-        segue_paper="the Segue authors' own baseline: one step for each image in each pass, and Adam",
+        official_face="the authors' command for faces (class-wise, 112 px); their bound is 16/255, twice the usual one",
+        segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each, and Adam with their "
+        "cosine",
         desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
         "a surrogate learns small sets sooner with it",
+        desk64="the same in float32",
     )
 
     @property
@@ -119,7 +125,7 @@ class Ue(NoiseMethod[Config]):
         config = self.config
         surrogate = self.surrogate(train, ctx)
         optimizer = make_optimizer(surrogate, config)
-        first, stopped, total = 0, False, config.warmup + config.rounds
+        first, stopped, total = 0, False, config.total
         if saved := ctx.restore():
             unpack(saved.state, surrogate, optimizer)
             noise.steps.copy_(saved.state["noise"])
@@ -127,13 +133,20 @@ class Ue(NoiseMethod[Config]):
         for number in range(first, total):
             if stopped:
                 break
-            turn, loss = number - config.warmup, math.nan
-            if turn < 0 or turn % config.surrogate_every == 0:
+            loss, learned, reason = math.nan, None, ""
+            if config.trains(number):
                 batches = draw(train, config.batch, ctx.rng("surrogate", number), count=config.train_steps)
-                self._train_surrogate(surrogate, optimizer, noise, batches)
-            if turn >= 0:
+                start = config.first_step(number, config.train_steps or len(train) // min(config.batch, len(train)))
+                learned = self._train_surrogate(surrogate, optimizer, noise, batches, start)
+            if number >= config.warmup:
                 loss = self._improve(surrogate, noise, train, ctx.rng("subset", number))
-                stopped = loss < config.stop_loss or self._solved(surrogate, noise, train)
+                if loss < config.stop_loss:
+                    reason = f"loss below {config.stop_loss:g}"
+                elif self._solved(surrogate, noise, train):
+                    few = config.variant == "error_min"
+                    reason = f"error below {config.stop_error:g}" if few else f"error above {1 - config.stop_error:g}"
+            stopped = bool(reason)
+            ctx.log(surrogate=learned, objective=loss, stopped=reason)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1, stopped=stopped)
             ctx.progress(number + 1, total, f"fitting ue, loss {loss:.3f}")
 
@@ -142,12 +155,21 @@ class Ue(NoiseMethod[Config]):
         return delta.clamp_min(0) if self.config.one_sided else delta
 
     def _train_surrogate(
-        self, surrogate: FaceClassifier, optimizer: torch.optim.Optimizer, noise: Noise, batches: Iterator[Batch]
-    ) -> None:
+        self,
+        surrogate: FaceClassifier,
+        optimizer: torch.optim.Optimizer,
+        noise: Noise,
+        batches: Iterator[Batch],
+        start: int,
+    ) -> float:
+        """Train it on protected images, from its optimiser's step ``start`` on; return its mean loss."""
         surrogate.train()
-        for batch in batches:
+        losses = []
+        for step, batch in enumerate(batches, start):
+            self.config.set_rate(optimizer, step)
             protected = (batch.images + noise[self.rows(batch)]).clamp(0, 1)
-            descend(surrogate, optimizer, protected, batch.labels, clip=self.config.clip)
+            losses.append(descend(surrogate, optimizer, protected, batch.labels, clip=self.config.clip)[0])
+        return float(torch.stack(losses).mean())
 
     def _improve(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss they saw."""

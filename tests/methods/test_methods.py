@@ -19,6 +19,7 @@ from uebench.plugins.base import ImageSet, Method, Shape
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.pretrained import weights
+from uebench.training.optimizers import descend
 
 
 def faces(size: int = 32, data: str = "synthetic(identities=3, train=6)") -> ImageSet:
@@ -216,25 +217,24 @@ def test_the_stop_rule_is_the_surrogates_loss() -> None:
 
 
 def test_the_stop_rule_may_look_at_the_last_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    import uebench_methods.segue
-
     losses = iter([5.0, 5.0, 0.1] * 9)
-    descend = uebench_methods.segue.descend
-    monkeypatch.setattr(uebench_methods.segue, "descend", lambda *args: (torch.tensor(next(losses)), descend(*args)[1]))
+
+    def say(*args: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        return torch.tensor(next(losses)), descend(*args)[1]
+
+    monkeypatch.setattr("uebench_methods.segue.descend", say)
     rule = f"{FRESH}, epochs=2, surrogate_every=1, stop_loss=1.0"
     assert len(fitted(f"segue({rule}, stop_on=mean)")) == 2
     assert len(fitted(f"segue({rule}, stop_on=last)")) == 1
 
 
 def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    import uebench_methods.segue
-
     rates: dict[float, list[float]] = {0.1: [], 0.2: []}
 
     def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
         rates[optimizer.defaults["lr"]].append(lr)
 
-    monkeypatch.setattr(uebench_methods.segue, "set_rate", set_rate)
+    monkeypatch.setattr("uebench_methods.segue.set_rate", set_rate)
     options = FRESH.replace("constant", "oscillating")
     fitted(f"segue({options}, epochs=4, surrogate_every=3, lr_f=0.1, lr_g=0.2, stop_loss=0.0)")
     expected = [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(12)]  # 3 batches in each of 4 epochs
@@ -246,7 +246,7 @@ def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("size", "kernel"), [(112, (3, 3)), (116, (7, 7))])
 def test_the_stem_may_follow_from_the_size_as_the_authors_have_it(size: int, kernel: tuple[int, int]) -> None:
-    model = classifier("resnet18", 3, size, stem="by_size")
+    model: Any = classifier("resnet18", 3, size, stem="by_size")
     assert model.network.conv1.kernel_size == kernel
     assert isinstance(model.network.maxpool, torch.nn.Identity) == (kernel == (3, 3))
     assert model.details["stem"] == ("small" if kernel == (3, 3) else "imagenet")

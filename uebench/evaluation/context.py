@@ -72,6 +72,7 @@ class RunContext:
         self._store, self._key, self._stage = store, key, stage
         self._progress, self._examine = progress, examine
         self._clock = Clock()
+        self._rounds: list[dict[str, Any]] = []
         self._rest = -math.inf  # until then the last checkpoint is new enough
 
     @property
@@ -101,13 +102,26 @@ class RunContext:
         if self._progress:
             self._progress(int(done), int(total), str(text))
 
+    @property
+    def rounds(self) -> list[dict[str, Any]]:
+        """Return what a method logged of each round of its training, killed sessions included."""
+        return self._rounds
+
+    def log(self, *, surrogate: float | None = None, objective: float | None = None, stopped: str = "") -> None:
+        """Remember a round; numbers that are not finite, which JSON cannot hold, count as none."""
+        losses = {"surrogate": surrogate, "objective": objective}
+        finite = {name: float(loss) for name, loss in losses.items() if loss is not None and math.isfinite(loss)}
+        self._rounds.append({**finite, "stopped": str(stopped)})
+
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
         """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young."""
         started = time.perf_counter()
         if self._store is None or started < self._rest:
             return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        meta = {"uebench": json.dumps({"step": step, "values": values, "seconds": self.seconds})}
+        meta = {
+            "uebench": json.dumps({"step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds})
+        }
         self._store.write_checkpoint(self._key, self._stage, save(tensors, metadata=meta))
         written = time.perf_counter()
         self._rest = written + (written - started) / SHARE
@@ -120,6 +134,9 @@ class RunContext:
         head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         meta = json.loads(head["__metadata__"]["uebench"])
         self._clock.resume(meta["seconds"])
+        saved: list[dict[str, Any]] = meta.get("rounds", [])
+        if len(saved) > len(self._rounds):
+            self._rounds[:] = saved  # in place: stages share them
         return Checkpoint(load(content), meta["step"], meta["values"])
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:

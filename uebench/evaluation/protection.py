@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
 from uebench.plugins.base import Method, Split
-from uebench.store.record import Audit, ProtectedMeta, SideInformationRecord
+from uebench.store.record import Audit, Fit, ProtectedMeta, SideInformationRecord
 from uebench.store.store import Protected
 
 
@@ -41,7 +42,7 @@ def make(
     ctx = context("fit")
     seed_everything(ctx)
     referee.fit(method, clean, ctx)
-    fit_seconds = ctx.seconds
+    fit_seconds, fitted = ctx.seconds, _fit(ctx.rounds)
     ctx = context("perturb")
     seed_everything(ctx)
     delta = referee.protect(method, clean, budget, ctx)
@@ -54,5 +55,14 @@ def make(
         fit_seconds=fit_seconds,
         protect_seconds=protect_seconds,
         provenance=provenance({spec.method.name: spec.method.entry.source_digest}, device),
+        fit=fitted,
     )
     return Protected(delta, meta)
+
+
+def _fit(rounds: Sequence[Mapping[str, Any]]) -> Fit | None:
+    """Return how a training went of which these rounds were logged."""
+    if not rounds:
+        return None
+    curve = [{name: value for name, value in one.items() if name != "stopped"} for one in rounds]
+    return Fit.model_validate({"rounds": len(rounds), "stopped": rounds[-1]["stopped"] or "rounds", "curve": curve})

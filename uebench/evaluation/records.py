@@ -49,7 +49,7 @@ def protection_record(
     meta = protected.meta
     timings = ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds)
     return ProtectionRecord.model_validate(
-        _shared(spec, protected) | {"quality": seen, "timings": timings, "provenance": meta.provenance}
+        _shared(spec, protected) | {"quality": seen, "timings": timings, "provenance": meta.provenance, "fit": meta.fit}
     )
 
 

@@ -118,7 +118,7 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
         case "linf":
             length = float(delta.abs().max())
         case "l2":
-            length = float(delta.norm(dim=1).max())
+            length = float(delta.double().norm(dim=1).max())
         case _:
             return
     if length > budget.eps * (1 + TOLERANCE) + TOLERANCE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -20,6 +20,10 @@ from uebench.errors import UsageError, nearest
 
 Stem = Literal["imagenet", "small", "by_size"]
 Precision = Literal["float32", "bfloat16"]
+Inputs = Literal["scaled", "raw", "centred"]
+
+NORMALISATIONS: Mapping[Inputs, tuple[float, float]] = {"scaled": (0.5, 0.5), "raw": (0.0, 1.0), "centred": (0.5, 1.0)}
+"""Mean and standard deviation that images in [0, 1] are normalised with: to [-1, 1], [0, 1] or [-0.5, 0.5]."""
 
 SMALL_UP_TO = 112
 """The stem ``by_size`` is the small one up to so many pixels, as in the authors' code of UE, TUE and Segue."""
@@ -109,7 +113,13 @@ class FaceClassifier(nn.Module):
 
 
 def classifier(
-    model: str, num_classes: int, size: int, *, stem: Stem = "imagenet", precision: Precision = "float32"
+    model: str,
+    num_classes: int,
+    size: int,
+    *,
+    stem: Stem = "imagenet",
+    precision: Precision = "float32",
+    inputs: Inputs = "scaled",
 ) -> FaceClassifier:
     """Make an untrained network.
 
@@ -120,6 +130,7 @@ def classifier(
         stem: ``imagenet``: as published. ``small``: 3x3 stride-1 first convolution without max-pooling (ResNets only),
             which keeps all pixels of small images. ``by_size``: small up to 112 pixels.
         precision: What the network computes in.
+        inputs: How images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
 
     Raises:
         UsageError: If timm has no such model, or the stem does not exist for it.
@@ -153,7 +164,11 @@ def classifier(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "normalisation": "mean 0.5, std 0.5",
     }
-    return FaceClassifier(network, details, input_size, precision).to(memory_format=torch.channels_last)
+    made = FaceClassifier(network, details, input_size, precision).to(memory_format=torch.channels_last)
+    if inputs != "scaled":
+        mean, std = NORMALISATIONS[inputs]
+        made.normalise([mean] * 3, [std] * 3)
+    return made
 
 
 def frozen(model: FaceClassifier) -> FaceClassifier:

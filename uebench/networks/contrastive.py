@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from uebench.networks.classifier import Precision, Stem, classifier
+from uebench.networks.classifier import Inputs, Precision, Stem, classifier
 
 
 class SimClr(nn.Module):
@@ -73,6 +73,7 @@ def contrastive(
     model: str = "resnet18",
     stem: Stem = "imagenet",
     precision: Precision = "float32",
+    inputs: Inputs = "scaled",
 ) -> SimClr | SimSiam:
     """Make an untrained learner.
 
@@ -82,8 +83,9 @@ def contrastive(
         model: The encoder, a name of timm's.
         stem: A ResNet's first layers, as ``classifier`` takes them.
         precision: What the encoder computes in.
+        inputs: How images are normalised, as ``classifier`` takes it.
     """
-    encoder = classifier(model, 0, size, stem=stem, precision=precision)
+    encoder = classifier(model, 0, size, stem=stem, precision=precision, inputs=inputs)
     width: int = encoder.network.head_hidden_size  # type: ignore[assignment]
     return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
 

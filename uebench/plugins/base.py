@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from uebench.lazy import torch
-from uebench.plugins.options import Added, Config, Optimization, Precision, Radius, Stem, Training
+from uebench.plugins.options import Added, Config, Inputs, Optimization, Precision, Radius, Stem, Training
 from uebench.plugins.values import (
     Batch,
     Budget,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BEFORE_TRAINING", "PLACES", "Added", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier",
-    "Config", "Context", "Countermeasure", "ImageSet", "Info", "Listing", "Method", "Optimization", "Plugin",
+    "Config", "Context", "Countermeasure", "ImageSet", "Info", "Inputs", "Listing", "Method", "Optimization", "Plugin",
     "Precision", "Radius", "Shape", "Source", "Split", "Stem", "Trained", "Training",
 ]  # fmt: skip
 

@@ -34,6 +34,9 @@ Stem = Literal["imagenet", "small", "by_size"]
 """A ResNet's first layers: 7x7 with stride 2 and max-pooling; 3x3 with stride 1 alone; or the small ones up to 112
 pixels."""
 
+Inputs = Literal["scaled", "raw", "centred"]
+"""How a network's images are normalised: to [-1, 1]; not at all, so that they stay in [0, 1]; or to [-0.5, 0.5]."""
+
 
 class Config(BaseModel):
     """A plugin's options: frozen, validated, every unknown name refused."""

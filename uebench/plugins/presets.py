@@ -20,11 +20,11 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
     },
     "segue_paper": {
         "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 16, "schedule": "oscillating", "epochs": 40,
-        "stop_loss": 1e-4, "flip": False, "crop": 0,
+        "stop_loss": 1e-4, "flip": False, "crop": 0, "inputs": "raw",
     },
     "sgd": {
         "optimizer": "sgd", "lr": 0.1, "weight_decay": 5e-4, "batch": 128, "schedule": "cosine", "epochs": 60,
-        "stop_loss": 0.0, "flip": True, "crop": 4,
+        "stop_loss": 0.0, "flip": True, "crop": 4, "inputs": "raw",
     },
 })  # fmt: skip
 """Ways to train that the literature has names for, each for any architecture: ``resnet18(preset=sgd)``."""
@@ -39,14 +39,17 @@ WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def of_baseline(segue_paper: Mapping[str, Any], **others: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def of_baseline(
+    official: Mapping[str, Any], segue_paper: Mapping[str, Any], **others: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
     """Return the presets of a method that the Segue paper compares with.
 
     Args:
+        official: Where the settings of the method's own authors differ from its defaults.
         segue_paper: The Segue authors' settings, which are also those of the preset ``paper``.
-        others: Further presets; ``official``, the settings of the method's own authors, are its defaults.
+        others: Further presets.
     """
-    return {"official": {}, "segue_paper": segue_paper, "paper": segue_paper, **others}
+    return {"official": official, "segue_paper": segue_paper, "paper": segue_paper, **others}
 
 
 def why_of_baseline(official: str, segue_paper: str, **others: str) -> dict[str, str]:

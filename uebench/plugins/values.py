@@ -144,6 +144,15 @@ class Context(Protocol):
             text: What is being done, in a few words.
         """
 
+    def log(self, *, surrogate: float | None = None, objective: float | None = None, stopped: str = "") -> None:
+        """Report a round (an epoch) of a method's training for the record, before the round's checkpoint is saved.
+
+        Args:
+            surrogate: Mean loss that the surrogate model trained with; None if it did not train.
+            objective: Mean value that the perturbation, or its generator, lowered; None if it was not improved.
+            stopped: The stop rule that ends the training with this round, if one does.
+        """
+
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
         """Keep a checkpoint from which a killed run resumes; does nothing if the last one is recent enough.
 

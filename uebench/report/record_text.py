@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uebench.plugins.spec import format_value
 from uebench.report import text
-from uebench.store.record import Audit, Failure, ProtectionRecord, Provenance, Record
+from uebench.store.record import Audit, Failure, Fit, ProtectionRecord, Provenance, Record
 
 Lines = dict[str, str]
 """What a line is about -> what it says."""
@@ -49,6 +49,7 @@ def _protection(record: ProtectionRecord) -> Lines:
         "key": record.protect_key,
         **_subject(record),
         "seed": f"method {record.method_seed}, preset {record.preset}",
+        **({"fit": _fit(record.fit)} if record.fit else {}),
         "audit": _audit(record.audit),
         "quality": f"PSNR {psnr} dB, SSIM {ssim}, LPIPS {lpips}{reason}",
         "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}",
@@ -63,6 +64,15 @@ def _subject(record: Record | ProtectionRecord) -> Lines:
         f"{data.test_images} test images, {data.size} px",
         "method": f"{record.written['method']}: {text.options(record.method.config)}",
     }
+
+
+def _fit(fit: Fit) -> str:
+    last = {
+        name: next((value for one in reversed(fit.curve) if (value := getattr(one, name)) is not None), None)
+        for name in ("surrogate", "objective")
+    }
+    losses = "".join(f", {name} loss {value:.3g}" for name, value in last.items() if value is not None)
+    return f"{fit.rounds} rounds, stopped: {fit.stopped}{losses}"
 
 
 def _audit(audit: Audit) -> str:

@@ -183,6 +183,31 @@ class Provenance(_Strict):
     finished: str
 
 
+class Round(_Strict):
+    """A round, or epoch, of a method's training.
+
+    ``surrogate`` is the mean loss that the surrogate model trained with, ``objective`` the mean value that the
+    perturbation, or its generator, lowered; None where there was no such step.
+    """
+
+    surrogate: float | None = None
+    objective: float | None = None
+
+
+class Fit(_Strict):
+    """How a method's training went.
+
+    Attributes:
+        rounds: How many rounds, or epochs, were run.
+        stopped: ``rounds`` if these were all, else the stop rule.
+        curve: What each reported.
+    """
+
+    rounds: int = Field(ge=1)
+    stopped: str
+    curve: list[Round]
+
+
 class ProtectedMeta(_Strict):
     """What is stored beside the pixels of a protected set.
 
@@ -193,6 +218,7 @@ class ProtectedMeta(_Strict):
         fit_seconds: What the method took to learn.
         protect_seconds: What it took to protect the set.
         provenance: What made the set; None in sets of early versions.
+        fit: How the method's training went; None if there was none, and in sets of early versions.
     """
 
     protect_key: str | None = None
@@ -201,6 +227,11 @@ class ProtectedMeta(_Strict):
     fit_seconds: float
     protect_seconds: float
     provenance: Provenance | None = None
+    fit: Fit | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return this as JSON values; without ``fit`` as sets were stored that are older than this field."""
+        return self.model_dump(mode="json", exclude={"fit"} if self.fit is None else None)
 
 
 class Failure(_Strict):
@@ -242,6 +273,7 @@ class ProtectionRecord(_Common):
     quality: Quality
     timings: ProtectionTimings
     provenance: Provenance | None
+    fit: Fit | None = None
 
 
 class Record(_Common):

@@ -63,7 +63,7 @@ class Protected:
     @property
     def digest(self) -> str:
         """Return the sha256 of the perturbation and of what is stored beside it."""
-        return _blob_digest(self.delta, self.meta.model_dump(mode="json"))
+        return _blob_digest(self.delta, self.meta.stored())
 
 
 class Store:
@@ -218,7 +218,7 @@ class Store:
         """Publish a protected set."""
         from safetensors.numpy import save
 
-        meta = {**protected.meta.model_dump(mode="json"), "digest": protected.digest}
+        meta = {**protected.meta.stored(), "digest": protected.digest}
         content = save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
         self._publish(self.blob_path(key), content)
 

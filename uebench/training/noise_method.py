@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Field
 
 from uebench.errors import CellError
 from uebench.lazy import networks, torch
 from uebench.ops import Noise
-from uebench.plugins.base import Batch, Context, ImageSet, Method, Optimization, Radius, Shape
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Inputs, Method, Optimization, Radius, Shape, Stem
 from uebench.pretrained import weights
+from uebench.training.optimizers import oscillating, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,15 +28,54 @@ class NoiseOptions(Optimization):
     Attributes:
         eps: L-inf bound of the noise.
         start: The noise at the start: ``zero``, or ``uniform`` in the ball.
-        stem: The surrogate's first layers; ``small`` has no stride and no pooling there.
+        stem: The surrogate's first layers; ``small`` has no stride and no pooling there, ``by_size`` is ``small`` up
+            to 112 pixels.
+        inputs: How the surrogate's images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5]
+            (``centred``).
         weights: A file of noise that ``uebench fit`` made; nothing is optimised then. It serves sets of at most as
             many identities, with at most as many images each.
     """
 
     eps: Radius = 8 / 255
     start: Literal["zero", "uniform"] = "zero"
-    stem: Literal["imagenet", "small"] = "imagenet"
+    stem: Stem = "imagenet"
     weights: Path | None = None
+    inputs: Annotated[Inputs, Added()] = "scaled"
+
+
+class RoundsOptions(NoiseOptions):
+    """Options of methods whose surrogate and noise take turns.
+
+    Attributes:
+        rounds: At most this many, after the warm-up.
+        warmup: Rounds at the start that only train the surrogate.
+        surrogate_every: After the warm-up the surrogate trains in every so many rounds.
+        schedule: Of the surrogate's rate: ``constant``, or ``oscillating``: the Segue authors' cosine, with ``T_max`` =
+            all rounds, warm-up included, but stepped every iteration.
+    """
+
+    rounds: int = Field(40, ge=1)
+    warmup: int = Field(0, ge=0)
+    surrogate_every: int = Field(1, ge=1)
+    schedule: Annotated[Literal["constant", "oscillating"], Added()] = "constant"
+
+    @property
+    def total(self) -> int:
+        """Return the number of rounds, warm-up included."""
+        return self.warmup + self.rounds
+
+    def trains(self, number: int) -> bool:
+        """Return whether the surrogate trains in a round, from 0, the warm-up's included."""
+        return number < self.warmup or (number - self.warmup) % self.surrogate_every == 0
+
+    def first_step(self, number: int, batches: int) -> int:
+        """Return how many steps the surrogate has taken before a round, with ``batches`` in each that it trains in."""
+        return batches * sum(map(self.trains, range(number)))
+
+    def set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
+        """Set the rate of the surrogate's step, from 0, as the schedule has it."""
+        if self.schedule == "oscillating":
+            set_rate(optimizer, oscillating(self.lr, step, self.total))
 
 
 N = TypeVar("N", bound=NoiseOptions)
@@ -60,7 +102,12 @@ class NoiseMethod(Method[N]):
         """Return an untrained ResNet-18 with the options' stem, for the set's identities."""
         config = self.config
         network = networks.classifier(
-            "resnet18", train.num_classes, train.size, stem=config.stem, precision=config.precision
+            "resnet18",
+            train.num_classes,
+            train.size,
+            stem=config.stem,
+            precision=config.precision,
+            inputs=config.inputs,
         )
         return network.to(ctx.device)
 

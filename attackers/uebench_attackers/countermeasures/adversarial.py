@@ -44,8 +44,11 @@ class Adversarial(Countermeasure[Config]):
         family="adversarial training",
     )
     Config = Config
-    presets: ClassVar = {"desk": {"steps": 2}}
-    why: ClassVar = {"desk": "two steps of half the radius: half the gradients of the usual five"}
+    presets: ClassVar = {"desk": {"steps": 2}, "desk64": {"steps": 2}}
+    why: ClassVar = {
+        "desk": "two steps of half the radius: half the gradients of the usual five",
+        "desk64": "the same",
+    }
     place = "step"
 
     def on_step(self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator) -> Tensor:
