@@ -55,7 +55,7 @@ class Config(BaseConfig):
         stem: The surrogate's first layers; ``small`` has no stride and no pooling there, ``by_size`` is ``small`` up
             to 112 pixels, as in the authors' code.
         inputs: How its images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
-        precision: What the surrogate computes in; the generator's is float32.
+        precision: What both networks compute in while they train; ``perturb`` computes in float32 always.
         norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
         stop_loss: Stop after an epoch in which the surrogate trained with a loss below this.
         stop_on: That loss: the ``mean`` over the epoch, or the ``last`` batch's, as in the released code.
@@ -219,6 +219,12 @@ class Segue(Method[Config]):
         """X' = x + Clip(G(x), -eps, eps), a valid image."""
         return (images + raw.clamp(-self.config.eps, self.config.eps)).clamp(0, 1)
 
+    def _generate(self, generator: SegueGenerator, images: Tensor, labels: Tensor) -> Tensor:
+        """Return G(x) in training, in the precision of the surrogate; ``perturb`` computes in float32 always."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+            raw: Tensor = generator(images, labels)
+        return raw.float()
+
     def _train_surrogate(
         self,
         generator: SegueGenerator,
@@ -233,7 +239,7 @@ class Segue(Method[Config]):
             generator.train()
             for step, batch in enumerate(batches, start):
                 self._set_rate(optimizer, self.config.lr_f, step)
-                protected = self.protect(batch.images, generator(batch.images, batch.labels))
+                protected = self.protect(batch.images, self._generate(generator, batch.images, batch.labels))
                 losses.append(descend(surrogate, optimizer, protected, batch.labels)[0])
         mean = float(torch.stack(losses).mean())
         return mean, mean if self.config.stop_on == "mean" else float(losses[-1])
@@ -252,7 +258,7 @@ class Segue(Method[Config]):
         with networks.trainable(generator, True):
             for step, batch in enumerate(batches, start):
                 self._set_rate(optimizer, self.config.lr_g, step)
-                raw = generator(batch.images + self.adversary(judge, batch), batch.labels)
+                raw = self._generate(generator, batch.images + self.adversary(judge, batch), batch.labels)
                 distorted = self.distort(self.protect(batch.images, raw), rng)
                 loss = self.objective(judge(distorted), batch.labels, raw)
                 losses.append(take_step(optimizer, loss))
