@@ -80,17 +80,17 @@ class VariedConfig(OrlConfig):
     """
 
     identities: int = Field(10, ge=2, le=40)
-    copies: int = Field(8, ge=1)
+    copies: int = Field(12, ge=1)
     test_copies: int = Field(7, ge=1)
 
 
-TURN = math.radians(15)
+TURN = math.radians(25)
 """Largest rotation."""
-ZOOM = 0.15
+ZOOM = 0.25
 """Largest logarithm of the scale."""
-SHIFT = 6 / 112
+SHIFT = 10 / 112
 """Largest shift along each axis, as a share of a photograph's height."""
-SHEAR = 0.1
+SHEAR = 0.15
 """Largest shear."""
 LIGHT = 0.45
 """Largest difference of brightness between two opposite borders, as a share of the brightness."""
