@@ -19,6 +19,7 @@ from uebench.evaluation import referee
 from uebench.evaluation.attack import attack as train_and_count
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.hardware import choose_device
+from uebench.evaluation.records import epochs
 from uebench.planning.parts import attacker_parts
 from uebench.plugins import presets
 from uebench.plugins.base import Split
@@ -117,7 +118,7 @@ def attack(
     ctx = RunContext(where, seed, progress=progress, examine=referee.Examiner(dataset, where))
     with global_generators_restored():
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
-    curve = tuple(Epoch.model_validate(dict(epoch)) for epoch in done.trained.curve)
+    curve = tuple(epochs(done.trained))
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,7 +15,8 @@ from uebench.evaluation.provenance import provenance
 from uebench.metrics import Lpips, quality
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.progress import Progress
-from uebench.store.record import FORMAT, ProtectionRecord, ProtectionTimings, Quality, Record, Timings, TrainingRecord
+from uebench.plugins.base import Trained
+from uebench.store.record import FORMAT, Epoch, ProtectionRecord, ProtectionTimings, Quality, Record, Timings, TrainingRecord
 from uebench.store.store import Protected
 
 
@@ -84,7 +85,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             },
             "per_identity": attack.per_identity,
             "answers": attack.answers,
-            "curve": [_without_answers(epoch) for epoch in trained.curve],
+            "curve": epochs(trained),
             "training": TrainingRecord(
                 epochs=len(trained.curve),
                 steps=trained.steps,
@@ -104,9 +105,10 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     )
 
 
-def _without_answers(epoch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an epoch's line of the curve; the answers of all epochs would be most of a record."""
-    return {name: value for name, value in epoch.items() if name != "test_answers"}
+def epochs(trained: Trained) -> list[Epoch]:
+    """Return the curve as records hold it: without the answers, which would be most of a record for all epochs."""
+    kept = ({name: value for name, value in epoch.items() if name != "test_answers"} for epoch in trained.curve)
+    return [Epoch.model_validate(epoch) for epoch in kept]
 
 
 def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:
