@@ -14,9 +14,18 @@ from uebench.evaluation.attack import Attack
 from uebench.evaluation.provenance import provenance
 from uebench.metrics import Lpips, quality
 from uebench.planning.cell import CellSpec, ProtectionSpec
-from uebench.progress import Progress
 from uebench.plugins.base import Trained
-from uebench.store.record import FORMAT, Epoch, ProtectionRecord, ProtectionTimings, Quality, Record, Timings, TrainingRecord
+from uebench.progress import Progress
+from uebench.store.record import (
+    FORMAT,
+    Epoch,
+    ProtectionRecord,
+    ProtectionTimings,
+    Quality,
+    Record,
+    Timings,
+    TrainingRecord,
+)
 from uebench.store.store import Protected
 
 
