@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from uebench.analysis.statistics import Runs, difference, holm, interval, wilson
+from uebench.analysis.statistics import Runs, difference, holm, interval, spread, wilson
 
 N, IDENTITIES = 200, 10
 EXPERIMENTS = 300
@@ -255,3 +255,18 @@ def test_statistics_are_importable_without_numpy() -> None:
         "assert interval(Runs({(0, 0): 0.2}, 200)) == wilson(40, 200)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_single_runs_are_told_apart_too_often_unless_the_spread_over_seeds_is_borrowed() -> None:
+    rng = np.random.default_rng(9)
+    alone = borrowed = 0
+    for _ in range(200):
+        world = World(rng, (3, 3))
+        others = [as_runs(world.method()[0]) for _ in range(3)]
+        world.seeds = (1, 1)
+        world.attacker = world.attacker[:1]
+        one, other = (as_runs(world.method()[0]) for _ in range(2))
+        alone += difference(one, other).p < 0.05
+        borrowed += difference(one, other, spread(others)).p < 0.05
+    assert borrowed / 200 <= 0.075 < 0.25 < alone / 200
+    assert spread([one]) is None

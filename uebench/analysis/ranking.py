@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from uebench.analysis.statistics import Runs, difference, holm
+from uebench.analysis.statistics import Runs, difference, holm, spread
 
 ALPHA = 0.05
 """How likely one wrong order among all pairs may be."""
@@ -35,6 +35,8 @@ class Rank:
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """Rank methods by the accuracy that the attacker is left with; less is better.
 
+    Where a pair is compared on one seed, its spread over seeds is taken to be that of the methods with several.
+
     The order is by mean accuracy, except that a method with fewer runs stands below each one with more that it is not
     proven better than.
 
@@ -45,7 +47,8 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
         The methods in their order.
     """
     pairs = list(combinations(methods, 2))
-    found = [difference(methods[one], methods[other]) for one, other in pairs]
+    usual = spread(methods.values())
+    found = [difference(methods[one], methods[other], usual) for one, other in pairs]
     better: set[tuple[str, str]] = set()
     for (one, other), apart, p in zip(pairs, found, holm([apart.p for apart in found]), strict=True):
         if p < ALPHA:

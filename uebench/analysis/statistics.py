@@ -31,7 +31,7 @@ difference of two methods gets no credit for their having met the same photograp
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -156,13 +156,42 @@ class Difference:
     seeds: tuple[str, str]
 
 
-def difference(one: Runs, other: Runs) -> Difference:
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much one run differs from another of the same method, by seeds alone.
+
+    Attributes:
+        variance: Of the accuracy of a run.
+        degrees: Degrees of freedom of this estimate.
+    """
+
+    variance: float
+    degrees: int
+
+
+def spread(methods: Iterable[Runs]) -> Spread | None:
+    """Return the mean spread of the methods that have several runs, None if none has."""
+    several = [list(runs.shares.values()) for runs in methods if runs.several]
+    degrees = sum(len(shares) - 1 for shares in several)
+    if not degrees:
+        return None
+    squares = sum((share - fmean(shares)) ** 2 for shares in several for share in shares)
+    return Spread(squares / degrees, degrees)
+
+
+def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Difference:
     """Compare two methods by what the same attacker reached on the same photographs.
 
     Photographs are paired, and so are attacker seeds: only those count that occur with every method seed of both
     methods. Seeds of two methods have nothing in common, so their spreads add. Without a common attacker seed all runs
     count, and their spreads add as well. Half a photograph that speaks for either side, and one for neither, are added
     for the variance (Agresti and Min 2005), so that no interval has zero width.
+
+    Args:
+        one: The first method.
+        other: The second, of the same attacker on the same photographs.
+        of_one_run: What is assumed of the spread over seeds where single runs are compared. Without it their interval
+            covers the choice of photographs only, and is about these two runs.
 
     Raises:
         ValueError: If the numbers of photographs differ.
@@ -186,6 +215,10 @@ def difference(one: Runs, other: Runs) -> Difference:
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
     variance, degrees = _variance(tables, of_photographs)
+    if of_one_run and of_one_run.variance and not (one.several or other.several):
+        of_both = 2 * of_one_run.variance
+        variance += of_both
+        degrees = variance**2 / (of_both**2 / of_one_run.degrees)
     value, error = one.mean - other.mean, math.sqrt(variance)
     half = _quantile(degrees) * error
     p = 2 * float(stdtr(degrees, -abs(value) / error))
@@ -239,8 +272,11 @@ def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, f
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
     of_seeds = max(of_seeds, sets, attackers)  # none of these can be less in truth
     variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
-    degrees = tables[0].shape[1] - 1
-    squares = sum(float(part[0]) ** 2 / free for part, free in of_methods) + attackers**2 / max(1, degrees)
+    squares = 0.0  # only of what the variance is made of
+    if of_seeds > attackers:
+        squares += sum(float(part[0]) ** 2 / free for part, free in of_methods)
+    if of_seeds > sets:
+        squares += attackers**2 / (tables[0].shape[1] - 1)
     return variance, variance**2 / squares if squares else math.inf
 
 
