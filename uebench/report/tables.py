@@ -135,7 +135,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
 def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
     notes = [
         "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
-        "photographs; what has one seed is taken as it is",
+        "photographs; where there is only one seed, its spread is unknown and not counted",
         "worst identity: the one that the attacker recognises best over all runs, and its number in the data set",
         "seeds: method seeds x attacker seeds; n: test photographs",
     ]
