@@ -10,7 +10,8 @@ from uebench.report.tables import Block, Page
 
 NOTES = (
     "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
-    "seeds: method seeds x attacker seeds that were compared; where there is only one seed, its spread is unknown and not counted",
+    "seeds: method seeds x attacker seeds that were compared; where there is only one seed, "
+    "its spread is unknown and not counted",
 )
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
