@@ -16,7 +16,11 @@ def test_a_frame_has_one_row_per_record_with_the_documented_columns() -> None:
     assert (row["key"], row["method"], row["attacker"], row["seed"]) == (record.key, "lsp", "resnet18", 3)
     assert (row["accuracy"], row["chance"], row["correct"], row["n"]) == (0.2, 0.1, 40, 200)
     assert (row["low"], row["high"]) == wilson(40, 200)
-    assert row["worst_identity"] == min(one.share for one in record.per_identity)
+    shares = [one.share for one in record.per_identity]
+    assert (row["most_recognised"], row["least_recognised"]) == (max(shares), min(shares))
+    assert (
+        shares[row["most_recognised_identity"]] == max(shares) > min(shares) == shares[row["least_recognised_identity"]]
+    )
     assert (row["peak"], row["peak_epoch"]) == (record.peak.share, record.peak.epoch)
 
 

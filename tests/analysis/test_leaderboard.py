@@ -21,7 +21,7 @@ def test_the_drop_is_the_reference_of_the_same_attacker_minus_the_mean_over_seed
         ]
     )
     (line,) = benchmark.leaderboard
-    assert (line.method, line.attackers, line.best) == ("lsp", 2, 50)
+    assert (line.method, line.attackers, line.best, str(line.rank)) == ("lsp", 2, 50, "1")
     assert line.pairing is benchmark.pairings["lsp", "resnet18(epochs=2)"]
     assert line.pairing.drop == pytest.approx(80 - 25)
     assert benchmark.pairings["lsp", "resnet50"].drop is None
@@ -43,7 +43,8 @@ def test_methods_are_ranked_by_the_attacker_that_most_of_them_met() -> None:
     (benchmark,) = benchmarks(records)
     assert benchmark.common_attacker == "resnet18(epochs=2)"
     assert [line.method for line in benchmark.leaderboard] == ["tried", "spared", "other", "elsewhere"]
-    assert [line.best for line in benchmark.leaderboard] == [75, 40, 70, 15]
+    assert [line.best for line in benchmark.leaderboard] == [10, 40, 70, None]
+    assert [line.attackers for line in benchmark.leaderboard] == [2, 1, 1, 1]
     assert benchmark.leaderboard[-1].pairing is None
 
 
@@ -65,3 +66,40 @@ def test_two_attackers_with_other_weights_in_files_of_one_name_stay_apart() -> N
     weights = [[{"file": "net.safetensors", "sha256": digit * 64}] for digit in "ab"]
     (benchmark,) = benchmarks([made_up(attacker_assets=one) for one in weights])
     assert len(benchmark.attackers) == 2
+
+
+def test_the_best_attacker_is_of_those_that_all_ranked_methods_met() -> None:
+    records = [made_up(name, chain, correct) for name, chain, correct in (
+        ("clean", [NET], 160), ("clean", [NET, HEAVY_JPEG], 150), ("clean", [("resnet50", {})], 150),
+        ("one", [NET], 20), ("one", [NET, HEAVY_JPEG], 60), ("one", [("resnet50", {})], 150),
+        ("two", [NET], 40), ("two", [NET, HEAVY_JPEG], 30),
+    )]  # fmt: skip
+    (benchmark,) = benchmarks(records)
+    assert benchmark.shared_attackers == ["resnet18(epochs=2)", "resnet18(epochs=2)+jpeg(quality=10)"]
+    assert [line.best for line in benchmark.leaderboard] == [30, 20]
+
+
+def test_methods_that_a_paired_test_cannot_tell_apart_share_their_ranks() -> None:
+    records = [made_up("clean", correct=160), made_up("good", correct=20), made_up("as_good", correct=24)]
+    (benchmark,) = benchmarks([*records, made_up("weak", correct=120)])
+    found = {line.method: str(line.rank) for line in benchmark.leaderboard}
+    assert found == {"good": "1-2", "as_good": "1-2", "weak": "3"}
+
+
+def test_a_method_with_one_seed_stands_above_one_with_more_only_if_they_can_be_told_apart() -> None:
+    three = [made_up("three", correct=correct, seed=seed) for seed, correct in enumerate((40, 42, 44))]
+    for correct, order in ((34, ["three", "one"]), (5, ["one", "three"])):
+        (benchmark,) = benchmarks([made_up("clean", correct=160), *three, made_up("one", correct=correct)])
+        assert [line.method for line in benchmark.leaderboard] == order
+
+
+def test_the_worst_off_identity_is_the_one_that_is_recognised_best_over_all_runs() -> None:
+    runs = [
+        [{"correct": c, "n": 20} for c in (0, 20, 12, *[1] * 7)],
+        [{"correct": c, "n": 20} for c in (0, 2, 14, *[1] * 7)],
+    ]
+    records = [made_up(seed=seed, per_identity=people) for seed, people in enumerate(runs)]
+    (benchmark,) = benchmarks(records)
+    worst = benchmark.pairings["lsp", "resnet18(epochs=2)"].worst
+    assert worst.number == 2
+    assert worst.share == pytest.approx(0.65)

@@ -59,7 +59,9 @@ def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
 
 def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.Chrome) -> None:
     assert texts(browser, ".board tbody th") == ["ue", "lsp", EVIL]
-    assert texts(browser, ".board tbody tr:first-child td.n") == ["1", "70.0", "10.0", "80.0", "70.0", "2"]
+    worst = texts(browser, "#cells tbody tr:first-child td:nth-child(8)")[0]
+    first = ["1", "70.0", "10.0 [6.6, 14.9]", worst, "one seed", "80.0", "10.0", "2"]
+    assert texts(browser, ".board tbody tr:first-child td.n") == first
     assert len(browser.find_elements(By.CSS_SELECTOR, ".chart g")) == 4
 
     head = browser.find_elements(By.CSS_SELECTOR, "#cells thead th")[5]
@@ -73,7 +75,8 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
     measure = Select(browser.find_element(By.NAME, "countermeasure"))
     measure.select_by_value("+blur")
     assert texts(browser, "#cells tbody th") == ["clean", "ue"]
-    assert texts(browser, ".board tbody td.n") == ["1", "5.0", "70.0", "75.0", "70.0", "1"]
+    alone = ["1", "5.0", "70.0 [63.3, 75.9]", worst, "one seed", "75.0", "70.0", "1"]
+    assert texts(browser, ".board tbody td.n") == alone
     assert texts(browser, ".common-attacker") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert texts(browser, ".heat thead th") == ["resnet18(epochs=2)+blur(kernel=5)"]
     assert len(browser.find_elements(By.CSS_SELECTOR, ".chart g")) == 2
@@ -81,10 +84,10 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
     assert texts(browser, ".board tbody th") == ["ue", "lsp", EVIL]
     measure.select_by_value("")
 
-    Select(browser.find_element(By.NAME, "seeds")).select_by_value("2")
+    Select(browser.find_element(By.NAME, "runs")).select_by_value("2")
     assert texts(browser, "#cells tbody th") == ["lsp", "lsp"]
     assert "2 of 7" in browser.find_element(By.ID, "shown").text
-    Select(browser.find_element(By.NAME, "seeds")).select_by_value("")
+    Select(browser.find_element(By.NAME, "runs")).select_by_value("")
 
     browser.find_element(By.ID, "search").send_keys("ue blur")
     assert texts(browser, "#cells tbody th") == ["ue"]

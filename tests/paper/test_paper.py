@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import ROOT, TINY
 from tests.records import as_asked
-from uebench.analysis.statistics import student
+from uebench.analysis.records import runs_of
+from uebench.analysis.statistics import interval
 from uebench.errors import UsageError
 from uebench.hashing import key
 from uebench.paper.claims import judge
@@ -25,6 +26,7 @@ from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
+from uebench.report.tables import page
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
@@ -150,15 +152,6 @@ def test_tables_go_by_number() -> None:
     assert len(named("claims")) == len(TABLES)
     with pytest.raises(UsageError, match=r"no table '10'"):
         named("10")
-
-
-def test_students_interval_is_that_of_scipy() -> None:
-    from scipy import stats
-
-    shares = [0.2, 0.25, 0.4, 0.31]
-    expected = stats.t.interval(0.95, 3, loc=sum(shares) / 4, scale=stats.sem(shares))
-    assert student(shares) == pytest.approx(expected)
-    assert student([0.0, 1.0]) == (0.0, 1.0)
 
 
 def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
@@ -289,3 +282,45 @@ def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins
     for cell in records:
         parts = AttackerIdentity.of(cell).key_parts()
         assert key(protect=cell.protect_key, evaluation=EVALUATION, seed=cell.seed, **parts) == cell.key
+
+
+def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_seeds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    people = [{"correct": correct, "n": 20} for correct in (18, *[2] * 9)]
+    made = [
+        as_asked("segue", "resnet18", 36 + 10 * method + seed, method_seed=method, seed=seed, per_identity=people)
+        for method in range(2)
+        for seed in range(3)
+    ]
+    made += [as_asked("clean", "resnet18", 160 + seed, seed=seed) for seed in range(3)]
+    made = [one.model_copy(update={"key": f"{number:064x}"}) for number, one in enumerate(made)]
+    for one in made:
+        store.write_cell(one)
+    records = Records(store, "desk")
+    roles = {MAIN: DataName(made[0].data.name, made[0].data_key)}
+    plugins = Plugins(Registry(), "desk", store)
+    filled = fill_table(TABLES["3"], roles, records, plugins)
+    segue, clean = (next(one for one in filled.places if one.place.row == row) for row in ("segue", "clean"))
+    assert (segue.seeds, clean.seeds, segue.n, len(segue.keys)) == ("2 x 3", "1 x 3", 200, 6)
+    assert segue.value == pytest.approx(100 * sum(36 + 10 * m + s for m in range(2) for s in range(3)) / 6 / 200)
+    low, high = interval(runs_of(made[:6]))
+    assert (segue.low, segue.high) == (100 * low, 100 * high)
+    assert segue.worst == (0, 0.9)
+    shown = page(filled, "desk")
+    header, row = shown.blocks[0].header, next(row for row in shown.blocks[0].rows if row[0] == "segue")
+    found = dict(zip(header, row, strict=True))
+    assert (found["seeds"], found["n"], found["worst identity, %"]) == ("2 x 3", "200", "90.0 (no. 0)")
+    assert any(
+        note.startswith("clean, segue: several seeds without a record of which photographs") for note in shown.notes
+    )
+
+
+def test_the_protected_set_of_the_lowest_method_seed_gives_quality_and_seconds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number, seed in enumerate((2, 0, 1)):
+        cell = as_asked("segue", "resnet18", method_seed=seed)
+        store.write_cell(cell.model_copy(update={"key": f"{number:064x}"}))
+    records, plugins = Records(store, "desk"), Plugins(Registry(), "desk", store)
+    (data,) = records.sets
+    found = records.protection_of(data, plugins.wanted("segue", ""))
+    assert found and found.method_seed == 0

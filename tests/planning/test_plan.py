@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY
+from uebench.api.run import grid_of
 from uebench.errors import UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
+from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
 from uebench.plugins.registry import Registry, validate
 from uebench.store.atomic import publish
@@ -103,3 +105,35 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
         cells(tmp_path, method=("lsp",), attacker=("resnet18+nothing",))
     with pytest.raises(UsageError, match="grid: seed=x is refused"):
         validate(Grid, {"method": ("a",), "attacker": ("b",), "seed": ("x",)}, "grid")
+
+
+def test_method_seeds_are_crossed_with_attacker_seeds_and_the_reference_has_none(tmp_path: Path) -> None:
+    planned_cells = planned(tmp_path, method=("lsp",), seed=(0, 1), method_seed=(0, 1, 2), with_clean=True)
+    seeds = [(one.spec.protection.method.name, one.spec.protection.method_seed, one.spec.seed) for one in planned_cells]
+    assert seeds == [("clean", 0, 0), ("clean", 0, 1), *(("lsp", m, s) for m in range(3) for s in (0, 1))]
+    assert len({one.spec.protect_key for one in planned_cells}) == 4
+    assert "lsp (method seed 1) vs resnet18, seed 0" in planned_cells[4].spec.title
+
+
+def test_several_method_seeds_leave_the_keys_of_one_as_they_were(tmp_path: Path) -> None:
+    several = {one.spec.key for one in planned(tmp_path, method=("lsp",), method_seed=(0, 1))}
+    for alone in (0, 1, (1,)):
+        (one,) = planned(tmp_path, method=("lsp",), method_seed=alone)
+        assert one.spec.key in several
+
+
+def test_seeds_of_a_grid_file_may_be_one_number_or_several(tmp_path: Path) -> None:
+    file, parts = tmp_path / "grid.toml", {"method": ("lsp",), "attacker": ("resnet18",)}
+    file.write_text('method = ["lsp"]\nattacker = ["resnet18"]\nmethod_seed = 2\nseed = 1\n')
+    assert read_grid(file, {}) == Grid(**parts, method_seed=(2,), seed=(1,))
+    several = Grid(**parts, method_seed=(0, 1, 2), seed=(0, 1))
+    write_grid(file, several)
+    assert read_grid(file, {}) == several
+    with pytest.raises(UsageError, match="grid: method_seed="):
+        read_grid(file, {"method_seed": ()})
+
+
+def test_python_takes_seeds_alone_or_in_a_range() -> None:
+    assert grid_of("lsp", "resnet18", method_seed=range(3), seeds=2).method_seed == (0, 1, 2)
+    assert grid_of("lsp", "resnet18", method_seed=1).method_seed == (1,)
+    assert grid_of("lsp", "resnet18").method_seed == grid_of("lsp", "resnet18").seed == (0,)

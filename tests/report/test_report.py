@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import Command
 from tests.records import made_up
+from uebench.analysis.records import runs_of
+from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
@@ -60,6 +62,25 @@ def test_without_scripts_the_numbers_stand_in_tables(tmp_path: Path) -> None:
     tables = re.sub(r"<script.*?</script>", "", text, flags=re.S)
     for number in (">80.0<", ">20.0<", ">60.0<", "15.0 – 26.1"):  # noqa: RUF001
         assert number in tables, number
+
+
+def test_the_leaderboard_shows_ranks_intervals_seeds_and_the_worst_off_identity(tmp_path: Path) -> None:
+    people = [{"correct": correct, "n": 20} for correct in (1, 1, 19, *[2] * 7)]
+    several = [made_up("lsp", correct=40 + seed, seed=seed, per_identity=people) for seed in range(3)]
+    records = [made_up("clean", correct=160), *several, made_up("ue", correct=38, per_identity=people)]
+    text = page.render(records, Store(tmp_path))
+    board = re.search(r'<table class="board".*?</table>', text, re.S)
+    assert board
+    lsp, ue = board[0].split("<tr data-method")[1:]
+    low, high = (100 * end for end in interval(runs_of(several)))
+    for shown in (">1–2<", f">20.5 [{low:.1f}, {high:.1f}]<", ">95.0 (no. 2)<", ">1 x 3<"):  # noqa: RUF001
+        assert shown in lsp, shown
+    for shown in (">1–2<", ">19.0 [14.2, 25.0]<", ">one seed<"):  # noqa: RUF001
+        assert shown in ue, shown
+    found = re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.S)
+    assert found
+    pairings = {one["method"]: one for one in json.loads(found[1])["pairings"]}
+    assert [pairings[name]["order"] for name in ("lsp", "ue", "clean")] == [0, 1, None]
 
 
 def test_an_empty_store_says_what_to_run(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from uebench.analysis.records import Labels
+from uebench.analysis.records import Labels, least_recognised, most_recognised
 from uebench.analysis.statistics import wilson
 from uebench.store.record import Record
 
@@ -32,7 +32,10 @@ COLUMNS = {
     "chance": "accuracy of guessing",
     "peak": "accuracy of the best epoch: an oracle that no attacker has",
     "peak_epoch": "the best epoch",
-    "worst_identity": "accuracy on the identity that is recognised least",
+    "most_recognised": "accuracy on the identity that is recognised most: the one that is protected worst",
+    "most_recognised_identity": "number of this identity, from 0",
+    "least_recognised": "accuracy on the identity that is recognised least",
+    "least_recognised_identity": "number of this identity, from 0",
     "epochs": "epochs of the attacker's training",
     "max_levels": "largest change of a pixel in grey levels",
     "psnr": "mean PSNR of the changed images in dB; missing where nothing changed",
@@ -91,6 +94,7 @@ def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
 def _row(record: Record, labels: Labels) -> dict[str, Any]:
     counts, audit, timings = record.counts, record.audit, record.timings
     low, high = wilson(counts.correct, counts.n)
+    most, least = most_recognised([record]), least_recognised([record])
     return {
         "data": record.data.name, "size": record.data.size, "preset": record.preset,
         "method": record.method.name, "method_label": labels.method(record),
@@ -100,7 +104,8 @@ def _row(record: Record, labels: Labels) -> dict[str, Any]:
         "seed": record.seed, "method_seed": record.method_seed,
         "correct": counts.correct, "n": counts.n, "accuracy": counts.share, "low": low, "high": high,
         "chance": record.data.chance, "peak": record.peak.share, "peak_epoch": record.peak.epoch,
-        "worst_identity": min(one.share for one in record.per_identity),
+        "most_recognised": most.share, "most_recognised_identity": most.number,
+        "least_recognised": least.share, "least_recognised_identity": least.number,
         "epochs": record.training.epochs, "max_levels": audit.max_levels, "psnr": audit.psnr_mean,
         "fit_seconds": timings.fit_seconds, "protect_seconds": timings.protect_seconds,
         "train_seconds": timings.train_seconds, "key": record.key, "protect_key": record.protect_key,

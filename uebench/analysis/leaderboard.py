@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
 
-from uebench.analysis.records import Labels, chance, is_clean, percent
+from uebench.analysis.ranking import Rank, ranks
+from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
+from uebench.analysis.statistics import Runs, interval
 from uebench.store.record import DataRecord, Record
 
 
@@ -28,15 +28,31 @@ class Pairing:
     records: tuple[Record, ...]
     clean: tuple[Record, ...]
 
-    @property
+    @cached_property
+    def runs(self) -> Runs:
+        """Return what each run recognised."""
+        return runs_of(self.records)
+
+    @cached_property
     def accuracy(self) -> float:
         """Return the mean clean test accuracy in percent."""
-        return fmean(percent(record) for record in self.records)
+        return 100 * self.runs.mean
 
-    @property
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Return the 95% interval of this mean, in percent."""
+        low, high = interval(self.runs)
+        return 100 * low, 100 * high
+
+    @cached_property
+    def worst(self) -> Identity:
+        """Return the identity that the attacker recognises best."""
+        return most_recognised(self.records)
+
+    @cached_property
     def reference(self) -> float | None:
         """Return the mean accuracy of the clean reference in percent, or None if there is none."""
-        return fmean(percent(record) for record in self.clean) if self.clean else None
+        return 100 * runs_of(self.clean).mean if self.clean else None
 
     @property
     def drop(self) -> float | None:
@@ -56,6 +72,11 @@ class Pairing:
         """Return the names of the countermeasures."""
         return tuple(part.name for part in self.records[0].attacker[1:])
 
+    @property
+    def attacker_names(self) -> str:
+        """Return the names of the architecture and of the countermeasures: ``resnet18+jpeg``."""
+        return "+".join(part.name for part in self.records[0].attacker)
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -64,13 +85,15 @@ class Standing:
     Attributes:
         method: Its label.
         pairing: What happened against the attacker by which methods are ranked, if they met.
-        best: What the best of all attackers that it met reaches, in percent.
-        attackers: How many these are, of those that have a clean reference.
+        rank: Between which places it stands there.
+        best: What the best of the attackers reaches that all ranked methods met, in percent.
+        attackers: How many attackers it met, of those that have a clean reference.
     """
 
     method: str
     pairing: Pairing | None
-    best: float
+    rank: Rank | None
+    best: float | None
     attackers: int
 
 
@@ -108,24 +131,35 @@ class Benchmark:
         return max(self.attackers, key=met.count)
 
     @cached_property
+    def ranks(self) -> dict[str, dict[str, Rank]]:
+        """Return the ranks of the methods by attacker, each in their order; see ``ranking.ranks``."""
+        found: dict[str, dict[str, Runs]] = {}
+        for pairing in self._ranked:
+            found.setdefault(pairing.attacker, {})[pairing.method] = pairing.runs
+        return {attacker: ranks(methods) for attacker, methods in found.items()}
+
+    @cached_property
+    def shared_attackers(self) -> list[str]:
+        """Return the attackers that every method met which met the common one: bests over others would not compare."""
+        ranked = self.ranks.get(self.common_attacker, {})
+        return [name for name in self.attackers if ranked and ranked.keys() <= self.ranks.get(name, {}).keys()]
+
+    @cached_property
     def leaderboard(self) -> list[Standing]:
-        """Return the methods by their drop against the common attacker, then those that did not meet it.
+        """Return the methods as they rank against the common attacker, then those that did not meet it.
 
         A method without any clean reference is not ranked.
         """
-        found: dict[str, list[Pairing]] = {}
+        found: dict[str, dict[str, Pairing]] = {}
         for pairing in self._ranked:
-            found.setdefault(pairing.method, []).append(pairing)
-        lines = [
-            Standing(
-                method,
-                next((one for one in pairings if one.attacker == self.common_attacker), None),
-                max(one.accuracy for one in pairings),
-                len(pairings),
-            )
-            for method, pairings in found.items()
-        ]
-        return sorted(lines, key=lambda line: -(line.pairing.drop or 0) if line.pairing else math.inf)
+            found.setdefault(pairing.method, {})[pairing.attacker] = pairing
+        ranked = self.ranks.get(self.common_attacker, {}) if found else {}
+        lines = []
+        for method in dict.fromkeys([*ranked, *found]):
+            met = found[method]
+            best = max(met[name].accuracy for name in self.shared_attackers) if method in ranked else None
+            lines.append(Standing(method, met.get(self.common_attacker), ranked.get(method), best, len(met)))
+        return lines
 
     @cached_property
     def _ranked(self) -> list[Pairing]:

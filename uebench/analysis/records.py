@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import NamedTuple
 
+from uebench.analysis.statistics import Runs
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
@@ -59,3 +62,45 @@ def percent(record: Record) -> float:
 def chance(record: Record) -> float:
     """Return the accuracy of guessing in percent."""
     return 100 / record.data.num_classes
+
+
+class Identity(NamedTuple):
+    """One of the people of a data set, and how well the attacker recognises them.
+
+    Attributes:
+        number: The label, from 0.
+        share: The accuracy on this person's test photographs, over all runs.
+    """
+
+    number: int
+    share: float
+
+
+def most_recognised(records: Sequence[Record]) -> Identity:
+    """Return the person whom the attacker recognises best over all runs: the one whom the method protects worst.
+
+    Args:
+        records: One or more, of one method against one attacker.
+    """
+    return max(_identities(records), key=lambda one: one.share)
+
+
+def least_recognised(records: Sequence[Record]) -> Identity:
+    """Return the person whom the attacker recognises least over all runs, as ``most_recognised``."""
+    return min(_identities(records), key=lambda one: one.share)
+
+
+def _identities(records: Sequence[Record]) -> list[Identity]:
+    people = zip(*(record.per_identity for record in records), strict=True)
+    return [Identity(number, fmean(one.share for one in runs)) for number, runs in enumerate(people)]
+
+
+def runs_of(records: Iterable[Record]) -> Runs:
+    """Return what statistics need of the records of one method against one attacker on one data set."""
+    known = {(record.method_seed, record.seed): record for record in records}
+    answers = {seeds: right for seeds, record in known.items() if (right := record.correct) is not None}
+    return Runs(
+        {seeds: record.counts.share for seeds, record in known.items()},
+        next(iter(known.values())).counts.n,
+        answers if len(answers) == len(known) else None,
+    )

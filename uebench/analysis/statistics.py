@@ -1,18 +1,61 @@
-"""95% intervals of accuracies. Importable without numpy."""
+"""Intervals and tests of accuracies over seeds and photographs. Importable without numpy.
+
+Two draws decide a run beside the data: the method's seed and the attacker's. A third decides what it scores: which
+photographs of the same people happen to be in the test set. What is estimated is the accuracy that the mean of many
+runs would have on many such photographs, so all three add to the error. The model is a random effect of each, and of
+each combination of them, with photographs crossed with both kinds of seeds, since all runs see the same ones.
+
+**Attacker seeds are crossed with method seeds** where the same ones occur with every method seed, as in a grid: equal
+seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis
+allows for it and for its absence; a nested one would take nine runs of three attacker seeds for nine draws. Attacker
+seeds that differ between method seeds are nested in them.
+
+**Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
+theory (Brennan 2001, chapters 3 and 4). This is what resampling seeds and photographs independently (the pigeonhole
+bootstrap, Owen 2007) estimates, without its bias at few levels and without the noise of resampling: of three seeds
+there are ten resamples, and percentiles of theirs cover far less than 95%. Quantiles are Student's, with the degrees
+of freedom of Satterthwaite (1946), which few seeds keep few. A factor with one level is held fixed: an interval from
+one seed of the method is about this one protected set, and one from a single run about this one run.
+
+**Interval of an accuracy.** Wilson's, with an effective number of photographs: so many independent ones would leave as
+much doubt (Korn and Graubard 1998; with Wilson's interval, Dean and Pagano 2015). It lies in [0, 1] and is not
+symmetric. Two photographs that every run recognises and two that none does are added for the variance (Agresti and
+Coull 1998), so that at 0% and 100% it is Wilson's of the number of photographs, and not of photographs x runs. One run
+has Wilson's interval itself.
+
+**Without answers to each photograph** (early records) nobody knows whether runs recognise the same ones. They are
+taken to: the interval is Wilson's of the mean with the number of photographs, widened by the spread over seeds, and a
+difference of two methods gets no credit for their having met the same photographs. Both are conservative.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, stdev
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Z = 1.959963984540054
+"""The standard normal quantile of 95% intervals."""
+
+PSEUDO = 2.0
+"""How many photographs of either kind are added for a variance."""
 
 
-def wilson(correct: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
     """Return the Wilson score interval of a proportion (Wilson 1927), 95% by default.
 
     Args:
         correct: Successes.
-        n: Trials, at least 1.
+        n: Trials, more than 0; not a whole number where it is an effective one.
         z: Standard normal quantile.
     """
     share, z2 = correct / n, z * z
@@ -21,13 +64,242 @@ def wilson(correct: int, n: int, z: float = 1.959963984540054) -> tuple[float, f
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def student(shares: Sequence[float]) -> tuple[float, float]:
-    """Return the 95% Student t interval of the mean of several seeds' proportions, cut to [0, 1].
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number (Holm 1979): below alpha, all hold at once with that error at most."""
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What one method left one attacker over seeds.
+
+    Attributes:
+        shares: The accuracy of each run, by method seed and attacker seed.
+        n: How many photographs each was tested on.
+        answers: Which of them each run recognised, in one order for all; None if that is not known of every run.
+    """
+
+    shares: Mapping[tuple[int, int], float]
+    n: int
+    answers: Mapping[tuple[int, int], Sequence[bool]] | None = None
+
+    @cached_property
+    def by_method_seed(self) -> dict[int, list[int]]:
+        """Return the attacker seeds of each method seed."""
+        found: dict[int, list[int]] = {}
+        for method_seed, seed in sorted(self.shares):
+            found.setdefault(method_seed, []).append(seed)
+        return found
+
+    @property
+    def mean(self) -> float:
+        """Return the mean accuracy; every method seed counts the same."""
+        return fmean(fmean(self.shares[one, two] for two in seeds) for one, seeds in self.by_method_seed.items())
+
+    @property
+    def seeds(self) -> str:
+        """Return method seeds x attacker seeds: ``3 x 3``, or ``2 x 1-3`` where their number differs."""
+        counts = sorted({len(seeds) for seeds in self.by_method_seed.values()})
+        return f"{len(self.by_method_seed)} x {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
+
+    def only(self, seeds: Container[int]) -> Runs:
+        """Return the runs of some attacker seeds."""
+        kept = [one for one in self.shares if one[1] in seeds]
+        answers = {one: self.answers[one] for one in kept} if self.answers else None
+        return Runs({one: self.shares[one] for one in kept}, self.n, answers)
+
+    @property
+    def several(self) -> bool:
+        """Return whether there is more than one run."""
+        return len(self.shares) > 1
+
+
+def interval(runs: Runs) -> tuple[float, float]:
+    """Return the 95% interval of the mean accuracy of some runs; see the head of this module."""
+    n, mean = runs.n, runs.mean
+    if not runs.several:
+        return wilson(mean * n, n)
+    import numpy as np
+
+    table, more = _table(runs), n + 2 * PSEUDO
+    middle = (mean * n + PSEUDO) / more
+    one_run = middle * (1 - middle) / (more - 1)
+    of_photographs = one_run
+    if runs.answers:
+        with_pseudo = np.concatenate([table.mean((0, 1)), np.repeat([0.0, 1.0], int(PSEUDO))])
+        of_photographs = float(with_pseudo.var(ddof=1)) / more
+    variance, degrees = _variance([table], of_photographs)
+    effective = n * one_run / variance * (Z / _quantile(degrees)) ** 2
+    return wilson(mean * effective, effective)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How the accuracies of two methods differ on the same photographs.
+
+    Attributes:
+        value: The first minus the second, in [-1, 1].
+        low: Lower end of the 95% interval.
+        high: Upper end.
+        p: Two-sided p value of there being no difference.
+        seeds: Method seeds x attacker seeds that were compared, of the first method and of the second.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    seeds: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much one run differs from another of the same method, by seeds alone.
+
+    Attributes:
+        variance: Of the accuracy of a run.
+        degrees: Degrees of freedom of this estimate.
+    """
+
+    variance: float
+    degrees: int
+
+
+def spread(methods: Iterable[Runs]) -> Spread | None:
+    """Return the mean spread of the methods that have several runs, None if none has."""
+    several = [list(runs.shares.values()) for runs in methods if runs.several]
+    degrees = sum(len(shares) - 1 for shares in several)
+    if not degrees:
+        return None
+    squares = sum((share - fmean(shares)) ** 2 for shares in several for share in shares)
+    return Spread(squares / degrees, degrees)
+
+
+def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Difference:
+    """Compare two methods by what the same attacker reached on the same photographs.
+
+    Photographs are paired, and so are attacker seeds: only those count that occur with every method seed of both
+    methods. Seeds of two methods have nothing in common, so their spreads add. Without a common attacker seed all runs
+    count, and their spreads add as well. Half a photograph that speaks for either side, and one for neither, are added
+    for the variance (Agresti and Min 2005), so that no interval has zero width.
 
     Args:
-        shares: Two or more proportions.
+        one: The first method.
+        other: The second, of the same attacker on the same photographs.
+        of_one_run: What is assumed of the spread over seeds where single runs are compared. Without it their interval
+            covers the choice of photographs only, and is about these two runs.
+
+    Raises:
+        ValueError: If the numbers of photographs differ.
     """
+    from scipy.special import stdtr
+
+    if one.n != other.n:
+        raise ValueError(f"{one.n} and {other.n} photographs")
+    n = one.n
+    common = set.intersection(*(set(seeds) for runs in (one, other) for seeds in runs.by_method_seed.values()))
+    if common:
+        one, other = one.only(common), other.only(common)
+    tables = [_table(one, paired=bool(common)), _table(other, paired=bool(common))]
+    if one.answers and other.answers:
+        apart = tables[0].mean((0, 1)) - tables[1].mean((0, 1))
+        middle, squares = float(apart.sum()) / (n + 2), float((apart**2).sum()) + 1
+        of_photographs = (squares / (n + 2) - middle**2) / (n + 1)
+    else:
+        more = n + 2 * PSEUDO
+        middles = [(runs.mean * n + PSEUDO) / more for runs in (one, other)]
+        of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
+        tables = [table.mean(-1, keepdims=True) for table in tables]
+    variance, degrees = _variance(tables, of_photographs)
+    if of_one_run and of_one_run.variance and not (one.several or other.several):
+        of_both = 2 * of_one_run.variance
+        variance += of_both
+        degrees = variance**2 / (of_both**2 / of_one_run.degrees)
+    value, error = one.mean - other.mean, math.sqrt(variance)
+    half = _quantile(degrees) * error
+    p = 2 * float(stdtr(degrees, -abs(value) / error))
+    return Difference(value, max(-1.0, value - half), min(1.0, value + half), p, (one.seeds, other.seeds))
+
+
+def _quantile(degrees: float) -> float:
+    """Return Student's quantile of a 95% interval."""
     from scipy.special import stdtrit
 
-    half = float(stdtrit(len(shares) - 1, 0.975)) * stdev(shares) / math.sqrt(len(shares))
-    return max(0.0, fmean(shares) - half), min(1.0, fmean(shares) + half)
+    return float(stdtrit(degrees, 0.975))
+
+
+def _table(runs: Runs, paired: bool = True) -> Floats:
+    """Return what runs recognised, as (method seeds, attacker seeds, photographs) of 0 and 1.
+
+    Without answers the last axis is one accuracy. Where attacker seeds are nested, or are not those of the method that
+    this one is compared with, they are not an axis: each row is a method seed's mean, or a run of the only method seed.
+    """
+    import numpy as np
+
+    known: Mapping[tuple[int, int], Sequence[float]]
+    known = runs.answers or {seeds: (share,) for seeds, share in runs.shares.items()}
+    rows = [
+        np.array([known[method_seed, seed] for seed in seeds], np.float64)
+        for method_seed, seeds in runs.by_method_seed.items()
+    ]
+    crossed = len({tuple(seeds) for seeds in runs.by_method_seed.values()}) == 1
+    if crossed and paired:
+        return np.stack(rows)
+    if len(rows) == 1:
+        return rows[0][:, None]
+    return np.stack([row.mean(0, keepdims=True) for row in rows])
+
+
+def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, float]:
+    """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
+
+    Args:
+        tables: One or two, as ``_table`` returns them, with one number of attacker seeds.
+        of_photographs: What the choice of photographs adds; it holds the interactions of seeds and photographs, as
+            the spread over seeds does, so that these are taken off once.
+    """
+    of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables])
+    sets, attackers = sum(float(part[0]) for part, _ in of_methods), float(of_attackers[0])
+    of_seeds = sets + attackers - float(both[0])
+    counted_twice, photographs = 0.0, tables[0].shape[-1]
+    if photographs > 1:
+        parts, attack, shared = _of_seeds(tables)
+        each = sum((part for part, _ in parts), attack - shared)
+        counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
+    of_seeds = max(of_seeds, sets, attackers)  # none of these can be less in truth
+    variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
+    squares = 0.0  # only of what the variance is made of
+    if of_seeds > attackers:
+        squares += sum(float(part[0]) ** 2 / free for part, free in of_methods)
+    if of_seeds > sets:
+        squares += attackers**2 / (tables[0].shape[1] - 1)
+    return variance, variance**2 / squares if squares else math.inf
+
+
+def _of_seeds(tables: Sequence[Floats]) -> tuple[list[tuple[Floats, int]], Floats, Floats]:
+    """Return what seeds add to the variance of each photograph's mean (or difference of means).
+
+    Returns:
+        For each table with several method seeds, what these add, and its degrees of freedom; what attacker seeds add,
+        over which tables are paired; and what both of these hold, the interaction.
+    """
+    import numpy as np
+
+    of_methods = []
+    nothing = np.zeros(tables[0].shape[-1])
+    both = nothing
+    for table in tables:
+        sets, attackers = table.shape[:2]
+        if sets > 1:
+            of_methods.append((table.mean(1).var(0, ddof=1) / sets, sets - 1))
+            if attackers > 1:
+                left = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean((0, 1))
+                both = both + (left**2).sum((0, 1)) / ((sets - 1) * (attackers - 1) * sets * attackers)
+    by_attacker = tables[0].mean(0) - (tables[1].mean(0) if len(tables) > 1 else 0.0)
+    attackers = len(by_attacker)
+    of_attackers = by_attacker.var(0, ddof=1) / attackers if attackers > 1 else nothing
+    return of_methods, of_attackers, both

@@ -50,6 +50,20 @@ class Records(Sequence[Record]):
 
         return matrix(self._records)
 
+    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = ()) -> pd.DataFrame:
+        """Return one row for every two methods that met the same attacker on the same photographs.
+
+        ``uebench.analysis.comparison`` names the columns. Photographs and attacker seeds are paired, and p values are
+        corrected for the number of rows (Holm): choose what to compare before looking, not after.
+
+        Args:
+            methods: Only these, by name or as written; all if none is named.
+            attackers: Only these, as ``resnet18+jpeg`` or as written; all if none is named.
+        """
+        from uebench.analysis import comparison
+
+        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers)))
+
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""
         from uebench.analysis.frame import latex
@@ -133,6 +147,10 @@ class RunResult:
     def matrix(self) -> pd.DataFrame:
         """Return mean clean test accuracy in %: methods down, attackers across."""
         return self.records.matrix()
+
+    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = ()) -> pd.DataFrame:
+        """Return paired comparisons of methods, as ``Records.compare``."""
+        return self.records.compare(methods, attackers)
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

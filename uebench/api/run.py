@@ -23,7 +23,7 @@ class GridRequest(TypedDict, total=False):
 
     data: Texts
     seeds: int | Iterable[int]
-    method_seed: int
+    method_seed: int | Iterable[int]
     preset: str
     with_clean: bool
 
@@ -63,7 +63,7 @@ def run(
     *,
     data: Texts = (),
     seeds: int | Iterable[int] = 0,
-    method_seed: int = 0,
+    method_seed: int | Iterable[int] = 0,
     preset: str = presets.DEFAULT,
     with_clean: bool = False,
     results: str | Path = RESULTS,
@@ -83,7 +83,7 @@ def run(
         attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``.
         data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
         seeds: The attackers' seeds.
-        method_seed: The methods' seed.
+        method_seed: The methods' seeds, crossed with those of the attackers; ``clean`` is measured once.
         preset: ``smoke``, ``desk`` or ``paper``.
         with_clean: Also train every attacker on the unprotected images.
         results: The results folder.
@@ -147,8 +147,9 @@ def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> G
         UsageError: If an argument is wrong.
     """
     options: dict[str, Any] = {**request, "method": _several(method), "attacker": _several(attacker)}
-    seeds = options.pop("seeds", 0)
-    options |= {"data": _several(options.get("data", ())), "seed": (seeds,) if isinstance(seeds, int) else tuple(seeds)}
+    options |= {"seed": options.pop("seeds", 0), "method_seed": options.get("method_seed", 0)}
+    options |= {name: one if isinstance(one := options[name], int) else tuple(one) for name in ("seed", "method_seed")}
+    options["data"] = _several(options.get("data", ()))
     return validate(Grid, options, "run")  # type: ignore[no-any-return]
 
 

@@ -45,7 +45,7 @@ def audit(
     how = replace(how, lpips_trunk=lpips_trunk)
     how.check()
     methods = method or workspace.registry.names("method")
-    planned = workspace.planner.protections(methods, data or (), preset, method_seed)
+    planned = workspace.planner.protections(methods, data or (), preset, (method_seed,))
     with output.progress_bars() as progress:
         measured = measure(planned, workspace, how, progress)
     missing = [one for one in measured if one.record is None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from uebench.report.text import options, percent, quality, seconds
+from uebench.report.text import options, percent, quality, seconds, seed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uebench.progress import Progress, ProgressFor
 
 __all__ = [
-    "lines", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality", "seconds",
+    "lines", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality", "seconds", "seed",
 ]  # fmt: skip
 
 

@@ -24,7 +24,8 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
     for row in rows:
         time = output.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
         status = f"{row['status']}: {row['reason']}" if row["status"] in ("impossible", "stale") else row["status"]
-        table.add_row(row["data"], row["method"], row["attacker"], str(row["seed"]), status, time, row["key"][:12])
+        seed = output.seed(row["seed"], row["method_seed"])
+        table.add_row(row["data"], row["method"], row["attacker"], seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
     for text in options_in_force(plan):
@@ -52,6 +53,6 @@ def _row(one: PlannedCell, rates: Rates) -> dict[str, Any]:
     cell = one.spec
     return {
         "data": cell.data.name, "method": cell.protection.method.written, "attacker": cell.attacker_text,
-        "seed": cell.seed, "status": one.status, "reason": one.reason, "key": cell.key,
-        "estimated_seconds": estimate(cell, rates) if one.waits else 0.0,
+        "seed": cell.seed, "method_seed": cell.protection.method_seed, "status": one.status, "reason": one.reason,
+        "key": cell.key, "estimated_seconds": estimate(cell, rates) if one.waits else 0.0,
     }  # fmt: skip

@@ -27,7 +27,9 @@ def run(
     ] = None,
     data: Annotated[Words, typer.Option("--data", help="orl, a folder, or name(option=value). Repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
-    method_seed: Annotated[int | None, typer.Option(help="Seed of the method [default: 0].")] = None,
+    method_seed: Annotated[
+        list[int] | None, typer.Option("--method-seed", help="Seed of the method. Repeatable.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,

@@ -61,7 +61,7 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
         record.data.name,
         spec.protection.method.written,
         spec.attacker_text,
-        str(spec.seed),
+        output.seed(spec.seed, spec.protection.method_seed),
         output.percent(record.counts),
         f"{100 * clean.counts.share:.1f}" if clean else "- (--with-clean)",
         f"{100 * record.data.chance:.1f}",

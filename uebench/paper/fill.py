@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
-from uebench.analysis.statistics import student, wilson
+from uebench.analysis.records import Identity, most_recognised, runs_of
+from uebench.analysis.statistics import interval
 from uebench.paper.match import Plugins, Records, Roles, clean_cells, matching_cells, matching_protection
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
@@ -22,14 +22,16 @@ class FilledPlace:
         place: The place.
         data: Name of the data set that it was measured on.
         value: In %, dB, seconds, or as it is; the mean over seeds.
-        low: Lower end of the 95% interval of an accuracy: Wilson's for one seed, Student's t for several.
+        low: Lower end of the 95% interval of an accuracy, as ``analysis.statistics`` makes it.
         high: Its upper end.
-        seeds: How many attacker seeds there are.
+        seeds: Method seeds x attacker seeds.
+        n: How many photographs each run was tested on.
+        worst: The identity that the attacker recognises best, with its share in [0, 1].
         chance: Accuracy of guessing, in %.
         clean: What the attacker reaches without protection, in %; the mean over seeds.
         reported: What the paper reports.
         keys: Of the records behind the value.
-        cells: The records behind an accuracy, one for each seed.
+        cells: The records behind an accuracy, one for each pair of seeds.
         reason: Why there is no value.
     """
 
@@ -38,7 +40,9 @@ class FilledPlace:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    seeds: int = 0
+    seeds: str = ""
+    n: int = 0
+    worst: Identity | None = None
     chance: float | None = None
     clean: float | None = None
     reported: float | None = None
@@ -50,6 +54,11 @@ class FilledPlace:
     def difference(self) -> float | None:
         """Return measured minus reported."""
         return None if self.value is None or self.reported is None else self.value - self.reported
+
+    @property
+    def lacks_answers(self) -> bool:
+        """Return whether several seeds are behind it and records do not say which photographs were recognised."""
+        return len(self.cells) > 1 and any(cell.answers is None for cell in self.cells)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -115,14 +124,17 @@ def _measured(
 
 
 def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any]:
-    low, high = _interval(cells)
+    runs = runs_of(cells)
+    low, high = interval(runs)
     return {
-        "value": 100 * fmean(_shares(cells)),
+        "value": 100 * runs.mean,
         "low": 100 * low,
         "high": 100 * high,
-        "seeds": len(cells),
+        "seeds": runs.seeds,
+        "n": runs.n,
+        "worst": most_recognised(cells),
         "chance": 100 / cells[0].data.num_classes,
-        "clean": 100 * fmean(_shares(clean)) if clean else None,
+        "clean": 100 * runs_of(clean).mean if clean else None,
         "keys": tuple(record.key for record in cells),
         "cells": tuple(cells),
     }
@@ -140,14 +152,3 @@ def _of_protected_set(place: TablePlace, known: ProtectionRecord | Record) -> di
     if value is None:
         return {"reason": reason if place.metric == "lpips" else None}
     return {"value": value, "keys": keys}
-
-
-def _interval(cells: Sequence[Record]) -> tuple[float, float]:
-    if len(cells) > 1:
-        return student(_shares(cells))
-    counts = cells[0].counts
-    return wilson(counts.correct, counts.n)
-
-
-def _shares(cells: Sequence[Record]) -> list[float]:
-    return [record.counts.share for record in cells]

@@ -101,7 +101,7 @@ class Plugins:
 
 
 class Records:
-    """The records of one preset and of the first method seed, by data set and plugins.
+    """The records of one preset, by data set and plugins.
 
     Attributes:
         sets: The data sets that they were made on.
@@ -113,24 +113,27 @@ class Records:
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
-        self.cells = [record for _, record in store.cells() if record and _is_of(record, preset)]
-        protections = [record for _, record in store.protections() if record and _is_of(record, preset)]
+        self.cells = [record for _, record in store.cells() if record and record.preset == preset]
+        protections = [record for _, record in store.protections() if record and record.preset == preset]
         for cell in self.cells:
             plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
             self._cells.setdefault((cell.data_key, plugins), []).append(cell)
-        both: list[ProtectionRecord | Record] = [*protections, *self.cells]
+        both: list[ProtectionRecord | Record] = [
+            *sorted(protections, key=lambda one: one.method_seed),
+            *sorted(self.cells, key=lambda one: one.method_seed),
+        ]
         for known in both:
             self.sets.setdefault(DataName(known.data.name, known.data_key), known.data)
             plugins = _plugins(MethodIdentity.of(known), AttackerIdentity(()))
             self._protections.setdefault((known.data_key, plugins), []).append(known)
 
     def cells_of(self, data: DataName, wanted: Wanted) -> list[Record]:
-        """Return the records of one method against one attacker, one for each seed, by seed."""
+        """Return the records of one method against one attacker, in the order of their seeds."""
         found = self._cells.get((data.key, wanted.plugins), [])
-        return [record for _, record in sorted({r.seed: r for r in found if wanted.fits(r)}.items())]
+        return [record for _, record in sorted({(r.method_seed, r.seed): r for r in found if wanted.fits(r)}.items())]
 
     def protection_of(self, data: DataName, wanted: Wanted) -> ProtectionRecord | Record | None:
-        """Return the record of a protected set, else that of a cell on it, else None."""
+        """Return the record of a protected set, else that of a cell on it, else None; the lowest method seed's."""
         return next((one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one)), None)
 
 
@@ -176,7 +179,7 @@ def is_measured(place: TablePlace, roles: Roles, records: Records, plugins: Plug
 
 
 def matching_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> list[Record]:
-    """Return the records of a place's method against its attacker, one for each seed."""
+    """Return the records of a place's method against its attacker, one for each pair of seeds."""
     if not _has_sets(place, roles):
         return []
     return records.cells_of(roles[place.role], plugins.wanted(plugins.method(place, roles), place.attacker))
@@ -210,7 +213,3 @@ def _has_sets(place: TablePlace, roles: Roles) -> bool:
 def _plugins(method: MethodIdentity, attacker: AttackerIdentity) -> str:
     """Return method, side information and attacker as one text; weights are compared by their files."""
     return digest([method.text_without_weights, attacker.text_without_weights])
-
-
-def _is_of(record: Record | ProtectionRecord, preset: str) -> bool:
-    return (record.preset, record.method_seed) == (preset, 0)

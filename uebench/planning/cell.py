@@ -58,7 +58,8 @@ class ProtectionSpec:
     @property
     def title(self) -> str:
         """Return the protection in words, for messages."""
-        return f"{self.data.name}: {self.method.written}"
+        seed = f" (method seed {self.method_seed})" if self.method_seed else ""
+        return f"{self.data.name}: {self.method.written}{seed}"
 
     def parts(self) -> tuple[Part, ...]:
         """Return every plugin that takes part."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from uebench.data.dataset import describe
 from uebench.planning.cell import CellSpec, ProtectionSpec
@@ -24,6 +24,14 @@ Status = Literal["done", "to do", "damaged", "stale", "impossible"]
 """``damaged``: to be computed again; ``stale``: its protected set was made by another source of the same version."""
 
 
+def _several(seeds: Any) -> Any:  # noqa: ANN401
+    return (seeds,) if type(seeds) is int else seeds
+
+
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_several), Field(min_length=1)]
+"""Seeds; a single one need not stand in a list."""
+
+
 class Grid(Config):
     """What is asked for: every method against every attacker; a TOML file holds the same names.
 
@@ -32,7 +40,7 @@ class Grid(Config):
         attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``.
         data: Data sets; the preset's own if none is named.
         seed: Seeds of the attackers.
-        method_seed: Seed of the methods.
+        method_seed: Seeds of the methods; the unprotected images have none, and are attacked once per attacker seed.
         preset: ``smoke``, ``desk`` or ``paper``.
         with_clean: Also train every attacker on the unprotected images.
     """
@@ -40,8 +48,8 @@ class Grid(Config):
     method: tuple[str, ...] = Field(min_length=1)
     attacker: tuple[str, ...] = Field(min_length=1)
     data: tuple[str, ...] = ()
-    seed: tuple[int, ...] = (0,)
-    method_seed: int = 0
+    seed: Seeds = (0,)
+    method_seed: Seeds = (0,)
     preset: str = presets.DEFAULT
     with_clean: bool = False
 
@@ -108,7 +116,11 @@ class Planner:
         self.registry, self.store, self.cache = registry, store, cache
 
     def protections(
-        self, methods: Iterable[str], data: Iterable[str] = (), preset: str = presets.DEFAULT, method_seed: int = 0
+        self,
+        methods: Iterable[str],
+        data: Iterable[str] = (),
+        preset: str = presets.DEFAULT,
+        method_seed: Iterable[int] = (0,),
     ) -> list[ProtectionSpec]:
         """List the sets to protect, each once; ``obstacle`` says of each why it is impossible, if it is.
 
@@ -122,12 +134,13 @@ class Planner:
             UsageError: If a name, an option or a preset is wrong.
             DataError: If a data set cannot be read.
         """
-        chosen = presets.get(preset)
+        chosen, seeds = presets.get(preset), tuple(method_seed)
         parts = [method_part(self.registry, parse(text), preset) for text in methods]
         sets = [describe(text, chosen.size, self.registry, self.cache) for text in tuple(data) or (chosen.data,)]
         found = (
-            ProtectionSpec(data=one, method=method, side=side, method_seed=method_seed, preset=preset)
+            ProtectionSpec(data=one, method=method, side=side, method_seed=seed, preset=preset)
             for one, (method, side) in product(sets, parts)
+            for seed in ((0,) if method.name == REFERENCE else seeds)
         )
         return list({one.protect_key: one for one in found}.values())
 

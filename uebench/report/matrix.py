@@ -36,7 +36,7 @@ def figure(records: Sequence[Record]) -> Figure:
     axes.spines[:].set_visible(False)
     for y, line in enumerate(counts.to_numpy()):
         for x, count in enumerate(line):
-            text = f"{means[y, x]:.1f}" + (f"\n({count} seeds)" if count > 1 else "") if count else "-"
+            text = f"{means[y, x]:.1f}" + (f"\n({count} runs)" if count > 1 else "") if count else "-"
             axes.text(x, y, text, ha="center", va="center", color="white" if not means[y, x] > 60 else "black")
     chances = sorted({round(100 * record.data.chance, 1) for record in records})
     sets = ", ".join(sorted({record.data.name for record in records}))

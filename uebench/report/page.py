@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from uebench import __version__
-from uebench.analysis.leaderboard import Benchmark, benchmarks
-from uebench.analysis.records import is_clean, percent
+from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
+from uebench.analysis.records import is_clean, most_recognised, percent
 from uebench.analysis.statistics import wilson
 from uebench.errors import UsageError, nearest
 from uebench.plugins.spec import format_value
@@ -81,7 +81,7 @@ def render(records: Sequence[Record], store: Store) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"budget": _budget, "duration": _duration, "breakable": _breakable}
-    environment.globals |= {"percent": percent}
+    environment.globals |= {"percent": percent, "most_recognised": most_recognised}
     return environment.get_template("page.html").render(
         benchmarks=found,
         numbers={
@@ -93,7 +93,7 @@ def render(records: Sequence[Record], store: Store) -> str:
             "data": sorted({benchmark.data.name for benchmark in found}),
             "preset": sorted({benchmark.preset for benchmark in found}),
             "countermeasure": sorted({name for pairing in pairings for name in pairing.countermeasures}),
-            "seeds": range(2, 1 + max((len(pairing.records) for pairing in pairings), default=1)),
+            "runs": range(2, 1 + max((len(pairing.records) for pairing in pairings), default=1)),
         },
         quality=[_quality(benchmark) for benchmark in found],
         strips=[_strips(benchmark, store) for benchmark in found],
@@ -118,19 +118,31 @@ def _document(found: Sequence[Benchmark], intervals: Mapping[str, list[float]]) 
             for record in benchmark.records
         },
         "pairings": [
-            {
-                "benchmark": number,
-                "method": pairing.method,
-                "attacker": pairing.attacker,
-                "countermeasures": pairing.countermeasures,
-                "clean": is_clean(pairing.records[0]),
-                "accuracy": pairing.accuracy,
-                "reference": pairing.reference,
-                "keys": [record.key for record in pairing.records],
-            }
+            _pairing(number, benchmark, pairing)
             for number, benchmark in enumerate(found)
             for pairing in benchmark.pairings.values()
         ],
+    }
+
+
+def _pairing(number: int, benchmark: Benchmark, pairing: Pairing) -> dict[str, Any]:
+    """Return a pairing for the script, with its rank among the methods that met the same attacker."""
+    ranks = benchmark.ranks.get(pairing.attacker, {})
+    order = list(ranks)
+    return {
+        "benchmark": number,
+        "method": pairing.method,
+        "attacker": pairing.attacker,
+        "countermeasures": pairing.countermeasures,
+        "clean": is_clean(pairing.records[0]),
+        "accuracy": pairing.accuracy,
+        "interval": pairing.interval,
+        "seeds": pairing.runs.seeds,
+        "worst": pairing.worst._asdict(),
+        "rank": str(ranks[pairing.method]) if pairing.method in ranks else None,
+        "order": order.index(pairing.method) if pairing.method in ranks else None,
+        "reference": pairing.reference,
+        "keys": [record.key for record in pairing.records],
     }
 
 

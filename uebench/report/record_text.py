@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from uebench.analysis.records import least_recognised, most_recognised
 from uebench.plugins.spec import format_value
 from uebench.report import text
 from uebench.store.record import Audit, Failure, Fit, ProtectionRecord, Provenance, Record
@@ -24,6 +25,7 @@ def _failure(failure: Failure) -> Lines:
 
 def _cell(record: Record) -> Lines:
     counts, peak, timings, training = record.counts, record.peak, record.timings, record.training
+    most, least = most_recognised([record]), least_recognised([record])
     return {
         "key": record.key,
         **_subject(record),
@@ -32,6 +34,7 @@ def _cell(record: Record) -> Lines:
         "  model": text.options(training.model),
         "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
         "clean test acc. %": f"{text.percent(counts)}, chance {100 * record.data.chance:.1f}",
+        "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
         "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
         "audit": _audit(record.audit),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.plugins.registry import Registry
+from uebench.report import text
 from uebench.store.record import Failure, Summary
 from uebench.store.store import Store
 
@@ -29,16 +30,18 @@ class CellLine:
         return {
             "key": record.key, "data": record.data.name, "preset": record.preset,
             "method": record.written["method"], "attacker": record.written["attacker"], "seed": record.seed,
+            "method_seed": record.method_seed,
             "correct": record.counts.correct, "n": record.counts.n, "stale": list(self.stale),
         }  # fmt: skip
 
     def __str__(self) -> str:
         """Return it for people."""
         record, counts = self.record, self.record.counts
+        seed = text.seed(record.seed, record.method_seed)
         mark = f"  (stale: {', '.join(self.stale)})" if self.stale else ""
         return (
             f"{record.key[:12]}  {100 * counts.correct / counts.n:5.1f}%  {record.preset:5}  {record.data.name}: "
-            f"{record.written['method']} vs {record.written['attacker']}, seed {record.seed}{mark}"
+            f"{record.written['method']} vs {record.written['attacker']}, seed {seed}{mark}"
         )
 
 

@@ -43,12 +43,14 @@ class Page:
         blocks: For people.
         notes: At the foot.
         rows: For programs, with numbers in full.
+        columns: Names of what the rows hold, if there may be no row.
     """
 
     title: str
     blocks: Sequence[Block]
     notes: Sequence[str]
     rows: Sequence[Mapping[str, object]]
+    columns: Sequence[str] = ()
 
     def document(self) -> dict[str, object]:
         """Return it for programs."""
@@ -64,7 +66,7 @@ def page(shown: FilledTable, preset: str) -> Page:
     blocks = [_block(role, places) for role, places in roles.items()]
     notes = [f"preset {preset}"]
     if any(filled.place.metric == "accuracy" for filled in shown.places):
-        notes.append("intervals are 95%: Wilson's for one seed, Student's t for several")
+        notes += _about_intervals(shown.places)
     if any(filled.place.method and filled.reported is not None for filled in shown.places):
         blocks.append(verdicts(shown.places))
         notes += [f"{name}: {rule}" for name, rule in RULES.items()]
@@ -84,7 +86,10 @@ def _row(table: str, filled: FilledPlace) -> dict[str, object]:
         "table": table,
         "row": place.row, "setting": place.setting, "column": place.column, "metric": place.metric,
         "role": place.role, "data": filled.data, "measured": filled.value, "low": filled.low, "high": filled.high,
-        "seeds": filled.seeds, "reported_on": ROLES[place.role], "reported": filled.reported,
+        "seeds": filled.seeds, "runs": len(filled.cells), "n": filled.n,
+        "worst_identity": filled.worst.number if filled.worst else None,
+        "worst_identity_accuracy": 100 * filled.worst.share if filled.worst else None,
+        "reported_on": ROLES[place.role], "reported": filled.reported,
         "difference": filled.difference, "chance": filled.chance, "clean": filled.clean, "at_chance": at_chance(filled),
         "reason": filled.reason, "keys": list(filled.keys),
     }  # fmt: skip
@@ -117,12 +122,34 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
         columns.append(("difference", [number(filled.difference, filled, sign="+") for filled in places]))
     if metric == "accuracy":
         columns += [
-            ("seeds", [str(filled.seeds or "-") for filled in places]),
+            ("worst identity, %", [_worst(filled) for filled in places]),
+            ("seeds", [filled.seeds or "-" for filled in places]),
+            ("n", [str(filled.n or "-") for filled in places]),
             ("clean ref. %", [number(filled.clean, filled) for filled in places]),
             ("chance %", [number(filled.chance, filled) for filled in places]),
             ("at chance", [_at_chance(filled) for filled in places]),
         ]
     return Block(paper, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
+
+
+def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
+    notes = [
+        "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
+        "photographs; where there is only one seed, its spread is unknown and not counted",
+        "worst identity: the one that the attacker recognises best over all runs, and its number in the data set",
+        "seeds: method seeds x attacker seeds; n: test photographs",
+    ]
+    early = list(dict.fromkeys(filled.place.label for filled in places if filled.lacks_answers))
+    if early:
+        notes.append(
+            f"{', '.join(early)}: several seeds without a record of which photographs were recognised; the interval is "
+            "Wilson's of the mean with n photographs, widened by the spread over seeds, which is conservative"
+        )
+    return notes
+
+
+def _worst(filled: FilledPlace) -> str:
+    return f"{100 * filled.worst.share:.1f} (no. {filled.worst.number})" if filled.worst else "-"
 
 
 def _at_chance(filled: FilledPlace) -> str:
@@ -190,7 +217,7 @@ def render(shown: Page, form: str) -> str:
     """
     check(form)
     if form == "csv":
-        return _csv(shown.rows)
+        return _csv(shown.rows, shown.columns or tuple(shown.rows[0]))
     from tabulate import tabulate
 
     heading, title, note = MARKUP[form]
@@ -216,9 +243,9 @@ def _escaped(text: str, form: str) -> str:
     return escape(text) if form == "html" else text
 
 
-def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+def _csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
     file = io.StringIO()
-    writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: " ".join(value) if isinstance(value, list) else value for name, value in row.items()})

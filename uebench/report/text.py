@@ -18,6 +18,11 @@ def percent(counts: Counts) -> str:
     return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def seed(of_attacker: int, of_method: int) -> str:
+    """Return the seeds of a cell: that of the attacker, and that of the method unless it is 0."""
+    return f"{of_attacker} (method {of_method})" if of_method else str(of_attacker)
+
+
 def quality(measured: Quality) -> tuple[str, str, str]:
     """Return PSNR in dB, SSIM and LPIPS of a protected set, with a dash for what was not measured."""
     psnr, ssim, lpips = (

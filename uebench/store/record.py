@@ -350,6 +350,7 @@ class Summary(_Glance):
     method: PluginVersion
     attacker: list[PluginVersion]
     seed: int
+    method_seed: int
     written: dict[str, str]
     counts: Counts
     provenance: Sources

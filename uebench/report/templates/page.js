@@ -38,12 +38,12 @@ const search = document.getElementById("search");
 let shown = new Set(pairings.keys());
 
 function chosen(pairing) {
-  const { data, preset, countermeasure, seeds } = Object.fromEntries(new FormData(filters));
+  const { data, preset, countermeasure, runs } = Object.fromEntries(new FormData(filters));
   const benchmark = benchmarks[pairing.benchmark].dataset;
   if ((data && data !== benchmark.data) || (preset && preset !== benchmark.preset)) return false;
   if (countermeasure === "-" && pairing.countermeasures.length) return false;
   if (countermeasure.startsWith("+") && !pairing.countermeasures.includes(countermeasure.slice(1))) return false;
-  return pairing.keys.length >= Number(seeds || 1);
+  return pairing.keys.length >= Number(runs || 1);
 }
 
 function apply() {
@@ -74,26 +74,34 @@ function showBenchmark(benchmark, live) {
   offer(benchmark, live);
 }
 
-/** The rule of the leaderboard: the drop at the attacker that most methods met, of those that have a clean reference. */
+/** Methods as they rank at the attacker that most of them met; the ranks themselves were computed with the page. */
 function rank(benchmark, live) {
   const ranked = live.filter((pairing) => !pairing.clean && pairing.reference !== null);
   const met = (attacker) => ranked.filter((pairing) => pairing.attacker === attacker).length;
   const common = all(".heat thead th", benchmark).map((head) => head.textContent).reduce((best, name) => met(name) > met(best) ? name : best, "");
+  const metCommon = ranked.filter((pairing) => pairing.attacker === common).map((pairing) => pairing.method);
+  const has = (method, attacker) => ranked.some((pairing) => pairing.method === method && pairing.attacker === attacker);
+  const shared = [...new Set(ranked.map((pairing) => pairing.attacker))].filter((name) => metCommon.every((method) => has(method, name)));
   for (const element of all(".common-attacker", benchmark)) element.textContent = common;
+  for (const element of all(".shared", benchmark)) element.textContent = shared.length;
   const lines = all(".board tbody tr", benchmark).map((row) => {
     const own = ranked.filter((pairing) => pairing.method === row.dataset.method);
     const pairing = own.find((one) => one.attacker === common);
     row.hidden = !own.length;
-    const texts = { attackers: own.length, best: Math.max(...own.map((one) => one.accuracy)).toFixed(1) };
-    for (const name of ["accuracy", "reference"]) texts[name] = pairing ? pairing[name].toFixed(1) : "–";
-    texts.drop = pairing ? (pairing.reference - pairing.accuracy).toFixed(1) : "–";
-    for (const cell of all("[data-of]", row)) cell.textContent = texts[cell.dataset.of];
-    return { row, drop: pairing ? pairing.reference - pairing.accuracy : -Infinity };
+    const texts = !pairing ? {} : {
+      rank: pairing.rank.replace("-", "–"),
+      drop: (pairing.reference - pairing.accuracy).toFixed(1),
+      accuracy: `${pairing.accuracy.toFixed(1)} [${pairing.interval.map((end) => end.toFixed(1)).join(", ")}]`,
+      worst: `${(100 * pairing.worst.share).toFixed(1)} (no. ${pairing.worst.number})`,
+      seeds: pairing.keys.length > 1 ? pairing.seeds : "one seed",
+      reference: pairing.reference.toFixed(1),
+      best: Math.max(...own.filter((one) => shared.includes(one.attacker)).map((one) => one.accuracy)).toFixed(1),
+    };
+    texts.attackers = own.length;
+    for (const cell of all("[data-of]", row)) cell.textContent = texts[cell.dataset.of] ?? "–";
+    return { row, order: pairing ? pairing.order : Infinity };
   });
-  lines.sort((a, b) => b.drop - a.drop).forEach(({ row }, index) => {
-    row.cells[0].textContent = index + 1;
-    row.parentNode.append(row);
-  });
+  lines.sort((a, b) => (a.order > b.order) - (a.order < b.order)).forEach(({ row }) => row.parentNode.append(row));
 }
 
 // Learning curves

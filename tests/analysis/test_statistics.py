@@ -1,0 +1,272 @@
+"""The intervals cover, and the tests reject, as often as they say: shown on made-up experiments."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from uebench.analysis.statistics import Runs, difference, holm, interval, spread, wilson
+
+N, IDENTITIES = 200, 10
+EXPERIMENTS = 300
+POINTS = 8_000  # over which the accuracy that an interval should hold is averaged
+
+Answers = NDArray[np.bool_]
+
+
+def as_runs(right: Any, with_answers: bool = True) -> Runs:  # noqa: ANN401
+    """Return runs of (method seeds, attacker seeds, photographs) of 0 and 1."""
+    right = np.asarray(right)
+    seeds = list(product(range(right.shape[0]), range(right.shape[1])))
+    answers = {(one, two): right[one, two].tolist() for one, two in seeds}
+    return Runs(
+        {one: sum(given) / len(given) for one, given in answers.items()},
+        right.shape[2],
+        answers if with_answers else None,
+    )
+
+
+class World:
+    """Random effects, on the logit scale, of method seed, attacker seed, both, photograph, identity, and the rest."""
+
+    def __init__(
+        self, rng: np.random.Generator, seeds: tuple[int, int], *, base: float = -1.0, method: float = 0.3,
+        attacker: float = 0.15, both: float = 0.25,
+    ) -> None:  # fmt: skip
+        self.rng, self.seeds, self.base = rng, seeds, base
+        self.sizes = (method, attacker, both)
+        self.identity = rng.normal(0, 0.6, IDENTITIES)
+        self.photograph = rng.normal(0, 1.5, N) + np.repeat(self.identity, N // IDENTITIES)
+        self.attacker = rng.normal(0, attacker, seeds[1])
+
+    def method(self, shift: float = 0.0) -> tuple[Answers, float]:
+        """Return what the runs of a method recognise, and the accuracy that an interval of them is about."""
+        rng, (sets, attackers) = self.rng, self.seeds
+        spread, of_attackers, both = self.sizes
+        own, pairs = rng.normal(0, spread, sets), rng.normal(0, both, self.seeds)
+        seeds = self.base + shift + own[:, None] + self.attacker + pairs
+        logits = seeds[:, :, None] + self.photograph + rng.normal(0, 0.8, (*self.seeds, N))
+        further = rng.choice(self.identity, POINTS) + rng.normal(0, math.hypot(1.5, 0.8), POINTS)
+        if sets > 1:  # what has one seed is held fixed
+            further += rng.normal(0, math.hypot(spread, both, of_attackers * (attackers > 1)), POINTS)
+            further += self.attacker[0] * (attackers == 1)
+        elif attackers > 1:
+            further += own[0] + rng.normal(0, math.hypot(of_attackers, both), POINTS)
+        else:
+            further += own[0] + self.attacker[0] + pairs[0, 0]
+        return rng.random(logits.shape) < expit(logits), float(expit(self.base + shift + further).mean())
+
+
+def coverage(seeds: tuple[int, int], *, with_answers: bool = True, **sizes: float) -> float:
+    rng = np.random.default_rng(17)
+    held = 0
+    for _ in range(EXPERIMENTS):
+        right, truth = World(rng, seeds, **sizes).method()
+        low, high = interval(as_runs(right, with_answers))
+        held += low <= truth <= high
+    return held / EXPERIMENTS
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (1, 3), (3, 1), (1, 1)])
+@pytest.mark.parametrize("base", [-2.8, -1.0, 2.0])  # accuracies of about 13%, 33% and 79%
+def test_an_interval_covers_about_95_percent(seeds: tuple[int, int], base: float) -> None:
+    assert 0.92 <= coverage(seeds, base=base) <= 0.985
+
+
+@pytest.mark.parametrize("sizes", [{"method": 0.8}, {"attacker": 0.6}, {"method": 0.0, "attacker": 0.0, "both": 0.5}])
+def test_whichever_seed_decides_the_interval_covers(sizes: dict[str, float]) -> None:
+    assert coverage((3, 3), with_answers=True, **sizes) >= 0.92
+
+
+def test_without_answers_an_interval_is_conservative() -> None:
+    for seeds in ((3, 3), (1, 3)):
+        assert coverage(seeds, with_answers=False) >= 0.95
+
+
+def pigeonhole(rng: np.random.Generator, right: Answers, resamples: int = 2000) -> NDArray[np.float64]:
+    """Return means of resampled method seeds, attacker seeds and photographs (Owen 2007)."""
+    sets, attackers, n = right.shape
+    weights = [rng.multinomial(size, [1 / size] * size, resamples) / size for size in (sets, attackers, n)]
+    found: NDArray[np.float64] = np.einsum("map,bm,ba,bp->b", right, *weights, optimize=True)
+    return found
+
+
+def test_percentiles_of_a_bootstrap_over_three_seeds_would_cover_too_little() -> None:
+    """Why the interval is not read off resamples."""
+    rng = np.random.default_rng(5)
+    ours = percentiles = 0
+    for _ in range(150):
+        right, truth = World(rng, (3, 3), method=0.8, attacker=0.05, both=0.05).method()
+        low, high = interval(as_runs(right))
+        ours += low <= truth <= high
+        low, high = np.percentile(pigeonhole(rng, right, 300), (2.5, 97.5))
+        percentiles += low <= truth <= high
+    assert percentiles / 150 < 0.85 < 0.92 < ours / 150
+
+
+def test_with_many_seeds_the_interval_is_that_of_the_bootstrap() -> None:
+    rng = np.random.default_rng(3)
+    right, _ = World(rng, (20, 20), method=0.5).method()
+    low, high = interval(as_runs(right))
+    ends = np.percentile(pigeonhole(rng, right), (2.5, 97.5))
+    assert high - low == pytest.approx(ends[1] - ends[0], rel=0.15)
+
+
+def test_one_run_has_wilsons_interval() -> None:
+    right = np.arange(N).reshape(1, 1, N) < 40
+    assert interval(as_runs(right)) == pytest.approx(wilson(40, N))
+    assert interval(as_runs(right, with_answers=False)) == pytest.approx(wilson(40, N))
+
+
+@pytest.mark.parametrize("with_answers", [True, False])
+@pytest.mark.parametrize("share", [0, 1])
+def test_at_0_and_100_percent_nine_runs_are_worth_the_photographs_and_not_nine_times_as_many(
+    share: int, with_answers: bool
+) -> None:
+    found = interval(as_runs(np.full((3, 3, N), bool(share)), with_answers))
+    assert found == pytest.approx(wilson(share * N, N), abs=1e-6)
+    assert found[1] - found[0] > 0.015
+
+
+def test_runs_that_recognise_the_same_photographs_are_worth_one() -> None:
+    same = np.broadcast_to(np.arange(N) < 60, (3, 3, N))
+    assert interval(as_runs(same)) == pytest.approx(wilson(60, N), abs=1e-4)
+    rng = np.random.default_rng(0)
+    low, high = interval(as_runs(rng.random((6, 6, N)) < 0.3))
+    assert high - low < 0.8 * np.diff(wilson(60, N))[0]
+
+
+def test_answers_narrow_an_interval_and_never_the_mean() -> None:
+    right, _ = World(np.random.default_rng(1), (3, 3), method=0.05, attacker=0.05, both=0.05).method()
+    with_answers, without = as_runs(right), as_runs(right, with_answers=False)
+    assert with_answers.mean == without.mean
+    assert np.diff(interval(with_answers))[0] < np.diff(interval(without))[0]
+
+
+def test_attacker_seeds_that_differ_between_method_seeds_are_nested() -> None:
+    right, _ = World(np.random.default_rng(2), (2, 3)).method()
+    crossed = as_runs(right)
+    assert crossed.answers
+    seeds = {(one, two): (one, two + 3 * one) for one, two in crossed.shares}
+    nested = Runs(
+        {seeds[one]: share for one, share in crossed.shares.items()}, N,
+        {seeds[one]: answers for one, answers in crossed.answers.items()},
+    )  # fmt: skip
+    assert nested.mean == pytest.approx(crossed.mean)
+    assert interval(nested) != interval(crossed)
+    uneven = Runs({one: share for one, share in crossed.shares.items() if one != (1, 2)}, N)
+    assert (crossed.seeds, nested.seeds, uneven.seeds) == ("2 x 3", "2 x 3", "2 x 2-3")
+    assert uneven.mean == pytest.approx(np.mean([right[0].mean(), right[1, :2].mean()]))
+
+
+def rejections(
+    seeds: tuple[int, int], shift: float, experiments: int = EXPERIMENTS, with_answers: bool = True
+) -> float:
+    rng = np.random.default_rng(23)
+    wrong = 0
+    for _ in range(experiments):
+        world = World(rng, seeds)
+        if seeds[0] == 1:  # one protected set each: the question is about these two, which must be alike
+            world.sizes = (0.0, world.sizes[1], world.sizes[2] * (seeds[1] > 1))
+        one, other = (as_runs(world.method(by)[0], with_answers) for by in (0.0, shift))
+        wrong += difference(one, other).p < 0.05
+    return wrong / experiments
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (1, 3), (3, 1), (1, 1)])
+def test_two_methods_that_are_alike_are_rarely_told_apart(seeds: tuple[int, int]) -> None:
+    assert rejections(seeds, 0.0) <= 0.075
+    assert rejections(seeds, 0.0, 100, with_answers=False) <= 0.05
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (1, 3), (1, 1)])
+def test_an_obvious_difference_is_found(seeds: tuple[int, int]) -> None:
+    assert rejections(seeds, 2.0, 100) >= 0.95
+
+
+def test_a_difference_has_its_sign_and_an_interval_around_it() -> None:
+    world = World(np.random.default_rng(4), (3, 3))
+    weak, strong = (as_runs(world.method(by)[0]) for by in (2.0, 0.0))
+    found, back = difference(weak, strong), difference(strong, weak)
+    assert found.value == pytest.approx(weak.mean - strong.mean)
+    assert 0 < found.low < found.value < found.high
+    assert (back.value, back.low, back.p) == pytest.approx((-found.value, -found.high, found.p))
+    assert found.seeds == ("3 x 3", "3 x 3")
+
+
+def test_paired_photographs_tell_more_than_counts() -> None:
+    rng = np.random.default_rng(6)
+    hard = rng.random(N) < 0.5
+    one = np.broadcast_to(hard, (1, 1, N)).copy()
+    other = one.copy()
+    other[..., np.flatnonzero(hard)[:12]] = False
+    assert difference(as_runs(one), as_runs(other)).p < 0.01
+    assert difference(as_runs(one, False), as_runs(other, False)).p > 0.1
+
+
+def test_equal_answers_are_no_difference_and_their_interval_has_a_width() -> None:
+    for right in (np.zeros((1, 1, N), bool), np.ones((3, 3, N), bool)):
+        found = difference(as_runs(right), as_runs(right))
+        assert (found.value, found.p) == (0, 1)
+        assert 0.002 < found.high == -found.low < 0.03
+
+
+def test_only_common_attacker_seeds_are_compared() -> None:
+    right, _ = World(np.random.default_rng(7), (1, 3)).method()
+    three, one = as_runs(right), as_runs(right[:, :1])
+    found = difference(three, one)
+    assert (found.value, found.seeds) == (0, ("1 x 1", "1 x 1"))
+    assert one.answers
+    elsewhere = Runs({(0, 9): one.shares[0, 0]}, N, {(0, 9): one.answers[0, 0]})
+    assert difference(three, elsewhere).seeds == ("1 x 3", "1 x 1")
+    assert difference(three, elsewhere).value == pytest.approx(three.mean - one.mean)
+    with pytest.raises(ValueError, match="200 and 3 photographs"):
+        difference(three, Runs({(0, 0): 1.0}, 3))
+
+
+def test_holms_correction_is_that_of_the_textbook() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_a_table_of_60_rows_of_nine_runs_takes_no_time_and_is_reproducible() -> None:
+    rng = np.random.default_rng(8)
+    rows = [as_runs(rng.random((3, 3, N)) < 0.4) for _ in range(60)]
+    begun = time.perf_counter()
+    first = [interval(row) for row in rows]
+    assert time.perf_counter() - begun < 1
+    assert first == [interval(row) for row in rows]
+
+
+def test_statistics_are_importable_without_numpy() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = sys.modules['scipy'] = None\n"
+        "from uebench.analysis.statistics import Runs, interval, wilson\n"
+        "assert interval(Runs({(0, 0): 0.2}, 200)) == wilson(40, 200)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_single_runs_are_told_apart_too_often_unless_the_spread_over_seeds_is_borrowed() -> None:
+    rng = np.random.default_rng(9)
+    alone = borrowed = 0
+    for _ in range(200):
+        world = World(rng, (3, 3))
+        others = [as_runs(world.method()[0]) for _ in range(3)]
+        world.seeds = (1, 1)
+        world.attacker = world.attacker[:1]
+        one, other = (as_runs(world.method()[0]) for _ in range(2))
+        alone += difference(one, other).p < 0.05
+        borrowed += difference(one, other, spread(others)).p < 0.05
+    assert borrowed / 200 <= 0.075 < 0.25 < alone / 200
+    assert spread([one]) is None

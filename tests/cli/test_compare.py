@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.records import made_up
+from uebench.analysis.comparison import COLUMNS
+from uebench.store.store import Store
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    for record in (made_up("lsp", correct=40), made_up("ue", correct=80), made_up("clean", correct=160)):
+        store.write_cell(record)
+
+
+def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: None) -> None:
+    answer = uebench("compare")
+    assert answer.code == 0, answer.err
+    assert "resnet18(epochs=2) on people, preset desk" in answer.out
+    assert "p (Holm): corrected for the 3 comparisons shown" in answer.out
+    chosen = ("compare", "--method", "lsp", "--method", "ue", "--attacker", "resnet18", "--data", "people")
+    (line,) = [line for line in uebench(*chosen).out.splitlines() if line.split()[:2] in (["lsp", "ue"], ["ue", "lsp"])]
+    assert "20.0 [" in line and "<0.001" in line and "1 x 1" in line and "200" in line
+    (row,) = csv.DictReader(io.StringIO(uebench(*chosen, "--format", "csv").out))
+    (same,) = uebench(*chosen, "--json").json["rows"]
+    assert list(row) == list(COLUMNS)
+    assert float(row["difference"]) == same["difference"]
+    assert abs(same["difference"]) == pytest.approx(20)
+
+
+def test_nothing_to_compare_is_said(uebench: Command, measured: None) -> None:
+    answer = uebench("compare", "--method", "lsp")
+    assert answer.code == 0
+    assert "no two methods met the same attacker" in answer.out
+    assert uebench("compare", "--method", "lsp", "--format", "csv").out.split(",")[0] == "data"
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("--method", "lps"), "method 'lps': no record of it; did you mean 'lsp'"),
+        (("--format", "pdf"), "format 'pdf': unknown"),
+        (("--data", "nobody"), "no record of that set"),
+    ],
+)
+def test_wrong_requests_are_refused(uebench: Command, measured: None, args: tuple[str, ...], complaint: str) -> None:
+    answer = uebench("compare", *args)
+    assert answer.code == 2
+    assert complaint in answer.complaint

@@ -1,0 +1,41 @@
+"""Paired comparisons of methods as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from uebench.analysis.comparison import COLUMNS, Comparison
+from uebench.report.tables import Block, Page
+
+NOTES = (
+    "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
+    "seeds: method seeds x attacker seeds that were compared; where there is only one seed, "
+    "its spread is unknown and not counted",
+)
+UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
+
+
+def page(found: Sequence[Comparison]) -> Page:
+    """Arrange comparisons, a block for each data set and attacker."""
+    rows = [one.document() for one in found]
+    blocks = []
+    for title, group in groupby(rows, lambda row: f"{row['attacker']} on {row['data']}, preset {row['preset']}"):
+        header = ("method a", "method b", "difference [95%]", "p", "p (Holm)", "seeds", "n")
+        blocks.append(Block(title, header, [_line(row) for row in group]))
+    notes = [*NOTES, f"p (Holm): corrected for the {len(rows)} comparisons shown"]
+    if not rows:
+        notes = ["no two methods met the same attacker on the same data set under the same preset"]
+    elif not all(row["paired"] for row in rows):
+        notes.append(UNPAIRED)
+    return Page("Paired comparisons of methods", blocks, notes, rows, tuple(COLUMNS))
+
+
+def _line(row: dict[str, object]) -> tuple[str, ...]:
+    star = "" if row["paired"] else "*"
+    p, corrected = (f"{value:.3f}" if value >= 0.001 else "<0.001" for value in (row["p"], row["p_holm"]))  # type: ignore[operator]
+    return (
+        str(row["method_a"]), str(row["method_b"]),
+        f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]{star}", p, corrected, str(row["seeds"]),
+        str(row["n"]),
+    )  # fmt: skip
