@@ -24,7 +24,12 @@ def test_list_shows_everything_and_speaks_json(uebench: Command) -> None:
     out = uebench("list").out
     for name in ("segue", "inception_v3", "orl", "desk"):
         assert name in out
-    assert {row["name"] for row in uebench("list", "presets", "--json").json["presets"]} == {"smoke", "desk", "paper"}
+    assert {row["name"] for row in uebench("list", "presets", "--json").json["presets"]} == {
+        "smoke",
+        "desk",
+        "desk64",
+        "paper",
+    }
 
 
 def test_show_a_plugin_with_its_options(uebench: Command) -> None:

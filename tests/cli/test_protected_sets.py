@@ -49,6 +49,19 @@ def test_an_attack_leaves_the_record_of_its_protected_set(tiny_run: Command, sto
     assert str(ROOT) not in path.read_text()
 
 
+def test_the_record_says_how_the_methods_training_went(uebench: Command, store: Store) -> None:
+    uebench(*AUDIT, "segue")
+    _, record = only(store)
+    assert record.fit is not None
+    assert (record.fit.rounds, record.fit.stopped) == (2, "rounds")
+    assert [one.surrogate is None for one in record.fit.curve] == [False, True]
+    assert all(one.objective for one in record.fit.curve)
+    found = store.read_protected(record.protect_key)
+    assert found is not None and found.meta.fit == record.fit
+    shown = uebench("show", record.protect_key[:8]).out
+    assert f"2 rounds, stopped: rounds, surrogate loss {record.fit.curve[0].surrogate:.3g}" in shown
+
+
 def test_an_unchanged_set_has_no_psnr(uebench: Command, store: Store) -> None:
     answer = uebench(*AUDIT, "clean")
     assert only(store)[1].quality.model_dump() | {"lpips_reason": ""} == {

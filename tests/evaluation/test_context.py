@@ -97,6 +97,21 @@ def test_a_checkpoint_that_was_cut_off_is_noticed(length: int, tmp_path: Path) -
     assert RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train").restore() is None
 
 
+def test_what_a_method_logs_survives_a_kill(tmp_path: Path) -> None:
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
+
+    killed = context()
+    killed.log(surrogate=0.5, objective=float("nan"))
+    killed.save({"noise": torch.zeros(1)}, 1)
+    killed.log(surrogate=0.4)  # of a round whose checkpoint was not written
+    again = context()
+    assert again.rounds == []
+    again.restore()
+    again.log(objective=torch.tensor(0.25), stopped="enough")  # type: ignore[arg-type]
+    assert again.rounds == [{"surrogate": 0.5, "stopped": ""}, {"objective": 0.25, "stopped": "enough"}]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[torch.Tensor]:
     return train(Store(tmp_path_factory.mktemp("whole")), epochs=2)

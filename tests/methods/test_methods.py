@@ -74,11 +74,11 @@ def test_random_noise_does_not_depend_on_the_batch(ctx: RunContext) -> None:
 # lsp
 
 
-@pytest.mark.parametrize(("size", "patch"), [(32, 8), (64, 8), (30, 8), (32, 32)])
+@pytest.mark.parametrize(("size", "patch"), [(32, 8), (64, 8), (30, 8), (32, 32), (224, 56)])
 def test_lsp_has_exactly_the_authors_length_before_clipping(ctx: RunContext, size: int, patch: int) -> None:
     method = build(f"lsp(patch={patch})")
     method.fit(faces(size), ctx)
-    lengths = method.state()["noise"].flatten(1).norm(dim=1)
+    lengths = method.state()["noise"].double().flatten(1).norm(dim=1)
     assert torch.allclose(lengths, torch.full_like(lengths, 6 / 255 * math.sqrt(3 * size * size)), rtol=1e-5)
 
 
@@ -266,6 +266,37 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
     assert 0 < np.abs(delta).max() <= 4
 
 
+SHORT = {
+    "clean": "", "random": "", "lsp": "patch=56",
+    "ue": "rounds=1, train_steps=1, steps=1, batch=4",
+    "rue": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",
+    "tue": "rounds=1, steps=2, batch=4",
+    "segue": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",
+    "segue_restart": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",
+    "segue_unguided": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", Registry().names("method"))
+def test_every_method_protects_photographs_of_224_pixels_within_its_budget(ctx: RunContext, name: str) -> None:
+    train, method = faces(224, "synthetic(identities=2, train=2, test=1)"), build(f"{name}({SHORT[name]})")
+    method.fit(train, ctx)
+    assert referee.protect(method, train, method.budget(224), ctx).shape == (4, 3, 224, 224)
+
+
+def test_a_fit_reports_the_losses_of_each_epoch_and_why_it_stopped(ctx: RunContext) -> None:
+    build(f"segue({FRESH}, epochs=3, surrogate_every=2, stop_loss=0.0)").fit(faces(), ctx)
+    assert [("surrogate" in one, "objective" in one) for one in ctx.rounds] == [
+        (True, True),
+        (False, True),
+        (True, True),
+    ]
+    assert {one["stopped"] for one in ctx.rounds} == {""}
+    ctx = RunContext(torch.device("cpu"), 0)
+    build(f"segue({FRESH}, epochs=3, stop_loss=100.0)").fit(faces(), ctx)
+    assert [one["stopped"] for one in ctx.rounds] == ["surrogate's loss below 100"]
+
+
 def test_what_segue_cannot_do_is_said_before_work_starts() -> None:
     assert "multiple of 4" in (build("segue").obstacle(Shape(66, (5,) * 10)) or "")
     assert "a code of 3 bits names 8" in (build("segue(code_bits=3)").obstacle(Shape(64, (5,) * 9)) or "")
@@ -301,6 +332,15 @@ def test_what_is_not_a_weights_file_is_refused(content: bytes, ctx: RunContext, 
     file.write_bytes(content)
     with pytest.raises(DataError, match="not a weights file"):
         build(f"segue(weights='{file}')").fit(faces(), ctx)
+
+
+@pytest.mark.parametrize(("inputs", "low", "high"), [("scaled", -1, 1), ("raw", 0, 1), ("centred", -0.5, 0.5)])
+def test_a_network_normalises_as_it_is_told(inputs: Any, low: float, high: float) -> None:  # noqa: ANN401
+    model = classifier("resnet18", 3, 32, inputs=inputs)
+    seen: list[Tensor] = []
+    model.network.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model.eval()(torch.stack([torch.zeros(3, 32, 32), torch.ones(3, 32, 32)]))
+    assert [seen[0][0].min(), seen[0][0].max(), seen[0][1].min(), seen[0][1].max()] == [low, low, high, high]
 
 
 def test_every_network_takes_images_in_0_1_and_returns_logits() -> None:

@@ -148,7 +148,62 @@ def test_the_warm_up_trains_the_surrogate_and_leaves_the_noise() -> None:
     assert [not torch.equal(*pair) for pair in pairwise(noise)] == [False, False, True, True, True, True]
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (
+            "ue(rounds=4, warmup=1, surrogate_every=2, batch=6, train_steps=2, steps=1, stop_error=0.0",
+            (0, 1, 2, 3, 4, 5),
+        ),
+        ("rue(rounds=3, warmup=1, surrogate_every=2, batch=6, steps=1, samples=1, rho_steps=1, decay=false", range(9)),
+    ],
+)
+def test_the_surrogates_rate_may_swing_with_every_step(
+    text: str, steps: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The surrogate trains in rounds 1, 2 and 4 of at most 5; the cosine's half period is all rounds."""
+    rates: list[float] = []
+    monkeypatch.setattr("uebench.training.noise_method.set_rate", lambda _, lr: rates.append(lr))
+    fitted(f"{text}, lr=0.5, schedule=oscillating)")
+    total = 5 if text.startswith("ue") else 4
+    assert rates == pytest.approx([0.25 * (1 + math.cos(math.pi * step / total)) for step in steps])
+
+
+def test_the_authors_command_for_faces_has_its_own_bound_and_steps() -> None:
+    config = build("ue(preset=official_face)").config
+    assert (config.noise, config.eps, config.steps, config.step) == ("classwise", 16 / 255, 1, 1.6 / 255)
+    assert (config.train_steps, config.stop_error, config.batch, config.stem) == (30, 0.1, 32, "by_size")
+
+
+def test_a_fit_reports_each_round_and_why_it_stopped(ctx: RunContext) -> None:
+    build("ue(rounds=5, warmup=1, batch=6, train_steps=1, steps=1, stop_error=1.0)").fit(faces(), ctx)
+    assert [sorted(one) for one in ctx.rounds] == [["stopped", "surrogate"], ["objective", "stopped", "surrogate"]]
+    assert [one["stopped"] for one in ctx.rounds] == ["", "error below 1"]
+    for text, losses in (
+        ("rue(rounds=2, surrogate_every=2, batch=6, steps=1, samples=1, rho_steps=1, regenerate=false)", [1, 0]),
+        ("tue(rounds=2, batch=9, steps=1)", [0, 0]),
+        ("tue(variant=paper, rounds=1, batch=9, train_steps=1, steps=1, stem=imagenet)", [1]),
+    ):
+        logged = RunContext(torch.device("cpu"), 0)
+        build(text).fit(faces(), logged)
+        assert [int("surrogate" in one) for one in logged.rounds] == losses
+
+
 # rue
+
+
+def test_shifts_may_grow_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    shifts: list[int] = []
+
+    def transform(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) -> Tensor:
+        shifts.append(crop)
+        return images
+
+    monkeypatch.setattr("uebench_methods.rue.flip_crop", transform)
+    for crop in ("4", "by_size"):
+        for size in (32, 64, 96):
+            build(f"rue(crop={crop})")._transform(torch.zeros(1, 3, size, size), torch.Generator())
+    assert shifts == [4, 4, 4, 4, 8, 12]
 
 
 def rue_batch(method: Rue) -> tuple[Any, Batch, Noise]:

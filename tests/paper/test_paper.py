@@ -20,7 +20,7 @@ from uebench.paper.match import DataName, Plugins, Records, address
 from uebench.paper.reported import reported
 from uebench.paper.request import Request
 from uebench.paper.requirements import REQUIREMENTS, circles
-from uebench.paper.tables import MAIN, ROLES, TABLES, TablePlace, by_role, named
+from uebench.paper.tables import MAIN, ROLES, TABLES, VARIANT, TablePlace, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
 from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
@@ -64,8 +64,19 @@ def test_the_packaged_figures_are_those_typed_from_the_paper() -> None:
 
 
 def test_every_reported_figure_has_its_place_and_every_place_its_figure() -> None:
-    addresses = [table.address(place) for table in TABLES.values() for place in table.places if table.name.isdigit()]
+    numbered = [table for table in TABLES.values() if table.name.isdigit()]
+    addresses = [table.address(place) for table in numbered for place in table.places if place.row != VARIANT]
     assert Counter(addresses) == Counter(list(reported()))
+
+
+def test_our_variant_stands_beside_segue_wherever_an_attacker_is_trained() -> None:
+    for table in TABLES.values():
+        segue, ours = (
+            {(p.column, p.setting, p.role, p.attacker, p.trained_on) for p in table.places if p.row == row}
+            for row in ("segue", VARIANT)
+        )
+        assert ours == {place for place in segue if place[3]}, table.name
+        assert all(p.method.startswith(VARIANT) for p in table.places if p.row == VARIANT)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,7 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
     request = Request(list(TABLES.values()), data, "smoke", planner(tmp_path))
     planned = {address(one.spec) for one in request.plan().cells} | {address(one) for one in request.protections()}
     trained = request.trainings().values()
-    assert {place.method for place in trained} == {"ue", "rue", "tue", "segue"}
+    assert {place.method for place in trained} == {"ue", "rue", "tue", "segue", VARIANT}
     for table in TABLES.values():
         for place in table.places:
             waits = request.plugins.weights_file(place, request.roles) in request.trainings()
@@ -101,9 +112,9 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
 def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
     request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner(tmp_path))
     three, five = ({one.spec.key for one in request.plan((table,)).cells} for table in request.tables)
-    assert (len(three), len(five)) == (6, 30)
+    assert (len(three), len(five)) == (7, 35)
     assert three < five
-    assert len(request.plan().cells) == 30
+    assert len(request.plan().cells) == 35
 
 
 def test_only_desk_asks_for_three_seeds(tmp_path: Path) -> None:
@@ -119,7 +130,7 @@ def test_transfer_is_measured_with_what_was_trained_on_the_main_set(tmp_path: Pa
     for preset in ("smoke", "desk"):
         plugins = Plugins(Registry(), preset, Store(tmp_path))
         trained = [row for row, place in places.items() if plugins.weights_file(place, roles)]
-        assert trained == ["ue", "rue", "tue", "segue"]
+        assert trained == ["ue", "rue", "tue", "segue", VARIANT]
     text = plugins.method(places["ue"], roles)
     assert text.startswith("ue(weights=")
     assert "ue-faces-" in text
@@ -127,14 +138,15 @@ def test_transfer_is_measured_with_what_was_trained_on_the_main_set(tmp_path: Pa
 
 def test_the_time_of_a_trained_generator_is_that_of_the_one_in_the_package_where_there_is_one(tmp_path: Path) -> None:
     (place,) = (place for place in TABLES["9"].places if place.row == "segue")
-    roles = {MAIN: DataName("faces", "ab")}
-    assert Plugins(Registry(), "desk", Store(tmp_path)).method(place, roles) == "segue"
+    roles, shipped = {MAIN: DataName("faces", "ab")}, replace(place, method=VARIANT)
+    assert Plugins(Registry(), "desk64", Store(tmp_path)).method(shipped, roles) == VARIANT
+    assert "segue_restart-faces-" in Plugins(Registry(), "smoke", Store(tmp_path)).method(shipped, roles)
     assert "segue-faces-" in Plugins(Registry(), "smoke", Store(tmp_path)).method(place, roles)
 
 
 def test_patches_scale_with_the_resolution(tmp_path: Path) -> None:
     (place,) = (p for p in TABLES["4"].places if (p.row, p.role) == ("lsp(patch=8)", "imagenet10"))
-    for preset, text in (("smoke", "lsp(patch=1)"), ("desk", "lsp(patch=2)"), ("paper", "lsp(patch=8)")):
+    for preset, text in (("smoke", "lsp(patch=1)"), ("desk", "lsp(patch=3)"), ("paper", "lsp(patch=8)")):
         assert Plugins(Registry(), preset, Store(tmp_path)).method(place, {}) == text
 
 
@@ -262,11 +274,28 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
         ("ssim", 0.7, ""),
         ("lpips", None, "no trunk given"),
     ]
-    assert [one.value for one in segue("9")] == [2.0]
     store.protection_path(record.protect_key).write_text("{}")
     assert [one.value for one in segue("7")] == [None, None, None]
     store.write_cell(cell)
     assert [one.value for one in segue("7")] == [cell.audit.psnr_mean, None, None]
+
+
+def test_seconds_are_those_of_a_generator_that_was_trained_before(tmp_path: Path) -> None:
+    store, some = Store(tmp_path), as_asked("segue", "resnet18")
+    roles, plugins = {MAIN: DataName(some.data.name, some.data_key)}, Plugins(Registry(), "desk", store)
+    (place,) = (place for place in TABLES["9"].places if place.row == "segue")
+    file = plugins.weights_file(place, roles)
+    assert file is not None
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"a generator")
+    cell = as_asked(plugins.method(place, roles), "resnet18")
+    store.write_cell(cell)
+    (filled,) = (
+        one
+        for one in fill_table(TABLES["9"], roles, Records(store, "desk"), plugins).places
+        if one.place.row == "segue"
+    )
+    assert filled.value == cell.timings.fit_seconds + cell.timings.protect_seconds
 
 
 def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins() -> None:

@@ -28,7 +28,7 @@ def test_every_number_is_what_the_records_give(page: str) -> None:
 
 
 def test_two_numbers_that_changed_places_are_noticed() -> None:
-    segue, lsp = "<!-- cell c4a3c433 -->{}%", "<!-- cell 6fafde84 -->{}%"
+    segue, lsp = "<!-- cell 1142b7b1 -->{}%", "<!-- cell 6fafde84 -->{}%"
     right = f"Segue {segue.format('18.0')}, LSP {lsp.format('40.5')}"
     assert refreshed(right) == right
     assert refreshed(f"Segue {segue.format('40.5')}, LSP {lsp.format('18.0')}") == right
@@ -44,7 +44,7 @@ def test_a_number_without_its_record_is_noticed() -> None:
 
 def test_a_number_is_the_mean_of_one_method_against_one_attacker() -> None:
     with pytest.raises(AssertionError, match="cells of several methods"):
-        refreshed("<!-- cell c4a3c433 6fafde84 -->29.2%")
+        refreshed("<!-- cell 1142b7b1 6fafde84 -->29.2%")
 
 
 def test_the_page_of_results_says_how_many_cells_there_are_and_how_long_they_took() -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from tests.records import made_up
 from uebench.errors import StoreError, UsageError
-from uebench.store.record import Audit, Failure, ProtectedMeta, Record
+from uebench.store.record import Audit, Failure, Fit, ProtectedMeta, Record, Round
 from uebench.store.store import DamagedError, Protected, Store
 
 KEY = "ab" + "0" * 62
@@ -72,6 +72,14 @@ def test_a_record_with_the_right_digest_and_the_wrong_content_is_damaged(store: 
         path.write_bytes(b'{"digest": "%s",\n' % hashlib.sha256(rest).hexdigest().encode() + rest)
         with pytest.raises(DamagedError, match="damaged record"):
             store.read_cell(KEY)
+
+
+def test_a_set_without_a_training_is_stored_as_before_there_was_the_field() -> None:
+    """Its digest stands in the records of cells."""
+    assert "fit" not in meta().stored()
+    assert meta(fit=Fit(rounds=1, stopped="rounds", curve=[Round(surrogate=0.5)])).stored()["fit"]["curve"] == [
+        {"surrogate": 0.5, "objective": None}
+    ]
 
 
 def test_a_record_of_a_perturbation_beyond_its_budget_cannot_be_made() -> None:

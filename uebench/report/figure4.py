@@ -168,7 +168,7 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
 
 
 def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str]) -> None:
-    """Draw the attacker's loss; the paper's panel has the surrogate's, which records do not hold."""
+    """Draw the attacker's loss; the paper's panel has the surrogate's, which only records of protected sets hold."""
     styles = iter(STYLES)
     for place in places:
         curves = [[epoch.loss for epoch in cell.curve] for cell in place.cells]

@@ -10,7 +10,7 @@ from html import escape
 
 from uebench.errors import UsageError, nearest
 from uebench.paper.fill import FilledPlace, FilledTable
-from uebench.paper.tables import ROLES
+from uebench.paper.tables import ROLES, VARIANT
 from uebench.paper.verdicts import RULES, at_chance, order
 
 FORMATS = {"text": "plain", "md": "github", "tex": "latex_booktabs", "html": "html", "csv": ""}
@@ -23,6 +23,10 @@ MARKUP = {
     "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
 }
 """How a format writes the title, the title of a block, and a note."""
+
+OF_VARIANT = (
+    f"{VARIANT} is uebench's variant of Segue, whose surrogate is a new network again and again; not the paper's"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ def page(shown: FilledTable, preset: str) -> Page:
         notes += [f"{name}: {rule}" for name, rule in RULES.items()]
     if table.note:
         notes.append(table.note)
+    if any(filled.place.row == VARIANT for filled in shown.places):
+        notes.append(OF_VARIANT)
     return Page(
         f"{table.heading}. {table.title}",
         blocks,
@@ -165,8 +171,11 @@ def verdicts(places: Sequence[FilledPlace]) -> Block:
         found = order(label, places)
         answers = [at_chance(filled) for filled in places if filled.place.label == label and filled.value is not None]
         known = [answer for answer in answers if answer is not None]
-        pairs = f"{found.agree} as reported, {found.against} against, {found.undecided} undecided"
-        rows.append((label, found.verdict, pairs, f"{sum(known)} of {len(known)}" if known else "-"))
+        verdict, pairs = "-", "-"
+        if any(filled.reported is not None for filled in places if filled.place.label == label):
+            verdict = found.verdict
+            pairs = f"{found.agree} as reported, {found.against} against, {found.undecided} undecided"
+        rows.append((label, verdict, pairs, f"{sum(known)} of {len(known)}" if known else "-"))
     return Block("Verdicts", ("method", "the paper's order", "pairs", "at chance"), rows)
 
 
