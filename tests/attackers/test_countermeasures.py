@@ -255,6 +255,35 @@ def test_adversarial_steps_agree_with_the_textbook_loop() -> None:
     assert torch.allclose(got, point, atol=1e-6)
 
 
+def test_the_segue_authors_look_for_the_adversary_in_train_mode() -> None:
+    """Five steps of rho/5 from the image, clipped at the end; each forward pass moves the running statistics."""
+    mine, theirs, train = network().train(), network().train(), faces(4, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+    got = build("adversarial(preset=segue_paper)").on_step(images, targets, mine, rng())
+    delta = torch.zeros_like(images)
+    for _ in range(5):
+        delta = delta.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(theirs(images + delta), targets), delta)
+        delta = (delta + 4 / 255 / 5 * gradient.sign()).clamp(-4 / 255, 4 / 255)
+    assert torch.allclose(got, (images + delta.detach()).clamp(0, 1), atol=1e-6)
+    assert mine.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in mine.parameters())
+    states = zip(mine.state_dict().items(), theirs.state_dict().values(), strict=True)
+    assert all(torch.allclose(tensor.float(), other.float(), atol=1e-6) for (_, tensor), other in states)
+    assert int(mine.state_dict()["network.bn1.num_batches_tracked"]) == 5
+
+
+def test_the_mode_of_the_search_is_the_authors_at_paper_and_as_before_elsewhere() -> None:
+    registry, text = Registry(), parse("adversarial(rho=1/255)")
+    published = {
+        preset: registry.build("countermeasure", text, preset).config.published()
+        for preset in ("", "smoke", "desk", "desk64", "paper")
+    }
+    assert published["paper"] == published[""] | {"mode": "train", "clamp": "end"}
+    assert published["desk"] == published["desk64"] == published[""] | {"steps": 2}
+    assert published["smoke"] == published[""] == {"rho": 1 / 255, "steps": 5, "step": None, "random_start": False}
+
+
 def test_ueraser_keeps_of_several_draws_the_one_with_the_highest_loss() -> None:
     model, train = network().eval(), faces(4, 32)
     images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
