@@ -64,12 +64,14 @@ class Preset:
         data: The data set when the user names none.
         size: Height and width of the images in pixels.
         training: Options of every attacker that follows the preset, unless its own preset or the user says otherwise.
+        caveat: What must be said beside every number that it gave.
     """
 
     title: str
     data: str
     size: int
     training: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    caveat: str = ""
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -79,6 +81,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             data="orl_varied(identities=5, copies=2, test_copies=2)",
             size=32,
             training={"lr": 1e-3, "epochs": 2},
+            caveat="preset smoke: nothing follows from these numbers; it trains so little that an attacker stays near "
+            "chance even on clean photographs",
         ),
         "desk": Preset(
             title="real conclusions on a laptop",
