@@ -45,9 +45,9 @@ def _enlarged(records: Iterable[Record]) -> list[str]:
 def _stems(records: Iterable[Record]) -> list[str]:
     found: dict[int, set[str]] = {}
     for record in records:
-        size = record.training.model.get("input_size", 0)
-        if record.attacker[0].config.get("stem") == "imagenet" and 0 < size <= SMALL:
-            found.setdefault(size, set()).add(record.attacker[0].name)
+        attacker, model = record.attacker[0], record.training.model
+        if "stem" in attacker.config and model.get("stem") == "imagenet" and model["input_size"] <= SMALL:
+            found.setdefault(model["input_size"], set()).add(attacker.name)
     return [
         f"{', '.join(sorted(names))}: the ImageNet stem (7x7, stride 2, pooling) at {size} px saves time; up to "
         f"{SMALL} px the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"
