@@ -29,6 +29,14 @@ def test_a_frame_says_what_the_method_saw_as_labels() -> None:
     assert list(frame([made_up(), made_up(side_information=side)])["labels"]) == ["true", 0.8]
 
 
+def test_a_frame_says_what_withstands_an_attack() -> None:
+    robust = {"rho": 4 / 255, "steps": 20, "counts": {"correct": 30, "n": 200}}
+    unknown = {"rho": 4 / 255, "steps": 20, "counts": None, "reason": "the classifier gives no gradient"}
+    found = frame([made_up(robust=robust), made_up(), made_up(robust=unknown)])["robust"]
+    assert found[0] == 0.15
+    assert list(found.isna()) == [False, True, True]
+
+
 def test_no_records_give_an_empty_frame_and_an_empty_matrix() -> None:
     assert list(frame([]).columns) == list(COLUMNS)
     assert matrix([]).shape == (0, 0)

@@ -68,6 +68,34 @@ def test_blur_agrees_with_scipy() -> None:
     assert np.abs(got.numpy() - there).max() <= 0.51  # rounding
 
 
+def test_a_blur_for_images_of_this_size_is_the_plain_one() -> None:
+    plain, scaled = (on_set(f"blur(kernel=5, sigma=1.0{more})").int() for more in ("", ", relative_to=24"))
+    assert (plain - scaled).abs().max() <= 1  # the order of sums
+
+
+@pytest.mark.parametrize("size", [64, 96, 224, 448])
+def test_a_scaled_blur_takes_from_a_face_what_the_blur_takes_at_224_pixels(size: int) -> None:
+    """Of a wave of the face, counted in cycles per image; the edges are mirrored, and left out here."""
+
+    def amplitude(text: str, side: int, cycles: int) -> float:
+        x = torch.arange(side) / side
+        wave = (127.5 + 100 * torch.cos(2 * torch.pi * cycles * x)).round().to(torch.uint8).expand(1, 3, side, side)
+        got = build(text).on_set(ImageSet(wave, torch.zeros(1).long(), 1), rng()).double()[0, 0, side // 2]
+        inner = slice(side // 4, 3 * side // 4)
+        return 2 * float((got[inner] * torch.cos(2 * torch.pi * cycles * x[inner])).mean()) / 100
+
+    for cycles in (4, 12, 28):
+        assert amplitude("blur(preset=segue_paper)", size, cycles) == pytest.approx(
+            amplitude("blur(kernel=5, sigma=1.0)", 224, cycles), abs=0.02
+        )
+
+
+def test_a_blur_of_five_pixels_takes_more_of_a_smaller_face() -> None:
+    unscaled, scaled = (on_set(f"blur{more}").float() for more in ("", "(preset=segue_paper)"))
+    photographs = TRAIN.images.float()
+    assert (scaled - photographs).square().mean() < 0.1 * (unscaled - photographs).square().mean()
+
+
 def test_grey_is_the_luma_in_three_channels() -> None:
     got = on_set("grayscale").float()
     luma = (TRAIN.images.float() * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
@@ -157,6 +185,29 @@ def test_mixup_matches_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.allclose(mixed, theirs.transform(TRAIN.labels, params), atol=1e-5)
     assert torch.allclose(mixed.sum(1), torch.ones(6))
     assert torch.equal(targets.argmax(1), TRAIN.labels)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_the_segue_authors_mix_a_batch_with_its_reverse(name: str) -> None:
+    images, targets, _, _ = on_batch(name)
+    _, _, got, mixed = on_batch(f"{name}(preset=segue_code)", seed=5)
+    weights = mixed[0, TRAIN.labels[0]], mixed[0, TRAIN.labels[5]]
+    share = float(weights[0])
+    assert 0 < share < 1
+    assert torch.allclose(mixed, torch.lerp(targets.flip(0), targets, share), atol=1e-6)
+    if name == "mixup":
+        assert torch.allclose(got, torch.lerp(images.flip(0), images, share), atol=1e-6)
+    else:  # replaced, not blended, and the label's weight is the area left
+        inside = (got == images.flip(0)).flatten(0, 1).all(0)
+        assert torch.equal(got, torch.where(inside, images.flip(0), images))
+        assert share == pytest.approx(1 - float(inside.float().mean()), abs=1e-6)
+
+
+def test_what_a_batch_is_mixed_with_enters_no_key_at_its_default() -> None:
+    assert build("mixup").config.published() == {"alpha": 1.0}
+    assert set(build("cutmix").config.published()) == {"holes", "length", "blend", "alpha"}
+    assert build("cutout(preset=segue_code)").config == build("cutout").config
+    assert build("blur").config.published() == {"kernel": 5, "sigma": 1.0}
 
 
 def test_the_weight_of_mixup_follows_the_beta_distribution() -> None:
@@ -253,6 +304,35 @@ def test_adversarial_steps_agree_with_the_textbook_loop() -> None:
         point = point.detach() + 4 / 255 / 5 * point.grad.sign()
         point = torch.minimum(torch.maximum(point, images - 4 / 255), images + 4 / 255).clamp(0, 1)
     assert torch.allclose(got, point, atol=1e-6)
+
+
+def test_the_segue_authors_look_for_the_adversary_in_train_mode() -> None:
+    """Five steps of rho/5 from the image, clipped at the end; each forward pass moves the running statistics."""
+    mine, theirs, train = network().train(), network().train(), faces(4, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+    got = build("adversarial(preset=segue_paper)").on_step(images, targets, mine, rng())
+    delta = torch.zeros_like(images)
+    for _ in range(5):
+        delta = delta.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(theirs(images + delta), targets), delta)
+        delta = (delta + 4 / 255 / 5 * gradient.sign()).clamp(-4 / 255, 4 / 255)
+    assert torch.allclose(got, (images + delta.detach()).clamp(0, 1), atol=1e-6)
+    assert mine.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in mine.parameters())
+    states = zip(mine.state_dict().items(), theirs.state_dict().values(), strict=True)
+    assert all(torch.allclose(tensor.float(), other.float(), atol=1e-6) for (_, tensor), other in states)
+    assert int(mine.state_dict()["network.bn1.num_batches_tracked"]) == 5
+
+
+def test_the_mode_of_the_search_is_the_authors_at_paper_and_as_before_elsewhere() -> None:
+    registry, text = Registry(), parse("adversarial(rho=1/255)")
+    published = {
+        preset: registry.build("countermeasure", text, preset).config.published()
+        for preset in ("", "smoke", "desk", "desk64", "paper")
+    }
+    assert published["paper"] == published[""] | {"mode": "train", "clamp": "end"}
+    assert published["desk"] == published["desk64"] == published[""] | {"steps": 2}
+    assert published["smoke"] == published[""] == {"rho": 1 / 255, "steps": 5, "step": None, "random_start": False}
 
 
 def test_ueraser_keeps_of_several_draws_the_one_with_the_highest_loss() -> None:

@@ -249,3 +249,22 @@ def test_any_model_of_timm_by_name(tiny_run: Command) -> None:
     answer = tiny_run("--method", "clean", "--attacker", "timm(model=resnet81)")
     assert answer.code == 2
     assert "model=resnet81 is not a timm model; did you mean" in answer.complaint
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_cpu_without_bfloat16_is_pointed_out_where_something_to_compute_would_use_it(
+    dry: bool, tiny_run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advice = (
+        'uebench: this CPU has no bfloat16 arithmetic: "resnet18(precision=float32)" is faster here, and another cell'
+    )
+    slow = ("--method", "lsp", "--attacker", "resnet18(precision=bfloat16, epochs=1)", *(["--dry-run"] * dry))
+    monkeypatch.setattr("uebench.cli.plan_output.has_bfloat16", lambda _: True)
+    assert "no bfloat16" not in tiny_run(*slow, "--dry-run").err
+    monkeypatch.setattr("uebench.cli.plan_output.has_bfloat16", lambda _: False)
+    assert "no bfloat16" not in tiny_run(*LSP, "--dry-run").err
+    lines = tiny_run(*slow).err.splitlines()
+    assert lines.count(advice) == 1
+    if not dry:  # it comes before the work, and not again when the cell is done
+        assert lines[0] == advice
+        assert "no bfloat16" not in tiny_run(*slow).err

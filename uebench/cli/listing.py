@@ -42,7 +42,13 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
     if kind == "presets":
         from uebench.plugins.presets import PRESETS
 
-        return [{"name": name, "title": p.title, "data": p.data, "size": f"{p.size} px"} for name, p in PRESETS.items()]
+        return [
+            {
+                "name": name, "title": p.title, "data": p.data, "size": f"{p.size} px",
+                "precision": p.training.get("precision", "float32"),
+            }
+            for name, p in PRESETS.items()
+        ]  # fmt: skip
     entries = registry.entries(kind[:-1])
     if kind == "sources":
         return [{"name": entry.name, "title": entry.info["title"]} for entry in entries]

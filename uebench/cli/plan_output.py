@@ -9,6 +9,8 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
+from uebench.evaluation.hardware import has_bfloat16
+from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Rates, estimate, known_rates
 from uebench.planning.grid import Plan, PlannedCell
 
@@ -28,7 +30,7 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         table.add_row(row["data"], row["method"], row["attacker"], seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
-    for text in options_in_force(plan):
+    for text in [*options_in_force(plan), *advice(plan, workspace, how)]:
         output.note(text)
 
 
@@ -47,6 +49,18 @@ def options_in_force(plan: Plan) -> list[str]:
     parts = {(part.entry.kind, part.written): part for one in plan.cells for part in one.spec.parts()}
     found = {f"{kind} {written}": part.config.published() for (kind, written), part in parts.items()}
     return [f"{what}: {output.options(options)}" for what, options in found.items() if options]
+
+
+def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
+    """Return what would make the computation faster: float32, where the processor has no bfloat16 arithmetic."""
+    specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
+    parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
+    slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")
+    if not slow or has_bfloat16(how.device):
+        return []
+    written = ", ".join(f'"{name}(precision=float32)"' for name in slow)
+    is_faster = "is faster here, and another cell" if len(slow) == 1 else "are faster here, and other cells"
+    return [f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
 
 
 def _row(one: PlannedCell, rates: Rates) -> dict[str, Any]:

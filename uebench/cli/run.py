@@ -69,6 +69,8 @@ def run(
         return
     for damaged in plan.damaged:
         output.note(f"{damaged.reason.split(';')[0]}; computing it again")
+    for text in plan_output.advice(plan, workspace, how):
+        output.note(text)
     with output.progress_bars() as progress:
         result = compute(plan, workspace, how, progress)
     run_output.show(result, as_json)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from uebench.api.result import CellResult, RunResult
 from uebench.cli import output
+from uebench.report.caveats import of_presets
 
 COLUMNS = (
     "data", "method", "attacker", "seed", "clean test acc. % [95%]", "clean ref. %", "chance %", "peak %",
@@ -30,7 +31,7 @@ def show(result: RunResult, as_json: bool) -> None:
 
 
 def notes(result: RunResult) -> None:
-    """Say what was there already, what went wrong, and which sources changed."""
+    """Say what was there already, what went wrong, which sources changed, and what the numbers are worth."""
     done = sum(cell.status == "done" for cell in result.cells)
     if done:
         output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
@@ -43,6 +44,8 @@ def notes(result: RunResult) -> None:
         elif cell.status == "done":
             for name in cell.changed_sources:
                 output.note(f"{cell.spec.title}: the source of {name} changed since; raise its version or use --force")
+    for caveat in of_presets({cell.record.preset for cell in result.cells if cell.record}):
+        output.note(caveat)
 
 
 def _document(cell: CellResult) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
+from uebench.evaluation.robustness import robustness
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
 from uebench.store import answers
-from uebench.store.record import Counts, Scope
+from uebench.store.record import Counts, Robustness, Scope
 from uebench.training.loop import on_set
 
 
@@ -29,12 +30,14 @@ class Attack:
         per_identity: Correct answers on the clean test set, by identity, as the referee counted them at the end.
         answers: What was counted; see ``uebench.store.answers``.
         scope: What the attacker held unprotected, if anything.
+        robust: What it recognises under attack, if a countermeasure trains it to withstand one.
     """
 
     trained: Trained
     per_identity: tuple[Counts, ...]
     answers: str
     scope: Scope | None
+    robust: Robustness | None
 
     @property
     def counts(self) -> Counts:
@@ -67,11 +70,14 @@ def attack(
     seed_everything(ctx)  # so that what acts on the set changes no draw of the training
     model: Attacker[Any] = attacker.build()
     trained = model.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
-    predicted = referee.Examiner(dataset, ctx.device).predict(trained.classifier).tolist()
+    examiner = referee.Examiner(dataset, ctx.device)
+    predicted = examiner.predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts
     right = iter(answers.correct(predicted, sizes))
     counted = tuple(Counts(correct=sum(next(right) for _ in range(n)), n=n) for n in sizes)
-    return Attack(trained, counted, answers.encode(predicted), _scope(spared, dataset, counted))
+    radius = max((measure.robust_radius for measure in measures), default=0.0)
+    robust = robustness(trained.classifier, examiner.test, radius, ctx) if radius else None
+    return Attack(trained, counted, answers.encode(predicted), _scope(spared, dataset, counted), robust)
 
 
 def _scope(spared: NDArray[np.bool_], dataset: Dataset, counted: Sequence[Counts]) -> Scope | None:

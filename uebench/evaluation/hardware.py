@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,50 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError):
         raise UsageError(f"device {name!r}: not available here; use auto or cpu") from None
     return device
+
+
+BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""How Linux calls instructions that compute in bfloat16, on x86 and on ARM."""
+ASK_TORCH = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+"""What torch answers about such instructions, in the versions that have these functions."""
+
+
+def has_bfloat16(device: str) -> bool:
+    """Return whether computing in bfloat16 is fast on a device, as far as this can be known.
+
+    Without torch on Linux, where importing it would take longer than the question is worth. What is not known counts
+    as fast, because an advice must not be wrong.
+
+    Args:
+        device: As ``choose_device`` takes it.
+    """
+    if device.startswith("cuda") or (device == "auto" and _has_cuda()):
+        return True
+    words = _cpu_words()
+    if "flags" in words or "Features" in words:
+        return not BFLOAT16.isdisjoint(words)
+    return _torch_knows_bfloat16()
+
+
+def _cpu_words() -> frozenset[str]:
+    """Return the words by which Linux describes the processor; none elsewhere."""
+    try:
+        return frozenset(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return frozenset()
+
+
+def _torch_knows_bfloat16() -> bool:
+    """Return what torch says of the processor; yes where it has no answer, as on ARM and in other versions."""
+    import torch
+
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return True
+    try:
+        answers = [getattr(torch.cpu, name)() for name in ASK_TORCH]
+    except (AttributeError, RuntimeError):
+        return True
+    return any(answers)
 
 
 def _has_cuda() -> bool:

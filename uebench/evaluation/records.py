@@ -103,6 +103,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
                 chosen=trained.chosen,
             ),
             "scope": attack.scope,
+            "robust": attack.robust,
             "timings": Timings(
                 fit_seconds=meta.fit_seconds,
                 protect_seconds=meta.protect_seconds,

@@ -164,18 +164,18 @@ def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | Non
 
 
 class Examiner:
-    """Asks a classifier about a copy of the clean test set; the photographs of an identity come together."""
+    """Asks a classifier about ``test``, a copy of the clean test set; the photographs of an identity come together."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         """Copy the test set to a device."""
         order = np.argsort(dataset.test.labels, kind="stable")
         split = Split(dataset.test.images[order], dataset.test.labels[order])
-        self._test = image_set(split, dataset.num_classes, device)
+        self.test = image_set(split, dataset.num_classes, device)
         self._labels = split.labels
 
     def predict(self, classifier: Classifier) -> NDArray[np.int64]:
         """Return the identity that it says each photograph shows."""
-        return predict(classifier, self._test).numpy()
+        return predict(classifier, self.test).numpy()
 
     def __call__(self, classifier: Classifier) -> dict[str, Any]:
         """Return the number of correct answers, and the answers as records hold them."""

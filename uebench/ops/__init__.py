@@ -1,6 +1,6 @@
 """Pure tensor functions: no paths, no choices, no words for people."""
 
-from uebench.ops.augment import augment_each, beta, contrastive_view, flip_crop, holes, plasma
+from uebench.ops.augment import augment_each, beta, contrastive_view, flip_crop, holes, partners, plasma
 from uebench.ops.gradient import input_gradient, sign_steps
 from uebench.ops.noise import Noise
 from uebench.ops.projection import map_levels, project, to_levels
@@ -16,6 +16,7 @@ __all__ = [
     "holes",
     "input_gradient",
     "map_levels",
+    "partners",
     "plasma",
     "project",
     "seed_torch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -108,6 +108,17 @@ def holes(count: int, size: int, number: int, side: int, rng: torch.Generator) -
     places = torch.arange(size)
     rows, columns = ((places >= first) & (places < first + side)).unbind(0)  # (count, number, size) each
     return (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
+
+
+def partners(batch: Tensor, which: Literal["previous", "reversed"]) -> Tensor:
+    """Return for each row of a batch (B, ...) the one it is mixed with.
+
+    Args:
+        batch: Images, or targets.
+        which: ``previous``: the row before, of the first row the last; ``reversed``: the row at the same place counted
+            from the end, so that two rows are each other's (and the middle one of an odd number its own).
+    """
+    return batch.roll(1, 0) if which == "previous" else batch.flip(0)
 
 
 def beta(alpha: float, rng: torch.Generator) -> float:

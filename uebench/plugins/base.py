@@ -157,6 +157,14 @@ class Countermeasure(Plugin[C]):
 
     place: ClassVar[Literal["", "scope", "set", "batch", "step", "epoch"]] = ""
 
+    @property
+    def robust_radius(self) -> float:
+        """Return the L-inf radius within which the classifier is trained to withstand adversarial examples; 0 for none.
+
+        The referee attacks the trained classifier within this radius, and the record says what it still recognises.
+        """
+        return 0.0
+
     @classmethod
     def hooks(cls) -> tuple[str, ...]:
         """Return the places whose hooks this class overrides."""
@@ -198,7 +206,8 @@ class Countermeasure(Plugin[C]):
         Args:
             images: (B, 3, H, W) float32 in [0, 1], after ``on_batch``.
             targets: (B, K), rows sum to one.
-            model: Images -> logits (B, K), in train mode; leave weights, gradients and mode as they are.
+            model: Images -> logits (B, K), in train mode; leave weights, gradients and mode as they are. Put it in eval
+                mode meanwhile, unless the running statistics of its normalisations are to move.
             rng: A CPU generator, which all draws of an epoch share.
 
         Returns:

@@ -31,7 +31,7 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
 
 WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
-        "desk": "what a laptop can afford on small sets; the default of desk",
+        "desk": "what a laptop can afford on small sets, in bfloat16; the default of desk",
         "desk64": "the same in float32: what desk was in the first edition; the default of desk64",
         "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the default of paper",
         "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
@@ -67,12 +67,14 @@ class Preset:
         data: The data set when the user names none.
         size: Height and width of the images in pixels.
         training: Options of every attacker that follows the preset, unless its own preset or the user says otherwise.
+        caveat: What must be said beside every number that it gave.
     """
 
     title: str
     data: str
     size: int
     training: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    caveat: str = ""
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -82,6 +84,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             data="orl_varied(identities=5, copies=2, test_copies=2)",
             size=32,
             training={"lr": 1e-3, "epochs": 2},
+            caveat="preset smoke: nothing follows from these numbers; it trains so little that an attacker stays near "
+            "chance even on clean photographs",
         ),
         "desk": Preset(
             title="real conclusions on a laptop",

@@ -8,6 +8,7 @@ from itertools import groupby
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledTable
 from uebench.paper.requirements import REQUIREMENTS, circles
+from uebench.report.caveats import caveats
 from uebench.report.tables import Block, Page, number
 
 
@@ -37,7 +38,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
     ]
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
-    return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes], rows)
+    return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 
 
 def requirements_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
@@ -65,4 +66,10 @@ def requirements_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     ]
     title = "Table 1. The five requirements, by thresholds on what was measured"
     notes += ["in parentheses: the mean, and over how many of the places", "the paper's text tells full circles only"]
+    notes += _caveats(tables, preset)
     return Page(title, [Block("Requirements", header, lines)], [f"preset {preset}", *notes], rows)
+
+
+def _caveats(tables: Mapping[str, FilledTable], preset: str) -> list[str]:
+    places = [filled for table in tables.values() for filled in table.places]
+    return caveats((cell for filled in places for cell in filled.cells), preset)

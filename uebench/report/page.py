@@ -22,6 +22,7 @@ from uebench.analysis.statistics import wilson
 from uebench.errors import UsageError, nearest
 from uebench.plugins.spec import format_value
 from uebench.report import strips
+from uebench.report.caveats import caveats
 from uebench.store.record import Audit, Record
 from uebench.store.store import Store
 
@@ -97,6 +98,7 @@ def render(records: Sequence[Record], store: Store) -> str:
         },
         quality=[_quality(benchmark) for benchmark in found],
         strips=[_strips(benchmark, store) for benchmark in found],
+        caveats=[caveats(benchmark.records) for benchmark in found],
         intervals=intervals,
         document=_document(found, intervals),
         generated=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uebench.analysis.records import least_recognised, most_recognised
 from uebench.plugins.spec import format_value
 from uebench.report import text
-from uebench.store.record import Audit, Failure, Fit, ProtectionRecord, Provenance, Record
+from uebench.store.record import Audit, Failure, Fit, ProtectionRecord, Provenance, Record, Robustness
 
 Lines = dict[str, str]
 """What a line is about -> what it says."""
@@ -36,12 +36,20 @@ def _cell(record: Record) -> Lines:
         "clean test acc. %": f"{text.percent(counts)}, chance {100 * record.data.chance:.1f}",
         "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
         "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
+        **_robust(record.robust),
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
         "audit": _audit(record.audit),
         "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}, "
         f"train {timings.train_seconds:.1f} ({timings.train_images_per_second:.0f} images/s)",
         "made by": _maker(record.provenance),
     }
+
+
+def _robust(found: Robustness | None) -> Lines:
+    if found is None:
+        return {}
+    share = text.percent(found.counts) if found.counts else f"not measured: {found.reason}"
+    return {f"PGD-{found.steps} acc. %": f"{share}, within {format_value(found.rho)} of the clean test photographs"}
 
 
 def _protection(record: ProtectionRecord) -> Lines:

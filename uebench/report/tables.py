@@ -12,6 +12,7 @@ from uebench.errors import UsageError, nearest
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import ROLES, VARIANT
 from uebench.paper.verdicts import RULES, at_chance, order
+from uebench.report.caveats import caveats
 
 FORMATS = {"text": "plain", "md": "github", "tex": "latex_booktabs", "html": "html", "csv": ""}
 """Formats, and what the package tabulate calls them; CSV holds one row per place instead of the blocks."""
@@ -78,6 +79,7 @@ def page(shown: FilledTable, preset: str) -> Page:
         notes.append(table.note)
     if any(filled.place.row == VARIANT for filled in shown.places):
         notes.append(OF_VARIANT)
+    notes += caveats((cell for filled in shown.places for cell in filled.cells), preset)
     return Page(
         f"{table.heading}. {table.title}",
         blocks,

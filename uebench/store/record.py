@@ -125,6 +125,24 @@ class Scope(_Strict):
     unprotected: Counts | None
 
 
+class Robustness(_Strict):
+    """What the trained classifier recognises of the clean test set under attack; see ``evaluation/robustness.py``.
+
+    ``rho`` is the radius of the attack, that of the countermeasure. ``counts`` are None if ``reason`` says why.
+    """
+
+    rho: float = Field(gt=0, le=1)
+    steps: int = Field(ge=1)
+    counts: Counts | None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _counts_or_reason(self) -> Self:
+        if (self.counts is None) != bool(self.reason):
+            raise ValueError("robustness needs counts, or the reason why there are none")
+        return self
+
+
 class Audit(_Strict):
     """The perturbation after rounding; see ``uebench.metrics.audit`` and, for ``separable``, ``separability``."""
 
@@ -280,7 +298,7 @@ class Record(_Common):
     """A finished cell.
 
     ``answers``, which early records lack, are what the classifier of the headline said of each test photograph; see
-    ``uebench.store.answers``.
+    ``uebench.store.answers``. ``robust`` is None without a countermeasure against adversarial examples.
     """
 
     key: str
@@ -294,6 +312,7 @@ class Record(_Common):
     curve: list[Epoch]
     training: TrainingRecord
     scope: Scope | None = None
+    robust: Robustness | None = None
     timings: Timings
     provenance: Provenance
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import sign_steps
+from uebench.plugins.base import Added, Countermeasure, Info, Radius
 from uebench.plugins.base import Config as BaseConfig
-from uebench.plugins.base import Countermeasure, Info, Radius
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,16 +24,25 @@ class Config(BaseConfig):
         steps: Sign steps.
         step: Their size; ``none``: rho / steps.
         random_start: Start anywhere in the ball instead of at the image.
+        mode: What the network is in during the search. ``eval``: its normalisations use their running statistics, which
+            stay as they are. ``train``: they use those of the batch, and each step moves the running ones, as every
+            forward pass in train mode does; dropout is on.
+        clamp: When pixels are brought back to [0, 1]: after each ``step``, or at the ``end`` only.
     """
 
     rho: Radius = 4 / 255
     steps: int = Field(5, ge=1)
     step: Radius | None = None
     random_start: bool = False
+    mode: Annotated[Literal["eval", "train"], Added()] = "eval"
+    clamp: Annotated[Literal["step", "end"], Added()] = "step"
+
+
+SEGUE = {"steps": 5, "mode": "train", "clamp": "end"}
 
 
 class Adversarial(Countermeasure[Config]):
-    """Trains on examples that raise the model's loss: projected sign ascent, with the model in eval mode."""
+    """Trains on examples that raise the model's loss, found by projected sign ascent."""
 
     name = "adversarial"
     version = 1
@@ -44,12 +54,19 @@ class Adversarial(Countermeasure[Config]):
         family="adversarial training",
     )
     Config = Config
-    presets: ClassVar = {"desk": {"steps": 2}, "desk64": {"steps": 2}}
+    presets: ClassVar = {"segue_paper": SEGUE, "paper": SEGUE, "desk": {"steps": 2}, "desk64": {"steps": 2}}
     why: ClassVar = {
+        "segue_paper": "the Segue authors' code: five steps of rho/5 from the image, with the network in train mode",
+        "paper": "as segue_paper",
         "desk": "two steps of half the radius: half the gradients of the usual five",
-        "desk64": "the same",
+        "desk64": "as desk",
     }
     place = "step"
+
+    @property
+    def robust_radius(self) -> float:
+        """Return rho."""
+        return self.config.rho
 
     def on_step(self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator) -> Tensor:
         """Return adversarial images in [0, 1]."""
@@ -60,13 +77,16 @@ class Adversarial(Countermeasure[Config]):
         if config.random_start:
             start = (torch.rand(images.shape, generator=rng).to(images.device) * 2 - 1) * config.rho
             start = (images + start).clamp(0, 1) - images
-        with networks.trainable(model, False):
-            return images + sign_steps(
+        step = config.rho / config.steps if config.step is None else config.step
+        with networks.trainable(model, False) if config.mode == "eval" else nullcontext():
+            delta = sign_steps(
                 lambda point: torch.nn.functional.cross_entropy(model(point), targets),
                 images,
                 radius=config.rho,
-                step=config.rho / config.steps if config.step is None else config.step,
+                step=step,
                 steps=config.steps,
                 ascend=True,
                 start=start,
+                clamp=config.clamp == "step",
             )
+        return images + delta if config.clamp == "step" else (images + delta).clamp(0, 1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
 from uebench.lazy import torch, transforms
 from uebench.ops import map_levels
+from uebench.plugins.base import Added, Countermeasure, ImageSet, Info
 from uebench.plugins.base import Config as BaseConfig
-from uebench.plugins.base import Countermeasure, ImageSet, Info
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,10 +22,14 @@ class Config(BaseConfig):
     Attributes:
         kernel: Height and width of the kernel in pixels, odd; 1 leaves images as they are.
         sigma: Standard deviation in pixels.
+        relative_to: The size of the images that kernel and sigma are meant for. Images of another size lose the same
+            detail of the face: as much of each frequency, counted in cycles per image. 0: kernel and sigma are in
+            pixels of the images at hand, whatever their size.
     """
 
     kernel: int = Field(5, ge=1)
     sigma: float = Field(1.0, gt=0)
+    relative_to: Annotated[int, Added(), Field(ge=0)] = 0
 
     @field_validator("kernel")
     @classmethod
@@ -34,6 +39,9 @@ class Config(BaseConfig):
         return value
 
 
+SEGUE = {"kernel": 5, "sigma": 1.0, "relative_to": 224}
+
+
 class Blur(Countermeasure[Config]):
     """Blurs every training image once."""
 
@@ -41,9 +49,38 @@ class Blur(Countermeasure[Config]):
     version = 1
     info = Info(title="Gaussian blur", family="filter")
     Config = Config
+    presets: ClassVar = {"segue_paper": SEGUE, "desk": {"relative_to": 224}}
+    why: ClassVar = {
+        "segue_paper": "5 pixels and sigma 1 of 224 pixels, as section 5.5.3 of the Segue paper has it, scaled",
+        "desk": "kernel and sigma are given for 224 pixels: 5 pixels of 96 would take more of a face than 5 of 224",
+    }
     place = "set"
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
         """Return the blurred images, rounded to grey levels."""
         kernel, sigma = [self.config.kernel] * 2, [self.config.sigma] * 2
-        return map_levels(train.images, lambda images: transforms.gaussian_blur(images, kernel, sigma))
+        if not self.config.relative_to:
+            return map_levels(train.images, lambda images: transforms.gaussian_blur(images, kernel, sigma))
+        return map_levels(train.images, self._scaled)
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """Filter in the frequency domain, with the edges mirrored as the plain blur has them."""
+        size, reach = images.shape[-1], min(2 * self.config.kernel, images.shape[-1] - 1)
+        padded = torch.nn.functional.pad(images, [reach] * 4, mode="reflect")
+        rows, columns = (
+            self.response(frequencies(padded.shape[-1], device=images.device) * size)
+            for frequencies in (torch.fft.fftfreq, torch.fft.rfftfreq)
+        )
+        spectrum = torch.fft.rfft2(padded) * rows[:, None] * columns
+        blurred: Tensor = torch.fft.irfft2(spectrum, s=padded.shape[-2:])
+        return blurred[..., reach:-reach, reach:-reach]
+
+    def response(self, cycles: Tensor) -> Tensor:
+        """Return how much is left of waves with so many ``cycles`` (n,) per image, as on images of ``relative_to``.
+
+        What those are too small to carry is treated as the finest wave that they do.
+        """
+        taps = torch.arange(self.config.kernel, device=cycles.device) - self.config.kernel // 2
+        weights = torch.exp(-0.5 * (taps / self.config.sigma) ** 2)
+        angles = (2 * math.pi * cycles.abs() / self.config.relative_to).clamp_max(math.pi)
+        return torch.cos(angles[:, None] * taps) @ (weights / weights.sum())

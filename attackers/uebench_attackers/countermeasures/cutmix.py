@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from uebench.lazy import torch
-from uebench.ops import beta, holes
+from uebench.ops import beta, holes, partners
+from uebench.plugins.base import Added, Countermeasure, Info
 from uebench.plugins.base import Config as BaseConfig
-from uebench.plugins.base import Countermeasure, Info
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,16 +24,19 @@ class Config(BaseConfig):
         length: Side of a patch as a share of the image's; ``none``: drawn, the square root of Beta(alpha, alpha).
         blend: Mix inside the patches, with a weight from Beta(alpha, alpha), instead of replacing.
         alpha: Of these distributions.
+        partner: Where a patch comes from: the ``previous`` image of the batch, or the one at the same place in the
+            ``reversed`` batch.
     """
 
     holes: int = Field(2, ge=0)
     length: float | None = Field(0.5, gt=0, le=1)
     blend: bool = False
     alpha: float = Field(1.0, gt=0)
+    partner: Annotated[Literal["previous", "reversed"], Added()] = "previous"
 
 
 class CutMix(Countermeasure[Config]):
-    """Pastes square patches of the batch's previous image, all images at the same places; labels mix by area."""
+    """Pastes square patches of another image of the batch, all images at the same places; labels mix by area."""
 
     name = "cutmix"
     version = 1
@@ -45,8 +48,11 @@ class CutMix(Countermeasure[Config]):
         family="augmentation",
     )
     Config = Config
-    presets: ClassVar = {"segue_paper": {"blend": True}}
-    why: ClassVar = {"segue_paper": "Mixup inside the holes of Cutout, as section 5.5.3 of the Segue paper has it"}
+    presets: ClassVar = {"segue_paper": {"blend": True}, "segue_code": {"partner": "reversed"}}
+    why: ClassVar = {
+        "segue_paper": "Mixup inside the two holes of Cutout, as section 5.5.3 of the Segue paper has it",
+        "segue_code": "the Segue authors' code: two holes of half the side, where the image is replaced, not blended",
+    }
     place = "batch"
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -58,5 +64,5 @@ class CutMix(Countermeasure[Config]):
         inside = holes(1, size, config.holes, round(share * size), rng).to(images.device)
         weight = beta(config.alpha, rng) if config.blend else 0.0
         other = (1 - weight) * float(inside.float().mean())
-        mixed = torch.where(inside, torch.lerp(images.roll(1, 0), images, weight), images)
-        return mixed, torch.lerp(targets, targets.roll(1, 0), other)
+        mixed = torch.where(inside, torch.lerp(partners(images, config.partner), images, weight), images)
+        return mixed, torch.lerp(targets, partners(targets, config.partner), other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -40,6 +40,11 @@ class Cutout(Countermeasure[Config]):
         family="augmentation",
     )
     Config = Config
+    presets: ClassVar = {"segue_paper": {"holes": 2, "length": 0.5}, "segue_code": {"holes": 2, "length": 0.5}}
+    why: ClassVar = {
+        "segue_paper": "two holes of half the side (112 of 224 pixels), as section 5.5.3 of the Segue paper has it",
+        "segue_code": "the same: the Segue authors' code and their text agree",
+    }
     place = "batch"
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:

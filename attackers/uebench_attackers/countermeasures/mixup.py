@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from uebench.lazy import torch
-from uebench.ops import beta
+from uebench.ops import beta, partners
+from uebench.plugins.base import Added, Countermeasure, Info
 from uebench.plugins.base import Config as BaseConfig
-from uebench.plugins.base import Countermeasure, Info
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,13 +20,16 @@ class Config(BaseConfig):
 
     Attributes:
         alpha: The weight of an image is drawn from Beta(alpha, alpha), once for each batch; 0 mixes nothing.
+        partner: What it is mixed with: the ``previous`` image of the batch, or the one at the same place in the
+            ``reversed`` batch.
     """
 
     alpha: float = Field(1.0, ge=0)
+    partner: Annotated[Literal["previous", "reversed"], Added()] = "previous"
 
 
 class Mixup(Countermeasure[Config]):
-    """Mixes every image with the batch's previous one."""
+    """Mixes every image with another one of its batch."""
 
     name = "mixup"
     version = 1
@@ -38,6 +41,11 @@ class Mixup(Countermeasure[Config]):
         family="augmentation",
     )
     Config = Config
+    presets: ClassVar = {"segue_paper": {"alpha": 1.0}, "segue_code": {"alpha": 1.0, "partner": "reversed"}}
+    why: ClassVar = {
+        "segue_paper": "section 5.5.3 of the Segue paper gives no alpha; 1 is that of the call in its authors' code",
+        "segue_code": "the Segue authors' code: alpha 1 in the call (0.2 by default), the batch mixed with its reverse",
+    }
     place = "batch"
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -45,4 +53,5 @@ class Mixup(Countermeasure[Config]):
         if not self.config.alpha:
             return images, targets
         weight = beta(self.config.alpha, rng)
-        return torch.lerp(images.roll(1, 0), images, weight), torch.lerp(targets.roll(1, 0), targets, weight)
+        others, their_targets = (partners(batch, self.config.partner) for batch in (images, targets))
+        return torch.lerp(others, images, weight), torch.lerp(their_targets, targets, weight)

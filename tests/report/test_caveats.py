@@ -1,0 +1,71 @@
+"""What stands beside numbers that do not mean what a reader may think."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Command
+from tests.records import PEOPLE, as_asked, made_up
+from uebench.plugins import presets
+from uebench.report import page
+from uebench.report.caveats import caveats
+from uebench.store.record import Record, TrainingRecord
+from uebench.store.store import Store
+
+SMOKE = presets.get("smoke").caveat
+ENLARGED = "inception_v3: images enlarged from 64 to 75 px, which washes out part of a perturbation"
+STEM = "resnet18: the ImageNet stem (7x7, stride 2, pooling) at 96 px saves time; up to 112 px"
+
+
+def trained(attacker: str, size: int, input_size: int = 0, preset: str = "desk", **options: Any) -> Record:  # noqa: ANN401
+    model = {"stem": options.get("stem", "imagenet"), "input_size": input_size or size}
+    model["upsampled_from"] = size if input_size > size else None
+    training = TrainingRecord(epochs=2, steps=2, stopped="epochs", model=model)
+    return made_up("lsp", [(attacker, options)], training=training, preset=preset)
+
+
+@pytest.mark.parametrize(
+    ("record", "begins"),
+    [
+        (trained("inception_v3", 64, 75), [ENLARGED]),
+        (trained("inception_v3", 96), []),
+        (trained("resnet18", 96, stem="imagenet"), [STEM]),
+        (trained("resnet18", 96, stem="small"), []),
+        (trained("resnet18", 224, stem="imagenet"), []),
+        (trained("knn", 96, preset="smoke"), [SMOKE]),
+    ],
+)
+def test_a_caveat_follows_from_the_record(record: Record, begins: list[str]) -> None:
+    found = caveats([record, record])
+    assert len(found) == len(begins)
+    assert all(text.startswith(beginning) for text, beginning in zip(found, begins, strict=True))
+
+
+def test_attackers_of_one_size_share_a_sentence() -> None:
+    (text,) = caveats([trained(name, 64, stem="imagenet") for name in ("resnet50", "resnet18")])
+    assert text.startswith("resnet18, resnet50: the ImageNet stem")
+
+
+def test_tables_and_the_page_say_what_their_records_ask_for(uebench: Command, tmp_path: Path) -> None:
+    store, model = Store(tmp_path / "results"), {"stem": "imagenet", "input_size": 75, "upsampled_from": 64}
+    training = TrainingRecord(epochs=2, steps=2, stopped="epochs", model=model)
+    record = as_asked("lsp", "inception_v3", data=PEOPLE, training=training)
+    store.write_cell(record)
+    for command in (("5",), ("claims",), ("1",)):
+        assert f"\n{ENLARGED}\n" in uebench("table", *command).out
+    assert ENLARGED not in uebench("table", "3").out
+    assert ENLARGED in page.render([record], store)
+
+
+def test_a_result_of_smoke_says_that_nothing_follows_from_it(
+    tiny_run: Command, uebench: Command, tmp_path: Path
+) -> None:
+    answer = tiny_run("--method", "lsp", "--attacker", "resnet18(epochs=1)")
+    assert answer.err.splitlines()[-1] == f"uebench: {SMOKE}"
+    assert tiny_run("--method", "lsp", "--attacker", "resnet18(epochs=1)").err.splitlines()[-1].endswith(SMOKE)
+    assert f"\n{SMOKE}\n" in uebench("table", "7", "--preset", "smoke").out
+    assert f"\n{SMOKE}\n" not in uebench("table", "7", "--preset", "desk").out
+    assert SMOKE in page.render([trained("knn", 96, preset="smoke")], Store(tmp_path))

@@ -1,0 +1,62 @@
+"""What a trained classifier still recognises of the clean test set under attack: PGD (Madry et al., ICLR 2018)."""
+
+from __future__ import annotations
+
+import torch
+
+from uebench.ops import sign_steps
+from uebench.plugins.base import Batch, Classifier, Context, ImageSet
+from uebench.store.record import Counts, Robustness
+
+STEPS = 20
+REACH = 2.5
+"""How far the steps together could go, in radii: so that they reach every corner of the ball from a random start."""
+BATCH = 100
+"""Photographs that are attacked at once."""
+NO_GRADIENT = "the classifier gives no gradient with respect to its images"
+
+
+def robustness(classifier: Classifier, test: ImageSet, radius: float, ctx: Context) -> Robustness:
+    """Attack every photograph of the clean test set, and count what is still recognised.
+
+    Args:
+        classifier: A trained one, in the mode in which it answers.
+        test: The clean test set.
+        radius: Of the L-inf ball around each photograph, on the [0, 1] pixel scale.
+        ctx: Seeds of the random starts.
+    """
+    if not _has_gradient(classifier, test):
+        return Robustness(rho=radius, steps=STEPS, counts=None, reason=NO_GRADIENT)
+    rng, correct, done = ctx.rng("robustness"), 0, 0
+    for part in test.batches(BATCH):
+        attacked = part.images + _attack(classifier, part, radius, rng)
+        with torch.inference_mode():
+            correct += int((classifier(attacked).argmax(1) == part.labels).sum())
+        done += len(part.labels)
+        ctx.progress(done, len(test), f"under attack (PGD-{STEPS})")
+    return Robustness(rho=radius, steps=STEPS, counts=Counts(correct=correct, n=len(test)))
+
+
+def _attack(classifier: Classifier, batch: Batch, radius: float, rng: torch.Generator) -> torch.Tensor:
+    """Return the perturbation (B, 3, H, W) that raises the loss, from a random start on."""
+    images = batch.images
+    start = (torch.rand(images.shape, generator=rng).to(images.device) * 2 - 1) * radius
+
+    def loss(points: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(classifier(points), batch.labels)
+
+    step, start = REACH * radius / STEPS, (images + start).clamp(0, 1) - images
+    return sign_steps(loss, images, radius=radius, step=step, steps=STEPS, ascend=True, start=start)
+
+
+def _has_gradient(classifier: Classifier, test: ImageSet) -> bool:
+    """Return whether a photograph has a gradient: a classifier may leave torch, or round its images."""
+    point = test.batch(torch.zeros(1, dtype=torch.int64, device=test.images.device)).images.requires_grad_()
+    try:
+        with torch.enable_grad():
+            torch.autograd.grad(classifier(point).sum(), point)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError):  # torch's own: of tensors without a graph, and of those that NumPy cannot have
+        return False
+    return True
