@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from uebench.data.files import Files, split_files
+from uebench.data.files import Files, decode, split_files
 from uebench.data.folders import SPLITS, identities, natural_names
 from uebench.errors import DataError
 from uebench.plugins.base import Added, Config, Info, Listing, Source, Split
@@ -24,6 +24,8 @@ class FolderConfig(Config):
         seed: Which photographs train, where the folder has no split of its own, and which validate.
         validation: Test on this share of each identity's training photographs and train on the others; the test
             photographs stay unseen. For choosing settings.
+        repeats: ``drop`` leaves out every test photograph that repeats a training photograph, of whichever identity;
+            see ``uebench data verify``.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class FolderConfig(Config):
     train: float = Field(0.7, gt=0, lt=1)
     seed: int = Field(0, ge=0)
     validation: Annotated[float, Field(ge=0, lt=1), Added()] = 0.0
+    repeats: Annotated[Literal["keep", "drop"], Added()] = "keep"
 
 
 class Folder(Files[FolderConfig]):
@@ -46,10 +49,11 @@ class Folder(Files[FolderConfig]):
     Config = FolderConfig
 
     def label(self) -> str:
-        """Return the folder's own name, with the number of identities if it is limited: ``faces50[:10]``."""
+        """Return the folder's own name and what of it is used: ``faces50[:10] validation without repeats``."""
         name = self.config.path.expanduser().resolve().name
         name = f"{name}[:{self.config.identities}]" if self.config.identities else name
-        return f"{name} validation" if self.config.validation else name
+        name = f"{name} validation" if self.config.validation else name
+        return f"{name} without repeats" if self.config.repeats == "drop" else name
 
     def listing(self) -> Listing:
         """List the folder, naming whatever is wrong with it."""
@@ -63,6 +67,15 @@ class Folder(Files[FolderConfig]):
             if len(files) < 2:
                 raise DataError(f"{files[0].parent}: 1 training photograph; validation needs 2 or more per identity")
         return split_files(people, 1 - self.config.validation, self.config.seed)
+
+    def read(self, size: int) -> tuple[Split, Split]:
+        """Decode the photographs; the search for repeats is here and not in ``listing``, as this one is cached."""
+        listing = self.listing()
+        if self.config.repeats == "drop":
+            from uebench.data.repeats import without_repeats  # SciPy, which plans do not need
+
+            listing = without_repeats(listing)
+        return decode(listing.train, size), decode(listing.test, size)
 
     def _whole(self) -> Listing:
         root = self.config.path.expanduser()
