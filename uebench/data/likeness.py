@@ -15,7 +15,8 @@ from uebench.data.images import read_image
 SIDE = 64
 """Photographs are compared at so many pixels."""
 
-GREY = (0.299, 0.587, 0.114)
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+"""How bright red, green and blue are."""
 STEPS = 15
 """Least-squares steps that lay one picture over another, at most."""
 STILL = 0.02
@@ -55,7 +56,7 @@ class Picture:
         Raises:
             DataError: If it cannot be read.
         """
-        return cls.of(np.tensordot(np.float32(GREY), read_image(file, SIDE).astype(np.float32), axes=1))
+        return cls.of(np.tensordot(GREY, read_image(file, SIDE).astype(np.float32), axes=1))
 
     @classmethod
     def of(cls, grey: Grey) -> Self:
@@ -95,7 +96,8 @@ def _laid(fixed: Grey, moving: Grey, start: Map) -> Map | None:
     """Return the map under which ``moving``, times a gain and plus an offset, comes closest to ``fixed``."""
     found = start.copy()
     grid = _grid(len(fixed))
-    slopes = [slope * (len(fixed) - 1) / 2 for slope in np.gradient(moving)]  # per unit, not per pixel
+    per_unit = (len(fixed) - 1) / 2  # not per pixel
+    slopes = [np.asarray(slope * per_unit, np.float32) for slope in np.gradient(moving)]
     for _ in range(STEPS):
         there = found @ grid
         inside = (np.abs(there) <= 1).all(axis=0)
@@ -144,4 +146,4 @@ def _grid(side: int) -> NDArray[np.float64]:
 
 def _smaller(grey: Grey, factor: int) -> Grey:
     side = len(grey) // factor
-    return grey.reshape(side, factor, side, factor).mean(axis=(1, 3))
+    return np.asarray(grey.reshape(side, factor, side, factor).mean(axis=(1, 3)), np.float32)
