@@ -79,7 +79,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         "ue(rounds=1, batch=6, train_steps=1, steps=1",
         "rue(rounds=1, batch=6",
-        "tue(rounds=1, batch=6, train_steps=1",
+        "tue(variant=paper, rounds=1, batch=6, train_steps=1",
         "segue(weights=none, epochs=1, batch=6",
     ],
 )
