@@ -38,7 +38,8 @@ def result_of(results: Path) -> tuple[bytes, Any]:
     (blob,) = (results / "blobs").glob("??/*.safetensors")
     record = json.loads(cell.read_text())
     content = blob.read_bytes()
-    kept = [record[part] for part in ("key", "counts", "peak", "per_identity", "curve", "training", "audit")]
+    assert record["peak"]["answers"]
+    kept = [record[part] for part in ("key", "counts", "peak", "per_identity", "answers", "curve", "training", "audit")]
     return content[8 + int.from_bytes(content[:8], "little") :], kept
 
 

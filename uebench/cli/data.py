@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson
+from uebench.cli.options import AsJson, Plugins
 
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
@@ -64,12 +64,30 @@ def build(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder made by uebench data build.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A folder, or a data set as uebench run --data takes it.")
+    ],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare every file of a built set with its manifest, and name the first that differs."""
-    from uebench.data.builders import verify as verify_set
+    """Name test photographs that repeat training photographs; compare a built set with its manifest first.
 
-    _say(folder, verify_set(folder))
+    A photograph repeats another if it is the same one, whatever its colours, crop and quality, mirrored or not, or one
+    taken a moment apart. Exit code 3 if there are any.
+    """
+    from uebench.api.verify_data import complain, verify_data
+    from uebench.cli.output import print_json, progress_bars
+
+    with progress_bars() as progress:
+        found = verify_data(data, plugins=plugin or (), progress=progress)
+    if as_json:
+        print_json(found.document)
+    else:
+        if found.manifest:
+            _say(Path(data), found.manifest)
+        for line in found.lines:
+            typer.echo(line)
+    complain(found)
 
 
 @app.command()

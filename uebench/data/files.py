@@ -22,7 +22,7 @@ class Files(Source[C]):
     def read(self, size: int) -> tuple[Split, Split]:
         """Decode every listed file at ``size`` pixels."""
         listing = self.listing()
-        return _decode(listing.train, size), _decode(listing.test, size)
+        return decode(listing.train, size), decode(listing.test, size)
 
 
 def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listing:
@@ -43,7 +43,8 @@ def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listi
     return Listing(tuple(parts[0]), tuple(parts[1]))
 
 
-def _decode(files: Sequence[tuple[Path, int]], size: int) -> Split:
+def decode(files: Sequence[tuple[Path, int]], size: int) -> Split:
+    """Return files with their labels, decoded at ``size`` pixels."""
     images = np.empty((len(files), 3, size, size), np.uint8)
     for row, (file, _) in enumerate(files):
         images[row] = read_image(file, size)

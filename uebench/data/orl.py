@@ -98,6 +98,9 @@ GAMMA = 0.45
 """Largest logarithm of the gamma."""
 CAST = 0.25
 """Largest logarithm of a channel's gain."""
+FINE = 96
+"""Smaller images are drawn at a whole multiple of their size, at least this, and averaged: sampled sparsely, the lines
+of a photograph would turn into other patterns."""
 
 
 class OrlVaried(Files[VariedConfig]):
@@ -154,26 +157,29 @@ def taken_anew(face: Image.Image, size: int, rng: np.random.Generator) -> NDArra
     def between(limit: float, shape: int | None = None) -> NDArray[np.float64]:
         return np.asarray(rng.uniform(-limit, limit, shape))
 
-    turn, scale = float(between(TURN)), math.exp(float(between(ZOOM))) * size / 112
+    fine = size * math.ceil(FINE / size) if size < FINE else size
+    turn, scale = float(between(TURN)), math.exp(float(between(ZOOM))) * fine / 112
     across, down, shear = (float(value) for value in (between(SHIFT), between(SHIFT), between(SHEAR)))
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     # From a pixel of the result to one of the photograph: about the centres, and so the inverse of what is said above
     way = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ [[1, shear], [0, 1]]
     back = np.linalg.inv(way * scale) * [[mirror], [1.0]]
-    centre = np.array([face.width, face.height]) / 2 - back @ (np.array([0.5 + across, 0.5 + down]) * size)
+    centre = np.array([face.width, face.height]) / 2 - back @ (np.array([0.5 + across, 0.5 + down]) * fine)
     affine = (*back[0], centre[0], *back[1], centre[1])
 
     def warped(image: Image.Image) -> NDArray[np.float64]:
-        fitted = image.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC, fillcolor=0)
+        fitted = image.transform((fine, fine), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC, fillcolor=0)
         return np.asarray(fitted, np.float64) / 255
 
     inside = warped(Image.new("L", face.size, 255))[None]
-    slope, rows = float(between(math.pi)), np.linspace(-0.5, 0.5, size)
+    slope, rows = float(between(math.pi)), np.linspace(-0.5, 0.5, fine)
     light = 1 + float(between(LIGHT)) * (math.cos(slope) * rows[None, :] + math.sin(slope) * rows[:, None])
     lit = (warped(face) * light).clip(0, 1) ** math.exp(float(between(GAMMA)))
     coloured = lit[None] * np.exp(between(CAST, 3))[:, None, None]
     ground = rng.uniform(0, 1, 3)[:, None, None]
-    return ((coloured * inside + ground * (1 - inside)) * 255).round().clip(0, 255).astype(np.uint8)
+    drawn = coloured * inside + ground * (1 - inside)
+    averaged = np.asarray(drawn.reshape(3, size, fine // size, size, fine // size).mean(axis=(2, 4)))
+    return (averaged * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def _read_grey(file: Path) -> Image.Image:

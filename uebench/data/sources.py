@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from uebench.data.files import Files, split_files
+from uebench.data.files import Files, decode, split_files
 from uebench.data.folders import SPLITS, identities, natural_names
 from uebench.errors import DataError
 from uebench.plugins.base import Added, Config, Info, Listing, Source, Split
@@ -25,6 +25,8 @@ class FolderConfig(Config):
         seed: Which photographs train, where the folder has no split of its own, and which validate.
         validation: Test on this share of each identity's training photographs and train on the others; the test
             photographs stay unseen. For choosing settings.
+        repeats: ``drop`` leaves out every test photograph that repeats a training photograph, of whichever identity;
+            see ``uebench data verify``.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class FolderConfig(Config):
     train: float = Field(0.7, gt=0, lt=1)
     seed: int = Field(0, ge=0)
     validation: Annotated[float, Field(ge=0, lt=1), Added()] = 0.0
+    repeats: Annotated[Literal["keep", "drop"], Added()] = "keep"
     first: Annotated[int, Field(ge=1), Added()] = 1
 
 
@@ -48,11 +51,12 @@ class Folder(Files[FolderConfig]):
     Config = FolderConfig
 
     def label(self) -> str:
-        """Return the folder's own name, with what is taken of its identities: ``faces50[:10]``, ``faces50[10:]``."""
+        """Return the folder's own name and what of it is used: ``faces50[:10] validation``, ``faces50[10:]``."""
         name, begin, count = self.config.path.expanduser().resolve().name, self.config.first - 1, self.config.identities
         if begin or count:
             name = f"{name}[{begin or ''}:{begin + count if count else ''}]"
-        return f"{name} validation" if self.config.validation else name
+        name = f"{name} validation" if self.config.validation else name
+        return f"{name} without repeats" if self.config.repeats == "drop" else name
 
     def listing(self) -> Listing:
         """List the folder, naming whatever is wrong with it."""
@@ -66,6 +70,15 @@ class Folder(Files[FolderConfig]):
             if len(files) < 2:
                 raise DataError(f"{files[0].parent}: 1 training photograph; validation needs 2 or more per identity")
         return split_files(people, 1 - self.config.validation, self.config.seed)
+
+    def read(self, size: int) -> tuple[Split, Split]:
+        """Decode the photographs; the search for repeats is here and not in ``listing``, as this one is cached."""
+        listing = self.listing()
+        if self.config.repeats == "drop":
+            from uebench.data.repeats import without_repeats  # SciPy, which plans do not need
+
+            listing = without_repeats(listing)
+        return decode(listing.train, size), decode(listing.test, size)
 
     def _whole(self) -> Listing:
         root = self.config.path.expanduser()
