@@ -34,7 +34,7 @@ def test_the_required_plugins_are_there(registry: Registry) -> None:
     assert {"resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1", "timm"} <= set(
         registry.names("attacker")
     )
-    assert {"orl", "folder", "synthetic"} == set(registry.names("source"))
+    assert {"orl", "orl_varied", "folder", "synthetic"} == set(registry.names("source"))
 
 
 def test_what_the_source_says_is_what_the_class_says(registry: Registry) -> None:
