@@ -76,7 +76,7 @@ def case(count: int, size: int = SIZE) -> Iterator[Path]:
 def side_by_side(root: Path, preset: str = PRESET) -> Path:
     """Protect the folder as the command does; return where the copies are."""
     shutil.rmtree(root / "ours", ignore_errors=True)
-    method = f"segue(norm=instance, weights='{root / 'generator.safetensors'}')"
+    method = f"segue(norm=batch, weights='{root / 'generator.safetensors'}')"
     protect_folder(
         method, root / "in", root / "ours", registry=Registry(), store=Store(root / "store"), preset=preset,
         device="cpu",

@@ -160,4 +160,4 @@ class _Files(TorchDataset[tuple[Tensor, int, int]]):
 
 
 def _method(**options: Any) -> Any:  # noqa: ANN401
-    return Registry().build("method", Spec("ue", {**SGD, **options, "stop_error": 0.0}), "desk")
+    return Registry().build("method", Spec("ue", {**SGD, **options, "stop_error": 0.0}), "desk64")

@@ -185,7 +185,7 @@ def test_the_committed_cells_keep_their_addresses(tmp_path: Path) -> None:
     faces = [record for record in known if record["data"]["source"] == "orl"]
     methods, attackers = (tuple({record["written"][kind] for record in faces}) for kind in ("method", "attacker"))
     seeds = tuple({record["seed"] for record in faces})
-    grid = Grid(method=methods, attacker=attackers, data=("orl",), preset="desk", seed=seeds)
+    grid = Grid(method=methods, attacker=attackers, data=("orl",), preset="desk64", seed=seeds)
     assert {record["key"] for record in faces} <= {
         one.spec.key for one in Planner(Registry(), Store(tmp_path)).plan(grid).cells
     }
