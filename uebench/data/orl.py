@@ -80,7 +80,7 @@ class VariedConfig(OrlConfig):
     """
 
     identities: int = Field(10, ge=2, le=40)
-    copies: int = Field(8, ge=1)
+    copies: int = Field(12, ge=1)
     test_copies: int = Field(7, ge=1)
 
 
