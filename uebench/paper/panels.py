@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from uebench.paper.match import Records
-from uebench.paper.tables import JPEG, SIDE, TABLES, Table, TablePlace
+from uebench.paper.tables import JPEG, SIDES, TABLES, Table, TablePlace
 
 ARCHITECTURE = "resnet18"
 """The paper's attacker unless it says otherwise (section 5.1.4)."""
@@ -60,9 +60,13 @@ def _more_jpeg(qualities: Iterable[int]) -> list[TablePlace]:
 
 def _side_information(shares: Iterable[float]) -> tuple[TablePlace, ...]:
     """Return the places of panel 3 for the paper's attacker, with those of wrong labels after those of true ones."""
-    places = {place.row: place for place in TABLES["figure4.3"].places if place.column == ARCHITECTURE}
-    wrong = {
-        str(share): replace(places["true"], row=str(share), method=f"{SIDE['true']}(labels={share})")
-        for share in sorted(shares, reverse=True)
-    }
-    return (places["true"], *wrong.values(), *(place for row, place in places.items() if row != "true"))
+    found: list[TablePlace] = []
+    for setting, side in SIDES.items():
+        panel = [place for place in TABLES["figure4.3"].places if place.column == ARCHITECTURE]
+        places = {place.row: place for place in panel if place.setting == setting}
+        wrong = [
+            replace(places["true"], row=str(share), method=f"{side['true']}(labels={share})")
+            for share in sorted(shares, reverse=True)
+        ]
+        found += [places["true"], *wrong, *(place for row, place in places.items() if row != "true")]
+    return tuple(found)

@@ -187,12 +187,15 @@ AUGMENTATIONS = {
     name.partition("(")[0]: f"resnet18+{name}" for name in ("blur", "cutout", "mixup", "cutmix(preset=segue_paper)")
 }
 SIDE = {"true": "segue", "kmeans": "segue(labels=kmeans)", "none": "segue_unguided"}
+SIDES = {"": SIDE, VARIANT: {"true": VARIANT, "kmeans": f"{VARIANT}(labels=kmeans)"}}
+"""The methods of panels 3 and 4 by the labels that they see: the paper's, and under its name uebench's variant."""
 
 
 def _side_information(columns: Iterable[str], skip: str = "") -> list[TablePlace]:
     return [
-        TablePlace(row=row, column=column, method=method, attacker=column, skip=skip)
-        for (row, method), column in product(SIDE.items(), columns)
+        TablePlace(row=row, setting=setting, column=column, method=method, attacker=column, skip=skip)
+        for setting, side in SIDES.items()
+        for (row, method), column in product(side.items(), columns)
     ]
 
 

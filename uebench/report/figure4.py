@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.paper.fill import FilledPlace, FilledTable, fill_table
 from uebench.paper.match import Plugins, Records, choose_sets
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
-from uebench.paper.tables import MAIN, SIDE
+from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
 from uebench.store.record import Record
@@ -72,7 +72,9 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
     axes = dict(zip(TITLES, drawn.subplots(1, 4), strict=True))
     jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
     side = _by_side_information(tables["figure4.3"])
-    losses = [place for place in tables["figure4.4"].places if place.cells] if side else []
+    losses = (
+        [place for place in tables["figure4.4"].places if place.cells and _is_shown(place.place, side)] if side else []
+    )
     colours = _colours([*jpeg, *augmented, *side])
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side, "figure4.4": losses}.items():
         _prepare(axes[name], TITLES[name], "" if panel else tables[name].table.command)
@@ -83,7 +85,7 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
         _bars(axes["figure4.2"], augmented, [PLAIN, *(name for name in columns if name != PLAIN)], colours)
     if side:
         rows = [place.place.row for place in tables["figure4.3"].places if place.place.row in SIDE or place.cells]
-        _bars(axes["figure4.3"], side, rows, colours)
+        _bars(axes["figure4.3"], side, list(dict.fromkeys(rows)), colours)
     _losses(axes["figure4.4"], losses, colours)
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side}.items():
         if panel:
@@ -118,9 +120,21 @@ def _by_method(table: FilledTable, beside: str) -> dict[str, dict[str, FilledPla
 
 
 def _by_side_information(table: FilledTable) -> dict[str, dict[str, FilledPlace]]:
-    """Return what was measured of the one method by its labels, if these were ever other than the true ones."""
-    found = {place.place.row: place for place in table.places if place.value is not None}
-    return {SIDE["true"]: found} if set(found) - {"true"} else {}
+    """Return what was measured by method and labels, of the methods that ever saw other labels than the true ones."""
+    found: dict[str, dict[str, FilledPlace]] = {}
+    for place in table.places:
+        if place.value is not None:
+            found.setdefault(_guided(place.place), {})[place.place.row] = place
+    return {method: labels for method, labels in found.items() if set(labels) - {"true"}}
+
+
+def _is_shown(place: TablePlace, side: Panel) -> bool:
+    return place.row == REFERENCE or _guided(place) in side
+
+
+def _guided(place: TablePlace) -> str:
+    """Return the method whose labels panels 3 and 4 are about."""
+    return SIDES[place.setting]["true"]
 
 
 def _colours(methods: Sequence[str]) -> dict[str, str]:
@@ -174,8 +188,9 @@ def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str
         curves = [[epoch.loss for epoch in cell.curve] for cell in place.cells]
         mean = [fmean(losses) for losses in zip(*curves, strict=False)]
         clean = place.place.row == REFERENCE
-        text = REFERENCE if clean else f"{SIDE['true']}, labels {_label(place.place.row)}"
-        colour, style = (GREY, "-") if clean else (colours[SIDE["true"]], next(styles, STYLES[-1]))
+        method = _guided(place.place)
+        text = REFERENCE if clean else f"{method}, labels {_label(place.place.row)}"
+        colour, style = (GREY, "-") if clean else (colours[method], next(styles, STYLES[-1]))
         axes.semilogy(range(1, len(mean) + 1), mean, linestyle=style, color=colour, linewidth=1.3, label=text)
     if places:
         axes.set_xlabel("epoch")
