@@ -85,7 +85,8 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
         _bars(axes["figure4.2"], augmented, [PLAIN, *(name for name in columns if name != PLAIN)], colours)
     if side:
         rows = [place.place.row for place in tables["figure4.3"].places if place.place.row in SIDE or place.cells]
-        _bars(axes["figure4.3"], side, list(dict.fromkeys(rows)), colours)
+        rows = sorted(dict.fromkeys(rows), key=lambda row: (row != "true", not row.startswith("0.")))
+        _bars(axes["figure4.3"], side, rows, colours)
     _losses(axes["figure4.4"], losses, colours)
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side}.items():
         if panel:
