@@ -32,7 +32,7 @@ Executor = Annotated[
     typer.Option(envvar="UEBENCH_EXECUTOR", help="processes: compute cells in other processes; serial: in this one."),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
-PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")]
+PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")]
 MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the method.")]
 
 Command = Callable[..., None]

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
-from uebench.plugins.presets import DEFAULT
+
+TRAINED = ("segue_restart", "desk64")
+"""The method and the preset that the package has a trained generator for: it protects any folder within seconds."""
 
 
 def protect(
@@ -16,8 +18,8 @@ def protect(
         Path, typer.Argument(metavar="IN", help="One folder per identity, or photographs of one person.")
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the protected copies (PNG).")],
-    method: Annotated[str, typer.Option("--method", help="name(option=value)")] = "segue",
-    preset: PresetName = DEFAULT,
+    method: Annotated[str, typer.Option("--method", help="name(option=value)")] = TRAINED[0],
+    preset: PresetName = TRAINED[1],
     method_seed: MethodSeed = 0,
     device: Device = "auto",
     plugin: Plugins = None,
