@@ -15,11 +15,12 @@ from torch import Tensor
 from tests.contract.test_countermeasures import Memory, Saved
 from uebench.data.dataset import load
 from uebench.evaluation import referee
+from uebench.evaluation.records import epochs
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import Attacker, Classifier, Split, Trained
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import format_value, parse
-from uebench.store.record import Epoch, TrainingRecord
+from uebench.store.record import TrainingRecord
 
 REGISTRY = Registry()
 NAMES = REGISTRY.names("attacker")
@@ -103,7 +104,7 @@ def test_it_learns_the_same_after_a_kill_and_whatever_the_clean_test_set_is(name
         assert resumed.trained.curve == whole.trained.curve
 
     trained = whole.trained
-    curve = [Epoch.model_validate(entry) for entry in trained.curve]
+    curve = epochs(trained)
     TrainingRecord(epochs=len(curve), steps=trained.steps, stopped=trained.stopped, model=dict(trained.details))
     assert trained.images >= len(DATA.train.labels)
     assert whole.answers.shape == (8, 2)

@@ -23,7 +23,7 @@ def test_table_6_is_reproduced_end_to_end(uebench: Command, tmp_path: Path) -> N
     for method in ("ue", "lsp", "rue", "tue", "segue", "segue_restart"):
         for role, name, chance in (("webface10", "synthetic3", 100 / 3), ("vggface10", "synthetic2", 50)):
             row = rows[method, role]
-            assert (row["data"], row["chance"], row["seeds"]) == (name, chance, 1)
+            assert (row["data"], row["chance"], row["seeds"]) == (name, chance, "1 x 1")
             assert row["low"] <= row["measured"] <= row["high"]
             assert row["clean"] is not None
     keys = [key for row in rows.values() for key in row["keys"]]

@@ -49,10 +49,11 @@ class Blur(Countermeasure[Config]):
     version = 1
     info = Info(title="Gaussian blur", family="filter")
     Config = Config
-    presets: ClassVar = {"segue_paper": SEGUE, "desk": {"relative_to": 224}}
+    presets: ClassVar = {"segue_paper": SEGUE, "desk": {"relative_to": 224}, "desk64": {}}
     why: ClassVar = {
         "segue_paper": "5 pixels and sigma 1 of 224 pixels, as section 5.5.3 of the Segue paper has it, scaled",
         "desk": "kernel and sigma are given for 224 pixels: 5 pixels of 96 would take more of a face than 5 of 224",
+        "desk64": "in pixels of the images at hand, whatever their size",
     }
     place = "set"
 
