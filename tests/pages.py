@@ -2,7 +2,8 @@
 
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
-whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw.
+whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
+for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import sys
 from functools import cache
 from statistics import fmean
 
+from tests import trials
 from tests.conftest import ROOT
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
 
-PAGES = ("README.md", "results/README.md")
+PAGES = ("README.md", "results/README.md", "results/tuning/README.md")
 QUOTED = re.compile(r"(<!-- uebench (table .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 STATED = re.compile(r"(<!-- (cell|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
@@ -30,12 +33,13 @@ PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\
 def refreshed(text: str) -> str:
     """Return a page with its tables and numbers as the committed records have them."""
     text = QUOTED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[4]}", text)
+    text = TRIED.sub(lambda found: f"{found[1]}\n{trials.table(found[2])}\n\n{found[4]}", text)
     return STATED.sub(lambda found: f"{found[1]}{100 * _value(found[2], found[3].split()):.1f}%", text)
 
 
 def unbound(text: str) -> list[str]:
     """Return the percentages of a page, or lists of numbers that end in one, that are bound to no record."""
-    for known in (QUOTED, STATED, CODE, CONFIDENCE):
+    for known in (QUOTED, TRIED, STATED, CODE, CONFIDENCE):
         text = known.sub("", text)
     return PERCENTAGE.findall(text)
 
