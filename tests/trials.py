@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tests.conftest import ROOT
 from uebench.hashing import digest
+from uebench.plugins.spec import parse
 from uebench.store.record import PluginRecord, Record
 from uebench.store.store import Store
 
@@ -40,6 +43,13 @@ class Trial:
 
 
 @cache
+def planned(kind: str) -> Counter[str]:
+    """Return how many trials the grids have for each plugin of a kind, ``method`` or ``attacker``."""
+    grid = tomllib.loads((STORE / f"{kind}s.toml").read_text())
+    return Counter(parse(text).name for text in grid[kind])
+
+
+@cache
 def of_architectures() -> dict[str, list[Trial]]:
     """Return the trials of each architecture on clean photographs, the best first."""
     return _sorted(
@@ -55,15 +65,16 @@ def of_methods() -> dict[str, list[Trial]]:
 
 
 def table(kind: str) -> str:
-    """Return the trials of ``architectures`` or ``methods`` as Markdown; the chosen ones are in bold."""
+    """Return the trials of ``architectures`` or ``methods`` as Markdown; the best are in bold, once all are there."""
     found = of_architectures() if kind == "architectures" else of_methods()
+    counts_of = planned("attacker" if kind == "architectures" else "method")
     cost = "training" if kind == "architectures" else "fitting"
     lines = [f"| trial | validation accuracy | epoch of the peak | {cost}, s | options |", "|---|---|---|---|---|"]
-    for trials in found.values():
+    for name, trials in found.items():
         for place, trial in enumerate(trials):
             counts, seconds = trial.record.counts, trial.record.timings
             spent = seconds.train_seconds if kind == "architectures" else seconds.fit_seconds
-            mark = "**" if place == 0 else ""
+            mark = "**" if place == 0 and len(trials) == counts_of[name] else ""
             share = f"{mark}{100 * counts.share:.1f}% ({counts.correct} of {counts.n}){mark}"
             cells = (f"{mark}`{trial.written}`{mark}", share, trial.record.peak.epoch, f"{spent:.0f}", trial.digest)
             lines.append(f"| {' | '.join(map(str, cells))} |")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections import Counter
-
 import pytest
 
-from tests.trials import STORE, Trial, of_architectures, of_methods
+from tests.trials import Trial, of_architectures, of_methods, planned
 from uebench.plugins.registry import Registry
-from uebench.plugins.spec import Spec, parse
+from uebench.plugins.spec import Spec
 
 REGISTRY = Registry()
 WHERE_FROM = {"weights"}
 """Options that say where an outcome comes from, not how it is computed."""
-
-
-def planned(kind: str) -> Counter[str]:
-    """Return how many trials the grids have for each plugin of a kind, ``method`` or ``attacker``."""
-    grid = tomllib.loads((STORE / f"{kind}s.toml").read_text())
-    return Counter(parse(text).name for text in grid[kind])
 
 
 def complete() -> list[tuple[str, str, Trial]]:
