@@ -73,14 +73,6 @@ def test_a_killed_run_resumes_to_the_same_bytes_and_counts(tmp_path: Path) -> No
     assert not list(killed.rglob("*.safetensors.*")) and not list(killed.rglob(".new-*"))
 
 
-def test_same_seed_on_an_emptied_store_same_bytes_and_counts(tmp_path: Path) -> None:
-    results = []
-    for name in ("one", "two"):
-        assert run(tmp_path / name, *attack("lsp", epochs=2)).returncode == 0
-        results.append(result_of(tmp_path / name))
-    assert results[0] == results[1]
-
-
 def test_a_finished_run_answers_without_torch(tmp_path: Path) -> None:
     assert run(tmp_path, *attack("lsp", epochs=1)).returncode == 0
     code = (
