@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from heapq import heappop, heappush
 from typing import Protocol
 
 from uebench.evaluation.failures import passed_on
@@ -39,31 +40,35 @@ class Executor(Protocol):
         """
 
 
-def run_graph(tasks: Sequence[Task], submit: Callable[[Task], Future[TaskStatus]], store: Store) -> Statuses:
-    """Submit each task as soon as the one that it needs has ended.
+def run_graph(tasks: Sequence[Task], submit: Callable[[Task], Future[TaskStatus]], store: Store, jobs: int) -> Statuses:
+    """Run the first ``jobs`` tasks, in order, that have what they need; then, whenever one ends, the next.
+
+    So a protected set is attacked before the next one is made, and a run that is stopped leaves finished cells.
 
     Args:
         tasks: What to compute.
         submit: Starts a task, and returns its future at once.
         store: Where the failure of a protected set is written for the attacks that needed it, too.
+        jobs: How many tasks run at once.
     """
     statuses: dict[str, TaskStatus] = {}
-    waiting: dict[str, list[Task]] = {}
+    waiting: dict[str, list[int]] = {}
+    ready: list[int] = []
     running: dict[Future[TaskStatus], Task] = {}
-    for task in tasks:
-        if task.needs:
-            waiting.setdefault(task.needs, []).append(task)
-        else:
+    for number, task in enumerate(tasks):
+        (waiting.setdefault(task.needs, []) if task.needs else ready).append(number)
+    while ready or running:
+        while ready and len(running) < jobs:
+            task = tasks[heappop(ready)]
             running[submit(task)] = task
-    while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             task = running.pop(future)
             statuses[task.key] = future.result()
-            for next_one in waiting.pop(task.key, ()):
+            for number in waiting.pop(task.key, ()):
                 if statuses[task.key] != "failed":
-                    running[submit(next_one)] = next_one
+                    heappush(ready, number)
                     continue
-                statuses[next_one.key] = "failed"
+                statuses[tasks[number].key] = "failed"
                 if failure := store.read_failure(task.key):
-                    store.write_failure(passed_on(failure, next_one))
+                    store.write_failure(passed_on(failure, tasks[number]))
     return statuses

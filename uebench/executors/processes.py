@@ -44,7 +44,7 @@ def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Pr
 
     with ThreadPoolExecutor(jobs) as threads:
         try:
-            return run_graph(tasks, lambda task: threads.submit(perform, task), store)
+            return run_graph(tasks, lambda task: threads.submit(perform, task), store, jobs)
         except BaseException:  # an interrupt, a full disk, an output that nobody reads any more
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:

@@ -90,7 +90,7 @@ class Plan:
         return [one.spec for one in self.cells if one.waits or (force and one.status != "impossible")]
 
     def tasks(self, store: Store, *, force: bool = False) -> list[Task]:
-        """Return what is to do, protected sets first.
+        """Return what is to do, each protected set before the attacks on it.
 
         Args:
             store: Where protected sets may lie already.

@@ -38,14 +38,18 @@ def protect_tasks(protections: Iterable[ProtectionSpec]) -> list[Task]:
 
 
 def attack_tasks(cells: Iterable[CellSpec], there: Iterable[str] = ()) -> list[Task]:
-    """Return the tasks of cells: every missing protected set once, then the attacks, which wait for it.
+    """Return the tasks of cells: each missing protected set once, before the first attack on it.
 
     Args:
         cells: What is to be measured.
         there: Keys of protected sets that need not be made.
     """
-    known = set(there)
-    cells = list(cells)
-    missing = {cell.protect_key: cell.protection for cell in cells if cell.protect_key not in known}
-    attacks = [Task("attack", cell, cell.protect_key if cell.protect_key in missing else None) for cell in cells]
-    return [*protect_tasks(missing.values()), *attacks]
+    known, made = set(there), set[str]()
+    tasks: list[Task] = []
+    for cell in cells:
+        key = cell.protect_key
+        if key not in known and key not in made:
+            made.add(key)
+            tasks += protect_tasks([cell.protection])
+        tasks.append(Task("attack", cell, key if key in made else None))
+    return tasks
