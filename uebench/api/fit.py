@@ -37,7 +37,7 @@ def fit(
         method: The method, as ``name(option=value)``.
         out: Where the weights go (safetensors).
         data: A folder or ``name(option=value)``; the preset's own set if none is named.
-        preset: ``smoke``, ``desk`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         seed: The method's seed.
         results: The results folder, for checkpoints.
         plugins: Python files with plugins of your own.

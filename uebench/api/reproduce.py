@@ -55,7 +55,7 @@ def reproduce(
     Args:
         name: ``table2`` to ``table9``, ``figure4.1`` to ``figure4.4``, or ``all``; what tables share is computed once.
         data: Data sets as ``SET`` for the paper's main set, or ``ROLE=SET``.
-        preset: ``smoke``, ``desk`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         results: The results folder.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.

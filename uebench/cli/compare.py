@@ -17,7 +17,7 @@ def compare(
         Words, typer.Option("--attacker", help="Only these, as resnet18 or resnet18+jpeg, or as written. Repeatable.")
     ] = None,
     data: Annotated[Words, typer.Option("--data", help="Only these measured sets. Repeatable.")] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="Only smoke, desk or paper.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64 or paper.")] = None,
     form: Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")] = "text",
     results: Results = RESULTS,
     as_json: AsJson = False,

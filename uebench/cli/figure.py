@@ -25,7 +25,7 @@ def figure(
         str | None,
         typer.Option(help="3: orl(option=value); 4: name of a measured set [default: the one with most records]."),
     ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="smoke, desk or paper.")] = DEFAULT,
+    preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = DEFAULT,
     method: Annotated[
         list[str] | None, typer.Option("--method", help="3: name(option=value). Repeatable [default: all].")
     ] = None,

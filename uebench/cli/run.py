@@ -30,7 +30,7 @@ def run(
     method_seed: Annotated[
         list[int] | None, typer.Option("--method-seed", help="Seed of the method. Repeatable.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="smoke, desk or paper [default: desk].")] = None,
+    preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64 or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,

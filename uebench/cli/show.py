@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def show(
     name: Annotated[str, typer.Argument(help="Name of a plugin, or the first digits of a key.")],
     plugin: Plugins = None,
-    preset: Annotated[str, typer.Option("--preset", help="Show the options in force with smoke, desk or paper.")] = "",
+    preset: Annotated[
+        str, typer.Option("--preset", help="Show the options in force with smoke, desk, desk64 or paper.")
+    ] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:

@@ -22,7 +22,7 @@ class Request:
         Args:
             tables: Which tables.
             data: Data sets as ``SET`` or ``ROLE=SET``; the preset's own fills the main role if none is named.
-            preset: ``smoke``, ``desk`` or ``paper``.
+            preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
             planner: Where plugins are named, and what is there already.
 
         Raises:

@@ -41,7 +41,7 @@ class Grid(Config):
         data: Data sets; the preset's own if none is named.
         seed: Seeds of the attackers.
         method_seed: Seeds of the methods; the unprotected images have none, and are attacked once per attacker seed.
-        preset: ``smoke``, ``desk`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         with_clean: Also train every attacker on the unprotected images.
     """
 

@@ -40,7 +40,7 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
     Args:
         store: The results folder.
         registry: Where plugins are named.
-        preset: ``smoke``, ``desk`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         data: Name of a measured set; the one that fills most places if None.
 
     Raises:

@@ -34,7 +34,7 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
 
     Args:
         name: ``1`` to ``9``, ``figure4.1`` to ``figure4.4`` or ``claims``.
-        preset: ``smoke``, ``desk`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         data: Names of measured sets, or ``ROLE=NAME``; the set that fills most places if none is named.
         registry: Where plugins are named.
         store: The results folder.
