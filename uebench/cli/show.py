@@ -19,7 +19,7 @@ def show(
     name: Annotated[str, typer.Argument(help="Name of a plugin, or the first digits of a key.")],
     plugin: Plugins = None,
     preset: Annotated[
-        str, typer.Option("--preset", help="Show the options in force with smoke, desk, desk64 or paper.")
+        str, typer.Option("--preset", help="Show the options in force with this preset.")
     ] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
