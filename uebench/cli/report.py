@@ -12,9 +12,7 @@ from uebench.cli.options import RESULTS, Results
 
 def report(
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="HTML file to write.")],
-    preset: Annotated[
-        str | None, typer.Option("--preset", help="Only records of this preset.")
-    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Only records of this preset.")] = None,
     data: Annotated[list[str] | None, typer.Option("--data", metavar="NAME", help="Only this set. Repeatable.")] = None,
     results: Results = RESULTS,
 ) -> None:

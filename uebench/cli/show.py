@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def show(
     name: Annotated[str, typer.Argument(help="Name of a plugin, or the first digits of a key.")],
     plugin: Plugins = None,
-    preset: Annotated[
-        str, typer.Option("--preset", help="Show the options in force with this preset.")
-    ] = "",
+    preset: Annotated[str, typer.Option("--preset", help="Show the options in force with this preset.")] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
