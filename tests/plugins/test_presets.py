@@ -15,6 +15,7 @@ SMOKE = ("adam", 0.001, 0.0, 16, "cosine", 2, 0.0, False, 0)
 DESK = ("adam", 0.001, 0.0, 16, "cosine", 20, 0.0, False, 0)
 PAPER = ("adam", 0.0005, 0.0, 16, "oscillating", 40, 0.0001, False, 0)
 DEPTHWISE_DESK = ("sgd", 0.05, 0.0005, 16, "cosine", 40, 0.0, False, 0)
+DEPTHWISE_DESK64 = ("sgd", 0.05, 0.0005, 16, "cosine", 60, 0.0, False, 0)
 SIMCLR = ("optimizer", "lr", "weight_decay", "batch", "model", "epochs", "probe_epochs", "probe_lr")
 
 STUBBORN = """
@@ -77,8 +78,8 @@ FIRST_EDITION: dict[tuple[str, str], dict[str, Any]] = {
         "epochs": 24, "surrogate_every": 2, "lr_f": 1e-3, "lr_g": 1e-3, "rho_steps": 1, "norm": "batch",
     },
     ("attacker", "resnet18"): dict(zip(FIELDS, DESK, strict=True)),
-    ("attacker", "mobilenet_v1"): dict(zip(FIELDS, DEPTHWISE_DESK, strict=True)),
-    ("attacker", "efficientnet_b1"): dict(zip(FIELDS, DEPTHWISE_DESK, strict=True)),
+    ("attacker", "mobilenet_v1"): dict(zip(FIELDS, DEPTHWISE_DESK64, strict=True)),
+    ("attacker", "efficientnet_b1"): dict(zip(FIELDS, DEPTHWISE_DESK64, strict=True)),
     ("attacker", "inception_v3"): dict(zip(FIELDS, (*DESK[:5], 40, *DESK[6:]), strict=True)),
     ("countermeasure", "adversarial"): {"steps": 2},
 }  # fmt: skip
