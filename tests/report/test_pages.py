@@ -81,7 +81,7 @@ def test_a_mark_outlives_a_new_seal_and_not_another_count() -> None:
 def test_the_output_of_make_run_in_the_readme_is_that_of_its_record() -> None:
     _, _, rest = (ROOT / "docs" / "make_run.json").read_bytes().partition(b"\n")
     record = Record.model_validate_json(b"{" + rest)
-    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(" orl40"))
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(" orl_varied10"))
     peak = f"{100 * record.peak.share:.1f} (epoch {record.peak.epoch} of {record.training.epochs})"
     made = seconds(record.timings.fit_seconds + record.timings.protect_seconds)
     shown = [percent(record.counts), peak, made, seconds(record.timings.train_seconds), f"{record.key[:12]}…json"]
