@@ -53,3 +53,16 @@ def test_wrong_requests_are_refused(uebench: Command, measured: None, args: tupl
     answer = uebench("compare", *args)
     assert answer.code == 2
     assert complaint in answer.complaint
+
+
+def test_an_unknown_preset_is_refused(uebench: Command) -> None:
+    answer = uebench("compare", "--preset", "deks")
+    assert answer.code != 0
+    assert answer.complaint == "uebench: unknown preset 'deks'; did you mean 'desk'?"
+
+
+def test_damaged_records_are_said_to_be_left_out(uebench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "results" / "cells" / "00" / f"{'0' * 64}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    assert "1 damaged records left out" in uebench("compare").err

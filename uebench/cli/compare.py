@@ -29,9 +29,11 @@ def compare(
     from uebench.store.store import Store
 
     tables.check(form)
-    records, _ = page.select(Store(results), preset, data or ())
+    records, damaged = page.select(Store(results), preset, data or ())
     shown = comparisons.page(paired(records, method or (), attacker or ()))
     if as_json:
         output.print_json(shown.document())
     else:
         typer.echo(tables.render(shown, form), nl=False)
+    if damaged:
+        output.note(f"{damaged} damaged records left out; uebench status names them")

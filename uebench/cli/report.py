@@ -18,12 +18,9 @@ def report(
 ) -> None:
     """Write all records to one self-contained HTML page: rankings, heat maps, curves, costs, every cell."""
     from uebench.cli.output import note
-    from uebench.plugins import presets
     from uebench.report import files
 
     files.check(html, "--html", (".html", ".htm"))
-    if preset:
-        presets.get(preset)
 
     from uebench.report import page
     from uebench.store.store import Store

@@ -83,7 +83,7 @@ class Folder(Files[FolderConfig]):
     def _whole(self) -> Listing:
         root = self.config.path.expanduser()
         if not root.is_dir():
-            raise DataError(f"{root}: no such folder; data takes orl, synthetic or a folder of photographs")
+            raise DataError(f"{root}: no such folder; data takes orl_varied, orl, synthetic or a folder of photographs")
         for train in SPLITS:
             test = train.replace("train", "test")
             if (root / train).is_dir():

@@ -20,6 +20,7 @@ from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
 from uebench.analysis.records import is_clean, most_recognised, percent
 from uebench.analysis.statistics import wilson
 from uebench.errors import UsageError, nearest
+from uebench.plugins import presets
 from uebench.plugins.spec import format_value
 from uebench.report import strips
 from uebench.report.caveats import caveats
@@ -53,8 +54,10 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
         The records, and how many were left out because their files are damaged.
 
     Raises:
-        UsageError: If there is no record of a named set.
+        UsageError: If there is no such preset, or no record of a named set.
     """
+    if preset:
+        presets.get(preset)
     found = [record for _, record in store.cells()]
     records = [record for record in found if record and preset in (None, record.preset)]
     names = {record.data.name for record in records}

@@ -8,8 +8,9 @@ from typing import Any
 
 from uebench.plugins.registry import Registry
 from uebench.report import text
-from uebench.store.record import Failure, Summary
+from uebench.store.record import Failure
 from uebench.store.store import Store
+from uebench.store.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.store.atomic import publish
-from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record, Summary
+from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
+from uebench.store.summary import Summary
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,45 @@
+"""What a list of many cells needs of each record; to validate all of every record takes longer."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from uebench.store.record import Counts
+
+
+class _Glance(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NamedData(_Glance):
+    """The name of a data set."""
+
+    name: str
+
+
+class PluginVersion(_Glance):
+    """Which plugin took part."""
+
+    name: str
+    version: int
+
+
+class Sources(_Glance):
+    """The source digests of the plugins that took part, by name."""
+
+    sources: dict[str, str]
+
+
+class Summary(_Glance):
+    """What a list of many cells needs of each record; the rest of the file is not validated, which takes longer."""
+
+    key: str
+    preset: str
+    data: NamedData
+    method: PluginVersion
+    attacker: list[PluginVersion]
+    seed: int
+    method_seed: int
+    written: dict[str, str]
+    counts: Counts
+    provenance: Sources
