@@ -12,7 +12,7 @@ from uebench.planning.parts import attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.answers import encode
-from uebench.store.record import Record
+from uebench.store.record import Fit, ProtectionRecord, Record
 
 PUBLISHED = ROOT / "results" / "cells"
 
@@ -91,6 +91,19 @@ def as_asked(method: str, attacker: str, correct: int = 100, preset: str = "desk
             **changes,
         }
     )
+
+
+def protection_of(cell: Record, fit: Fit | None) -> ProtectionRecord:
+    """Return a record of the protected set of a cell.
+
+    Args:
+        cell: A record of an attack on it.
+        fit: How its method was trained.
+    """
+    common = cell.model_dump(mode="json", include=set(ProtectionRecord.model_fields) - {"timings"})
+    quality = {"psnr": 40.0, "ssim": 0.9, "lpips": None, "lpips_reason": "no", "trunk": None, "n": 9}
+    timings = {"fit_seconds": 1.0, "protect_seconds": 1.0}
+    return ProtectionRecord.model_validate(common | {"quality": quality, "timings": timings, "fit": fit})
 
 
 def _record(changes: Mapping[str, object]) -> Record:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 
-from tests.records import as_asked, made_up
+from tests.records import as_asked, made_up, protection_of
 from uebench.paper.fill import FilledTable
 from uebench.plugins.registry import Registry
 from uebench.report import figure4
-from uebench.store.record import Record
+from uebench.store.record import Fit, Record, Round
 from uebench.store.store import Store
 
 
@@ -45,17 +45,28 @@ def test_figure_4_draws_what_its_tables_hold(tmp_path: Path) -> None:
         as_asked("segue(labels=0.8)", "resnet18", 80),
         as_asked("segue_unguided", "resnet18", 100),
     ]
-    jpeg, augmented, side, losses = figure4.figure(filled(tmp_path, records)).axes
+    jpeg, augmented, side, _ = figure4.figure(filled(tmp_path, records)).axes
     heights = [container[0].get_ydata() for container in jpeg.containers]
     assert [list(line) for line in heights] == [pytest.approx([60, 20])]
     assert [text.get_text() for text in jpeg.get_xticklabels()] == ["10", "none"]
     assert bars(augmented) == [20, 30]
     assert [text.get_text() for text in side.get_xticklabels()] == ["true", "80%", "kmeans", "none"]
     assert bars(side) == [10, 40, 50]
-    (legend,) = [found for found in losses.get_children() if isinstance(found, Legend)]
-    assert [text.get_text() for text in legend.get_texts()] == [
-        "clean", "segue, labels true", "segue, labels 80%", "segue, labels none",
-    ]  # fmt: skip
+
+
+def test_figure_4_draws_the_surrogates_loss_where_it_was_trained(tmp_path: Path) -> None:
+    turns = [Round(surrogate=2.0, objective=1.0), Round(objective=0.5), Round(surrogate=1.0, objective=0.2)]
+    store = Store(tmp_path)
+    store.write_protection(protection_of(as_asked("segue", "resnet18"), Fit(rounds=3, stopped="rounds", curve=turns)))
+    store.write_protection(protection_of(as_asked("segue(labels=kmeans)", "resnet18", protect_key="0" * 64), None))
+    records = [as_asked(name, "resnet18") for name in ("segue", "segue(labels=kmeans)", "segue_unguided")]
+    tables = filled(tmp_path, records)
+    *_, losses = figure4.figure(tables).axes
+    (line,) = losses.lines
+    assert np.asarray(line.get_xydata()).tolist() == [[1, 2.0], [3, 1.0]]
+    assert line.get_label() == "segue, labels true"
+    measured = {place.place.row: place.value for place in tables["figure4.4"].places if not place.place.setting}
+    assert measured == {"true": 1.0, "kmeans": None, "none": None}
 
 
 def test_figure_4_shows_every_quality_of_which_there_are_records(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from uebench.analysis.statistics import interval
 from uebench.paper.match import Plugins, Records, Roles, clean_cells, matching_cells, matching_protection
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
-from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record import Fit, ProtectionRecord, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class FilledPlace:
         reported: What the paper reports.
         keys: Of the records behind the value.
         cells: The records behind an accuracy, one for each pair of seeds.
+        fit: How the method was trained, behind a loss of its surrogate.
         reason: Why there is no value.
     """
 
@@ -48,6 +49,7 @@ class FilledPlace:
     reported: float | None = None
     keys: tuple[str, ...] = ()
     cells: tuple[Record, ...] = field(default=(), repr=False)
+    fit: Fit | None = field(default=None, repr=False)
     reason: str = ""
 
     @property
@@ -145,6 +147,12 @@ def _of_protected_set(place: TablePlace, known: ProtectionRecord | Record) -> di
     keys = (known.protect_key,)
     if place.metric == "seconds":
         return {"value": known.timings.fit_seconds + known.timings.protect_seconds, "keys": keys}
+    if place.metric == "surrogate_loss":
+        fit = known.fit if isinstance(known, ProtectionRecord) else None
+        losses = fit.surrogate_losses if fit else {}
+        if not losses:
+            return {"reason": "early records do not hold how the method was trained"}
+        return {"value": losses[max(losses)], "keys": keys, "fit": fit}
     if isinstance(known, ProtectionRecord):
         value, reason = getattr(known.quality, place.metric), known.quality.lpips_reason
     else:

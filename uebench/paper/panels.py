@@ -1,8 +1,7 @@
 """What Figure 4 draws: the panels as tables, with what belongs beside the paper's places.
 
 The paper's places of a panel are those of its table in ``paper/tables.py``. The figure adds the attacker without any
-countermeasure, every other JPEG quality and every share of true labels of which there are records, and the clean
-reference of the training losses.
+countermeasure, and every other JPEG quality and every share of true labels of which there are records.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ def panels(records: Records) -> dict[str, Table]:
             if part.name == "jpeg":
                 qualities.add(int(part.config["quality"]))
     side = _side_information(shares)
-    clean = TablePlace(row="clean", column=ARCHITECTURE, method="clean", attacker=ARCHITECTURE)
+    fitted = tuple(replace(place, attacker="", metric="surrogate_loss") for place in side)
     return {
         "figure4.1": _with_plain("figure4.1", _more_jpeg(qualities)),
         "figure4.2": _with_plain("figure4.2", ()),
         "figure4.3": replace(TABLES["figure4.3"], places=side),
-        "figure4.4": replace(TABLES["figure4.4"], places=(clean, *side)),
+        "figure4.4": replace(TABLES["figure4.4"], places=fitted),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from uebench.paper.fill import FilledPlace, FilledTable, fill_table
@@ -24,7 +23,7 @@ TITLES = {
     "figure4.1": "(1) JPEG quality",
     "figure4.2": "(2) augmentation",
     "figure4.3": "(3) labels that the method saw",
-    "figure4.4": "(4) attacker's training loss",
+    "figure4.4": "(4) surrogate's training loss",
 }
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
 GREY = "#444444"
@@ -72,9 +71,7 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
     axes = dict(zip(TITLES, drawn.subplots(1, 4), strict=True))
     jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
     side = _by_side_information(tables["figure4.3"])
-    losses = (
-        [place for place in tables["figure4.4"].places if place.cells and _is_shown(place.place, side)] if side else []
-    )
+    losses = [place for place in tables["figure4.4"].places if place.fit and _guided(place.place) in side]
     colours = _colours([*jpeg, *augmented, *side])
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side, "figure4.4": losses}.items():
         _prepare(axes[name], TITLES[name], "" if panel else tables[name].table.command)
@@ -129,10 +126,6 @@ def _by_side_information(table: FilledTable) -> dict[str, dict[str, FilledPlace]
     return {method: labels for method, labels in found.items() if set(labels) - {"true"}}
 
 
-def _is_shown(place: TablePlace, side: Panel) -> bool:
-    return place.row == REFERENCE or _guided(place) in side
-
-
 def _guided(place: TablePlace) -> str:
     """Return the method whose labels panels 3 and 4 are about."""
     return SIDES[place.setting]["true"]
@@ -183,18 +176,16 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
 
 
 def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str]) -> None:
-    """Draw the attacker's loss; the paper's panel has the surrogate's, which only records of protected sets hold."""
     styles = iter(STYLES)
     for place in places:
-        curves = [[epoch.loss for epoch in cell.curve] for cell in place.cells]
-        mean = [fmean(losses) for losses in zip(*curves, strict=False)]
-        clean = place.place.row == REFERENCE
-        method = _guided(place.place)
-        text = REFERENCE if clean else f"{method}, labels {_label(place.place.row)}"
-        colour, style = (GREY, "-") if clean else (colours[method], next(styles, STYLES[-1]))
-        axes.semilogy(range(1, len(mean) + 1), mean, linestyle=style, color=colour, linewidth=1.3, label=text)
+        assert place.fit
+        losses, method = place.fit.surrogate_losses, _guided(place.place)
+        axes.semilogy(
+            losses.keys(), losses.values(), linestyle=next(styles, STYLES[-1]), color=colours[method], linewidth=1.3,
+            label=f"{method}, labels {_label(place.place.row)}",
+        )  # fmt: skip
     if places:
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("epoch of the method")
         axes.legend(fontsize=7, frameon=False)
 
 

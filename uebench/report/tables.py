@@ -205,7 +205,7 @@ def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
         return "-"
     if filled.place.metric == "seconds":
         return f"{value:.2g}" if value < 10 else f"{value:.0f}"
-    decimals = {"accuracy": 1, "psnr": 2, "ssim": 3, "lpips": 3}.get(filled.place.metric, 0)
+    decimals = {"accuracy": 1, "psnr": 2, "ssim": 3, "lpips": 3, "surrogate_loss": 3}.get(filled.place.metric, 0)
     return f"{value:{sign}.{decimals}f}"
 
 

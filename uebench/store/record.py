@@ -225,6 +225,12 @@ class Fit(_Strict):
     stopped: str
     curve: list[Round]
 
+    @property
+    def surrogate_losses(self) -> dict[int, float]:
+        """Return the surrogate's mean loss by round, from 1, for the rounds in which it was trained."""
+        found = ((number, one.surrogate) for number, one in enumerate(self.curve, 1))
+        return {number: loss for number, loss in found if loss is not None}
+
 
 class ProtectedMeta(_Strict):
     """What is stored beside the pixels of a protected set.
