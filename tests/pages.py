@@ -22,7 +22,7 @@ from uebench.store.record import Record
 from uebench.store.store import Store
 
 PAGES = ("README.md", "results/README.md", "results/tuning/README.md")
-QUOTED = re.compile(r"(<!-- uebench (table .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+QUOTED = re.compile(r"(<!-- uebench ((?:table|compare|leaderboard) .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 STATED = re.compile(r"(<!-- (cell|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)

@@ -77,8 +77,8 @@ def compare(records: Iterable[Record], methods: Sequence[str] = (), attackers: S
     """
     found = benchmarks(records)
     met = [pairing for benchmark in found for pairing in benchmark.pairings.values()]
-    chosen_methods = _chosen("method", methods, {one.method: one.records[0].method.name for one in met})
-    chosen_attackers = _chosen("attacker", attackers, {one.attacker: one.attacker_names for one in met})
+    chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in met})
+    chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in met})
     pairs = [
         (benchmark, one, other)
         for benchmark in found
@@ -98,12 +98,21 @@ def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:
     return pd.DataFrame([one.document() for one in comparisons], columns=list(COLUMNS))
 
 
-def _chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[str]:
-    """Return the labels that a caller wants, which are keys of ``names``."""
-    chosen = set(names) if not wanted else set()
+def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[str]:
+    """Return the labels that a caller wants.
+
+    Args:
+        kind: What they name, for the error.
+        wanted: Each as written, or by name if none is written so; all if none is named.
+        names: The name behind each label.
+
+    Raises:
+        UsageError: If there is none of that name.
+    """
+    labels = set() if wanted else set(names)
     for text in wanted:
         found = {text} & names.keys() or {label for label, name in names.items() if name == text}
         if not found:
             raise UsageError(f"{kind} {text!r}: no record of it; {nearest(text, {*names, *names.values()})}")
-        chosen |= found
-    return chosen
+        labels |= found
+    return labels

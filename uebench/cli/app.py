@@ -10,7 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, compare, data, figure, fit, listing, protect, report, reproduce, run, show, status, table
+from uebench.cli import (
+    audit,
+    compare,
+    data,
+    figure,
+    fit,
+    leaderboard,
+    listing,
+    protect,
+    report,
+    reproduce,
+    run,
+    show,
+    status,
+    table,
+)
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 
@@ -38,6 +53,7 @@ app.add_typer(data.app, name="data")
 app.command("report")(report.report)
 app.command("figure")(figure.figure)
 app.command("table")(table.table)
+app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 

@@ -6,19 +6,17 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Results
-
-Words = list[str] | None
+from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, Results
 
 
 def compare(
-    method: Annotated[Words, typer.Option("--method", help="Only these, by name or as written. Repeatable.")] = None,
-    attacker: Annotated[
-        Words, typer.Option("--attacker", help="Only these, as resnet18 or resnet18+jpeg, or as written. Repeatable.")
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="Only these, by name or as written. Repeatable.")
     ] = None,
-    data: Annotated[Words, typer.Option("--data", help="Only these measured sets. Repeatable.")] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64 or paper.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")] = "text",
+    attacker: OnlyAttackers = None,
+    data: OnlySets = None,
+    preset: OnlyPreset = None,
+    form: Format = "text",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -31,9 +29,5 @@ def compare(
     tables.check(form)
     records, damaged = page.select(Store(results), preset, data or ())
     shown = comparisons.page(paired(records, method or (), attacker or ()))
-    if as_json:
-        output.print_json(shown.document())
-    else:
-        typer.echo(tables.render(shown, form), nl=False)
-    if damaged:
-        output.note(f"{damaged} damaged records left out; uebench status names them")
+    output.print_page(shown, form, as_json)
+    output.note_damaged(damaged)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from uebench.progress import Progress, ProgressFor
+    from uebench.report.tables import Page
 
 __all__ = [
-    "lines", "note", "options", "percent", "print_json", "print_table", "progress_bars", "quality", "seconds", "seed",
+    "lines", "note", "note_damaged", "options", "percent", "print_json", "print_page", "print_table", "progress_bars",
+    "quality", "seconds", "seed",
 ]  # fmt: skip
 
 
@@ -27,9 +29,25 @@ def print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=2, sort_keys=True))
 
 
+def print_page(page: Page, form: str, as_json: bool) -> None:
+    """Write a page on stdout, in a format of ``uebench.report.tables`` or as one JSON document."""
+    from uebench.report import tables
+
+    if as_json:
+        print_json(page.document())
+    else:
+        typer.echo(tables.render(page, form), nl=False)
+
+
 def note(message: str) -> None:
     """Write one line for people on stderr."""
     typer.echo(f"uebench: {message}", err=True)
+
+
+def note_damaged(records: int) -> None:
+    """Say how many records were left out because their files are damaged, if any."""
+    if records:
+        note(f"{records} damaged records left out; uebench status names them")
 
 
 def print_table(table: Table) -> None:

@@ -17,7 +17,7 @@ def report(
     results: Results = RESULTS,
 ) -> None:
     """Write all records to one self-contained HTML page: rankings, heat maps, curves, costs, every cell."""
-    from uebench.cli.output import note
+    from uebench.cli.output import note, note_damaged
     from uebench.report import files
 
     files.check(html, "--html", (".html", ".htm"))
@@ -30,5 +30,4 @@ def report(
     with files.writing(html, "--html"):
         html.write_text(page.render(records, store), encoding="utf-8")
     note(f"{html}: {len(records)} records of {results}")
-    if damaged:
-        note(f"{damaged} damaged records left out; uebench status names them")
+    note_damaged(damaged)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, PresetName, with_compute, with_workspace
-from uebench.cli.table import Format
+from uebench.cli.options import AsJson, Format, PresetName, with_compute, with_workspace
 from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
 

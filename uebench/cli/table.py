@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, AsJson, Format, Plugins, PresetName, Results
 from uebench.plugins.presets import DEFAULT
-
-Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
 
 
 def table(
@@ -35,7 +33,4 @@ def table(
         output.note(
             f"shown for {found.main}, which has most results; --data chooses another set: {', '.join(found.others)}"
         )
-    if as_json:
-        output.print_json(found.page.document())
-    else:
-        typer.echo(tables.render(found.page, form), nl=False)
+    output.print_page(found.page, form, as_json)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.records import answered, made_up
+from uebench.report.ranking import COLUMNS
+from uebench.store.store import Store
+
+HALF = [number % 2 == 0 for number in range(200)]
+NONE = [False] * 200
+MOST = [number % 10 > 0 for number in range(200)]
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    for seed in range(3):
+        for method, right in (("clean", MOST), ("lsp", HALF), ("ue", NONE)):
+            store.write_cell(answered(method, right, seed=seed))
+    jpeg = (("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50}))
+    store.write_cell(made_up("lsp", jpeg, correct=100))
+    store.write_cell(made_up("clean", jpeg, correct=150))
+
+
+def test_methods_stand_in_the_order_of_their_ranks_below_the_clean_reference(uebench: Command, measured: None) -> None:
+    answer = uebench("leaderboard", "--format", "csv")
+    assert answer.code == 0, answer.err
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["method"], row["rank_first"], row["rank_last"]) for row in rows] == [
+        ("clean", "", ""), ("ue", "1", "1"), ("lsp", "2", "2"),
+    ]  # fmt: skip
+    assert {row["attacker"] for row in rows} == {"resnet18(epochs=2)"}
+    assert [float(row["accuracy"]) for row in rows] == [90, 0, 50]
+    assert [row["drop"] for row in rows] == ["", "90.0", "40.0"]
+    assert rows[2]["worst_identity_accuracy"] == "50.0"
+
+
+def test_the_text_explains_its_columns(uebench: Command, measured: None) -> None:
+    text = uebench("leaderboard").out
+    assert "resnet18(epochs=2) on people, preset desk64, chance 10.0%" in text
+    assert "50.0 [" in text and "3 x 3" not in text and "1 x 3" in text
+    for column in ("rank", "accuracy", "worst identity", "cost", "seeds"):
+        assert f"\n{column}: " in text
+
+
+def test_an_attacker_may_be_named(uebench: Command, measured: None) -> None:
+    rows = uebench("leaderboard", "--attacker", "resnet18+jpeg", "--json").json["rows"]
+    assert [(row["method"], row["accuracy"]) for row in rows] == [("clean", 75), ("lsp", 50)]
+
+
+def test_an_attacker_without_records_is_refused(uebench: Command, measured: None) -> None:
+    answer = uebench("leaderboard", "--attacker", "resnet19")
+    assert (answer.code, answer.complaint) == (
+        2, "uebench: attacker 'resnet19': no record of it; did you mean 'resnet18'?",
+    )  # fmt: skip
+
+
+def test_an_empty_store_says_so(uebench: Command) -> None:
+    assert "no records" in uebench("leaderboard").out
