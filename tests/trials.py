@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from uebench.hashing import digest
-from uebench.plugins.spec import parse
+from uebench.plugins.spec import Spec, parse
 from uebench.store.record import PluginRecord, Record
 from uebench.store.store import Store
 
@@ -43,10 +43,15 @@ class Trial:
 
 
 @cache
-def planned(kind: str) -> Counter[str]:
-    """Return how many trials the grids have for each plugin of a kind, ``method`` or ``attacker``."""
+def planned(kind: str) -> tuple[Spec, ...]:
+    """Return the trials that the grids have for plugins of a kind, ``method`` or ``attacker``."""
     grid = tomllib.loads((STORE / f"{kind}s.toml").read_text())
-    return Counter(parse(text).name for text in grid[kind])
+    return tuple(parse(text) for text in grid[kind])
+
+
+def count(kind: str) -> Counter[str]:
+    """Return how many trials there are to be for each plugin."""
+    return Counter(spec.name for spec in planned(kind))
 
 
 @cache
@@ -67,7 +72,7 @@ def of_methods() -> dict[str, list[Trial]]:
 def table(kind: str) -> str:
     """Return the trials of ``architectures`` or ``methods`` as Markdown; the best are in bold, once all are there."""
     found = of_architectures() if kind == "architectures" else of_methods()
-    counts_of = planned("attacker" if kind == "architectures" else "method")
+    counts_of = count("attacker" if kind == "architectures" else "method")
     cost = "training" if kind == "architectures" else "fitting"
     lines = [f"| trial | validation accuracy | epoch of the peak | {cost}, s | options |", "|---|---|---|---|---|"]
     for name, trials in found.items():
