@@ -128,8 +128,8 @@ class ResNet18(Residual):
     name = "resnet18"
     version = 1
     info = Info(title="ResNet-18", venue="CVPR", year=2016, family="residual")
-    presets: ClassVar = BY_SIZE | {"desk": PROTOCOLS["desk"] | SGD}
-    why: ClassVar = WHY_BY_SIZE | {"desk": TUNED}
+    presets: ClassVar = {**BY_SIZE, "desk": PROTOCOLS["desk"] | SGD}
+    why: ClassVar = {**WHY_BY_SIZE, "desk": TUNED}
     model = "resnet18"
 
 
