@@ -3,7 +3,7 @@
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
-for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, and one cell on several kinds of machines
+for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, and one cell on several machines
 after ``<!-- machines -->``.
 """
 
