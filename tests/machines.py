@@ -34,7 +34,7 @@ def table() -> str:
         [
             *lines,
             "",
-            f"Mean standard deviation over machines, with one seed: {over_machines:.1f} points. Over seeds, on one machine: "
-            f"{over_seeds:.1f} points.",
+            f"Mean standard deviation over machines, with one seed: {over_machines:.1f} points. Over seeds, on one "
+            f"machine: {over_seeds:.1f} points.",
         ]
     )
