@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, compare, data, figure, fit, listing, protect, report, reproduce, run, show, status, table
+from uebench.cli import audit, compare, data, export, figure, fit, listing, protect, report, reproduce, run, show, status, table
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 
@@ -34,6 +34,7 @@ app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("protect")(protect.protect)
 app.command("audit")(audit.audit)
+app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
 app.command("figure")(figure.figure)
