@@ -87,10 +87,8 @@ def _photographs(record: Record | ProtectionRecord, data: str, workspace: Worksp
     return dataset
 
 
-def _manifest(
-    record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset
-) -> dict[str, Any]:
-    """Return what stands beside the images; names are those of the manifest of ``protect_folder``, where it has them."""
+def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> dict[str, Any]:
+    """Return what stands beside the images, in the words of the manifest of ``protect_folder``."""
     side = record.side_information
     people = {Path(name).parent.name: label for name, label in zip(names, dataset.train.labels.tolist(), strict=True)}
     return {
@@ -112,6 +110,6 @@ def _manifest(
         "budget": {"norm": record.audit.norm, "eps": record.audit.eps},
         "audit": record.audit.model_dump(mode="json"),
         "digest": digest,
-        "photographs": f"made of photographs of {record.data.name} (source {record.data.source}); the terms of that set "
-        "hold for these copies too, and many such sets are for research only and may not be passed on",
+        "photographs": f"made of photographs of {record.data.name} (source {record.data.source}); the terms of that "
+        "set hold for these copies too, and many such sets are for research only and may not be passed on",
     }

@@ -102,7 +102,7 @@ class Inspection:
             "protected": f"{self.name}: {kind} of the scale {self.scale}, for {self.images} images of {self.size} px",
             "data": self.data,
             "order": self._order(),
-            "labels": "the files give none" if self.wrong_labels is None else f"{self.wrong_labels} of {self.images} are wrong",
+            "labels": "none" if self.wrong_labels is None else f"{self.wrong_labels} of {self.images} are wrong",
             "L-inf": f"at most {self.linf[0]} grey levels, median {self.linf[1]:g}",
             "L2": f"at most {self.l2[0]:.1f} grey levels, median {self.l2[1]:.1f}",
             "budget": f"{self._of(self.over_budget)} exceed {format_value(self.eps)}",

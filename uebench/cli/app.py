@@ -10,7 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, compare, data, export, figure, fit, listing, protect, report, reproduce, run, show, status, table
+from uebench.cli import (
+    audit,
+    compare,
+    data,
+    export,
+    figure,
+    fit,
+    listing,
+    protect,
+    report,
+    reproduce,
+    run,
+    show,
+    status,
+    table,
+)
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 

@@ -76,9 +76,7 @@ def audit(
         raise typer.Exit(1)
 
 
-def _protected(
-    texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool
-) -> None:
+def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
     from uebench.api.inspect_protected import complain, inspect_in
     from uebench.api.protected_sets import named
     from uebench.cli import output

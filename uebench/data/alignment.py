@@ -113,7 +113,9 @@ def _small(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return images as vectors (N, 3 * 16 * 16) with mean 0 and length 1, or 0 where an image is all one colour."""
     size = images.shape[-1]
     shrink = _areas(size, min(SIDE, size))
-    parts = [shrink @ images[first : first + BATCH].astype(np.float32) @ shrink.T for first in range(0, len(images), BATCH)]
+    parts = [
+        shrink @ images[first : first + BATCH].astype(np.float32) @ shrink.T for first in range(0, len(images), BATCH)
+    ]
     vectors = np.concatenate(parts).reshape(len(images), -1)
     vectors -= vectors.mean(1, keepdims=True)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

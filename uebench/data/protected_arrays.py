@@ -30,6 +30,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 RANGES: Mapping[Scale, tuple[float, float]] = {"-1..1": (-1, 1), "0..1": (0, 1), "0..255": (0, 255)}
 SLACK = 1e-3
 """By what share of its range a value may leave it."""
+FEW_LEVELS = 2
+"""Floats up to here are no images of the scale 0..255, which would be black, but others that leave their range."""
 SMALL = 0.25
 """The largest perturbation that is told from an image by its size, on the [0, 1] pixel scale."""
 
@@ -124,7 +126,7 @@ def _chosen(arrays: Mapping[str, NDArray[Any]], file: Path, content: Content | N
     if list(arrays) == [""]:
         return "", None  # with a shape that is complained of later
     held = ", ".join(f"{name!r} {array.shape}" for name, array in arrays.items()) or "no array"
-    raise DataError(f"{file}: holds {held}; name the array of images 'images', or that of perturbations 'perturbations'")
+    raise DataError(f"{file}: holds {held}; name the array to use 'images' or 'perturbations'")
 
 
 def _recognised(array: NDArray[Any], content: Content | None, scale: Scale | None) -> tuple[Content, Scale] | str:
@@ -146,17 +148,17 @@ def _recognised(array: NDArray[Any], content: Content | None, scale: Scale | Non
     if content == "perturbations":
         least, most = least - most, most - least
     if low < least - slack or high > most + slack:
-        return f'{shown} are no {content} of the scale {scale}; clip or rescale them, or give another scale'
+        return f"{shown} are no {content} of the scale {scale}; clip or rescale them, or give another scale"
     return content, scale
 
 
 def _content(low: float, high: float, scale: Scale | None) -> Content | None:
     """Return what values are, or None where they may be both: small ones of one sign, and middling ones of both."""
-    width = RANGES[scale][1] - RANGES[scale][0] if scale else 1 if max(-low, high) <= 1 + SLACK else 255
+    width = RANGES[scale][1] - RANGES[scale][0] if scale else 1 if max(-low, high) <= FEW_LEVELS else 255
     size, is_signed = max(-low, high) / width, low < -SLACK * width
     if size <= SMALL:
         return "perturbations" if is_signed and high > 0 else None
-    if not is_signed:
+    if not is_signed or size > 1 + SLACK:  # the latter are refused later, as no images
         return "images"
     return "images" if width <= 2 and low < -0.5 and high > 0.5 else None
 
@@ -167,6 +169,6 @@ def _scale(low: float, high: float, content: Content) -> Scale | None:
     for scale in ("0..1", "-1..1", "0..255"):
         least, most = RANGES[scale]
         slack = SLACK * (most - least)
-        if least - slack <= low and high <= most + slack:
+        if least - slack <= low and high <= most + slack and (scale != "0..255" or high > FEW_LEVELS):
             return scale
     return None

@@ -54,7 +54,9 @@ def write_protected(
     if to.suffix.lower() not in SUFFIXES:
         folder = ProtectedFolder(to)
         folder.begin(None, manifest)
-        copies = [Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)]
+        copies = [
+            Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)
+        ]
         folder.save(Chunk(copies, 0, clean.images), delta.astype(np.int16))
         for name in ("perturbations", "labels"):
             content = io.BytesIO()

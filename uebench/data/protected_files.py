@@ -98,7 +98,7 @@ def read_protected(
     if count != len(clean) and not classwise:
         rows = f"{len(clean)} rows, one for each training photograph"
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
-        raise DataError(f"{file}: {count} {values.content}; give {rows} in the order of the data{or_classwise}")
+        raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
     remark = "the order of perturbations cannot be checked; give the protected images to have it checked"
     return _fitted(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
 
@@ -142,15 +142,15 @@ def _by_name(found: Sequence[Photograph], folder: Path, names: Sequence[str]) ->
     """Return the copies of the photographs by their names; None if no photograph's name is there.
 
     Raises:
-        DataError: If only some of them are there.
+        DataError: If only some of them are there, and not as many images as photographs.
     """
     flat = all(len(one.copy.parts) == 1 for one in found)
     wanted = [Path(name).name for name in names] if flat else list(names)
-    if len(set(wanted)) < len(wanted):
+    if not names or len(set(wanted)) < len(wanted):
         return None
     known = {str(one.copy.with_suffix("").as_posix()): one for one in found}
     missing = [name for name in wanted if name not in known]
-    if len(missing) == len(wanted):
+    if missing and (len(missing) == len(wanted) or len(found) == len(wanted)):
         return None
     if missing:
         others = f" and of {len(missing) - 1} other training photographs" if len(missing) > 1 else ""
@@ -168,4 +168,4 @@ def _decoded(file: Path, size: int, resize: bool) -> NDArray[np.uint8]:
 
 
 def _other_size(size: int) -> str:
-    return f"the photographs have {size} x {size} with this preset, so protect them at this size or choose another preset"
+    return f"this preset has photographs of {size} x {size}; protect them at this size, or choose another preset"

@@ -99,9 +99,7 @@ class Protected(Method[ProtectedConfig]):
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Read the set and see whether it belongs to the photographs."""
-        clean = Photographs(
-            train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names
-        )
+        clean = Photographs(train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names)
         self._delta = torch.from_numpy(checked(self.config, clean).delta)
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
@@ -146,7 +144,7 @@ def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photograp
     if wrong := int(alignment.misplaced.sum()):
         words = order_in_words(alignment.order, clean.labels, clean.names)
         return (
-            f"{wrong} of {count} images show the photograph of another place: they are {words}; put them into the order "
-            "of the data, which uebench audit prints as JSON"
+            f"{wrong} of {count} images show the photograph of another place: they are {words}; put them into the "
+            "order of the data, which uebench audit prints as JSON"
         )
     return ""
