@@ -203,7 +203,7 @@ def test_what_an_audit_of_a_set_does_not_take_is_refused(
 
 def test_arrays_take_part_in_a_run_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    sets = {"ours": IMAGES, "noise": torch.tensor(NOISE) / 255}
+    sets: dict[str, NDArray[Any] | torch.Tensor] = {"ours": IMAGES, "noise": torch.tensor(NOISE) / 255}
     with pytest.warns(UserWarning, match="protected 'noise': the order of perturbations cannot be checked"):
         result = library.run(
             attacker=ATTACK[1], protected=sets, data=TINY, preset="smoke", executor="serial", with_clean=True

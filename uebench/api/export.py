@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import uebench
-from uebench.api.run import RESULTS
-from uebench.api.workspace import Workspace
+from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.dataset import Dataset, load
 from uebench.data.protected_export import check_target, write_protected
 from uebench.errors import DataError, StoreError, UsageError

@@ -11,8 +11,7 @@ import numpy as np
 
 from uebench.analysis.statistics import wilson
 from uebench.api.protected_sets import method_texts, photographs
-from uebench.api.run import RESULTS
-from uebench.api.workspace import Workspace
+from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.alignment import order_in_words
 from uebench.data.dataset import Dataset, load
 from uebench.data.protected_set import ProtectedConfig, alignment_of, objection

@@ -119,7 +119,7 @@ def _fitted(values: Values, classwise: bool, clean: Photographs, remarks: Sequen
 
 def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
     """Return the file of each photograph's copy, the labels that the folders say, and what is to be said of it."""
-    split = next((one for one in SPLITS if one in contents(folder).folders), "") if folder.is_dir() else ""
+    split = next((one for one in SPLITS if one in contents(folder).folders), "")
     people = photographs_in(folder / split)
     found = list(chain.from_iterable(people.values()))
     ordered, remarks = _by_name(found, folder, clean.names), []
