@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from uebench.data.alignment import align, order_in_words
+from uebench.data.alignment import _areas, align, order_in_words
 from uebench.data.dataset import load
 from uebench.plugins.registry import Registry
 
@@ -76,6 +76,7 @@ def test_images_of_one_colour_match_nothing() -> None:
 
 
 def test_pixels_are_averaged_by_area_where_the_size_is_no_multiple() -> None:
-    large = np.kron(CLEAN, np.ones((1, 1, 3, 3), np.uint8))[:, :, :90, :90]
-    assert (align(large, large).own > 0.9999).all()
-    assert align(large[::-1], large).match[0] == COUNT - 1
+    shares = _areas(6, 4)
+    assert shares[0] == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0])
+    assert shares[1] == pytest.approx([0, 1 / 3, 2 / 3, 0, 0, 0])
+    assert _areas(90, 16).sum(1) == pytest.approx(np.ones(16))

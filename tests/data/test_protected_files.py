@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from uebench.data.dataset import describe
 from uebench.data.protected_files import Photographs, read_protected
 from uebench.errors import DataError
+from uebench.plugins.registry import Registry
 
 SIZE = 32
 LABELS = np.array([0] * 12 + [1] * 3)
@@ -32,6 +34,15 @@ def folder(
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image.transpose(1, 2, 0)).save(file)
     return root
+
+
+def test_only_images_from_a_file_each_have_names(tmp_path: Path) -> None:
+    folder(tmp_path / "faces" / "train")
+    folder(tmp_path / "faces" / "test")
+    registry = Registry()
+    assert describe(str(tmp_path / "faces"), 32, registry).train_names() == NAMES
+    assert describe("orl_varied(identities=2, copies=2)", 32, registry).train_names() == ()
+    assert describe("synthetic", 32, registry).train_names() == ()
 
 
 def test_a_folder_is_read_by_names_whatever_else_lies_in_it(tmp_path: Path) -> None:
