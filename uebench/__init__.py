@@ -12,7 +12,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from uebench.api.attack import attack
+    from uebench.api.export import export
     from uebench.api.fit import fit
+    from uebench.api.inspect_protected import inspect_protected
     from uebench.api.protect import protect
     from uebench.api.reproduce import reproduce
     from uebench.api.run import plan, records, run
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attack": "uebench.api.attack",
+    "export": "uebench.api.export",
     "fit": "uebench.api.fit",
+    "inspect_protected": "uebench.api.inspect_protected",
     "plan": "uebench.api.run",
     "protect": "uebench.api.protect",
     "records": "uebench.api.run",
@@ -29,7 +33,10 @@ _HOMES = {
     "verify_data": "uebench.api.verify_data",
 }
 
-__all__ = ["__version__", "attack", "fit", "plan", "protect", "records", "reproduce", "run", "verify_data"]
+__all__ = [
+    "__version__", "attack", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce", "run",
+    "verify_data",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

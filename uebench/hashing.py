@@ -30,10 +30,21 @@ def key(**parts: object) -> str:
 def file_digest(file: Path) -> str:
     """Return the sha256 of a file, as keys and records hold it.
 
+    That of a folder is the digest of the names and digests of all files in it that are not hidden.
+
     Raises:
         DataError: If it cannot be read.
     """
     try:
+        if file.is_dir():
+            inside = {one.relative_to(file): one for one in sorted(file.rglob("*")) if one.is_file()}
+            return digest(
+                {
+                    name.as_posix(): _file_digest(one, file_state(one))
+                    for name, one in inside.items()
+                    if not any(part.startswith(".") for part in name.parts)
+                }
+            )
         return _file_digest(file, file_state(file))
     except OSError as error:
         raise DataError(f"{file}: weights cannot be read ({in_words(error)})") from None

@@ -14,7 +14,7 @@ def test_every_method_is_audited(uebench: Command, tmp_path: Path) -> None:
     answer = uebench(*AUDIT, "--json")
     assert answer.code == 0, answer.err
     rows = {row["written"]["method"]: row for row in answer.json}
-    assert list(rows) == Registry().names("method")
+    assert list(rows) == Registry().ready("method")
     assert rows["clean"]["audit"]["changed"] == 0
     assert rows["clean"]["audit"]["separable"] is None
     assert 1 <= rows["ue"]["audit"]["max_levels"] <= 8

@@ -16,7 +16,7 @@ from uebench.plugins.base import Method
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
-METHODS = Registry().names("method")
+METHODS = Registry().ready("method")
 DATA = load("synthetic(identities=3, train=6)", 32, Registry())
 
 

@@ -277,7 +277,7 @@ SHORT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", Registry().names("method"))
+@pytest.mark.parametrize("name", Registry().ready("method"))
 def test_every_method_protects_photographs_of_224_pixels_within_its_budget(ctx: RunContext, name: str) -> None:
     train, method = faces(224, "synthetic(identities=2, train=2, test=1)"), build(f"{name}({SHORT[name]})")
     method.fit(train, ctx)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from uebench.data.layout import Layout, layout_of
 from uebench.errors import UsageError
 
-Layout = Literal["NCHW", "NHWC"]
 Images = TypeVar("Images", NDArray[Any], torch.Tensor)
 
 TOLERANCE = 1e-5
@@ -58,29 +58,13 @@ def grey_levels(images: Images, layout: str | None = None, what: str = "images")
     """
     if not isinstance(images, np.ndarray | torch.Tensor):
         raise UsageError(f"{what}: {type(images).__name__}; give a NumPy array or a torch tensor")
-    found = _layout(tuple(images.shape), layout, what)
+    found = layout_of(tuple(images.shape), layout, what)
     levels = _levels(images, what)
     pixels = np.ascontiguousarray(levels if found == "NCHW" else levels.transpose(0, 3, 1, 2))
     height, width = pixels.shape[2:]
     if height != width:
         raise UsageError(f"{what}: {height} x {width} pixels; they must be square: crop or pad them first")
     return GreyLevels(pixels, found, images)
-
-
-def _layout(shape: tuple[int, ...], asked: str | None, what: str) -> Layout:
-    if len(shape) != 4 or 0 in shape:
-        raise UsageError(f"{what}: shape {shape}; give (N, 3, S, S) or (N, S, S, 3), with N at least 1")
-    possible: list[Layout] = [name for name, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] == 3]  # type: ignore[misc]
-    if asked is None and len(possible) == 1:
-        return possible[0]
-    if asked is None and possible:
-        raise UsageError(f"{what}: shape {shape} may be (N, 3, S, S) or (N, S, S, 3); say layout='NCHW' or 'NHWC'")
-    if asked not in ("NCHW", "NHWC", None):
-        raise UsageError(f"layout {asked!r}: unknown; say 'NCHW' for (N, 3, S, S) or 'NHWC' for (N, S, S, 3)")
-    if asked not in possible:
-        where = f"with layout={asked!r}" if asked else "in the second or the last place"
-        raise UsageError(f"{what}: shape {shape}; there must be 3 channels (red, green, blue) {where}")
-    return asked
 
 
 def _levels(images: NDArray[Any] | torch.Tensor, what: str) -> NDArray[np.uint8]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from uebench.api.compute import Compute, compute
+from uebench.api.protected_sets import examine, method_texts
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Workspace
-from uebench.errors import StoreError
+from uebench.errors import StoreError, UsageError
 from uebench.planning.grid import Grid, Plan
 from uebench.plugins import presets
 from uebench.plugins.registry import validate
 from uebench.progress import ProgressFor, silent
+
+if TYPE_CHECKING:
+    from uebench.api.protected_sets import Protected
 
 Texts = str | Iterable[str]
 
@@ -29,9 +34,10 @@ class GridRequest(TypedDict, total=False):
 
 
 def plan(
-    method: Texts,
-    attacker: Texts,
+    method: Texts = (),
+    attacker: Texts = (),
     *,
+    protected: Protected | None = None,
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
     **request: Unpack[GridRequest],
@@ -41,6 +47,7 @@ def plan(
     Args:
         method: As ``run`` takes it.
         attacker: As ``run`` takes it.
+        protected: As ``run`` takes it.
         results: The results folder.
         plugins: Python files with plugins of your own.
         request: ``data``, ``seeds``, ``method_seed``, ``preset`` and ``with_clean``, as ``run`` takes them.
@@ -54,13 +61,16 @@ def plan(
         >>> [cell.status for cell in uebench.plan("lsp", "resnet18", data="synthetic", preset="smoke").cells]
         ['to do']
     """
-    return Workspace.of(results, plugins).planner.plan(grid_of(method, attacker, **request))
+    workspace = Workspace.of(results, plugins)
+    methods = (*_several(method), *method_texts(protected, workspace))
+    return workspace.planner.plan(grid_of(methods, attacker, **request))
 
 
 def run(
-    method: Texts,
-    attacker: Texts,
+    method: Texts = (),
+    attacker: Texts = (),
     *,
+    protected: Protected | None = None,
     data: Texts = (),
     seeds: int | Iterable[int] = 0,
     method_seed: int | Iterable[int] = 0,
@@ -81,6 +91,8 @@ def run(
     Args:
         method: One method or several, each as ``name(option=value)``.
         attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``.
+        protected: Protected sets that others made, by the names that tables show: each a folder of images, a file, or
+            an array of images or perturbations. They are attacked like those of the methods.
         data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
         seeds: The attackers' seeds.
         method_seed: The methods' seeds, crossed with those of the attackers; ``clean`` is measured once.
@@ -99,7 +111,7 @@ def run(
 
     Raises:
         UsageError: If a name, an option or an argument is wrong.
-        DataError: If a data set cannot be read.
+        DataError: If a data set cannot be read, or if a protected set does not belong to it.
         StoreError: If the results folder cannot be used.
 
     Example:
@@ -110,13 +122,17 @@ def run(
         >>> result.matrix().shape
         (2, 1)
     """
-    grid = grid_of(
-        method, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
-    )
     workspace = Workspace.of(results, plugins)
+    methods = (*_several(method), *method_texts(protected, workspace))
+    grid = grid_of(
+        methods, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
+    )
     how = Compute(device=device, jobs=jobs, executor=executor, force=force)
     how.check()
-    return compute(workspace.planner.plan(grid), workspace, how, progress)
+    planned = workspace.planner.plan(grid)
+    for remark in examine(planned.tasks(workspace.store, force=force), workspace):
+        warnings.warn(remark, stacklevel=2)
+    return compute(planned, workspace, how, progress)
 
 
 def records(results: str | Path = RESULTS) -> Records:
@@ -147,6 +163,9 @@ def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> G
         UsageError: If an argument is wrong.
     """
     options: dict[str, Any] = {**request, "method": _several(method), "attacker": _several(attacker)}
+    for name in ("method", "attacker"):
+        if not options[name]:
+            raise UsageError(f"{name}: none given; name at least one {name}")
     options |= {"seed": options.pop("seeds", 0), "method_seed": options.get("method_seed", 0)}
     options |= {name: one if isinstance(one := options[name], int) else tuple(one) for name in ("seed", "method_seed")}
     options["data"] = _several(options.get("data", ()))

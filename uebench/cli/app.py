@@ -14,6 +14,7 @@ from uebench.cli import (
     audit,
     compare,
     data,
+    export,
     figure,
     fit,
     leaderboard,
@@ -49,6 +50,7 @@ app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("protect")(protect.protect)
 app.command("audit")(audit.audit)
+app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)
 app.command("figure")(figure.figure)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, MethodSeed, PresetName, with_compute, with_workspace
+from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ def audit(
     method: Annotated[
         list[str] | None, typer.Option("--method", help="name(option=value). Repeatable [default: all].")
     ] = None,
+    protected: Protected = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,
     lpips_trunk: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also measure LPIPS, with torchvision's AlexNet weights.")
     ] = None,
+    eps: Annotated[
+        str, typer.Option(metavar="EPS", help="Count the images of a protected set with a larger L-inf change.")
+    ] = "8/255",
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
     as_json: AsJson = False,
@@ -38,13 +43,20 @@ def audit(
 
     It shows the largest change, L2 norm, PSNR, SSIM and LPIPS, and how well a linear classifier can tell identities
     apart from the perturbation alone. Earlier measurements are read from the results folder.
+
+    With --protected, it looks at protected sets that others made instead: their order, size, and flaws.
     """
     from uebench.api.audit import audit as measure
     from uebench.cli import output
 
     how = replace(how, lpips_trunk=lpips_trunk)
     how.check()
-    methods = method or workspace.registry.names("method")
+    if protected:
+        if method or len(data or ()) > 1:
+            raise UsageError("--protected: takes one --data and no --method; audit methods in a call of their own")
+        _protected(protected, (data or [""])[0], preset, eps, workspace, as_json)
+        return
+    methods = method or workspace.registry.ready("method")
     planned = workspace.planner.protections(methods, data or (), preset, (method_seed,))
     with output.progress_bars() as progress:
         measured = measure(planned, workspace, how, progress)
@@ -62,6 +74,29 @@ def audit(
         output.note(f"{one.status}: {what}: {one.reason}")
     if any(one.status != "impossible" for one in missing):
         raise typer.Exit(1)
+
+
+def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
+    from uebench.api.inspect_protected import complain, inspect_in
+    from uebench.api.protected_sets import named
+    from uebench.cli import output
+
+    found = inspect_in(workspace, named(texts), data, preset, _radius(eps))
+    if as_json:
+        output.print_json([one.document for one in found])
+    for one in found if not as_json else ():
+        for about, text in one.lines.items():
+            typer.echo(f"{about:18} {text}")
+    complain(found)
+
+
+def _radius(text: str) -> float:
+    from uebench.plugins.spec import parse
+
+    value = parse(f"budget(eps={text})").options["eps"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"--eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255")
+    return float(value)
 
 
 def _print(measured: list[ProtectionResult]) -> None:

@@ -67,7 +67,7 @@ def _strips(
     from uebench.planning.parts import REFERENCE
     from uebench.report import files, strips
 
-    wanted = methods or [name for name in workspace.registry.names("method") if name != REFERENCE]
+    wanted = methods or [name for name in workspace.registry.ready("method") if name != REFERENCE]
     planned = workspace.planner.protections(wanted, [data] if data else (), preset, (method_seed,))
     strips.check(planned[0].data)
     with output.progress_bars() as progress:

@@ -19,6 +19,10 @@ RESULTS = Path("results")
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="A Python file with plugins. Repeatable.")
 ]
+Protected = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=PATH", help="A protected set that others made: a folder or a file. Repeatable."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 Jobs = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, with_compute, with_workspace
+from uebench.cli.options import AsJson, Protected, with_compute, with_workspace
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -25,6 +25,7 @@ def run(
     attacker: Annotated[
         Words, typer.Option("--attacker", help="name(option=value)+countermeasure. Repeatable.")
     ] = None,
+    protected: Protected = None,
     data: Annotated[Words, typer.Option("--data", help="orl, a folder, or name(option=value). Repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
     method_seed: Annotated[
@@ -45,11 +46,13 @@ def run(
 ) -> None:
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
     from uebench.api.compute import compute
+    from uebench.api.protected_sets import examine, method_texts, named
     from uebench.cli import output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
 
+    methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
     given = {
-        "method": method, "attacker": attacker, "data": data, "seed": seed,
+        "method": methods, "attacker": attacker, "data": data, "seed": seed,
         "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
@@ -64,6 +67,8 @@ def run(
     if not dry_run:
         workspace.store.check_writable()
     plan = workspace.planner.plan(grid)
+    for remark in examine(plan.tasks(workspace.store, force=force), workspace):
+        output.note(remark)
     if dry_run:
         plan_output.show(plan, workspace, how, as_json)
         return

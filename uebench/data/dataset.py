@@ -81,6 +81,17 @@ class DatasetInfo:
             test_images=self.test_images,
         )
 
+    def train_names(self) -> tuple[str, ...]:
+        """Return identity and name of the file of each training photograph, such as ``ann/3``, without its suffix.
+
+        Empty where the images are not from a file each: made-up ones, and several that are made of one photograph.
+        """
+        source: Source[Any] | None = self.source.build() if self.source else None
+        listing = source.listing() if source else None
+        if listing is None or len(listing.train) != self.train_images:
+            return ()
+        return tuple(f"{file.parent.name}/{file.stem}" for file, _ in listing.train)
+
     def load(self, cache: Path | None = None) -> Dataset:
         """Decode the photographs.
 

@@ -109,11 +109,11 @@ class ProtectedFolder:
         """Name the folder; nothing is touched until ``begin``."""
         self.target = target
 
-    def begin(self, source: Path, manifest: Mapping[str, Any]) -> None:
+    def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or take it over if an interrupted call for the same request began it.
 
         Args:
-            source: The folder whose photographs are protected; the target must not lie in it.
+            source: The folder whose photographs are protected, if there is one; the target must not lie in it.
             manifest: With the ``request`` that tells two of them apart.
 
         Raises:
@@ -121,7 +121,7 @@ class ProtectedFolder:
             UsageError: If it holds something else.
         """
         target = self.target
-        if target.resolve().is_relative_to(source.resolve()):
+        if source and target.resolve().is_relative_to(source.resolve()):
             raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose a folder elsewhere")
         try:
             target.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ class ProtectedFolder:
         Raises:
             StoreError: If it cannot be written.
         """
-        self._write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
+        self.write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
 
     def holds(self, photographs: Sequence[Photograph]) -> bool:
         """Return whether all their copies are here already."""
@@ -162,7 +162,7 @@ class ProtectedFolder:
         for photograph, pixels in zip(chunk.photographs, (chunk.images + delta).astype(np.uint8), strict=True):
             content = io.BytesIO()
             Image.fromarray(pixels.transpose(1, 2, 0)).save(content, "PNG", compress_level=1)
-            self._write(photograph.copy, content.getvalue())
+            self.write(photograph.copy, content.getvalue())
 
     def read_delta(self, chunk: Chunk) -> NDArray[np.int16]:
         """Return protected minus clean in grey levels (B, 3, S, S) of copies that are here already."""
@@ -171,7 +171,12 @@ class ProtectedFolder:
         delta: NDArray[np.int16] = np.stack(copies).astype(np.int16) - chunk.images
         return delta
 
-    def _write(self, name: str | Path, content: bytes) -> None:
+    def write(self, name: str | Path, content: bytes) -> None:
+        """Put a file into the folder.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
         file = self.target / name
         try:
             publish(file, content, to_disk=False)

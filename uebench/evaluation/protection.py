@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ def make(
     budget = method.budget(dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
+    clean = replace(clean, names=spec.data.train_names())
     ctx = context("fit")
     seed_everything(ctx)
     referee.fit(method, clean, ctx)

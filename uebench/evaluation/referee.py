@@ -7,6 +7,7 @@ changes neither the owner's images and labels, nor what its results are compared
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
 
 def fit(method: Method[Any], clean: ImageSet, ctx: Context) -> None:
     """Let a method learn from a copy of a set."""
-    method.fit(ImageSet(clean.images.clone(), clean.labels.clone(), clean.num_classes), ctx)
+    method.fit(replace(clean, images=clean.images.clone(), labels=clean.labels.clone()), ctx)
 
 
 def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:

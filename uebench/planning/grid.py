@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from uebench.data.dataset import describe
 from uebench.planning.cell import CellSpec, ProtectionSpec
-from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.parts import REFERENCE, attacker_parts, has_seed, method_part
 from uebench.planning.tasks import Task, attack_tasks
 from uebench.plugins import presets
 from uebench.plugins.base import Config
@@ -40,7 +40,8 @@ class Grid(Config):
         attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``.
         data: Data sets; the preset's own if none is named.
         seed: Seeds of the attackers.
-        method_seed: Seeds of the methods; the unprotected images have none, and are attacked once per attacker seed.
+        method_seed: Seeds of the methods; the unprotected images and sets made by others have none, and are attacked
+            once per attacker seed.
         preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         with_clean: Also train every attacker on the unprotected images.
     """
@@ -140,7 +141,7 @@ class Planner:
         found = (
             ProtectionSpec(data=one, method=method, side=side, method_seed=seed, preset=preset)
             for one, (method, side) in product(sets, parts)
-            for seed in ((0,) if method.name == REFERENCE else seeds)
+            for seed in (seeds if has_seed(method) else (0,))
         )
         return list({one.protect_key: one for one in found}.values())
 

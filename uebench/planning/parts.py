@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
@@ -17,6 +19,11 @@ REFERENCE = "clean"
 """The method whose cells every other is compared with: it leaves the images as they are."""
 
 
+def has_seed(method: Part) -> bool:
+    """Return whether a method may do something else with another seed: neither the reference nor a finished set."""
+    return method.name != REFERENCE and not isinstance(method.config, ProtectedConfig)
+
+
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
     """Return a method, and the side information that its options name.
 
@@ -24,7 +31,15 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
         UsageError: If a name or an option is wrong.
     """
     rest, side = split_options(spec)
-    return make_part(registry, "method", rest, preset, side.written()), side
+    part = make_part(registry, "method", rest, preset, side.written())
+    if not isinstance(part.config, ProtectedConfig):
+        return part, side
+    name = part.config.name
+    if name != part.name and ("method", name) in registry:
+        raise UsageError(f"protected {name!r}: a method is called so; choose another name, such as {name}_authors")
+    if not side.true:
+        raise UsageError(f"protected {name!r}: is finished and takes no labels; leave out the option labels")
+    return replace(part, written=name), side
 
 
 def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:

@@ -28,8 +28,8 @@ from uebench.plugins.spec import Spec, format_value
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
-OWN_SOURCES = ("sources", "orl")
-"""The modules of ``uebench.data`` that hold sources."""
+OWN_SOURCES = ("sources", "orl", "protected_set")
+"""The modules of ``uebench.data`` that hold plugins: sources, and the method that reads protected sets of others."""
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
 PLUGIN_FILE = "uebench_plugin_"
@@ -120,6 +120,13 @@ class Registry:
     def names(self, kind: str) -> list[str]:
         """Return the sorted names of one kind."""
         return sorted(name for k, name in self._entries if k == kind)
+
+    def ready(self, kind: str) -> list[str]:
+        """Return the sorted names of one kind, without plugins that an option must be given to."""
+        configs = {name: self.entry(kind, name).plugin.Config for name in self.names(kind)}
+        return [
+            name for name, one in configs.items() if not any(field.is_required() for field in one.model_fields.values())
+        ]
 
     def entries(self, kind: str) -> list[Entry]:
         """Return the entries of one kind, sorted by name."""

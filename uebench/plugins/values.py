@@ -91,11 +91,14 @@ class ImageSet:
         images: (N, 3, H, W) uint8.
         labels: (N,) int64 in 0..num_classes-1.
         num_classes: K, the number of identities.
+        names: Identity and name of the file that each image was read from, such as ``ann/3``, without its suffix; empty
+            where the images are not from a file each.
     """
 
     images: Tensor
     labels: Tensor
     num_classes: int
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return N."""

@@ -1,0 +1,99 @@
+"""A protected set as files: what they hold, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from tests.conftest import TINY, Command
+from uebench.data.dataset import load
+from uebench.plugins.registry import Registry
+from uebench.store.store import Store
+
+
+@pytest.fixture
+def key(uebench: Command, tmp_path: Path) -> str:
+    """Make a protected set and return the first digits of its key."""
+    assert uebench("audit", "--preset", "smoke", "--data", TINY, "--method", "lsp").code == 0
+    ((path, _),) = Store(tmp_path / "results").protections()
+    return path.stem[:10]
+
+
+def test_a_file_holds_images_perturbations_labels_and_a_manifest(uebench: Command, key: str, tmp_path: Path) -> None:
+    clean = load(TINY, 32, Registry()).train
+    (_, record), *_ = Store(tmp_path / "results").protections()
+    assert record is not None
+    told = uebench("export", key, "--to", tmp_path / "set.npz", "--json").json
+    with np.load(tmp_path / "set.npz") as npz:
+        assert (npz["images"] == clean.images + npz["perturbations"].astype(np.int16)).all()
+        assert abs(npz["perturbations"]).max() == record.audit.max_levels
+        assert npz["labels"].tolist() == clean.labels.tolist()
+        assert json.loads(str(npz["manifest"])) == told
+    assert told["protect_key"] == record.protect_key
+    assert told["digest"] == record.protected_digest
+    assert told["method"]["config"]["eps"] == 6 / 255
+    assert told["data"]["name"] == "synthetic3"
+    assert told["budget"]["norm"] == "l2"
+    assert "research only" in told["photographs"]
+    assert str(tmp_path) not in json.dumps(told)
+    assert uebench("export", key, "--to", tmp_path / "set.safetensors").code == 0
+    with safe_open(tmp_path / "set.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["manifest"]) == told
+        assert set(file.keys()) == {"images", "perturbations", "labels"}
+
+
+def test_a_folder_holds_a_png_file_for_each_image(uebench: Command, key: str, tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    assert "synthetic3" in uebench("export", key, "--to", target).err
+    manifest = json.loads((target / "protected.json").read_text())
+    assert manifest["identities"] == {"0": 0, "1": 1, "2": 2}
+    images = np.stack([np.asarray(Image.open(target / str(row // 6) / f"{row}.png")) for row in range(18)])
+    clean = load(TINY, 32, Registry()).train
+    delta = np.load(target / "perturbations.npy").astype(np.int16)
+    assert (images.transpose(0, 3, 1, 2) == clean.images + delta).all()
+    assert np.load(target / "labels.npy").tolist() == clean.labels.tolist()
+    other = tmp_path / "taken"
+    other.mkdir()
+    (other / "letter.txt").touch()
+    assert "is not empty; choose a new folder" in uebench("export", key, "--to", other).complaint
+
+
+def test_photographs_of_a_folder_are_needed_and_must_be_the_same(
+    uebench: Command, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    faces = photos({"ann": 4, "bob": 4}, (32, 32))
+    audit = ("audit", "--preset", "smoke", "--method", "lsp", "--data", f'folder(path="{faces}", train=0.5)')
+    assert uebench(*audit).code == 0
+    ((path, _),) = Store(tmp_path / "results").protections()
+    export = ("export", path.stem[:10], "--to", tmp_path / "set")
+    assert "records keep no path; name the folder with the photographs of 'faces'" in uebench(*export).complaint
+    others = photos({"ann": 4, "bob": 5}, (32, 32), "others")
+    answer = uebench(*export, "--data", others)
+    assert answer.code == 3
+    assert "not the photographs of 'faces' that the set was made of" in answer.complaint
+    assert uebench(*export, "--data", faces).code == 0
+    names = sorted(file.relative_to(tmp_path / "set").as_posix() for file in (tmp_path / "set").glob("*/*.png"))
+    assert len(names) == 4
+    assert {name.split("/")[0] for name in names} == {"ann", "bob"}
+    run = ("run", "--preset", "smoke", "--data", audit[-1], "--protected", f"ours={tmp_path / 'set'}", "--dry-run")
+    assert "natural order" not in uebench(*run, "--attacker", "resnet18").err
+
+
+def test_what_is_not_there_or_cannot_be_written_is_said_in_one_line(uebench: Command, key: str, tmp_path: Path) -> None:
+    assert "give a new folder, or a file that ends with .npz" in uebench("export", key, "--to", "set.mat").complaint
+    assert "0 records" in uebench("export", "abcd1234", "--to", tmp_path / "set").complaint
+    (tmp_path / "file").touch()
+    answer = uebench("export", key, "--to", tmp_path / "file" / "set.npz")
+    assert answer.code == 4
+    assert "cannot be written" in answer.complaint
+    for blob in (tmp_path / "results" / "blobs").rglob("*.safetensors"):
+        blob.unlink()
+    answer = uebench("export", key, "--to", tmp_path / "set.npz")
+    assert answer.code == 4
+    assert "only its record; compute it again" in answer.complaint

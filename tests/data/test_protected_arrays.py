@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from uebench.data.protected_arrays import Content, Scale, read_array
+from uebench.errors import DataError, UsageError
+
+SHAPE = (4, 3, 8, 8)
+LEVELS = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
+CHANGE = np.random.default_rng(0).integers(-8, 9, SHAPE, dtype=np.int8)
+
+
+def written(folder: Path, array: NDArray[Any]) -> Path:
+    np.save(folder / "set.npy", array)
+    return folder / "set.npy"
+
+
+@pytest.mark.parametrize(
+    ("array", "content", "scale"),
+    [
+        (LEVELS, "images", "0..255"),
+        (LEVELS.astype(np.int64), "images", "0..255"),
+        (LEVELS.astype(np.float32), "images", "0..255"),
+        (LEVELS / 255, "images", "0..1"),
+        ((LEVELS / 255).astype(np.float16), "images", "0..1"),
+        (LEVELS / 127.5 - 1, "images", "-1..1"),
+        (LEVELS / 255 - 1e-7, "images", "0..1"),
+        (CHANGE, "perturbations", "0..255"),
+        (CHANGE.astype(np.float32), "perturbations", "0..255"),
+        (CHANGE / 255, "perturbations", "0..1"),
+        (CHANGE.astype(np.float32) * 4 / 255, "perturbations", "0..1"),
+    ],
+)
+def test_what_an_array_holds_is_seen_from_its_values(
+    tmp_path: Path, array: NDArray[Any], content: Content, scale: Scale
+) -> None:
+    found = read_array(written(tmp_path, array))
+    assert (found.content, found.scale) == (content, scale)
+    expected = LEVELS if content == "images" else CHANGE * (4 if abs(array).max() > 0.1 and scale == "0..1" else 1)
+    shown = np.stack([found.grey_levels(row) for row in range(4)])
+    assert np.abs(shown - expected).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("array", "complaint"),
+    [
+        (abs(CHANGE) / 255, "values in [0, 0.0314] may be images or perturbations; say content="),
+        (np.zeros(SHAPE), "may be images or perturbations"),
+        (CHANGE / 16, "values in [-0.5, 0.5] may be images or perturbations"),
+        (LEVELS * 2.0, "values in [0, 510] are no images of the scales -1..1, 0..1 and 0..255; clip or rescale them"),
+        (LEVELS / 255 * 1.2, "values in [0, 1.2] are no images of the scales -1..1, 0..1 and 0..255"),
+        (LEVELS.astype(np.int32) + 9, "values in [9, 264] are no images of the scale 0..255"),
+    ],
+)
+def test_values_that_leave_open_what_they_are_are_refused(tmp_path: Path, array: NDArray[Any], complaint: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        read_array(written(tmp_path, array))
+    assert complaint in str(refusal.value)
+
+
+def test_what_is_said_of_an_array_counts_more_than_its_values(tmp_path: Path) -> None:
+    dark = written(tmp_path, abs(CHANGE) / 255)
+    assert read_array(dark, "images").grey_levels(0).max() == pytest.approx(8)
+    doubled = read_array(written(tmp_path, CHANGE / 127.5), "perturbations", "-1..1")
+    assert np.abs(doubled.grey_levels(1) - CHANGE[1]).max() < 1e-6
+    with pytest.raises(UsageError, match=r"are no images of the scale 0\.\.1"):
+        read_array(written(tmp_path, LEVELS / 127.5 - 1), "images", "0..1")
+
+
+def test_arrays_with_the_channels_last_are_turned(tmp_path: Path) -> None:
+    assert (read_array(written(tmp_path, LEVELS.transpose(0, 2, 3, 1))).array == LEVELS).all()
+
+
+def test_of_several_arrays_the_names_tell_which_is_which(tmp_path: Path) -> None:
+    file = tmp_path / "set.npz"
+    np.savez(file, images=LEVELS, perturbations=CHANGE, labels=np.arange(4))
+    images, change = read_array(file), read_array(file, "perturbations")
+    assert (images.array == LEVELS).all()
+    assert (change.array == CHANGE).all()
+    assert images.labels is not None and images.labels.tolist() == [0, 1, 2, 3]
+    np.savez(file, a=LEVELS, b=CHANGE)
+    with pytest.raises(DataError, match=r"holds 'a' \(4, 3, 8, 8\), 'b' .*; name the array to use 'images' or"):
+        read_array(file)
+
+
+def test_torch_files_are_read_without_running_code(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "harm",)
+
+    torch.save(Harm(), tmp_path / "set.pt")
+    with pytest.raises(DataError, match=r"set.pt: damaged, or it holds other things than arrays; save it as .npy"):
+        read_array(tmp_path / "set.pt")
+    assert not (tmp_path / "harm").exists()
+    torch.save({"noise": torch.tensor(CHANGE / 255).bfloat16()}, tmp_path / "set.pt")
+    assert read_array(tmp_path / "set.pt").content == "perturbations"
+
+
+@pytest.mark.parametrize("name", ["set.npy", "set.npz", "set.safetensors", "set.pt"])
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"something else")
+    with pytest.raises(DataError, match=f"{name}: damaged"):
+        read_array(tmp_path / name)
+
+
+def test_an_array_of_objects_or_of_grey_images_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "set.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="damaged, or it holds other things"):
+        read_array(tmp_path / "set.npy")
+    with pytest.raises(UsageError, match=r"shape \(4, 8, 8\); give \(N, 3, S, S\)"):
+        read_array(written(tmp_path, LEVELS[:, 0]))

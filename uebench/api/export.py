@@ -1,0 +1,114 @@
+"""``uebench.export``: a protected set as files that other programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uebench
+from uebench.api.workspace import RESULTS, Workspace
+from uebench.data.dataset import Dataset, load
+from uebench.data.protected_export import check_target, write_protected
+from uebench.errors import DataError, StoreError, UsageError
+from uebench.plugins.spec import Spec
+from uebench.store.record import Failure, ProtectionRecord, Record
+
+
+def export(
+    key: str,
+    to: str | Path,
+    *,
+    data: str = "",
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+) -> Mapping[str, Any]:
+    """Write a protected set as images: the photographs with the perturbation that the results folder holds.
+
+    Args:
+        key: The first digits of the key of a cell or of a protected set.
+        to: A new folder (a PNG file per image, ``perturbations.npy``, ``labels.npy`` and ``protected.json``), or a file
+            that ends with ``.npz`` or ``.safetensors`` (``images`` (N, 3, S, S) uint8; ``perturbations`` in grey
+            levels; ``labels`` (N,); and the manifest).
+        data: The folder with the photographs, or a data set as ``run`` takes it. Records keep no path, so a folder must
+            be named; other sources are known from the record.
+        results: The results folder.
+        plugins: Python files with sources of your own.
+
+    Returns:
+        The manifest: how the set was made, and of which photographs.
+
+    Raises:
+        UsageError: If there is no such key, or ``to`` or ``data`` is wrong.
+        DataError: If the photographs are not those that the set was made of.
+        StoreError: If the set is no longer in the results folder, or the files cannot be written.
+
+    Example:
+        >>> import uebench
+        >>> result = uebench.run("lsp", "resnet18", data="synthetic", preset="smoke")
+        >>> uebench.export(result.cells[0].spec.key, "lsp.npz")["written"]
+        'lsp'
+    """
+    return export_from(Workspace.of(results, plugins), key, Path(to), data)
+
+
+def export_from(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
+    """Write a protected set of a workspace; otherwise as ``export``."""
+    check_target(to)
+    record = workspace.store.find(key)
+    if isinstance(record, Failure):
+        raise UsageError(f"{key!r}: it failed, so there is no protected set; uebench show {key} says why")
+    protected = workspace.store.read_protected(record.protect_key)
+    if protected is None:
+        raise StoreError(
+            f"{key!r}: its protected set is not in {workspace.store.root / 'blobs'}, only its record; compute it again"
+        )
+    dataset = _photographs(record, data, workspace)
+    names = dataset.info.train_names()
+    if len(set(names)) < len(dataset.train.labels):
+        names = tuple(f"{label}/{row}" for row, label in enumerate(dataset.train.labels.tolist()))
+    manifest = _manifest(record, protected.digest, names, dataset)
+    write_protected(to, dataset.train, protected.delta, names, manifest)
+    return manifest
+
+
+def _photographs(record: Record | ProtectionRecord, data: str, workspace: Workspace) -> Dataset:
+    """Return the data set that a record names."""
+    known = record.data
+    if not data and known.source == "folder":
+        raise UsageError(f"data: records keep no path; name the folder with the photographs of {known.name!r}")
+    is_folder = known.source == "folder" and "(" not in data
+    options = {**known.options, "path": data} if is_folder else known.options
+    text = str(Spec(known.source, options)) if is_folder or not data else data
+    dataset = load(text, known.size, workspace.registry, workspace.cache)
+    if dataset.key != record.data_key:
+        raise DataError(f"data {data or text!r}: not the photographs of {known.name!r} that the set was made of")
+    return dataset
+
+
+def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> dict[str, Any]:
+    """Return what stands beside the images, in the words of the manifest of ``protect_folder``."""
+    side = record.side_information
+    people = {Path(name).parent.name: label for name, label in zip(names, dataset.train.labels.tolist(), strict=True)}
+    return {
+        "uebench": uebench.__version__,
+        **({"key": record.key} if isinstance(record, Record) else {}),
+        "protect_key": record.protect_key,
+        "request": digest,
+        "method": record.method.model_dump(mode="json"),
+        "written": record.written["method"],
+        "weights": {asset.file: asset.sha256 for asset in record.assets},
+        "seed": record.method_seed,
+        "preset": record.preset,
+        "data": record.data.model_dump(mode="json"),
+        "data_key": record.data_key,
+        "size": record.data.size,
+        "images": record.data.train_images,
+        "identities": people,
+        "side_information": side.model_dump(mode="json") if side else None,
+        "budget": {"norm": record.audit.norm, "eps": record.audit.eps},
+        "audit": record.audit.model_dump(mode="json"),
+        "digest": digest,
+        "photographs": f"made of photographs of {record.data.name} (source {record.data.source}); the terms of that "
+        "set hold for these copies too, and many such sets are for research only and may not be passed on",
+    }

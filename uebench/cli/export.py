@@ -1,0 +1,38 @@
+"""``uebench export``: a protected set as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uebench.cli.options import AsJson, with_workspace
+
+if TYPE_CHECKING:
+    from uebench.api.workspace import Workspace
+
+
+@with_workspace
+def export(
+    key: Annotated[str, typer.Argument(help="First digits of the key of a cell or of a protected set.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="OUT", help="A new folder, or a file that ends with .npz or .safetensors.")
+    ],
+    data: Annotated[str, typer.Option(help="The folder with the photographs, which records do not name.")] = "",
+    as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+) -> None:
+    """Write the protected images of KEY, their perturbations, labels and a manifest to OUT.
+
+    The images are photographs: the terms of their data set hold for them too.
+    """
+    from uebench.api.export import export_from
+    from uebench.cli import output
+
+    manifest = export_from(workspace, key, to, data)
+    if as_json:
+        output.print_json(manifest)
+        return
+    output.note(f"{to}: {manifest['images']} images, {manifest['written']}; {manifest['photographs']}")

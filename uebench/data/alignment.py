@@ -1,0 +1,129 @@
+"""Does each protected image show the photograph that stands at its place? A wrong order is a common mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 16
+"""Images are compared at so many pixels, where a small perturbation is hardly left."""
+BATCH = 512
+GAIN = 0.5
+"""An image shows another photograph if this leaves at most so large a share of what its own leaves unexplained."""
+MARGIN = 0.002
+"""And if its correlation is higher by so much: copies of one photograph may stand for each other."""
+UNLIKE = 0.5
+"""Correlation with its own photograph below which an image is hardly that photograph."""
+MATCHED = 0.9
+"""Share of the photographs that images in another order must match; of random matches, it would be below two thirds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Protected images beside the clean photographs.
+
+    Attributes:
+        own: (N,) correlation of each image with the photograph at its place.
+        best: (N,) the highest correlation with any photograph.
+        match: (N,) the place of this photograph; from N on, the photographs of the test set.
+    """
+
+    own: NDArray[np.float32]
+    best: NDArray[np.float32]
+    match: NDArray[np.int64]
+
+    @property
+    def misplaced(self) -> NDArray[np.bool_]:
+        """Return which images (N,) show another photograph than the one at their place."""
+        gained = (1 - self.best) < GAIN * (1 - self.own)
+        return gained & (self.best - self.own > MARGIN)
+
+    @property
+    def of_test(self) -> NDArray[np.bool_]:
+        """Return which images (N,) show a photograph of the test set."""
+        return self.misplaced & (self.match >= len(self.own))
+
+    @property
+    def unrelated(self) -> bool:
+        """Return whether the images are hardly those photographs, in whatever order."""
+        is_reordered = len(np.unique(self.match)) > MATCHED * len(self.match)
+        return float(np.median(self.own)) < UNLIKE and not is_reordered
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Return for each image (N,) the place of the photograph that it shows."""
+        places = np.arange(len(self.own))
+        is_permutation = (np.sort(self.match) == places).all()
+        return self.match if is_permutation else np.where(self.misplaced, self.match, places)
+
+
+def align(protected: NDArray[np.uint8], clean: NDArray[np.uint8], test: NDArray[np.uint8] | None = None) -> Alignment:
+    """Look for each protected image among the clean photographs.
+
+    Args:
+        protected: (N, 3, S, S).
+        clean: (N, 3, S, S), the training photographs.
+        test: (M, 3, S, S), the test photographs, to look among them too.
+    """
+    photographs = _small(clean) if test is None else np.concatenate([_small(clean), _small(test)])
+    images, count = _small(protected), len(protected)
+    own = (images * photographs[:count]).sum(1)
+    best, match = np.empty_like(own), np.empty(count, np.int64)
+    for first in range(0, count, BATCH):
+        alike = images[first : first + BATCH] @ photographs.T
+        rows = slice(first, first + len(alike))
+        match[rows], best[rows] = alike.argmax(1), alike.max(1)
+    return Alignment(own, best, match)
+
+
+def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: Sequence[str] = ()) -> str:
+    """Return what order the images are in.
+
+    Args:
+        order: (N,) the place of the photograph that each image shows.
+        labels: (N,) the identities of the photographs.
+        names: Their names, if they have any.
+    """
+    count = len(order)
+    places = np.arange(count)
+    if (order >= count).any():
+        return "partly test photographs"
+    if len(set(order.tolist())) < count:
+        return "several of the same photograph"
+    if (order == places[::-1]).all():
+        return "in reverse order"
+    shift = int(order[0])
+    if (order == np.roll(places, -shift)).all():
+        return f"shifted by {shift} {'place' if shift == 1 else 'places'}"
+    texts = list(names) or list(map(str, range(count)))
+    if order.tolist() == sorted(range(count), key=texts.__getitem__):
+        return "in text order (1, 10, 2), not in natural order (1, 2, 10)"
+    if (labels[order] == labels).all():
+        return "shuffled within each identity"
+    blocks = np.flatnonzero(np.diff(labels[order])) + 1
+    if all((np.diff(block) == 1).all() for block in np.split(order, blocks)):
+        return "with the identities in a different order"
+    return "shuffled"
+
+
+def _small(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return images as vectors (N, 3 * 16 * 16) with mean 0 and length 1, or 0 where an image is all one colour."""
+    size = images.shape[-1]
+    shrink = _areas(size, min(SIDE, size))
+    parts = [
+        shrink @ images[first : first + BATCH].astype(np.float32) @ shrink.T for first in range(0, len(images), BATCH)
+    ]
+    vectors = np.concatenate(parts).reshape(len(images), -1)
+    vectors -= vectors.mean(1, keepdims=True)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-3), np.float32)
+
+
+def _areas(size: int, side: int) -> NDArray[np.float32]:
+    """Return (side, size): the share of each pixel in each of ``side`` equal parts of a line of ``size`` pixels."""
+    ends, pixels = np.arange(side + 1) * (size / side), np.arange(size)
+    inside = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
+    return np.asarray(inside.clip(0) * (side / size), np.float32)

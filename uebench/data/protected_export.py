@@ -1,0 +1,82 @@
+"""Writes a protected set in files that other programs read, and ``protected_files`` reads back."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uebench.data.protected_folder import Chunk, Photograph, ProtectedFolder
+from uebench.errors import StoreError, UsageError, in_words
+from uebench.plugins.base import Split
+from uebench.store.atomic import publish
+
+SUFFIXES = (".npz", ".safetensors")
+
+
+def check_target(to: Path) -> None:
+    """Refuse a target that is neither a folder nor a file of a known kind.
+
+    Raises:
+        UsageError: Naming the remedy.
+    """
+    if to.suffix and not to.is_dir() and to.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{to}: give a new folder, or a file that ends with {' or '.join(SUFFIXES)}")
+
+
+def write_protected(
+    to: Path, clean: Split, delta: NDArray[Any], names: Sequence[str], manifest: Mapping[str, Any]
+) -> None:
+    """Write the protected images, the perturbations, the labels and a manifest.
+
+    Args:
+        to: A new folder, for a PNG file per image in a folder per identity; or a file that ends with ``.npz`` or
+            ``.safetensors``, which is replaced at once.
+        clean: The photographs.
+        delta: (N, 3, S, S): protected minus clean in grey levels.
+        names: Identity and name of each image.
+        manifest: What is known of the set, as JSON values; its ``request`` tells it from other sets.
+
+    Raises:
+        UsageError: If the folder holds something else.
+        StoreError: If it cannot be written.
+    """
+    arrays = {
+        "images": (clean.images + delta.astype(np.int16)).astype(np.uint8),
+        "perturbations": delta,
+        "labels": clean.labels,
+    }
+    if to.suffix.lower() not in SUFFIXES:
+        folder = ProtectedFolder(to)
+        folder.begin(None, manifest)
+        copies = [
+            Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)
+        ]
+        folder.save(Chunk(copies, 0, clean.images), delta.astype(np.int16))
+        for name in ("perturbations", "labels"):
+            content = io.BytesIO()
+            np.save(content, arrays[name], allow_pickle=False)
+            folder.write(f"{name}.npy", content.getvalue())
+        return
+    text = json.dumps(manifest, sort_keys=True)
+    try:
+        publish(to, _npz(arrays, text) if to.suffix.lower() == ".npz" else _safetensors(arrays, text))
+    except OSError as error:
+        raise StoreError(f"{to}: cannot be written ({in_words(error)})") from None
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]], manifest: str) -> bytes:
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays, manifest=np.array(manifest))
+    return content.getvalue()
+
+
+def _safetensors(arrays: Mapping[str, NDArray[Any]], manifest: str) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"manifest": manifest})

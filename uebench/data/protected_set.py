@@ -1,0 +1,150 @@
+"""The method whose protected set is there already: others made it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import field_validator
+
+from uebench.data.alignment import Alignment, align, order_in_words
+from uebench.data.protected_arrays import PICKLES, SUFFIXES
+from uebench.data.protected_files import Photographs, ProtectedSet, read_protected
+from uebench.errors import DataError
+from uebench.lazy import torch
+from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ProtectedConfig(Config):
+    """Options of ``protected``.
+
+    Attributes:
+        file: A folder of images, or a file of images or perturbations (.npy, .npz, .safetensors, .pt).
+        name: What tables call the set.
+        content: What the file holds: ``images``, ``perturbations``, or ``auto`` to see it from names and values.
+        values: The range of its pixels: ``-1..1``, ``0..1``, ``0..255``, or ``auto`` to see it from the values. A
+            perturbation is a difference of two such pixels.
+        resize: Crop and resize the images of a folder that have another size, as clean photographs are. This weakens
+            most perturbations.
+    """
+
+    file: Path
+    name: str = "protected"
+    content: Literal["auto", "images", "perturbations"] = "auto"
+    values: Literal["auto", "-1..1", "0..1", "0..255"] = "auto"
+    resize: bool = False
+
+    @field_validator("file")
+    @classmethod
+    def _readable(cls, file: Path) -> Path:
+        file = file.expanduser()
+        if file.suffix.lower() in PICKLES:
+            target = file.with_suffix(".npy").name
+            raise ValueError(
+                "is a pickle, which may run any code, so it is not opened; where you trust it, convert it: "
+                f"import numpy, pickle; numpy.save('{target}', numpy.asarray(pickle.load(open('{file.name}', 'rb'))))"
+            )
+        if not file.exists():
+            raise ValueError("is not there; give a folder of images or a file")
+        if not file.is_dir() and file.suffix.lower() not in SUFFIXES:
+            raise ValueError(f"is of no known kind; give a folder of images or a file {', '.join(SUFFIXES)}")
+        return file
+
+    @field_validator("name")
+    @classmethod
+    def _word(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError("is no name; use letters, digits, dots, dashes and underscores")
+        return name
+
+    def published(self) -> dict[str, Any]:
+        """Return the options as keys and records hold them; the content of the file stands among the assets."""
+        return {name: value for name, value in super().published().items() if name != "file"}
+
+    def read(self, clean: Photographs) -> ProtectedSet:
+        """Read the set, as ``read_protected``."""
+        content = None if self.content == "auto" else self.content
+        scale = None if self.values == "auto" else self.values
+        return read_protected(self.file, clean, content, scale, self.resize)
+
+
+class Protected(Method[ProtectedConfig]):
+    """A protected set that others made, from a folder of images or from a file of images or perturbations.
+
+    NAME=PATH, as ``uebench run`` takes it, is short for this method with ``file`` and ``name``. The set has no budget,
+    because uebench did not make it; the size of its perturbation is measured.
+    """
+
+    name = "protected"
+    version = 1
+    info = Info(title="A protected set that others made", family="from files")
+    Config = ProtectedConfig
+    _delta: Tensor
+
+    def assets(self, size: int) -> tuple[Path, ...]:
+        """Return the file or folder: its content enters the key."""
+        return (self.config.file,)
+
+    def budget(self, size: int) -> Budget:
+        """Return that there is none."""
+        return Budget("none", 0.0)
+
+    def streams(self, size: int) -> bool:
+        """Return that the rows of the file belong to one set."""
+        return False
+
+    def fit(self, train: ImageSet, ctx: Context) -> None:
+        """Read the set and see whether it belongs to the photographs."""
+        clean = Photographs(train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names)
+        self._delta = torch.from_numpy(checked(self.config, clean).delta)
+
+    def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+        """Return the images of the set."""
+        delta = self._delta[batch.index.cpu()].to(batch.images.device)
+        return (batch.images + delta / 255).clamp(0, 1)
+
+
+def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
+    """Read a protected set, and refuse it if nothing could be learned from measuring it.
+
+    Args:
+        config: Where it lies and what it is called.
+        clean: The photographs that it should be a set of.
+
+    Raises:
+        DataError: If it cannot be read, has NaN, or shows the photographs in another order, or others.
+        UsageError: If its values leave open what they are.
+    """
+    found = config.read(clean)
+    if reason := objection(found, alignment_of(found, clean), clean):
+        raise DataError(f"protected {config.name!r}: {reason}")
+    return found
+
+
+def alignment_of(found: ProtectedSet, clean: Photographs, test: Any = None) -> Alignment | None:  # noqa: ANN401
+    """Return where its images belong, or None for perturbations, of which this cannot be seen."""
+    if found.content == "perturbations":
+        return None
+    return align((clean.images + found.delta).astype("uint8"), clean.images, test)
+
+
+def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photographs) -> str:
+    """Return in a line why the set cannot be measured, with the remedy, or nothing."""
+    count = len(clean)
+    if broken := int((~found.finite).sum()):
+        return f"{broken} of {count} images have NaN or infinite values; make them again"
+    if alignment is None:
+        return ""
+    if alignment.unrelated:
+        return "its images do not show the training photographs; choose the data that it was made from"
+    if wrong := int(alignment.misplaced.sum()):
+        words = order_in_words(alignment.order, clean.labels, clean.names)
+        return (
+            f"{wrong} of {count} images show the photograph of another place: they are {words}; put them into the "
+            "order of the data, which uebench audit prints as JSON"
+        )
+    return ""
