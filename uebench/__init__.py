@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uebench.api.protect import protect
     from uebench.api.reproduce import reproduce
     from uebench.api.run import plan, records, run
+    from uebench.api.study import study
     from uebench.api.verify_data import verify_data
 
 _HOMES = {
@@ -26,10 +27,11 @@ _HOMES = {
     "records": "uebench.api.run",
     "reproduce": "uebench.api.reproduce",
     "run": "uebench.api.run",
+    "study": "uebench.api.study",
     "verify_data": "uebench.api.verify_data",
 }
 
-__all__ = ["__version__", "attack", "fit", "plan", "protect", "records", "reproduce", "run", "verify_data"]
+__all__ = ["__version__", "attack", "fit", "plan", "protect", "records", "reproduce", "run", "study", "verify_data"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
