@@ -64,14 +64,17 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: dict[str, dict[str, 
         for number, one in enumerate(others):
             _bar(axes, x - 0.4 + bar * (number + 0.5), bar, one, styles[one.place.method.name])
     axes.axhline(100 * data.chance, color=GREY, linestyle=":", linewidth=1)
-    axes.set_xticks(range(len(across)), [column[0].place.attacker.name for column in across])
+    names = [column[0].place.attacker.name for column in across]
+    axes.set_xticks(range(len(across)), [name.replace("+", "\n+").replace("(", "\n(") for name in names])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(across) - 0.4)
     axes.set_ylim(0, 100)
     axes.set_ylabel("clean test accuracy, %", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(f"{places[0].place.data.name}: means with 95% intervals", fontsize=10)
-    _groups(axes, [column[0].place.attacker.group for column in across])
+    groups = [column[0].place.attacker.group for column in across]
+    title = f"{places[0].place.data.name}: means with 95% intervals"
+    axes.set_title(title, fontsize=10, pad=20 if any(groups) else None)
+    _groups(axes, groups)
 
 
 def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: dict[str, str]) -> None:
@@ -86,14 +89,14 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: dict[str
 
 
 def _groups(axes: Axes, groups: Sequence[str]) -> None:
-    """Name the groups of attackers below their names, and part them."""
+    """Name the groups of attackers above their bars, and part them."""
     start = 0
     for group, members in groupby(groups):
         end = start + len(list(members))
         if start:
             axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
         axes.text(
-            (start + end - 1) / 2, -0.13, group, ha="center", va="top", style="italic", fontsize=9,
+            (start + end - 1) / 2, 1.01, group, ha="center", va="bottom", style="italic", fontsize=9,
             transform=axes.get_xaxis_transform(),
         )  # fmt: skip
         start = end

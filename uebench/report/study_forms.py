@@ -85,8 +85,10 @@ def write(table: StudyTable, file: Path, form: str) -> None:
 
 def page(table: StudyTable, form: str = "text") -> tables.Page:
     """Return a table as the page of any other; ``form`` decides how the best is shown."""
-    blocks = [_flat(block, _MARKDOWN if form == "md" else _TEXT, form) for block in table.blocks]
-    return tables.Page(table.title, blocks, notes(table, form), table.rows, tuple(COLUMNS))
+    clean, written = (_markdown, _in_markdown) if form == "md" else (str, _in_text)
+    blocks = [_flat(block, clean, written) for block in table.blocks]
+    foot = [clean(note) for note in notes(table, form)]
+    return tables.Page(clean(table.title), blocks, foot, table.rows, tuple(COLUMNS))
 
 
 def notes(table: StudyTable, form: str) -> list[str]:
@@ -94,19 +96,18 @@ def notes(table: StudyTable, form: str) -> list[str]:
     return [note.replace(BEST, NAMES_OF_BEST.get(form, "bold")) for note in table.notes]
 
 
-def _flat(block: DataBlock, written: Callable[[Number], str], form: str) -> tables.Block:
+def _flat(block: DataBlock, clean: Callable[[str], str], written: Callable[[Number], str]) -> tables.Block:
     """Return a block whose groups are in the header, and in a column of their own."""
-    clean = _markdown if form == "md" else str
     header = ["method", *(f"{group}: {name}" if group else name for group, name in block.columns), "seeds"]
     rows = []
     for group, section in block.sections:
         for number, row in enumerate(section):
             line = [clean(row.name), *map(written, row.numbers), row.seeds]
             rows.append([clean(group) * (number == 0), *line] if block.has_groups else line)
-    return tables.Block(block.title, [*["group"][: block.has_groups], *map(clean, header)], rows)
+    return tables.Block(clean(block.title), [*["group"][: block.has_groups], *map(clean, header)], rows)
 
 
-def _text(number: Number) -> str:
+def _in_text(number: Number) -> str:
     best = NAMES_OF_BEST["text"] * number.best
     return f"{number.value} {number.interval}{number.marks}{best}".strip()
 
@@ -114,9 +115,6 @@ def _text(number: Number) -> str:
 def _in_markdown(number: Number) -> str:
     value = f"**{number.value}**" if number.best else number.value
     return f"{value} {number.interval}{_markdown(number.marks)}".strip()
-
-
-_TEXT, _MARKDOWN = _text, _in_markdown
 
 
 def _markdown(text: str) -> str:
@@ -141,7 +139,7 @@ def _html_block(block: DataBlock) -> str:
         index=_axis([(group, row.name) for group, row in rows], "method"),
         columns=_axis([*block.columns, ("", "seeds")], None),
     )
-    return str(shown.to_html(escape=False, border=0, justify="right"))
+    return str(shown.to_html(escape=False, border=0, justify="left", index_names=False))
 
 
 def _axis(names: Sequence[tuple[str, str]], title: str | None) -> pd.Index:
