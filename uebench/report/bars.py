@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
@@ -13,6 +13,14 @@ from uebench.report.figure4 import COLOURS, GREY
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+class Style(TypedDict):
+    """How the bars of a method look."""
+
+    color: str
+    hatch: str
+
 
 HATCHES = ("", "///", "...", "xx")
 """One for each round of colours, so that no two methods look alike."""
@@ -35,7 +43,7 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
         raise UsageError("bars: no finished cell to draw")
     panels = [list(places) for _, places in groupby(measured, lambda one: one.place.data)]
     clean, *methods = [one.place.method for one in columns(measured)[0]]
-    styles = {
+    styles: dict[str, Style] = {
         method.name: {"color": COLOURS[number % len(COLOURS)], "hatch": HATCHES[number // len(COLOURS) % len(HATCHES)]}
         for number, method in enumerate(methods)
     }
@@ -54,7 +62,7 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     return drawn
 
 
-def _panel(axes: Axes, places: list[MeasuredPlace], styles: dict[str, dict[str, str]]) -> None:
+def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style]) -> None:
     across = columns(places)
     data = places[0].place.cells[0].spec.data.record
     bar = 0.8 / len(styles)
@@ -77,7 +85,7 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: dict[str, dict[str, 
     _groups(axes, groups)
 
 
-def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: dict[str, str]) -> None:
+def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -> None:
     if one.pairing is None:
         axes.text(x, 2, "no record", ha="center", rotation=90, color=style["color"], fontsize=6)
         return
