@@ -44,6 +44,8 @@ def run(
     if dry_run:
         plan_output.show(plan, workspace, how, as_json)
         return
+    for damaged in plan.damaged:
+        output.note(f"{damaged.reason.split(';')[0]}; computing it again")
     for text in plan_output.advice(plan, workspace, how):
         output.note(text)
     with output.progress_bars() as progress:
