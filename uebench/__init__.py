@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uebench.api.protect import protect
     from uebench.api.reproduce import reproduce
     from uebench.api.run import plan, records, run
+    from uebench.api.study import study
     from uebench.api.verify_data import verify_data
 
 _HOMES = {
@@ -30,12 +31,13 @@ _HOMES = {
     "records": "uebench.api.run",
     "reproduce": "uebench.api.reproduce",
     "run": "uebench.api.run",
+    "study": "uebench.api.study",
     "verify_data": "uebench.api.verify_data",
 }
 
 __all__ = [
     "__version__", "attack", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce", "run",
-    "verify_data",
+    "study", "verify_data",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from uebench.cli import (
     run,
     show,
     status,
+    study,
     table,
 )
 from uebench.errors import UebenchError
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.add_typer(study.app, name="study")
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("status")(status.status)

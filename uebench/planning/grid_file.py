@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,35 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
         UsageError: If the file is not such a grid, or no method or attacker is named.
         DataError: If the file cannot be read.
     """
-    options: dict[str, Any] = {}
-    if file:
-        try:
-            options = tomllib.loads(file.read_text())
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-        except ValueError as error:
-            raise UsageError(f"{file}: not valid TOML ({error})") from None
-        for name in options:
-            if name not in Grid.model_fields:
-                raise UsageError(f"{file}: unknown name {name!r}; {nearest(name, Grid.model_fields)}")
+    options = read_toml(file, Grid.model_fields) if file else {}
     options |= given
     for name in ("method", "attacker"):
         if not options.get(name):
             raise UsageError(f"no {name} given; uebench list {name}s shows what there is")
     return validate(Grid, options, "grid")  # type: ignore[no-any-return]
+
+
+def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
+    """Return what stands in a TOML file.
+
+    Args:
+        file: The file.
+        known: The names that may stand at its top.
+
+    Raises:
+        UsageError: If the file is not TOML, or another name stands there.
+        DataError: If the file cannot be read.
+    """
+    try:
+        options = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+    except ValueError as error:
+        raise UsageError(f"{file}: not valid TOML ({error})") from None
+    for name in options:
+        if name not in known:
+            raise UsageError(f"{file}: unknown name {name!r}; {nearest(name, known)}")
+    return options
 
 
 def write_grid(file: Path, grid: Grid) -> None:

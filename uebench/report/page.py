@@ -28,6 +28,7 @@ from uebench.store.record import Audit, Record
 from uebench.store.store import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
+TITLE = "Which unlearnable-example methods really protect faces?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,13 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     return [record for record in records if not data or record.data.name in data], found.count(None)
 
 
-def render(records: Sequence[Record], store: Store) -> str:
+def render(records: Sequence[Record], store: Store, title: str = TITLE) -> str:
     """Return the page.
 
     Args:
         records: What it shows.
         store: Where protected sets are looked for, for the image strips.
+        title: What stands at its head.
     """
     found = benchmarks(records)
     pairings = [pairing for benchmark in found for pairing in benchmark.pairings.values()]
@@ -87,6 +89,7 @@ def render(records: Sequence[Record], store: Store) -> str:
     environment.filters |= {"budget": _budget, "duration": _duration, "breakable": _breakable}
     environment.globals |= {"percent": percent, "most_recognised": most_recognised}
     return environment.get_template("page.html").render(
+        title=title,
         benchmarks=found,
         numbers={
             pair: number

@@ -147,13 +147,18 @@ def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
         "worst identity: the one that the attacker recognises best over all runs, and its number in the data set",
         "seeds: method seeds x attacker seeds; n: test photographs",
     ]
-    early = list(dict.fromkeys(filled.place.label for filled in places if filled.lacks_answers))
-    if early:
-        notes.append(
-            f"{', '.join(early)}: several seeds without a record of which photographs were recognised; the interval is "
-            "Wilson's of the mean with n photographs, widened by the spread over seeds, which is conservative"
-        )
-    return notes
+    return notes + about_early(filled.place.label for filled in places if filled.lacks_answers)
+
+
+def about_early(names: Iterable[str]) -> list[str]:
+    """Return what must be said of means over several early records, which do not say what was recognised."""
+    early = list(dict.fromkeys(names))
+    if not early:
+        return []
+    return [
+        f"{', '.join(early)}: several seeds without a record of which photographs were recognised; the interval is "
+        "Wilson's of the mean with n photographs, widened by the spread over seeds, which is conservative"
+    ]
 
 
 def _worst(filled: FilledPlace) -> str:
@@ -187,6 +192,11 @@ def gaps(places: Iterable[FilledPlace]) -> list[str]:
     for filled in places:
         if filled.value is None:
             missing.setdefault(filled.reason, []).append(f"{filled.place.label} at {filled.place.column}")
+    return about_gaps(missing)
+
+
+def about_gaps(missing: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each reason with the names of what is missing for it."""
     return [
         f"gap: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
         for reason, names in missing.items()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.studies import SHARES, STUDY, measured, written
+from uebench.analysis.ranking import ranks
+from uebench.analysis.records import runs_of
+from uebench.analysis.statistics import difference, holm
+from uebench.analysis.study import MeasuredPlace
+from uebench.store.record import Failure
+from uebench.store.store import Store
+
+ONE = STUDY.partition('[[attacker]]\nname = "JPEG')[0]
+"""The study against one attacker."""
+
+
+def by_method(places: list[MeasuredPlace]) -> dict[str, MeasuredPlace]:
+    return {one.place.method.name: one for one in places if one.place.attacker.name == "ResNet-18"}
+
+
+def test_every_method_is_tested_against_the_baseline_with_holms_correction_over_the_study(tmp_path: Path) -> None:
+    _, places = measured(written(tmp_path), Store(tmp_path))
+    tested = [one for one in places if one.test]
+    assert {one.place.method.name for one in tested} == {"Noise_1 #2", "Noise 2"}
+    assert len(tested) == 6
+    runs = {(one.place.attacker.name, one.place.method.name): runs_of(one.records) for one in places}
+    expected = [
+        difference(runs[one.place.attacker.name, one.place.method.name], runs[one.place.attacker.name, "LSP"])
+        for one in tested
+    ]
+    assert [one.test for one in tested] == expected
+    assert [one.p_holm for one in tested] == holm([test.p for test in expected])
+
+
+def test_the_best_is_the_first_in_rank_and_what_is_not_proven_worse_may_be_as_good(tmp_path: Path) -> None:
+    _, places = measured(written(tmp_path, ONE), Store(tmp_path))
+    found = by_method(places)
+    assert [name for name, one in found.items() if one.best] == ["LSP"]
+    assert [name for name, one in found.items() if one.may_be_best] == ["LSP", "Noise 2"]
+    expected = ranks({name: runs_of(found[name].records) for name in SHARES if name != "clean reference"})
+    assert {name: found[name].rank for name in expected} == expected
+    assert found["clean reference"].rank is None
+
+
+def test_the_baseline_may_be_the_clean_reference(tmp_path: Path) -> None:
+    text = ONE.replace('baseline = "LSP"', 'baseline = "clean reference"')
+    _, places = measured(written(tmp_path, text), Store(tmp_path))
+    found = by_method(places)
+    assert found["LSP"].test and found["LSP"].test.value == pytest.approx(-0.683, abs=0.01)
+    assert found["clean reference"].test is None
+
+
+def test_records_bear_the_names_of_the_study_and_nothing_else_of_them_changes(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    _, places = measured(written(tmp_path, ONE), store)
+    record = by_method(places)["Noise 2"].records[0]
+    assert (record.data.name, record.written) == ("Made up", {"method": "Noise 2", "attacker": "ResNet-18"})
+    stored = store.read_cell(record.key)
+    assert stored and stored.written["method"] == "random(noise=classwise)"
+    assert stored.model_copy(update={"written": record.written, "data": record.data}) == record
+
+
+def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    _, places = measured(written(tmp_path, ONE), store, {"LSP": 0.2, "Noise 2": 0.3})
+    missing = by_method(places)["Noise_1 #2"]
+    assert (missing.pairing, missing.gaps) == (None, {"not computed yet: uebench study run": 6})
+    keys = [one.spec.key for one in missing.place.cells]
+    store.write_failure(Failure(key=keys[0], title="a cell", kind="CellError", message="it broke"))
+    store.cell_path(by_method(places)["LSP"].records[0].key).write_text("{}")
+    _, places = measured(tmp_path / "mine.toml", store, {})
+    found = by_method(places)
+    assert found["Noise_1 #2"].gaps == {"failed: it broke": 1, "not computed yet: uebench study run": 5}
+    (reason,) = found["LSP"].gaps
+    assert reason.startswith("damaged: ")
+    assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "2 x 2-3"

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import uebench as package
+from tests.conftest import ROOT, TINY, Command
+from tests.executors.test_failures import ROGUE
+from tests.studies import measured, written
+from uebench.report.files import mark
+from uebench.store.store import Store
+
+SMALL = f"""
+title = "Small"
+preset = "smoke"
+data = ["{TINY}"]
+attacker = ["resnet18"]
+method = [{{ name = "Patches", method = "lsp" }}, {{ name = "Rogue", method = "rogue" }}]
+"""
+
+
+def test_a_study_is_computed_shown_and_not_computed_again(uebench: Command, tmp_path: Path) -> None:
+    file, plugin = written(tmp_path, SMALL), tmp_path / "rogue.py"
+    plugin.write_text(ROGUE.format(statement="raise ValueError('no')"))
+    planned = uebench("study", "run", file, "--plugin", plugin, "--dry-run", "--json")
+    assert [one["status"] for one in planned.json] == ["to do"] * 3
+    assert not (tmp_path / "results" / "cells").exists()
+    first = uebench("study", "run", file, "--plugin", plugin)
+    assert first.code == 1
+    assert "failed: synthetic3: rogue vs resnet18, seed 0: ValueError in rogue.py:7: no" in first.err
+    (patches,) = [line for line in first.out.splitlines() if line.startswith("Patches ")]
+    assert " [" in patches and patches.endswith("1 x 1")
+    assert (
+        "gap: Rogue against resnet18 on synthetic(" in first.out and "failed: ValueError in rogue.py:7: no" in first.out
+    )
+    again = uebench("study", "run", file, "--plugin", plugin, "--json")
+    assert "2 of 3 already done" in again.err
+    assert [row["method"] for row in again.json["rows"]] == ["clean reference", "Patches", "Rogue"]
+    assert uebench("study", "table", file, "--plugin", plugin).out == first.out
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = written(tmp_path)
+    measured(file, Store(tmp_path / "results"))
+    return file
+
+
+def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp_path: Path) -> None:
+    assert uebench("study", "table", file, "--out", tmp_path / "t.tex").code == 0
+    assert r"\begin{tabular}" in (tmp_path / "t.tex").read_text()
+    assert "\\toprule" in uebench("study", "table", file, "--format", "tex").out
+    for kind in ("bars", "matrix"):
+        answer = uebench("study", "figure", file, "--kind", kind, "--out", tmp_path / f"{kind}.svg")
+        assert answer.code == 0, answer.err
+        drawn = (tmp_path / f"{kind}.svg").read_text()
+        (record, *_) = (record for _, record in Store(tmp_path / "results").cells() if record)
+        assert mark(record) in drawn
+    answer = uebench("study", "report", file, "--html", tmp_path / "out.html")
+    assert "63 records" in answer.err
+    page = (tmp_path / "out.html").read_text()
+    assert "<h1>Two protections &amp; 100% _care_</h1>" in page
+    assert "Noise_1 #2" in page and "Made up" in page and "classwise" not in page.partition("<script")[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "complaint"),
+    [
+        (("table", "--format", "pdf"), 2, "format 'pdf': unknown"),
+        (("table", "--format", "parquet"), 2, "not text; name a file"),
+        (("table", "--out", "t.doc"), 2, "end the name with"),
+        (("table", "--out", "gone/t.md"), 4, "create it first"),
+        (("figure", "--out", "f.gif"), 2, "end the name with .png, .svg or .pdf"),
+        (("figure", "--out", "f.png", "--kind", "bar"), 2, "figure 'bar': unknown; did you mean 'bars'"),
+        (("report", "--html", "out.txt"), 2, "end the name with .html or .htm"),
+    ],
+)
+def test_wrong_requests_are_refused(
+    uebench: Command, tmp_path: Path, args: tuple[str, ...], code: int, complaint: str
+) -> None:
+    answer = uebench("study", args[0], written(tmp_path), *args[1:])
+    assert answer.code == code
+    assert complaint in answer.complaint
+
+
+def test_the_example_can_be_planned(uebench: Command) -> None:
+    answer = uebench("study", "run", ROOT / "examples" / "two_protections.toml", "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert len(answer.json) == 16
+    assert {one["status"] for one in answer.json} == {"to do"}
+
+
+def test_python_gives_the_names_of_the_study_and_looks_again_after_a_run(tmp_path: Path) -> None:
+    file = written(tmp_path, SMALL.replace(', { name = "Rogue", method = "rogue" }', ""))
+    study = package.study(file, results=tmp_path / "results")
+    assert study.summary()["runs"].tolist() == [0, 0]
+    assert len(study.plan().cells) == 2
+    assert study.run(executor="serial").records.frame()["method_label"].tolist() == ["clean", "lsp"]
+    assert study.frame()["method_label"].tolist() == ["clean reference", "Patches"]
+    assert study.summary()["runs"].tolist() == [1, 1]
+    assert "Patches" in study.table("md")
+    with pytest.raises(package.errors.UsageError, match="figure 'pie': unknown"):
+        study.figure("pie")

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.studies import STUDY, measured, written
+from uebench.errors import UsageError
+from uebench.report import bars, study_forms
+from uebench.report.study_table import COLUMNS, StudyTable, arrange
+from uebench.store.store import Store
+
+DOCUMENT = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table.tex}\ref{%s}\end{document}"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> StudyTable:
+    folder = tmp_path_factory.mktemp("study")
+    return arrange(*measured(written(folder), Store(folder)))
+
+
+def line(text: str, start: str) -> str:
+    (found,) = [one for one in text.splitlines() if start in one and "against" not in one and "differs" not in one]
+    return found
+
+
+def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTable) -> None:
+    text = study_forms.render(table, "text")
+    assert "Made up, n = 200" in text and "with a countermeasure: JPEG" in text
+    assert re.search(r"structured +LSP +20\.0 \[\d+\.\d, \d+\.\d\]‡ .* 2 x 3$", line(text, "  LSP "))
+    assert re.search(r"random +Noise_1 #2 +\d+\.\d \[\d+\.\d, \d+\.\d\]\* ", line(text, "Noise_1 #2"))
+    assert re.search(r"^ +Noise 2 +\d+\.\d \[\d+\.\d, \d+\.\d\]† ", line(text, "Noise 2"))
+    assert line(text, "  clean reference ").endswith("1 x 3")
+    assert line(text, "  chance ").split() == ["chance", "10.0", "10.0", "10.0"]
+    for note in ("‡: the best of its column; †: may be as good", "*: differs from LSP", "corrected for the 6 tests"):
+        assert note in text
+
+
+def test_markdown_has_the_best_in_bold_and_names_as_they_are(table: StudyTable) -> None:
+    text = study_forms.render(table, "md")
+    assert "## Two protections & 100% \\_care\\_" in text
+    assert "**20.0** [" in line(text, "| LSP ") and "‡" not in text
+    assert "\\*" in line(text, "Noise\\_1 #2")
+    assert "bold: the best of its column" in text
+
+
+def test_html_joins_the_cells_of_a_group(table: StudyTable) -> None:
+    text = study_forms.render(table, "html")
+    assert '<th colspan="2" halign="left">with a countermeasure</th>' in text
+    assert '<th rowspan="2" valign="top">random</th>' in text
+    assert "<strong>20.0</strong>" in text and "Two protections &amp; 100%" in text
+
+
+def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
+    text = study_forms.render(table, "tex")
+    assert r"\caption{Two protections \& 100\% \_care\_}" in text and r"\label{tab:mine}" in text
+    assert r"\cmidrule(lr){3-3} \cmidrule(lr){4-5}" in text
+    assert r"\multicolumn{2}{c}{with a countermeasure}" in text
+    assert r"Noise\_1 \#2 & " in text and r"2 $\times$ 3 \\" in text
+    body = text.partition(r"\midrule")[2].splitlines()
+    assert body[body.index(next(one for one in body if one.startswith("random &"))) - 1] == r"\midrule"
+    assert r"\textbf{20.0}" in text and r"\rlap{$^{\dagger}$}" in text
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on this machine")
+def test_latex_compiles(table: StudyTable, tmp_path: Path) -> None:
+    study_forms.write(table, tmp_path / "table.tex", "tex")
+    (tmp_path / "document.tex").write_text(DOCUMENT % table.label)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "document.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
+    rows = list(csv.DictReader(io.StringIO(study_forms.render(table, "csv"))))
+    assert list(rows[0]) == list(COLUMNS)
+    assert len(rows) == 12
+    noise = next(row for row in rows if (row["method"], row["attacker"]) == ("Noise_1 #2", "Blur"))
+    assert (noise["method_group"], noise["attacker_group"], noise["seeds"]) == (
+        "random",
+        "with a countermeasure",
+        "2 x 3",
+    )
+    assert float(noise["low"]) < float(noise["accuracy"]) < float(noise["high"])
+    assert float(noise["p"]) <= float(noise["p_holm"]) < 0.05
+    assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20, abs=0.1)
+    assert len(noise["keys"].split()) == int(noise["runs"]) == 6
+    assert study_forms.frame(table).shape == (12, len(COLUMNS))
+
+
+def test_a_gap_is_a_dash_with_a_reason_in_every_form(tmp_path: Path) -> None:
+    spec, places = measured(written(tmp_path), Store(tmp_path), {"LSP": 0.2})
+    table = arrange(spec, places)
+    text = study_forms.render(table, "text")
+    assert line(text, "Noise 2").split() == ["Noise", "2", "-", "-", "-"]
+    assert (
+        "gap: clean reference against ResNet-18 on Made up, " in text
+        and ": not computed yet: uebench study run" in text
+    )
+    assert "‡" not in text and "differs from" not in text  # there is nothing to compare with
+    assert r"Noise 2 & -- {" in study_forms.render(table, "tex")
+
+
+def test_without_groups_there_is_no_column_for_them(tmp_path: Path) -> None:
+    plain = re.sub(r"group = .*\n", "", STUDY)
+    table = arrange(*measured(written(tmp_path, plain), Store(tmp_path), {}))
+    assert re.search(r"^method +ResNet-18 +JPEG +Blur +seeds$", study_forms.render(table, "text"), re.M)
+    assert r"\begin{tabular}{lrrrr}" in study_forms.render(table, "tex")
+    assert "cmidrule" not in study_forms.render(table, "tex")
+
+
+def test_the_name_of_a_file_chooses_the_format(tmp_path: Path) -> None:
+    assert study_forms.check("", tmp_path / "t.tex") == "tex"
+    assert study_forms.check("md", tmp_path / "t.txt") == "md"
+    assert study_forms.check("", None) == "text"
+    with pytest.raises(UsageError, match="format 'pdf': unknown"):
+        study_forms.check("pdf", None)
+    with pytest.raises(UsageError, match="not text; name a file"):
+        study_forms.check("parquet", None)
+
+
+def test_parquet_needs_pyarrow_and_says_so(table: StudyTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="needs the package pyarrow; pip install pyarrow"):
+        study_forms.check("", tmp_path / "t.parquet")
+    with pytest.raises(UsageError, match="pyarrow"):
+        study_forms.write(table, tmp_path / "t.parquet", "parquet")
+
+
+def test_parquet_holds_the_rows(table: StudyTable, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
+    study_forms.write(table, tmp_path / "t.parquet", "parquet")
+    pd.testing.assert_series_equal(pd.read_parquet(tmp_path / "t.parquet")["p"], study_forms.frame(table)["p"])
+
+
+def test_bars_show_means_with_intervals_in_groups_and_say_what_is_missing(tmp_path: Path) -> None:
+    _, places = measured(written(tmp_path), Store(tmp_path), {"clean reference": 0.9, "LSP": 0.2, "Noise 2": 0.5})
+    drawn = bars.figure(places)
+    (axes,) = drawn.axes
+    heights = sorted({round(patch.get_height(), 1) for patch in axes.patches})  # type: ignore[attr-defined]
+    assert heights == sorted({round(one.pairing.accuracy, 1) for one in places if one.pairing and one.rank})
+    texts = [text.get_text() for text in axes.texts]
+    assert texts.count("no record") == 3 and {"plain", "with a countermeasure"} <= set(texts)
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == [
+        "LSP", "Noise_1 #2", "Noise 2", "clean reference", "chance",
+    ]  # fmt: skip
+
+
+def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no finished cell to draw"):
+        bars.figure(measured(written(tmp_path), Store(tmp_path), {})[1])

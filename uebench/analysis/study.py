@@ -1,0 +1,135 @@
+"""What the records say of a study: means with intervals, tests against the baseline, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.ranking import Rank, ranks
+from uebench.analysis.statistics import Difference, difference, holm
+from uebench.planning.grid import PlannedCell
+from uebench.planning.study import StudyPlace, StudyPlan
+from uebench.store.record import Record
+from uebench.store.store import Store
+
+NOT_COMPUTED = "not computed yet: uebench study run"
+
+
+@dataclass(frozen=True)
+class MeasuredPlace:
+    """A place of a study's table with its measurement, or with the reason why there is none.
+
+    Attributes:
+        place: The place.
+        records: The records of its cells, under the study's names; fewer than cells where some are missing.
+        clean: Those of the clean reference of the same attacker.
+        gaps: Why a cell has no record -> how many have none for this reason.
+        rank: Where the method stands against this attacker; None of the clean reference, and of a single method.
+        best: Whether it is the best of its column: the first in the order of ``analysis.ranking.ranks``.
+        test: Its accuracy minus the baseline's; None without a baseline, and of the baseline itself.
+        p_holm: The p value of this test, corrected for all tests of the study (Holm).
+    """
+
+    place: StudyPlace
+    records: tuple[Record, ...]
+    clean: tuple[Record, ...]
+    gaps: dict[str, int]
+    rank: Rank | None = None
+    best: bool = False
+    test: Difference | None = None
+    p_holm: float | None = None
+
+    @cached_property
+    def pairing(self) -> Pairing | None:
+        """Return its numbers, None if there is no record."""
+        names = self.place.method.name, self.place.attacker.name
+        return Pairing(*names, self.records, self.clean) if self.records else None
+
+    @property
+    def may_be_best(self) -> bool:
+        """Return whether no other method of its column is proven better."""
+        return self.rank is not None and self.rank.first == 1
+
+    @property
+    def lacks_answers(self) -> bool:
+        """Return whether several runs are behind it and records do not say which photographs were recognised."""
+        return len(self.records) > 1 and any(record.answers is None for record in self.records)
+
+
+def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
+    """Fill the places of a study with what a store holds.
+
+    Args:
+        plan: The study.
+        store: The results folder.
+    """
+    reference = plan.spec.reference
+    known = {(place.data.name, place.attacker.name, place.method.name): _read(place, store) for place in plan.places}
+    measured = []
+    for (data, attacker, _), (place, records, gaps) in known.items():
+        _, clean, _ = known[data, attacker, reference.name]
+        measured.append(MeasuredPlace(place, records, clean, gaps))
+    ranked = [one for column in columns(measured) for one in _ranked(column, reference.name)]
+    return _tested(ranked, plan.spec.baseline, reference.name)
+
+
+def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
+    """Return the places of each attacker on each data set."""
+    found: dict[tuple[str, str], list[MeasuredPlace]] = {}
+    for one in measured:
+        found.setdefault((one.place.data.name, one.place.attacker.name), []).append(one)
+    return list(found.values())
+
+
+def _read(place: StudyPlace, store: Store) -> tuple[StudyPlace, tuple[Record, ...], dict[str, int]]:
+    records: list[Record] = []
+    gaps: dict[str, int] = {}
+    for cell in place.cells:
+        if record := store.read_cell_or_none(cell.spec.key):
+            records.append(_named(record, place))
+        else:
+            reason = _reason(cell, store)
+            gaps[reason] = gaps.get(reason, 0) + 1
+    return place, tuple(records), gaps
+
+
+def _named(record: Record, place: StudyPlace) -> Record:
+    """Return a record under the names of the study, so that frames, figures and the page show them."""
+    written = {"method": place.method.name, "attacker": place.attacker.name}
+    data = record.data.model_copy(update={"name": place.data.name})
+    return record.model_copy(update={"written": written, "data": data})
+
+
+def _reason(cell: PlannedCell, store: Store) -> str:
+    if cell.reason:
+        return f"{cell.status}: {cell.reason}"
+    failure = store.read_failure(cell.spec.key) or store.read_failure(cell.spec.protect_key)
+    return f"failed: {failure.message}" if failure else NOT_COMPUTED
+
+
+def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPlace]:
+    """Rank the methods of a column, if there are several."""
+    runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
+    runs.pop(reference, None)
+    found = ranks(runs) if len(runs) > 1 else {}
+    best = next(iter(found), None)
+    names = [one.place.method.name for one in column]
+    return [replace(one, rank=found.get(name), best=name == best) for one, name in zip(column, names, strict=True)]
+
+
+def _tested(measured: Sequence[MeasuredPlace], baseline: str, reference: str) -> list[MeasuredPlace]:
+    """Test every method against the baseline of its column."""
+    tests: dict[int, Difference] = {}
+    bases = {
+        (one.place.data.name, one.place.attacker.name): one.pairing.runs
+        for one in measured
+        if one.pairing and one.place.method.name == baseline
+    }
+    for number, one in enumerate(measured):
+        base = bases.get((one.place.data.name, one.place.attacker.name))
+        if base and one.pairing and one.place.method.name not in (baseline, reference):
+            tests[number] = difference(one.pairing.runs, base)
+    corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    return [replace(one, test=tests.get(number), p_holm=corrected.get(number)) for number, one in enumerate(measured)]

@@ -1,0 +1,164 @@
+"""``uebench.study``: a grid of one's own, with names, from a TOML file to tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uebench.analysis.study import MeasuredPlace, measure
+from uebench.api.compute import Compute, compute
+from uebench.api.result import Records, RunResult
+from uebench.api.workspace import RESULTS, Workspace
+from uebench.errors import UsageError, nearest
+from uebench.planning.grid import Plan
+from uebench.planning.study import StudySpec, plan_study
+from uebench.planning.study_file import read_study
+from uebench.progress import ProgressFor, silent
+from uebench.store.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from uebench.report.study_table import StudyTable
+
+FIGURES = ("bars", "matrix")
+"""``bars``: means with intervals, a panel for each data set; ``matrix``: a heat map."""
+
+
+def study(file: str | Path, *, results: str | Path = RESULTS, plugins: Iterable[str | Path] = ()) -> Study:
+    r"""Read a study: data sets, methods, attackers and seeds under the names that its tables show.
+
+    Args:
+        file: A TOML file; ``docs/guide.md`` explains it, and ``examples/`` holds one.
+        results: The results folder.
+        plugins: Python files with plugins of your own.
+
+    Raises:
+        UsageError: If the file is not a study.
+        DataError: If the file cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import uebench
+        >>> text = 'preset="smoke"\ndata=["synthetic"]\nmethod=["lsp"]\nattacker=["resnet18"]'
+        >>> _ = Path("mine.toml").write_text(text)
+        >>> study = uebench.study("mine.toml")
+        >>> study.run()
+        RunResult(2 computed)
+        >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
+        [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
+    """
+    return Study(read_study(Path(file)), Workspace.of(results, plugins))
+
+
+class Study:
+    """A study and where it is computed; it looks into the results folder once, and again after ``run``."""
+
+    def __init__(self, spec: StudySpec, workspace: Workspace) -> None:
+        """Take what is asked for, and where; nothing is read yet."""
+        self.spec, self.workspace = spec, workspace
+        self._measured: list[MeasuredPlace] | None = None
+
+    def plan(self) -> Plan:
+        """Return its cells with their status, as ``uebench.plan``.
+
+        Raises:
+            UsageError: If a name or an option is wrong.
+            DataError: If a data set cannot be read.
+        """
+        return plan_study(self.spec, self.workspace.planner).plan
+
+    def run(
+        self,
+        *,
+        device: str = "auto",
+        jobs: int = 0,
+        executor: str = "processes",
+        force: bool = False,
+        progress: ProgressFor = silent,
+    ) -> RunResult:
+        """Compute what is missing, the clean reference included; arguments, result and errors as of ``uebench.run``."""
+        how = Compute(device=device, jobs=jobs, executor=executor, force=force)
+        how.check()
+        self._measured = None
+        return compute(self.plan(), self.workspace, how, progress)
+
+    @property
+    def places(self) -> list[MeasuredPlace]:
+        """Return the numbers of its table with the records behind them, or with the reasons why there are none."""
+        if self._measured is None:
+            self._measured = measure(plan_study(self.spec, self.workspace.planner), self.workspace.store)
+        return self._measured
+
+    @property
+    def records(self) -> Records:
+        """Return the records of its finished cells, under the names of the study."""
+        return Records(record for one in self.places for record in one.records)
+
+    @property
+    def drawn_from(self) -> list[Record]:
+        """Return the same records as they are stored, for the marks of figures."""
+        found = (self.workspace.store.read_cell_or_none(record.key) for record in self.records)
+        return [record for record in found if record]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per finished cell; ``uebench.analysis.frame`` names the columns."""
+        return self.records.frame()
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row per number of the table; ``uebench.report.study_table`` names the columns."""
+        from uebench.report import study_forms
+
+        return study_forms.frame(self.arranged())
+
+    def table(self, form: str = "text") -> str:
+        """Return the table: means with 95% intervals, tests against the baseline, the best of each column.
+
+        Args:
+            form: ``text``, ``md``, ``tex``, ``csv`` or ``html``.
+
+        Raises:
+            UsageError: If there is no such format.
+        """
+        from uebench.report import study_forms
+
+        study_forms.check(form, None)
+        return study_forms.render(self.arranged(), form)
+
+    def figure(self, kind: str = "bars") -> Figure:
+        """Draw the study.
+
+        Args:
+            kind: One of ``FIGURES``.
+
+        Raises:
+            UsageError: If there is no such figure, or no finished cell to draw.
+        """
+        from uebench.report import bars, matrix
+
+        check_figure(kind)
+        return matrix.figure(self.records) if kind == "matrix" else bars.figure(self.places)
+
+    def page(self) -> str:
+        """Return the HTML page of its records, as ``uebench report`` writes it of a whole results folder."""
+        from uebench.report import page
+
+        return page.render(self.records, self.workspace.store, self.spec.title)
+
+    def arranged(self) -> StudyTable:
+        """Return the table before it is written in one format or another."""
+        from uebench.report.study_table import arrange
+
+        return arrange(self.spec, self.places)
+
+
+def check_figure(kind: str) -> None:
+    """Refuse an unknown figure before any work is done.
+
+    Raises:
+        UsageError: If there is no such figure.
+    """
+    if kind not in FIGURES:
+        raise UsageError(f"figure {kind!r}: unknown; {nearest(kind, FIGURES)}")

@@ -1,0 +1,131 @@
+"""``uebench study``: a grid of one's own, with names, as tables, figures and a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uebench.cli.options import AsJson, with_compute, with_workspace
+
+if TYPE_CHECKING:
+    from uebench.api.compute import Compute
+    from uebench.api.study import Study
+    from uebench.api.workspace import Workspace
+
+app = typer.Typer(help="Compute a study of your own, and show it as tables, figures and a page.")
+File = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Data sets, methods, attackers, seeds and names.")]
+
+
+@app.command()
+@with_workspace
+@with_compute
+def run(
+    file: File,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
+    as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+    how: Compute,
+) -> None:
+    """Compute the cells of a study that are missing, then show its table."""
+    from uebench.api.compute import compute
+    from uebench.cli import output, plan_output, run_output
+    from uebench.report import study_forms
+
+    study, how = _study(file, workspace), replace(how, force=force)
+    how.check()
+    if not dry_run:
+        workspace.store.check_writable()
+    plan = study.plan()
+    if dry_run:
+        plan_output.show(plan, workspace, how, as_json)
+        return
+    for damaged in plan.damaged:
+        output.note(f"{damaged.reason.split(';')[0]}; computing it again")
+    for text in plan_output.advice(plan, workspace, how):
+        output.note(text)
+    with output.progress_bars() as progress:
+        result = compute(plan, workspace, how, progress)
+    output.print_page(study_forms.page(study.arranged()), "text", as_json)
+    run_output.notes(result)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@with_workspace
+def table(
+    file: File,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="text, md, tex, csv, html or parquet [default: by the name of --out, or text]."),
+    ] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")] = None,
+    as_json: AsJson = False,
+    *,
+    workspace: Workspace,
+) -> None:
+    """Show the table of a study: means with intervals, tests against the baseline, the best of each column.
+
+    It shows what the results folder holds, and says why the rest is missing.
+    """
+    from uebench.cli import output
+    from uebench.report import study_forms
+
+    form = study_forms.check(form, out)
+    shown = _study(file, workspace).arranged()
+    if out:
+        study_forms.write(shown, out, form)
+    elif as_json:
+        output.print_json(study_forms.page(shown).document())
+    else:
+        typer.echo(study_forms.render(shown, form), nl=False)
+
+
+@app.command()
+@with_workspace
+def figure(
+    file: File,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
+    kind: Annotated[str, typer.Option(help="bars: means with intervals; matrix: a heat map.")] = "bars",
+    *,
+    workspace: Workspace,
+) -> None:
+    """Draw a study, as far as the results folder holds it."""
+    from uebench.api.study import check_figure
+    from uebench.report import files
+
+    files.check(out, "--out")
+    check_figure(kind)
+    study = _study(file, workspace)
+    files.save(study.figure(kind), out, "--out", study.drawn_from)
+
+
+@app.command()
+@with_workspace
+def report(
+    file: File,
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="HTML file to write.")],
+    *,
+    workspace: Workspace,
+) -> None:
+    """Write the records of a study to one self-contained HTML page, under the names of the study."""
+    from uebench.cli.output import note
+    from uebench.report import files
+
+    files.check(html, "--html", (".html", ".htm"))
+    study = _study(file, workspace)
+    with files.writing(html, "--html"):
+        html.write_text(study.page(), encoding="utf-8")
+    note(f"{html}: {len(study.records)} records of {workspace.store.root}")
+
+
+def _study(file: Path, workspace: Workspace) -> Study:
+    from uebench.api.study import Study
+    from uebench.planning.study_file import read_study
+
+    return Study(read_study(file), workspace)

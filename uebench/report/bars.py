@@ -1,0 +1,110 @@
+"""The accuracies of a study as bars with intervals: a panel for each data set, attackers across."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, TypedDict
+
+from uebench.analysis.study import MeasuredPlace, columns
+from uebench.errors import UsageError
+from uebench.report.figure4 import COLOURS, GREY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Style(TypedDict):
+    """How the bars of a method look."""
+
+    color: str
+    hatch: str
+
+
+HATCHES = ("", "///", "...", "xx")
+"""One for each round of colours, so that no two methods look alike."""
+
+
+def figure(measured: Sequence[MeasuredPlace]) -> Figure:
+    """Draw the means with their 95% intervals; dashed: the clean reference, dotted: chance.
+
+    Args:
+        measured: The places of a study, as ``analysis.study.measure`` returns them.
+
+    Raises:
+        UsageError: If there is no record to draw.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if not any(one.records for one in measured):
+        raise UsageError("bars: no finished cell to draw")
+    panels = [list(places) for _, places in groupby(measured, lambda one: one.place.data)]
+    clean, *methods = [one.place.method for one in columns(measured)[0]]
+    styles: dict[str, Style] = {
+        method.name: {"color": COLOURS[number % len(COLOURS)], "hatch": HATCHES[number // len(COLOURS) % len(HATCHES)]}
+        for number, method in enumerate(methods)
+    }
+    across = len(columns(panels[0]))
+    width = max(4.0, 1.2 + across * (0.7 + 0.28 * len(methods)))
+    drawn = Figure(figsize=(width, 0.8 + 2.9 * len(panels)), layout="constrained")
+    for axes, places in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+        _panel(axes, places, styles)
+    handles: list[Patch | Line2D] = [
+        Patch(label=name, facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
+        for name, style in styles.items()
+    ]
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label=clean.name))
+    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
+    drawn.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
+    return drawn
+
+
+def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style]) -> None:
+    across = columns(places)
+    data = places[0].place.cells[0].spec.data.record
+    bar = 0.8 / len(styles)
+    for x, (clean, *others) in enumerate(across):
+        if clean.pairing:
+            axes.hlines(clean.pairing.accuracy, x - 0.45, x + 0.45, color=GREY, linestyle="--", linewidth=1)
+        for number, one in enumerate(others):
+            _bar(axes, x - 0.4 + bar * (number + 0.5), bar, one, styles[one.place.method.name])
+    axes.axhline(100 * data.chance, color=GREY, linestyle=":", linewidth=1)
+    names = [column[0].place.attacker.name for column in across]
+    axes.set_xticks(range(len(across)), [name.replace("+", "\n+").replace("(", "\n(") for name in names])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.6, len(across) - 0.4)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("clean test accuracy, %", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    groups = [column[0].place.attacker.group for column in across]
+    title = f"{places[0].place.data.name}: means with 95% intervals"
+    axes.set_title(title, fontsize=10, pad=20 if any(groups) else None)
+    _groups(axes, groups)
+
+
+def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -> None:
+    if one.pairing is None:
+        axes.text(x, 2, "no record", ha="center", rotation=90, color=style["color"], fontsize=6)
+        return
+    mean, (low, high) = one.pairing.accuracy, one.pairing.interval
+    axes.bar(
+        x, mean, 0.9 * width, yerr=[[mean - low], [high - mean]], capsize=2, edgecolor="white",
+        error_kw={"linewidth": 0.8}, linewidth=0.5, **style,
+    )  # fmt: skip
+
+
+def _groups(axes: Axes, groups: Sequence[str]) -> None:
+    """Name the groups of attackers above their bars, and part them."""
+    start = 0
+    for group, members in groupby(groups):
+        end = start + len(list(members))
+        if start:
+            axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
+        axes.text(
+            (start + end - 1) / 2, 1.01, group, ha="center", va="bottom", style="italic", fontsize=9,
+            transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
+        start = end
