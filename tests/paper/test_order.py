@@ -51,9 +51,7 @@ def test_headlines_come_first_then_first_runs_then_what_serves_most_for_its_time
 def test_a_cell_is_worth_the_entries_and_claims_that_need_it(planner: Planner) -> None:
     request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner)
     worth = request.worth()
-    found = {
-        (one.spec.protection.method.name, one.spec.attacker.name): worth(one.spec) for one in request.plan().cells
-    }
+    found = {(one.spec.protection.method.name, one.spec.attacker.name): worth(one.spec) for one in request.plan().cells}
     assert found["lsp", "resnet18"] == (0, 2)  # an entry of each table
     assert found["segue", "resnet18"] == (0, 3)  # and a claim
     assert found["segue", "inception_v3"] == found["lsp", "inception_v3"] == (1, 2)
