@@ -84,7 +84,8 @@ def agreement(one: Sequence[Record], other: Sequence[Record]) -> dict[str, Diffe
     sides = [{name: [r for r in records if r.written["method"] == name] for name in names} for records in (one, other)]
     if missing := [name for name in names if not all(side[name] for side in sides)]:
         raise ValueError(f"no cell of {', '.join(missing)}")
-    return {name: difference(*(runs_of(side[name]) for side in sides)) for name in names}
+    first, second = sides
+    return {name: difference(runs_of(first[name]), runs_of(second[name])) for name in names}
 
 
 def report(cpu: Measured, device: Measured, together: Measured, jobs: int) -> tuple[list[str], bool]:
@@ -117,11 +118,10 @@ def main(words: Sequence[str] | None = None, grid: Grid | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=4, help="processes side by side on it [%(default)s]")
     parser.add_argument("--out", type=Path, help="also write the lines to this file")
     given, grid = parser.parse_args(words), grid or Grid()
-    parts = [
-        fresh(grid.on, device, jobs) for device, jobs in (("cpu", 0), (given.device, 0), (given.device, given.jobs))
-    ]
+    cpu, device = fresh(grid.on, "cpu"), fresh(grid.on, given.device)
+    together = fresh(grid.on, given.device, given.jobs)
     try:
-        lines, is_well = report(*parts, jobs=given.jobs)
+        lines, is_well = report(cpu, device, together, given.jobs)
     except ValueError as error:
         lines, is_well = [str(error)], False
     text = "".join(f"{line}\n" for line in lines)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import TINY, Command
 from uebench.api.run import run
-from uebench.evaluation import runner
+from uebench.evaluation.attack import attack
 from uebench.planning.estimates import Estimates
 
 LSP = ("--method", "lsp", "--attacker", "resnet18(epochs=3)", "--seed", 0, "--seed", 1)
@@ -18,7 +18,7 @@ LSP = ("--method", "lsp", "--attacker", "resnet18(epochs=3)", "--seed", 0, "--se
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
     """Let a limit's clock jump ahead by so many seconds whenever an attack starts."""
-    now, jump, attack = 1e9, 0.0, runner.attack
+    now, jump = 1e9, 0.0
 
     def slow(*args: object) -> object:
         nonlocal now
@@ -31,7 +31,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
 
     with monkeypatch.context() as patched:
         patched.setattr("uebench.planning.time_limit.time.time", lambda: now)
-        patched.setattr(runner, "attack", slow)
+        patched.setattr("uebench.evaluation.runner.attack", slow)
         yield by
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
-from uebench.evaluation.hardware import has_bfloat16
+from uebench.evaluation.hardware import available_cores, has_bfloat16
 from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
@@ -40,7 +40,8 @@ def computed_by(plan: Plan, how: Compute) -> str:
     """Return by how many processes and threads a plan is computed."""
     planned = len(plan.possible)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
-    each = f"{threads} thread{'s' * (threads > 1)}" if threads else "all cores"
+    count, unit = (threads, "thread") if threads else (available_cores(), "core")
+    each = f"{count} {unit}{'s' * (count > 1)}"
     if how.executor == "serial":
         return f"computed in this process, {each}"
     return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
