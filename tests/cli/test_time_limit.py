@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_run_that_is_stopped_in_a_training_goes_on_there(
     assert second.code == 0
     assert [cell["status"] for cell in second.json] == ["computed", "computed"]
     assert ["(1/3)" in part for part in second.err.split("seed 1", 1)] == [False, True]
+
+
+def test_reproduce_says_what_is_left_of_each_kind(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = count(start=1e9, step=100)
+    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: next(clock))
+    sets = ("--data", TINY, "--data", "vggface10=synthetic(identities=2, train=3)")
+    answer = uebench("reproduce", "6", "--preset", "smoke", *sets, "--time-limit", "1m", "--format", "md")
+    assert answer.code == 5
+    said = answer.err.splitlines()[-1]
+    assert said.startswith("uebench: the time limit came; 5 trainings and 9 cells left; go on with: uebench reproduce 6 ")
+    assert "left: the time limit came before" in answer.out
 
 
 def test_what_does_not_fit_by_its_estimate_does_not_start(
