@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from uebench.evaluation.context import RunContext
+from uebench.evaluation.stopping import Stop, Stopped
 from uebench.networks import classifier
+from uebench.planning.time_limit import TimeLimit
 from uebench.plugins.base import ImageSet, Training
 from uebench.store.store import Store
 from uebench.training.loop import supervised
@@ -135,3 +138,35 @@ def test_progress_that_is_no_number_fails_in_the_plugin() -> None:
     assert [type(one) for one in shown[0]] == [int, int, str]
     with pytest.raises(ValueError, match="half"):
         ctx.progress("half", 2, "looking")  # type: ignore[arg-type]
+
+
+def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
+    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: now)
+    stop = Stop(TimeLimit.of(36))
+    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
+    ctx._rest = now + 1000  # as if the last checkpoint were new enough
+    steps = []
+    with pytest.raises(Stopped):
+        for step in range(1, 10):
+            now += 10
+            steps.append(step)
+            ctx.save({"weights": torch.zeros(1)}, step)
+    assert steps == [1, 2, 3]  # the fourth would end after the limit
+    found = ctx.restore()
+    assert found is not None and found.step == 3
+
+
+def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path) -> None:
+    stop = Stop()
+    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
+    stage = ctx.stage("probe")
+    stage.save({"weights": torch.zeros(1)}, 1)
+    stop.ask()
+    with pytest.raises(Stopped):
+        stage.save({"weights": torch.zeros(1)}, 2)
+    found = stage.restore()
+    assert found is not None and found.step == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
+from uebench.errors import UsageError
 from uebench.evaluation import hardware
 
 X86, ARM = "flags : fpu sse2 avx512f", "Features : fp asimd"
@@ -47,3 +50,19 @@ def test_elsewhere_torch_is_asked_and_what_it_does_not_know_counts_as_fast(
 
 def test_the_question_is_answered_on_this_machine() -> None:
     assert hardware.has_bfloat16("cpu") in (True, False)
+
+
+def test_a_run_is_bound_to_the_last_of_its_cores_and_stands_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound: list[list[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 2, 3, 4}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: bound.append(cores), raising=False)
+    nice: list[int] = []
+    monkeypatch.setattr(os, "nice", nice.append)
+    hardware.bind(2)
+    assert (bound, nice) == ([[4, 7]], [10])
+    with pytest.raises(UsageError, match="cores 5: only 4 can be used here; ask for fewer"):
+        hardware.bind(5)
+    monkeypatch.delattr(os, "sched_setaffinity")
+    with pytest.raises(UsageError, match="cores 2: this system binds no process to cores"):
+        hardware.bind(2)
+    assert len(bound) == len(nice) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.conftest import TINY
 from uebench.executors.base import run_graph
 from uebench.planning.grid import Grid, Planner
 from uebench.planning.tasks import Task, TaskStatus
+from uebench.planning.time_limit import TimeLimit
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
@@ -55,3 +58,35 @@ def test_what_waits_does_not_hold_up_what_does_not(tasks: list[Task], tmp_path: 
     assert order[:2] == [0, 3]
     assert order[2:] == [1, 2, 4, 5]
     assert most == 2
+
+
+def test_what_does_not_fit_is_left_with_all_that_needs_it_and_the_rest_runs(tasks: list[Task], tmp_path: Path) -> None:
+    limit = TimeLimit(seconds=100, ends=time.time() + 50)
+    order: list[int] = []
+
+    def submit(task: Task) -> Future[TaskStatus]:
+        order.append(tasks.index(task))
+        return ended("computed")
+
+    tasks = [replace(task, estimate=60 if number in (0, 4) else 1) for number, task in enumerate(tasks)]
+    statuses = run_graph(tasks, submit, Store(tmp_path), 1, limit)
+    assert order == [3, 5]
+    assert [statuses[task.key] for task in tasks] == ["left", "left", "left", "computed", "left", "computed"]
+
+
+def test_after_a_task_that_was_stopped_nothing_starts(tasks: list[Task], tmp_path: Path) -> None:
+    answers: list[TaskStatus] = ["computed", "left"]
+    statuses = run_graph(tasks, lambda _: ended(answers.pop(0)), Store(tmp_path), 1)
+    assert list(statuses.values()) == ["computed", *["left"] * 5]
+
+
+def test_at_the_limit_nobody_waits_for_what_still_runs(tasks: list[Task], tmp_path: Path) -> None:
+    limit = TimeLimit(seconds=0.1, ends=time.time() + 0.1)
+    statuses = run_graph(tasks, lambda _: Future(), Store(tmp_path), 1, limit)
+    assert set(statuses.values()) == {"left"}
+
+
+def ended(status: TaskStatus) -> Future[TaskStatus]:
+    future: Future[TaskStatus] = Future()
+    future.set_result(status)
+    return future

@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import ROOT, TINY
 from tests.e2e.test_processes import command, run
 from uebench.evaluation import hardware
+from uebench.executors import processes
 
 GRID = [
     "run", "--preset", "smoke", "--data", TINY, "--plugin", "docs/example_plugin.py", "--method", "stripes",
@@ -83,7 +84,7 @@ def two_in_training(results: Path, *grid: str) -> Iterator[tuple[subprocess.Pope
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
+def test_an_interrupted_grid_ends_at_its_next_checkpoints_with_all_its_processes(
     tmp_path: Path, sign: signal.Signals, code: int
 ) -> None:
     grid = ["--method", "clean", "--method", "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)"]
@@ -100,6 +101,29 @@ def test_an_interrupted_grid_ends_at_once_with_all_its_processes(
     assert not any("Traceback" in line for line in rest)
     if code == 130:
         assert rest[-1] == "uebench: interrupted; run the same command again to resume"
+        kept = [epochs_of(file) for file in tmp_path.glob("work/*/train.checkpoint")]
+        assert (
+            len(kept) == 2 and min(kept) > 1
+        )  # the first epoch's checkpoint is too young for another, but for the stop
+
+
+def epochs_of(checkpoint: Path) -> int:
+    """The number of epochs that a checkpoint of a training holds."""
+    content = checkpoint.read_bytes()[32:]
+    head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return int(json.loads(head["__metadata__"]["uebench"])["step"])
+
+
+def test_a_time_limit_ends_a_grid_with_its_own_exit_code_and_fails_no_cell(tmp_path: Path) -> None:
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", "resnet18(epochs=9999)"]
+    started = time.monotonic()
+    answer = run(tmp_path, *grid, "--time-limit", "12s", executor="processes")
+    assert time.monotonic() - started < 12 + processes.GRACE + 10
+    assert answer.returncode == 5
+    said = answer.stderr.splitlines()
+    assert said[-1].startswith("uebench: the time limit came; 1 cell left; go on with: uebench run --preset smoke ")
+    assert not list(tmp_path.glob("work/*/failed.json"))
+    assert not list(tmp_path.glob("cells/??/*.json"))
 
 
 def test_cells_of_one_method_are_computed_side_by_side_once_its_set_is_protected(tmp_path: Path) -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import Workspace
 from uebench.errors import UsageError, nearest
-from uebench.evaluation.hardware import available_cores, check_device, suitable_jobs
+from uebench.evaluation.hardware import available_cores, check_device, machine, on_cpu, suitable_jobs
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Executor, Statuses
 from uebench.planning.cell import ProtectionSpec
+from uebench.planning.estimates import Conditions, Estimates
 from uebench.planning.grid import Plan, PlannedCell, staleness
 from uebench.planning.tasks import Task, protect_tasks
+from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, silent
+from uebench.store.store import Store
 
 EXECUTORS = ("processes", "serial")
 """``processes``: several tasks at once, in other processes; ``serial``: one after the other, in the caller's."""
+
+LEFT = "the time limit came before"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Compute:
         executor: One of ``EXECUTORS``.
         force: Compute again what is there.
         lpips_trunk: AlexNet's weights, to measure LPIPS with.
+        limit: When the run ends.
     """
 
     device: str = "auto"
@@ -39,6 +45,7 @@ class Compute:
     executor: str = "processes"
     force: bool = False
     lpips_trunk: Path | None = None
+    limit: TimeLimit = UNLIMITED
 
     def check(self) -> None:
         """Refuse what cannot be, before any work.
@@ -51,6 +58,8 @@ class Compute:
             raise UsageError(f"executor {self.executor!r}: unknown; {nearest(self.executor, EXECUTORS)}")
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
+        if self.force and self.limit != UNLIMITED:
+            raise UsageError("force computes everything again, so a run with a time_limit could never go on; use one")
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""
@@ -61,9 +70,16 @@ class Compute:
         jobs = self.jobs_for(planned)
         return max(1, available_cores() // jobs) if jobs > 1 else 0
 
+    def estimates(self, store: Store, planned: int) -> Estimates:
+        """Return how long the cells of a request of so many take here, by the records of a store."""
+        threads = self.threads_for(planned) or available_cores()
+        return Estimates(store, Conditions(machine(), on_cpu(self.device), threads))
+
 
 def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent) -> RunResult:
     """Compute the cells of a plan that are not done; one that fails costs itself only.
+
+    Where ``how`` has a limit, what does not fit does not start, and what is under way at the end stops at a checkpoint.
 
     Args:
         plan: What was asked.
@@ -78,8 +94,7 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
-    possible = sum(one.status != "impossible" for one in plan.cells)
-    statuses = _execute(tasks, possible, workspace, how, progress)
+    statuses = _execute(tasks, len(plan.possible), workspace, how, progress)
     return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
 
 
@@ -112,6 +127,8 @@ def protect_sets(
             results.append(ProtectionResult(spec, "impossible", reason=spec.obstacle))
         elif reason := stale.get(spec.key):
             results.append(ProtectionResult(spec, "stale", reason=reason))
+        elif statuses[spec.key] == "left":
+            results.append(ProtectionResult(spec, "left", reason=LEFT))
         elif statuses[spec.key] == "failed":
             failure = store.read_failure(spec.key)
             results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else ""))
@@ -134,7 +151,11 @@ def _execute(
         force=how.force,
         cache=workspace.cache,
         lpips_trunk=how.lpips_trunk,
+        limit=how.limit,
     )
+    if how.limit != UNLIMITED:
+        estimates = how.estimates(workspace.store, planned)
+        tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
     executor: Executor = getattr(importlib.import_module(f"uebench.executors.{how.executor}"), how.executor)
     return executor(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
 
@@ -147,4 +168,7 @@ def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> C
     if status == "failed":
         failure = store.read_failure(spec.key)
         return CellResult(spec, status, reason=failure.message if failure else "", failure=failure)
+    if status == "left":
+        record = store.read_cell_or_none(spec.key)  # another run, or the last seconds of this one, may have made it
+        return CellResult(spec, "computed", record) if record else CellResult(spec, "left", reason=LEFT)
     return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)

@@ -9,6 +9,7 @@ from typing import Any
 from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.dataset import load
 from uebench.errors import UsageError
+from uebench.evaluation.stopping import Stop
 from uebench.hashing import key
 from uebench.planning.parts import make_part
 from uebench.plugins import presets
@@ -71,8 +72,13 @@ def fit_in(
     *,
     device: str = "auto",
     progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
-    """Do what ``fit`` does, in a workspace."""
+    """Do what ``fit`` does, in a workspace.
+
+    Raises:
+        Stopped: If ``stop`` says so; the next call goes on from there.
+    """
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
@@ -94,7 +100,7 @@ def fit_in(
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
     with store.claim(address):
-        ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=progress)
+        ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=progress, stop=stop)
         seed_everything(ctx)
         plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
         state = plugin.state()

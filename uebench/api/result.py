@@ -78,14 +78,14 @@ class CellResult:
     Attributes:
         spec: The cell.
         status: ``done``: there already; ``computed``; ``failed``; ``impossible``; ``stale``: its protected set was
-            made by another source of the same version.
+            made by another source of the same version; ``left``: the time limit came before.
         record: Its record, if it has one.
         reason: Why it has none.
         failure: The same with its traceback, if it failed.
     """
 
     spec: CellSpec
-    status: Literal["done", "computed", "failed", "impossible", "stale"]
+    status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
     record: Record | None = None
     reason: str = ""
     failure: Failure | None = None
@@ -108,7 +108,7 @@ class ProtectionResult:
     """What became of a protected set; the fields are those of ``CellResult``."""
 
     spec: ProtectionSpec
-    status: Literal["done", "computed", "failed", "impossible", "stale"]
+    status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
     record: ProtectionRecord | None = None
     reason: str = ""
 
@@ -134,6 +134,11 @@ class RunResult:
     def failed(self) -> list[CellResult]:
         """Return the cells that failed, or were refused because their protected set is stale."""
         return [cell for cell in self.cells if cell.status in ("failed", "stale")]
+
+    @property
+    def left(self) -> list[CellResult]:
+        """Return the cells that the time limit left for a later run."""
+        return [cell for cell in self.cells if cell.status == "left"]
 
     def reference(self, cell: CellResult) -> Record | None:
         """Return the record of the same attacker on unprotected images, or None if there is none."""

@@ -13,6 +13,7 @@ from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Workspace
 from uebench.errors import StoreError, UsageError
 from uebench.planning.grid import Grid, Plan
+from uebench.planning.time_limit import TimeLimit
 from uebench.plugins import presets
 from uebench.plugins.registry import validate
 from uebench.progress import ProgressFor, silent
@@ -82,6 +83,7 @@ def run(
     jobs: int = 0,
     executor: str = "processes",
     force: bool = False,
+    time_limit: str | float | None = None,
     progress: ProgressFor = silent,
 ) -> RunResult:
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy.
@@ -104,6 +106,8 @@ def run(
         jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
         executor: ``processes``, or ``serial`` to compute in this process.
         force: Compute finished cells again.
+        time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. The cells that it leaves
+            are ``left`` of the result; the same call goes on with them.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
 
     Returns:
@@ -127,7 +131,7 @@ def run(
     grid = grid_of(
         methods, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
     )
-    how = Compute(device=device, jobs=jobs, executor=executor, force=force)
+    how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit))
     how.check()
     planned = workspace.planner.plan(grid)
     for remark in examine(planned.tasks(workspace.store, force=force), workspace):

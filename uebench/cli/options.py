@@ -35,6 +35,17 @@ Executor = Annotated[
     str,
     typer.Option(envvar="UEBENCH_EXECUTOR", help="processes: compute cells in other processes; serial: in this one."),
 ]
+Cores = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", envvar="UEBENCH_CORES",
+        help="Bind everything to N cores, at low priority, so that it disturbs nobody; 0: use all cores.",
+    ),
+]  # fmt: skip
+TimeLimitText = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="TIME", help="Stop in time, to go on later: 2h, 1h30m, 90m, 45s or seconds."),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")]
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
@@ -62,14 +73,17 @@ def with_workspace(command: Command) -> Command:
 
 
 def with_compute(command: Command) -> Command:
-    """Give a command ``--device``, ``--jobs`` and ``--executor``, and hand it ``how`` to compute."""
+    """Give a command ``--device``, ``--jobs``, ``--executor`` and ``--cores``, and hand it ``how`` to compute."""
 
-    def how(device: str, jobs: int, executor: str) -> Compute:
+    def how(device: str, jobs: int, executor: str, cores: int) -> Compute:
         from uebench.api.compute import Compute
+        from uebench.evaluation.hardware import bind
 
+        if cores:
+            bind(cores)
         return Compute(device=device, jobs=jobs, executor=executor)
 
-    options = {"device": (Device, "auto"), "jobs": (Jobs, 0), "executor": (Executor, "processes")}
+    options = {"device": (Device, "auto"), "jobs": (Jobs, 0), "executor": (Executor, "processes"), "cores": (Cores, 0)}
     return _expanded(command, "how", options, how)
 
 

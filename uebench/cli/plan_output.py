@@ -9,16 +9,16 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
-from uebench.evaluation.hardware import has_bfloat16
+from uebench.evaluation.hardware import available_cores, has_bfloat16
 from uebench.planning.cell import CellSpec
-from uebench.planning.estimates import Rates, estimate, known_rates
+from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
 
 
 def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
     """Print what is done, to do, stale and impossible; how it will be computed; and the options in force."""
-    rates = known_rates(workspace.store)
-    rows = [_row(one, rates) for one in plan.cells]
+    estimates = how.estimates(workspace.store, len(plan.possible))
+    rows = [_row(one, estimates) for one in plan.cells]
     if as_json:
         output.print_json(rows)
         return
@@ -30,18 +30,28 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         table.add_row(row["data"], row["method"], row["attacker"], seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
+    if tasks := plan.tasks(workspace.store, force=how.force):
+        output.note(f"time: {duration(*estimates.total(tasks), how.jobs_for(len(plan.possible)))}")
     for text in [*options_in_force(plan), *advice(plan, workspace, how)]:
         output.note(text)
 
 
 def computed_by(plan: Plan, how: Compute) -> str:
     """Return by how many processes and threads a plan is computed."""
-    planned = sum(one.status != "impossible" for one in plan.cells)
+    planned = len(plan.possible)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
-    each = f"{threads} thread{'s' * (threads > 1)}" if threads else "all cores"
+    count, unit = (threads, "thread") if threads else (available_cores(), "core")
+    each = f"{count} {unit}{'s' * (count > 1)}"
     if how.executor == "serial":
         return f"computed in this process, {each}"
     return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
+
+
+def duration(seconds: float, unknown: int, jobs: int) -> str:
+    """Return in words what many cells take in so many processes."""
+    known = f"about {output.seconds(seconds / jobs)}, by earlier records"
+    some = f"unknown for {unknown} cell{'s' * (unknown != 1)}" if unknown else ""
+    return ", and ".join(filter(None, [known if seconds else "", some]))
 
 
 def options_in_force(plan: Plan) -> list[str]:
@@ -63,10 +73,10 @@ def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     return [f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
 
 
-def _row(one: PlannedCell, rates: Rates) -> dict[str, Any]:
+def _row(one: PlannedCell, estimates: Estimates) -> dict[str, Any]:
     cell = one.spec
     return {
         "data": cell.data.name, "method": cell.protection.method.written, "attacker": cell.attacker_text,
         "seed": cell.seed, "method_seed": cell.protection.method_seed, "status": one.status, "reason": one.reason,
-        "key": cell.key, "estimated_seconds": estimate(cell, rates) if one.waits else 0.0,
+        "key": cell.key, "estimated_seconds": estimates.training(cell) if one.waits else 0.0,
     }  # fmt: skip

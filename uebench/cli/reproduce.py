@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, Format, PresetName, with_compute, with_workspace
+from uebench.cli.options import AsJson, Format, PresetName, TimeLimitText, with_compute, with_workspace
 from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
     from uebench.paper.request import Request
-    from uebench.planning.estimates import Rates
+    from uebench.planning.cell import ProtectionSpec
+    from uebench.planning.estimates import Estimates
     from uebench.planning.grid import Plan
 
 
@@ -29,7 +32,11 @@ def reproduce(
         list[str] | None,
         typer.Option("--data", help="orl, a folder or name(option=value) for the main set, or ROLE=SET. Repeatable."),
     ] = None,
+    method_seed: Annotated[
+        list[int] | None, typer.Option("--method-seed", help="Seed of the methods. Repeatable [default: 0].")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    time_limit: TimeLimitText = None,
     form: Format = "text",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the tables to this file.")] = None,
     as_json: AsJson = False,
@@ -41,6 +48,7 @@ def reproduce(
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import output, run_output
     from uebench.paper.request import Request
+    from uebench.planning.time_limit import TimeLimit
     from uebench.report import files, tables
 
     if bool(name) == everything:
@@ -48,8 +56,10 @@ def reproduce(
     tables.check(form)
     if out and not out.parent.is_dir():
         raise StoreError(f"--out {out}: there is no folder {out.parent}; create it first")
+    how = replace(how, limit=TimeLimit.of(time_limit))
     how.check()
-    request = Request(tables_of(EVERYTHING if everything else name), data or (), preset, workspace.planner)
+    chosen = tables_of(EVERYTHING if everything else name)
+    request = Request(chosen, data or (), preset, workspace.planner, method_seed or (0,))
     if dry_run:
         _show_plan(request, workspace, how, as_json)
         return
@@ -67,6 +77,9 @@ def reproduce(
         typer.echo(text, nl=False)
     for failure in made.failures:
         output.note(f"failed: {failure}")
+    if made.left:
+        output.note(run_output.go_on(made.left))
+        raise typer.Exit(run_output.LEFT)
     if made.failed:
         raise typer.Exit(1)
 
@@ -74,40 +87,46 @@ def reproduce(
 def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:
     from rich.table import Table
 
+    from uebench.api.reproduce import plan_of
     from uebench.cli import output, plan_output
-    from uebench.planning.estimates import known_rates
 
-    rates = known_rates(request.store)
     asked = {table.name: request.plan((table,)) for table in request.tables}
-    distinct = request.plan()
-    rows = [_sum(f"table {name}" if name.isdigit() else name, plan, rates) for name, plan in asked.items()]
-    rows.append(_sum("distinct", distinct, rates))
+    distinct = plan_of(request, workspace, how)
+    estimates = how.estimates(workspace.store, len(distinct.possible))
+    sets = {table.name: request.protections((table,)) for table in request.tables}
+    rows = [
+        _sum(f"table {name}" if name.isdigit() else name, plan, sets[name], workspace, estimates)
+        for name, plan in asked.items()
+    ]
+    rows.append(_sum("distinct", distinct, request.protections(), workspace, estimates))
     first = [f"{place.method} on {request.specs[place.trained_on]}" for place in request.trainings().values()]
     if as_json:
         output.print_json({"tables": rows, "train_first": first})
         return
     if len(asked) == 1:
         plan_output.show(distinct, workspace, how, as_json=False)
-    shown = Table("", "cells", "done", "to run", "impossible", "training at most", box=None)
+    shown = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
     for row in rows:
-        time = output.seconds(row["estimated_seconds"]) + (f" and {row['unknown']} unknown" if row["unknown"] else "")
+        time = output.seconds(row["estimated_seconds"]) + (f", unknown for {row['unknown']}" if row["unknown"] else "")
         shown.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
     output.print_table(shown)
     for text in first:
         output.note(f"trained first: {text}; the cells that need it get their keys afterwards and are not counted here")
 
 
-def _sum(what: str, plan: Plan, rates: Rates) -> dict[str, Any]:
-    from uebench.planning.estimates import estimate
+def _sum(
+    what: str, plan: Plan, sets: Sequence[ProtectionSpec], workspace: Workspace, estimates: Estimates
+) -> dict[str, Any]:
+    from uebench.planning.tasks import protect_tasks
 
-    todo = plan.chosen()
-    times = [estimate(cell, rates) for cell in todo]
+    tasks = {task.key: task for task in [*protect_tasks(sets), *plan.tasks(workspace.store)]}
+    total = estimates.total(list(tasks.values()))
     return {
         "what": what,
         "cells": len(plan.cells),
         "done": sum(one.status == "done" for one in plan.cells),
-        "to_run": len(todo),
+        "to_run": len(plan.chosen()),
         "impossible": sum(one.status == "impossible" for one in plan.cells),
-        "estimated_seconds": sum(time for time in times if time is not None),
-        "unknown": times.count(None),
+        "estimated_seconds": total.seconds,
+        "unknown": total.unknown,
     }

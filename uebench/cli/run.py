@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, Protected, with_compute, with_workspace
+from uebench.cli.options import AsJson, Protected, TimeLimitText, with_compute, with_workspace
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -34,6 +34,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64 or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    time_limit: TimeLimitText = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
     figure: Annotated[
@@ -49,6 +50,7 @@ def run(
     from uebench.api.protected_sets import examine, method_texts, named
     from uebench.cli import output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
+    from uebench.planning.time_limit import TimeLimit
 
     methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
     given = {
@@ -60,7 +62,7 @@ def run(
         from uebench.report import files, matrix
 
         files.check(figure, "figure")
-    how = replace(how, force=force)
+    how = replace(how, force=force, limit=TimeLimit.of(time_limit))
     how.check()
     if save:
         write_grid(save, grid)
@@ -81,5 +83,8 @@ def run(
     run_output.show(result, as_json)
     if figure:
         files.save(matrix.figure(result.records), figure, "figure", [c.record for c in result.cells if c.record])
+    if result.left:
+        output.note(run_output.go_on({"cell": len(result.left)}))
+        raise typer.Exit(run_output.LEFT)
     if result.failed:
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from safetensors.torch import load, save
 
+from uebench.evaluation.stopping import Stop, Stopped
 from uebench.plugins.base import Checkpoint, Classifier
 from uebench.progress import Progress
 from uebench.store.store import Store
@@ -55,6 +56,7 @@ class RunContext:
         stage: str = "",
         progress: Progress | None = None,
         examine: Callable[[Classifier], dict[str, Any]] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         """Tie a task to its seed and, if it is to survive a kill, to a store.
 
@@ -66,6 +68,7 @@ class RunContext:
             stage: The task's name among those of the key, such as ``fit`` or ``train``.
             progress: Called with (done, total, what).
             examine: Asks a classifier about the clean test set; what it returns joins the epoch's line of the curve.
+            stop: Says when the task is to end at a checkpoint, before it is done.
         """
         self.device = device
         self.seed = seed
@@ -74,6 +77,8 @@ class RunContext:
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
         self._rest = -math.inf  # until then the last checkpoint is new enough
+        self._stop = stop or Stop()
+        self._saved = time.perf_counter()  # when a checkpoint was last offered
 
     @property
     def seconds(self) -> float:
@@ -90,6 +95,7 @@ class RunContext:
             raise ValueError(f"stage {name!r}: not an identifier; use letters, digits and underscores")
         part = copy.copy(self)
         part._stage, part._rest = f"{self._stage}.{name}", -math.inf
+        part._saved = time.perf_counter()
         return part
 
     def rng(self, *stream: str | int) -> torch.Generator:
@@ -114,9 +120,15 @@ class RunContext:
         self._rounds.append({**finite, "stopped": str(stopped)})
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young."""
+        """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young.
+
+        Raises:
+            Stopped: If the task is to end, or would be told to before the next checkpoint.
+        """
         started = time.perf_counter()
-        if self._store is None or started < self._rest:
+        ends = self._stop.comes_within(started - self._saved)
+        self._saved = started
+        if self._store is None or (started < self._rest and not ends):
             return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         meta = {
@@ -125,6 +137,8 @@ class RunContext:
         self._store.write_checkpoint(self._key, self._stage, save(tensors, metadata=meta))
         written = time.perf_counter()
         self._rest = written + (written - started) / SHARE
+        if ends:
+            raise Stopped
 
     def restore(self) -> Checkpoint | None:
         """Return what was last saved, or None; the store answers for its digest, and a damaged one counts as none."""

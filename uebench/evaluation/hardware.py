@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda")
+NICENESS = 10
+"""How far a process that is bound to cores stands back for others on them."""
 GIB_PER_PROCESS = 2
 """What a training at ``desk`` takes, with room to spare."""
 
@@ -21,6 +23,28 @@ GIB_PER_PROCESS = 2
 def available_cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine() -> str:
+    """Return what records say of this machine: never its name."""
+    return f"{platform.system()} {platform.machine()}, {available_cores()} cores"
+
+
+def bind(cores: int) -> None:
+    """Keep this process, and all threads and processes that it starts later, to so many cores and at low priority.
+
+    It takes the last ones of those that it may use. Nothing undoes this before the process ends.
+
+    Raises:
+        UsageError: If there are fewer, or the system cannot do this.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError(f"cores {cores}: this system binds no process to cores; use fewer jobs instead")
+    usable = sorted(os.sched_getaffinity(0))
+    if cores > len(usable):
+        raise UsageError(f"cores {cores}: only {len(usable)} can be used here; ask for fewer")
+    os.sched_setaffinity(0, usable[-cores:])
+    os.nice(NICENESS)
 
 
 def suitable_jobs(cells: int, device: str) -> int:
@@ -32,10 +56,15 @@ def suitable_jobs(cells: int, device: str) -> int:
         cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
         device: As ``choose_device`` takes it.
     """
-    if cells < 2 or not (device == "cpu" or (device == "auto" and not _has_cuda())):
+    if cells < 2 or not on_cpu(device):
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     return max(1, min(cells, available_cores(), memory // 2 // (GIB_PER_PROCESS << 30)))
+
+
+def on_cpu(device: str) -> bool:
+    """Return whether a device, named as ``choose_device`` takes it, is the CPU; without torch."""
+    return device == "cpu" or (device == "auto" and not _has_cuda())
 
 
 def check_device(name: str) -> None:
@@ -85,7 +114,7 @@ def has_bfloat16(device: str) -> bool:
     Args:
         device: As ``choose_device`` takes it.
     """
-    if device.startswith("cuda") or (device == "auto" and _has_cuda()):
+    if not on_cpu(device):
         return True
     words = _cpu_words()
     if "flags" in words or "Features" in words:

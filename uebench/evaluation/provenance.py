@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from uebench.evaluation.hardware import available_cores
+from uebench.evaluation.hardware import machine
 from uebench.store.record import Provenance
 
 PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image", "lpips")
@@ -29,7 +29,7 @@ def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
-        machine=f"{platform.system()} {platform.machine()}, {available_cores()} cores",
+        machine=machine(),
         commit=_commit(),
         sources=dict(sources),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

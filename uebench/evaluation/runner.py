@@ -17,6 +17,7 @@ from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.isolation import isolated
 from uebench.evaluation.protection import make
 from uebench.evaluation.settings import Settings
+from uebench.evaluation.stopping import Stop, Stopped
 from uebench.metrics import Lpips
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
@@ -30,8 +31,13 @@ T = TypeVar("T")
 class Runner:
     """Computes tasks, one after the other, on one device."""
 
-    def __init__(self, settings: Settings, progress: ProgressFor = silent) -> None:
+    def __init__(self, settings: Settings, progress: ProgressFor = silent, stop: Stop | None = None) -> None:
         """Choose the device and, if LPIPS is to be measured, load its network.
+
+        Args:
+            settings: How tasks are computed.
+            progress: Where the progress of each goes.
+            stop: Says when tasks are to end at a checkpoint; by default at the limit of ``settings``.
 
         Raises:
             UsageError: If there is no such device.
@@ -45,6 +51,7 @@ class Runner:
         trunk = settings.lpips_trunk
         self._lpips = Lpips.load(trunk, self.device) if trunk else None
         self._progress = progress
+        self._stop = stop or Stop(settings.limit)
         self._dataset: Dataset | None = None
 
     def perform(self, task: Task) -> TaskStatus:
@@ -60,6 +67,8 @@ class Runner:
             return self._protect(task.spec, progress)
         except StoreError:
             raise
+        except Stopped:
+            return "left"
         except (Exception, SystemExit) as error:
             self.store.write_failure(failure_of(error, task))
             return "failed"
@@ -90,6 +99,7 @@ class Runner:
                 stage="train",
                 progress=progress,
                 examine=referee.Examiner(dataset, self.device),
+                stop=self._stop,
             )
             with isolated():  # ends before anything is kept: what it finds may make the result worthless
                 done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
@@ -107,8 +117,9 @@ class Runner:
 
             def context(piece: str) -> RunContext:
                 return RunContext(
-                    self.device, spec.method_seed, store=self.store, key=key, stage=piece, progress=progress
-                )
+                    self.device, spec.method_seed, store=self.store, key=key, stage=piece, progress=progress,
+                    stop=self._stop,
+                )  # fmt: skip
 
             dataset = self._load(spec.data)
             with isolated():

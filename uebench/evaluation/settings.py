@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from uebench.planning.time_limit import UNLIMITED, TimeLimit
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -17,6 +19,7 @@ class Settings:
         force: Compute again what the store holds.
         cache: A folder for decoded photographs, or None.
         lpips_trunk: AlexNet's weights, to measure LPIPS of protected sets with, or None.
+        limit: When the run ends.
     """
 
     results: Path
@@ -25,3 +28,4 @@ class Settings:
     force: bool = False
     cache: Path | None = None
     lpips_trunk: Path | None = None
+    limit: TimeLimit = UNLIMITED

@@ -14,6 +14,7 @@ from typing import Protocol
 from uebench.evaluation.failures import passed_on
 from uebench.evaluation.settings import Settings
 from uebench.planning.tasks import Task, TaskStatus
+from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor
 from uebench.store.store import Store
 
@@ -33,14 +34,20 @@ class Executor(Protocol):
             progress: Where the progress of each goes.
 
         Returns:
-            What became of each task, by key.
+            What became of each task, by key; where the limit of ``settings`` came before, it is ``left``.
 
         Raises:
             StoreError: If the store cannot be used.
         """
 
 
-def run_graph(tasks: Sequence[Task], submit: Callable[[Task], Future[TaskStatus]], store: Store, jobs: int) -> Statuses:
+def run_graph(
+    tasks: Sequence[Task],
+    submit: Callable[[Task], Future[TaskStatus]],
+    store: Store,
+    jobs: int,
+    limit: TimeLimit = UNLIMITED,
+) -> Statuses:
     """Run the first ``jobs`` tasks, in order, that have what they need; then, whenever one ends, the next.
 
     So a protected set is attacked before the next one is made, and a run that is stopped leaves finished cells.
@@ -50,25 +57,32 @@ def run_graph(tasks: Sequence[Task], submit: Callable[[Task], Future[TaskStatus]
         submit: Starts a task, and returns its future at once.
         store: Where the failure of a protected set is written for the attacks that needed it, too.
         jobs: How many tasks run at once.
+        limit: Tasks that do not fit do not start. Those that still run at the end are left as they are.
     """
     statuses: dict[str, TaskStatus] = {}
     waiting: dict[str, list[int]] = {}
     ready: list[int] = []
     running: dict[Future[TaskStatus], Task] = {}
+    is_over = False
     for number, task in enumerate(tasks):
         (waiting.setdefault(task.needs, []) if task.needs else ready).append(number)
     while ready or running:
         while ready and len(running) < jobs:
             task = tasks[heappop(ready)]
-            running[submit(task)] = task
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            if not is_over and limit.allows(task.estimate):
+                running[submit(task)] = task
+        ended = wait(running, limit.timeout, FIRST_COMPLETED).done
+        if not ended:
+            break
+        for future in ended:
             task = running.pop(future)
-            statuses[task.key] = future.result()
-            for number in waiting.pop(task.key, ()):
-                if statuses[task.key] != "failed":
+            status = statuses[task.key] = future.result()
+            is_over = is_over or status == "left"
+            for number in waiting.pop(task.key, ()) if status != "left" else ():
+                if status != "failed":
                     heappush(ready, number)
                     continue
                 statuses[tasks[number].key] = "failed"
                 if failure := store.read_failure(task.key):
                     store.write_failure(passed_on(failure, tasks[number]))
-    return statuses
+    return {task.key: statuses.get(task.key, "left") for task in tasks}

@@ -1,7 +1,7 @@
 """Several processes on one machine, each computing whole tasks into the same store.
 
-A killed process loses nothing: what it had under way is in its checkpoints. A task whose process dies is a failed
-task; the others go to a new process.
+A killed process loses little: what it had under way is in its checkpoints. One that is told to stop loses nothing if it
+gets to its next checkpoint in time. A task whose process dies is a failed task; the others go to a new process.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,7 +27,8 @@ from uebench.progress import ProgressFor, guarded
 from uebench.store.store import Store
 
 GRACE = 10.0
-"""Seconds that a process has to end in after its last task, whatever a plugin left running in it."""
+"""Seconds that a process has to end in: after its last task, whatever a plugin left running in it; or, when the run is
+stopped, at the next checkpoint of its task."""
 
 
 def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor) -> Statuses:
@@ -44,15 +46,14 @@ def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Pr
 
     with ThreadPoolExecutor(jobs) as threads:
         try:
-            return run_graph(tasks, lambda task: threads.submit(perform, task), store, jobs)
-        except BaseException:  # an interrupt, a full disk, an output that nobody reads any more
+            return run_graph(tasks, lambda task: threads.submit(perform, task), store, jobs, settings.limit)
+        finally:  # also after an interrupt, a full disk, an output that nobody reads any more
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
-                worker.kill()
-            raise
-        finally:
-            for worker in workers:
-                worker.close()
+                worker.stop()
+            with contextlib.ExitStack() as closing:
+                for worker in workers:
+                    closing.callback(worker.close, time.monotonic() + GRACE)
 
 
 class _Worker:
@@ -61,6 +62,7 @@ class _Worker:
     def __init__(self, settings: Settings, store: Store, progress: ProgressFor) -> None:
         self._settings, self._store, self._progress = settings, store, progress
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_at_work = False
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
@@ -75,6 +77,12 @@ class _Worker:
         except Exception as error:
             return self._refused(task, CellError(f"its options cannot be passed to another process: {error!r}"))
         process = self._started()
+        try:
+            return self._performed(task, content, process)
+        finally:
+            self._is_at_work = False
+
+    def _performed(self, task: Task, content: bytes, process: subprocess.Popen[bytes]) -> TaskStatus:
         show = guarded(self._progress(task.spec.title))
         for kind, *answer in _answers(process, content):
             match kind:
@@ -88,20 +96,19 @@ class _Worker:
                     raise answer[0]
         return self._lost(task, process)
 
-    def kill(self) -> None:
-        """End the process now, and begin no other."""
+    def stop(self) -> None:
+        """Begin no other process, and let one that is at work end at its next checkpoint."""
         with self._lock:
             self._closing.set()
-            if self._process:
+            if self._process and self._is_at_work:
                 self._process.terminate()
 
-    def close(self) -> None:
-        """Let the process end, and wait for it."""
+    def close(self, give_up: float) -> None:
+        """Wait for the process to end, until ``give_up`` on the monotonic clock; then end it."""
         with self._lock:
-            self._closing.set()
             process, self._process = self._process, None
         if process:
-            _end(process)
+            _end(process, give_up, is_at_work=self._is_at_work)
 
     def _refused(self, task: Task, error: UebenchError) -> TaskStatus:
         self._store.write_failure(failure_of(error, task))
@@ -109,13 +116,14 @@ class _Worker:
 
     def _lost(self, task: Task, process: subprocess.Popen[bytes]) -> TaskStatus:
         """Record that the process ended in the middle of a task; the next task begins another."""
-        code = _end(process)
+        code = _end(process, time.monotonic() + GRACE)
         with self._lock:
             if self._process is process:
                 self._process = None
         # A batch system sends SIGTERM to all processes at once: the one that is meant for this process may be under way
-        if not self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
-            self._store.write_failure(died(task, code))
+        if self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
+            return "left"
+        self._store.write_failure(died(task, code))
         return "failed"
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -126,6 +134,7 @@ class _Worker:
                 self._process = _start()
                 with contextlib.suppress(OSError):  # it died already: the first task will tell
                     _send(self._process, self._settings)
+            self._is_at_work = True
             return self._process
 
 
@@ -175,15 +184,26 @@ def _send(process: subprocess.Popen[bytes], content: object) -> None:
     process.stdin.flush()
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Let a process end, make it end where it does not, and return its exit code."""
+def _end(process: subprocess.Popen[bytes], give_up: float, *, is_at_work: bool = False) -> int:
+    """Let a process end, make it end where it does not, and return its exit code.
+
+    Args:
+        process: The process.
+        give_up: When to make it end, on the monotonic clock.
+        is_at_work: It was told to stop. If its stdin were closed now, it would not wait for its next checkpoint.
+    """
     assert process.stdin and process.stdout
-    with contextlib.suppress(OSError):
-        process.stdin.close()
     try:
-        code = process.wait(GRACE)
+        if not is_at_work:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+        process.wait(max(0.0, give_up - time.monotonic()))
     except subprocess.TimeoutExpired:
+        pass
+    finally:  # a second interrupt does not wait, either
         process.kill()
         code = process.wait()
-    process.stdout.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.stdout.close()
     return code

@@ -26,4 +26,4 @@ def serial(
         future.set_result(runner.perform(task))
         return future
 
-    return run_graph(tasks, submit, runner.store, jobs=1)
+    return run_graph(tasks, submit, runner.store, jobs=1, limit=settings.limit)

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from uebench.errors import CellError, UebenchError
 from uebench.evaluation.settings import Settings
+from uebench.evaluation.stopping import Stop
 from uebench.planning.tasks import Task
 from uebench.progress import OutputClosed, Progress
 
@@ -31,6 +32,8 @@ def main() -> None:
     os.close(nothing)
     os.dup2(2, 1)
     settings: Settings = pickle.load(parent)
+    stop = Stop(settings.limit)
+    signal.signal(signal.SIGTERM, lambda *_: stop.ask())
     tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     at_work = threading.Event()
     threading.Thread(target=_read, args=(parent, tasks, at_work), daemon=True).start()
@@ -40,9 +43,12 @@ def main() -> None:
         answers.flush()
 
     try:
-        _serve(settings, tasks, at_work, tell)
+        _serve(settings, tasks, at_work, tell, stop)
     except (OutputClosed, BrokenPipeError):  # the parent died
         os._exit(1)
+    if stop.asked:  # end as whoever sent the signal expects
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _read(parent: BinaryIO, tasks: queue.SimpleQueue[bytes | None], at_work: threading.Event) -> None:
@@ -67,14 +73,16 @@ def _serve(
     tasks: queue.SimpleQueue[bytes | None],
     at_work: threading.Event,
     tell: Callable[..., None],
+    stop: Stop,
 ) -> None:
+    """Compute tasks and answer, until there are no more or the process is told to stop."""
     from uebench.evaluation.runner import Runner
 
     def progress(_: str) -> Progress:
         return lambda done, total, what: tell("progress", done, total, what)
 
     runner = None
-    while content := tasks.get():
+    while (content := tasks.get()) and not stop.asked:
         answer: tuple[object, ...]
         try:
             task = _task(content)
@@ -82,10 +90,12 @@ def _serve(
             answer = ("refused", error)
         else:
             try:
-                runner = runner or Runner(settings, progress)
+                runner = runner or Runner(settings, progress, stop)
                 answer = ("status", runner.perform(task))
             except UebenchError as error:  # of the store or the device: no other task would fare better
                 answer = ("error", error)
+        if stop.asked:
+            return
         at_work.clear()
         tell(*answer)
 

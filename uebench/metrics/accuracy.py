@@ -21,7 +21,7 @@ def predict(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:
         batch: Images at a time.
     """
     with torch.inference_mode():
-        return torch.cat([classifier(part.images).argmax(1).cpu() for part in test.batches(batch)])
+        return torch.cat([classifier(part.images).argmax(1) for part in test.batches(batch)]).cpu()
 
 
 def count_correct(classifier: Classifier, test: ImageSet) -> Tensor:

@@ -52,10 +52,17 @@ class Noise:
 
     def __setitem__(self, rows: Tensor, delta: Tensor) -> None:
         """Keep ``delta`` (B, 3, S, S) at ``rows`` (B,), to the nearest step in the ball."""
-        self.steps[rows] = (delta * (STEPS / max(self.eps, 1e-12))).round().clamp(-STEPS, STEPS).to(torch.int8)
+        self.steps[rows] = self._in_steps(delta)
 
     def set_means(self, owners: Tensor, delta: Tensor) -> None:
-        """Keep at each owner (B,) the mean of its perturbations in ``delta`` (B, 3, S, S)."""
-        rows, place, counts = torch.unique(owners, return_inverse=True, return_counts=True)
-        sums = torch.zeros(len(rows), *delta.shape[1:], device=delta.device).index_add_(0, place, delta)
-        self[rows] = sums / counts.view(-1, 1, 1, 1)
+        """Keep at each owner (B,) the mean of its perturbations in ``delta`` (B, 3, S, S).
+
+        All rows are computed and those without an owner stay: to look for owners would let the host wait for a GPU.
+        """
+        counts = torch.zeros(len(self), device=delta.device).index_add_(0, owners, torch.ones_like(delta[:, 0, 0, 0]))
+        sums = torch.zeros(len(self), *delta.shape[1:], device=delta.device).index_add_(0, owners, delta)
+        counts = counts.view(-1, 1, 1, 1)
+        self.steps.copy_(torch.where(counts > 0, self._in_steps(sums / counts.clamp_min(1)), self.steps))
+
+    def _in_steps(self, delta: Tensor) -> Tensor:
+        return (delta * (STEPS / max(self.eps, 1e-12))).round().clamp(-STEPS, STEPS).to(torch.int8)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from uebench.data.dataset import describe
-from uebench.paper.match import DataName, Plugins, Records, is_measured
+from uebench.paper.claims import CLAIMS
+from uebench.paper.fill import FilledPlace
+from uebench.paper.match import DataName, Plugins, Records, address, is_measured
+from uebench.paper.order import Worth, rank
 from uebench.paper.tables import MAIN, Table, TablePlace, by_role
-from uebench.planning.cell import ProtectionSpec
+from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
+from uebench.planning.parts import REFERENCE
 from uebench.plugins import presets
 
 
 class Request:
     """Tables to reproduce on given data sets under one preset."""
 
-    def __init__(self, tables: Sequence[Table], data: Iterable[str], preset: str, planner: Planner) -> None:
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        data: Iterable[str],
+        preset: str,
+        planner: Planner,
+        method_seed: Sequence[int] = (0,),
+    ) -> None:
         """Look at the data sets.
 
         Args:
@@ -24,12 +35,15 @@ class Request:
             data: Data sets as ``SET`` or ``ROLE=SET``; the preset's own fills the main role if none is named.
             preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
             planner: Where plugins are named, and what is there already.
+            method_seed: Seeds of the methods. What is trained once for several sets has seed 0 always, and what is
+                measured without an attacker has the first of them.
 
         Raises:
             UsageError: If a name or a role is wrong.
             DataError: If a data set cannot be read.
         """
         self.tables, self.planner, self.store = tables, planner, planner.store
+        self.method_seed = tuple(method_seed)
         chosen = presets.get(preset)
         self.specs = {MAIN: chosen.data} | by_role(data)
         sets = {role: describe(spec, chosen.size, planner.registry, planner.cache) for role, spec in self.specs.items()}
@@ -48,15 +62,22 @@ class Request:
         files = {self.plugins.weights_file(place, self.roles): place for place in self._places(self.tables)}
         return {file: place for file, place in files.items() if file and not file.is_file()}
 
-    def protections(self) -> list[ProtectionSpec]:
-        """List the protected sets that are asked for without an attacker and of which nothing is known yet."""
+    def protections(self, tables: Sequence[Table] = ()) -> list[ProtectionSpec]:
+        """List the protected sets that are asked for without an attacker and of which nothing is known yet.
+
+        Args:
+            tables: By which tables; all if none is named.
+        """
         records = self.records()
         return [
             one
-            for place in self._trained(self.tables)
+            for place in self._trained(tables or self.tables)
             if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
             for one in self.planner.protections(
-                (self.plugins.method(place, self.roles),), (self.specs[place.role],), self.plugins.preset
+                (self.plugins.method(place, self.roles),),
+                (self.specs[place.role],),
+                self.plugins.preset,
+                self.method_seed[:1],
             )
         ]
 
@@ -65,24 +86,37 @@ class Request:
         cells: dict[str, PlannedCell] = {}
         for table in tables or self.tables:
             seeds = table.seeds if self.plugins.preset == presets.DEFAULT else 1
-            for (role, chains), methods in self._grids(table).items():
+            for (role, chains, method_seed), methods in self._grids(table).items():
                 grid = Grid(
                     method=tuple(methods), attacker=chains, data=(self.specs[role],), seed=tuple(range(seeds)),
-                    preset=self.plugins.preset, with_clean=True,
+                    method_seed=method_seed, preset=self.plugins.preset, with_clean=True,
                 )  # fmt: skip
                 cells |= {one.spec.key: one for one in self.planner.plan(grid).cells}
         return Plan(tuple(cells.values()))
 
-    def _grids(self, table: Table) -> dict[tuple[str, tuple[str, ...]], list[str]]:
-        """Return methods by role and attackers, so that a set is loaded once for many cells."""
-        attackers: dict[tuple[str, str], dict[str, None]] = {}
+    def worth(self) -> Callable[[CellSpec], Worth]:
+        """Return what says of a cell what it is good for; a clean reference serves all that is compared with it."""
+        known: dict[tuple[str, str], Worth] = {}
+        for table in self.tables:
+            for place in self._trained((table,)):
+                serves = 1 + sum(one.table == table.name and one.concerns(FilledPlace(place=place)) for one in CLAIMS)
+                for method in {self.plugins.method(place, self.roles), REFERENCE} if place.attacker else ():
+                    where = self.roles[place.role].key, self.plugins.wanted(method, place.attacker).plugins
+                    before = known.get(where, Worth(rank(table), 0))
+                    known[where] = Worth(min(before.rank, rank(table)), before.serves + serves)
+        return lambda cell: known[address(cell)]
+
+    def _grids(self, table: Table) -> dict[tuple[str, tuple[str, ...], tuple[int, ...]], list[str]]:
+        """Return methods by role, attackers and method seeds, so that a set is loaded once for many cells."""
+        attackers: dict[tuple[str, str, tuple[int, ...]], dict[str, None]] = {}
         for place in self._trained((table,)):
             if place.attacker:
+                seeds = (0,) if self.plugins.weights_file(place, self.roles) else self.method_seed
                 method = self.plugins.method(place, self.roles)
-                attackers.setdefault((place.role, method), {})[place.attacker] = None
-        grids: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for (role, method), chains in attackers.items():
-            grids.setdefault((role, tuple(chains)), []).append(method)
+                attackers.setdefault((place.role, method, seeds), {})[place.attacker] = None
+        grids: dict[tuple[str, tuple[str, ...], tuple[int, ...]], list[str]] = {}
+        for (role, method, seeds), chains in attackers.items():
+            grids.setdefault((role, tuple(chains), seeds), []).append(method)
         return grids
 
     def _trained(self, tables: Iterable[Table]) -> list[TablePlace]:

@@ -1,38 +1,166 @@
-"""How long cells will take, from the records of cells like them."""
+"""How long cells will take, from the records of cells like them.
+
+Time grows with the images, the pixels of each, and the epochs. A time comes from the record whose conditions are most
+alike: of this machine if there is one, then with the same countermeasures, options and threads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from uebench.planning.cell import CellSpec
+from uebench.planning.cell import CellSpec, ProtectionSpec
+from uebench.planning.tasks import Task
+from uebench.plugins.base import Training
+from uebench.store.record import DataRecord, PluginRecord, ProtectionRecord, Provenance, Record
 from uebench.store.store import Store
 
-Rates = Mapping[tuple[str, int, tuple[str, ...]], float]
-"""Images a second by attacker, image size and countermeasures."""
+PASSES = ("epochs", "rounds")
+"""Options by which plugins say how often they go through the set."""
 
 
-def estimate(cell: CellSpec, rates: Rates) -> float | None:
-    """Return the training seconds to expect at most, from the rates of recorded cells, or None if none is alike.
+@dataclass(frozen=True)
+class Conditions:
+    """What a time depends on beside the work; ``Provenance`` says the same of a record.
 
-    Args:
-        cell: The cell.
-        rates: As ``known_rates`` returns them. What acts in a step costs more than training alone, so that only a
-            record with the same countermeasures will do.
+    Attributes:
+        machine: As ``Provenance.machine``.
+        on_cpu: Whether a CPU computes.
+        threads: CPU threads of a process.
     """
-    chain = tuple(part.name for part in cell.countermeasures)
-    costly = any(part.plugin.place == "step" for part in cell.countermeasures)
-    kinds = [chain] if costly else [chain, ()]
-    known = [rates.get((cell.attacker.name, cell.data.size, kind)) for kind in kinds]
-    rate = next((rate for rate in known if rate), None)
-    epochs = cell.attacker.plugin.epochs
-    return cell.data.train_images * epochs / rate if rate and epochs else None
+
+    machine: str
+    on_cpu: bool
+    threads: int
+
+    def serve(self, made: Provenance) -> bool:
+        """Return whether a record's times say anything here: those of a GPU say nothing of a CPU."""
+        return (made.device == "cpu") == self.on_cpu
+
+    def are_of(self, made: Provenance) -> bool:
+        """Return whether a record was made on this machine, as far as records tell machines apart."""
+        return made.machine == self.machine
 
 
-def known_rates(store: Store) -> Rates:
-    """Return the training rates that the store's records hold, the newest of each kind."""
-    rates = {}
-    records = [record for _, record in store.cells() if record]
-    for record in sorted(records, key=lambda record: record.provenance.finished):
-        architecture, *chain = (part.name for part in record.attacker)
-        rates[architecture, record.data.size, tuple(chain)] = record.timings.train_images_per_second
-    return rates
+class Total(NamedTuple):
+    """What several tasks take.
+
+    Attributes:
+        seconds: Of those whose time is known.
+        unknown: How many cells there are whose time, or whose protected set's, is not known; and how many sets that no
+            cell needs.
+    """
+
+    seconds: float
+    unknown: int
+
+
+class Estimates:
+    """What a store's records say of the time that cells take here."""
+
+    def __init__(self, store: Store, conditions: Conditions) -> None:
+        """Read the records."""
+        self._here = conditions
+        self._cells: dict[str, list[Record]] = {}
+        self._sets: dict[str, list[tuple[ProtectionRecord | Record, Provenance]]] = {}
+        for _, cell in store.cells():
+            if cell and conditions.serve(cell.provenance):
+                self._cells.setdefault(cell.attacker[0].name, []).append(cell)
+                self._sets.setdefault(cell.method.name, []).append((cell, cell.provenance))
+        for _, known in store.protections():
+            if known and known.provenance and conditions.serve(known.provenance):
+                self._sets.setdefault(known.method.name, []).append((known, known.provenance))
+
+    def training(self, cell: CellSpec) -> float | None:
+        """Return the seconds that the attacker trains at most, or None if no record is of a training like this.
+
+        What acts in a step costs more than training alone, so only records with the same countermeasures will do then.
+        """
+        names = [part.name for part in cell.countermeasures]
+        kinds = [names] if any(part.plugin.place == "step" for part in cell.countermeasures) else [names, []]
+        options = _options(part.published() for part in cell.chain)
+        epochs = cell.attacker.plugin.epochs
+        alike = [
+            record
+            for record in self._cells.get(cell.attacker.name, ())
+            if _network(record.attacker[0].config) == _network(cell.attacker.config.published())
+            and [part.name for part in record.attacker[1:]] in kinds
+        ]
+        if not alike or not epochs:
+            return None
+
+        def closeness(record: Record) -> tuple[object, ...]:
+            chain, made = record.attacker, record.provenance
+            return (
+                self._here.are_of(made), [part.name for part in chain[1:]] == names, _shared(options, chain),
+                made.threads == self._here.threads, record.data.size == cell.data.size, made.finished,
+            )  # fmt: skip
+
+        best = max(alike, key=closeness)
+        rate = best.timings.train_images_per_second * best.data.size**2
+        return _pixels(cell.data.record) * epochs / rate if rate else None
+
+    def protection(self, spec: ProtectionSpec) -> float | None:
+        """Return the seconds that the method takes to learn and to protect the set, or None if that is not known."""
+        is_trained, options = bool(spec.assets), _options([spec.method.published()])
+        alike = [
+            (record, made)
+            for record, made in self._sets.get(spec.method.name, ())
+            if bool(record.assets) == is_trained and (record.side_information is None) == spec.side.true
+        ]
+        if not alike:
+            return None
+
+        def closeness(one: tuple[ProtectionRecord | Record, Provenance]) -> tuple[object, ...]:
+            record, made = one
+            return (
+                self._here.are_of(made), _shared(options, [record.method]), made.threads == self._here.threads,
+                record.data.size == spec.data.size, made.finished,
+            )  # fmt: skip
+
+        best, _ = max(alike, key=closeness)
+        scale = _pixels(spec.data.record) / _pixels(best.data)
+        if not is_trained:
+            scale *= _passes(spec.method.config.published()) / _passes(best.method.config)
+        return scale * (best.timings.fit_seconds + best.timings.protect_seconds)
+
+    def of(self, spec: CellSpec | ProtectionSpec) -> float | None:
+        """Return the seconds that a training, or a protection, takes, or None if that is not known."""
+        return self.training(spec) if isinstance(spec, CellSpec) else self.protection(spec)
+
+    def total(self, tasks: Sequence[Task]) -> Total:
+        """Return what tasks take, one after the other."""
+        times = {task.key: self.of(task.spec) for task in tasks}
+        unknown = {key for key, seconds in times.items() if seconds is None}
+        needed = {task.needs for task in tasks}
+        ends = [task for task in tasks if task.key not in needed]
+        known = sum(seconds for seconds in times.values() if seconds is not None)
+        return Total(known, sum(not unknown.isdisjoint((task.key, task.needs)) for task in ends))
+
+
+def _network(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that say what is trained; those that say how are ``Training``'s."""
+    return {name: value for name, value in config.items() if name not in Training.model_fields}
+
+
+def _options(parts: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the options of plugins, each as a text, but for those that only scale the time."""
+    return {
+        f"{part['name']}.{name}={value}"
+        for part in parts
+        for name, value in part["config"].items()
+        if name not in PASSES
+    }
+
+
+def _shared(options: set[str], parts: Iterable[PluginRecord]) -> int:
+    return len(options & _options(part.identity for part in parts))
+
+
+def _passes(config: Mapping[str, Any]) -> int:
+    return next((int(config[name]) for name in PASSES if name in config), 1)
+
+
+def _pixels(data: DataRecord) -> int:
+    return data.train_images * data.size**2

@@ -82,6 +82,11 @@ class Plan:
     cells: tuple[PlannedCell, ...]
 
     @property
+    def possible(self) -> list[PlannedCell]:
+        """Return the cells that can be measured: threads follow from their number, resumed or not."""
+        return [one for one in self.cells if one.status != "impossible"]
+
+    @property
     def damaged(self) -> list[PlannedCell]:
         """Return the cells whose record is damaged."""
         return [one for one in self.cells if one.status == "damaged"]

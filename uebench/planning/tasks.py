@@ -8,8 +8,8 @@ from typing import Literal
 
 from uebench.planning.cell import CellSpec, ProtectionSpec
 
-TaskStatus = Literal["done", "computed", "failed"]
-"""What became of a task: its result was there already, it was computed, or it failed."""
+TaskStatus = Literal["done", "computed", "failed", "left"]
+"""What became of a task: its result was there already, it was computed, it failed, or it is left for a later run."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Task:
         kind: ``protect``: make a protected set; ``attack``: train on one and count.
         spec: What is made.
         needs: The key of the ``protect`` task that must end before, or None.
+        estimate: How many seconds it takes, as far as that is known.
     """
 
     kind: Literal["protect", "attack"]
     spec: ProtectionSpec | CellSpec
     needs: str | None = None
+    estimate: float | None = None
 
     @property
     def key(self) -> str:
