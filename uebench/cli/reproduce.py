@@ -46,7 +46,7 @@ def reproduce(
 ) -> None:
     """Compute the missing results of a table of the Segue paper, then show the table."""
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
-    from uebench.cli import output, run_output
+    from uebench.cli import computing, output, run_output
     from uebench.paper.request import Request
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import files, tables
@@ -77,11 +77,7 @@ def reproduce(
         typer.echo(text, nl=False)
     for failure in made.failures:
         output.note(f"failed: {failure}")
-    if made.left:
-        output.note(run_output.go_on(made.left))
-        raise typer.Exit(run_output.LEFT)
-    if made.failed:
-        raise typer.Exit(1)
+    computing.end(made.left, failed=made.failed)
 
 
 def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:

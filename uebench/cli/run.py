@@ -46,9 +46,8 @@ def run(
     how: Compute,
 ) -> None:
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
-    from uebench.api.compute import compute
-    from uebench.api.protected_sets import examine, method_texts, named
-    from uebench.cli import output, plan_output, run_output
+    from uebench.api.protected_sets import method_texts, named
+    from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
 
@@ -69,22 +68,13 @@ def run(
     if not dry_run:
         workspace.store.check_writable()
     plan = workspace.planner.plan(grid)
-    for remark in examine(plan.tasks(workspace.store, force=force), workspace):
-        output.note(remark)
     if dry_run:
+        for text in computing.remarks(plan, workspace, how):
+            output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    for damaged in plan.damaged:
-        output.note(f"{damaged.reason.split(';')[0]}; computing it again")
-    for text in plan_output.advice(plan, workspace, how):
-        output.note(text)
-    with output.progress_bars() as progress:
-        result = compute(plan, workspace, how, progress)
+    result = computing.computed(plan, workspace, how)
     run_output.show(result, as_json)
     if figure:
         files.save(matrix.figure(result.records), figure, "figure", [c.record for c in result.cells if c.record])
-    if result.left:
-        output.note(run_output.go_on({"cell": len(result.left)}))
-        raise typer.Exit(run_output.LEFT)
-    if result.failed:
-        raise typer.Exit(1)
+    computing.end({"cell": len(result.left)}, failed=bool(result.failed))

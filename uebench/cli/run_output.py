@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -17,10 +14,6 @@ COLUMNS = (
     "data", "method", "attacker", "seed", "clean test acc. % [95%]", "clean ref. %", "chance %", "peak %",
     "generation", "training", "record",
 )  # fmt: skip
-
-
-LEFT = 5
-"""The exit code if the time limit left something to compute."""
 
 
 def show(result: RunResult, as_json: bool) -> None:
@@ -53,12 +46,6 @@ def notes(result: RunResult) -> None:
                 output.note(f"{cell.spec.title}: the source of {name} changed since; raise its version or use --force")
     for caveat in of_presets({cell.record.preset for cell in result.cells if cell.record}):
         output.note(caveat)
-
-
-def go_on(left: Mapping[str, int]) -> str:
-    """Return what the time limit left to compute, by how many there are of each kind, and the command that goes on."""
-    counts = [f"{count} {what}{'s' * (count != 1)}" for what, count in left.items() if count]
-    return f"the time limit came; {' and '.join(counts)} left; go on with: {shlex.join(['uebench', *sys.argv[1:]])}"
 
 
 def _document(cell: CellResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, with_compute, with_workspace
+from uebench.cli.options import AsJson, TimeLimitText, with_compute, with_workspace
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -26,34 +26,31 @@ def run(
     file: File,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
+    time_limit: TimeLimitText = None,
     as_json: AsJson = False,
     *,
     workspace: Workspace,
     how: Compute,
 ) -> None:
     """Compute the cells of a study that are missing, then show its table."""
-    from uebench.api.compute import compute
-    from uebench.cli import output, plan_output, run_output
+    from uebench.cli import computing, output, plan_output, run_output
+    from uebench.planning.time_limit import TimeLimit
     from uebench.report import study_forms
 
-    study, how = _study(file, workspace), replace(how, force=force)
+    study, how = _study(file, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
     how.check()
     if not dry_run:
         workspace.store.check_writable()
     plan = study.plan()
     if dry_run:
+        for text in computing.remarks(plan, workspace, how):
+            output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    for damaged in plan.damaged:
-        output.note(f"{damaged.reason.split(';')[0]}; computing it again")
-    for text in plan_output.advice(plan, workspace, how):
-        output.note(text)
-    with output.progress_bars() as progress:
-        result = compute(plan, workspace, how, progress)
+    result = computing.computed(plan, workspace, how)
     output.print_page(study_forms.page(study.arranged()), "text", as_json)
     run_output.notes(result)
-    if result.failed:
-        raise typer.Exit(1)
+    computing.end({"cell": len(result.left)}, failed=bool(result.failed))
 
 
 @app.command()
