@@ -5,6 +5,7 @@ Ray places each task where its CPUs and GPUs are free. A task whose process dies
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -57,7 +58,8 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
         return done
 
     try:
-        return run_graph(tasks, submit, store, jobs)
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its processes say, between our own lines
+            return run_graph(tasks, submit, store, jobs)
     finally:
         if begun:
             cluster.shutdown()
