@@ -37,16 +37,19 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
     store = Store(settings.results)
     remote = cluster.remote(num_cpus=options.cpus, num_gpus=options.gpus, max_retries=0)(_perform)
 
+    running: set[Any] = set()
+
     def submit(task: Task) -> Future[TaskStatus]:
         done: Future[TaskStatus] = Future()
         show = guarded(progress(task.spec.title))
         try:
-            answered = remote.remote(settings, packed(task)).future()
+            reference = remote.remote(settings, packed(task))
         except CellError as error:
             done.set_result(refused(error, task, store))
             return done
 
         def settle(answer: Future[Answer]) -> None:
+            running.discard(reference)
             try:
                 done.set_result(_status(cluster, answer, task, store))
                 show(1, 1, "ended")
@@ -54,13 +57,16 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
                 done.set_exception(error)
 
         show(0, 1, "handed to the cluster")
-        answered.add_done_callback(settle)
+        running.add(reference)
+        reference.future().add_done_callback(settle)
         return done
 
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its processes say, between our own lines
-            return run_graph(tasks, submit, store, jobs)
+            return run_graph(tasks, submit, store, jobs, settings.limit)
     finally:
+        for reference in list(running):  # after an interrupt, or at the time limit
+            cluster.cancel(reference, force=True)
         if begun:
             cluster.shutdown()
 
