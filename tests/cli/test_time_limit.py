@@ -63,9 +63,8 @@ def test_reproduce_says_what_is_left_of_each_kind(uebench: Command, monkeypatch:
     answer = uebench("reproduce", "6", "--preset", "smoke", *sets, "--time-limit", "1m", "--format", "md")
     assert answer.code == 5
     said = answer.err.splitlines()[-1]
-    assert said.startswith(
-        "uebench: the time limit came; 5 trainings and 9 cells left; go on with: uebench reproduce 6 "
-    )
+    left = "5 trainings and 9 cells left; go on with: uebench reproduce 6 "
+    assert said.startswith(f"uebench: the time limit came; {left}")
     assert "left: the time limit came before" in answer.out
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import Workspace
-from uebench.errors import UsageError, nearest
-from uebench.evaluation.hardware import available_cores, check_device, machine, on_cpu, suitable_jobs
+from uebench.errors import UsageError
+from uebench.evaluation.hardware import available_cores, check_device, machine, on_cpu
 from uebench.evaluation.settings import Settings
-from uebench.executors.base import Executor, Statuses
+from uebench.executors.base import Statuses
+from uebench.executors.choice import choose
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.estimates import Conditions, Estimates
 from uebench.planning.grid import Plan, PlannedCell, staleness
@@ -20,9 +20,6 @@ from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, silent
 from uebench.store.store import Store
-
-EXECUTORS = ("processes", "serial")
-"""``processes``: several tasks at once, in other processes; ``serial``: one after the other, in the caller's."""
 
 LEFT = "the time limit came before"
 
@@ -33,8 +30,10 @@ class Compute:
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short.
-        executor: One of ``EXECUTORS``.
+        jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short; on a
+            cluster 100.
+        executor: ``processes``: several tasks at once, in other processes; ``serial``: one after the other, in this
+            one; ``ray(...)`` or ``slurm(...)``: on many machines.
         force: Compute again what is there.
         lpips_trunk: AlexNet's weights, to measure LPIPS with.
         limit: When the run ends.
@@ -54,8 +53,7 @@ class Compute:
             UsageError: Naming the option at fault.
         """
         check_device(self.device)
-        if self.executor not in EXECUTORS:
-            raise UsageError(f"executor {self.executor!r}: unknown; {nearest(self.executor, EXECUTORS)}")
+        choose(self.executor)
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
         if self.force and self.limit != UNLIMITED:
@@ -63,12 +61,11 @@ class Compute:
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""
-        return 1 if self.executor == "serial" else self.jobs or suitable_jobs(planned, self.device)
+        return choose(self.executor).jobs_for(planned, self.jobs, self.device)
 
     def threads_for(self, planned: int) -> int:
         """Return how many threads each of them has; 0: torch's own choice."""
-        jobs = self.jobs_for(planned)
-        return max(1, available_cores() // jobs) if jobs > 1 else 0
+        return choose(self.executor).threads_for(planned, self.jobs, self.device)
 
     def estimates(self, store: Store, planned: int) -> Estimates:
         """Return how long the cells of a request of so many take here, by the records of a store."""
@@ -156,8 +153,7 @@ def _execute(
     if how.limit != UNLIMITED:
         estimates = how.estimates(workspace.store, planned)
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
-    executor: Executor = getattr(importlib.import_module(f"uebench.executors.{how.executor}"), how.executor)
-    return executor(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
+    return choose(how.executor).function(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:

@@ -72,7 +72,7 @@ def reproduce(
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
-        executor: ``processes``, or ``serial`` to compute in this process.
+        executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
         time_limit: How long this may take, as ``uebench.run`` takes it.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
 

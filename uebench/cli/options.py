@@ -28,12 +28,12 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 Jobs = Annotated[
     int,
     typer.Option(
-        min=0, envvar="UEBENCH_JOBS", help="Cells to compute at once; 0: one per core on a CPU, one on a GPU."
+        min=0, envvar="UEBENCH_JOBS", help="Cells to compute at once; 0: one per core, one on a GPU, 100 on a cluster."
     ),
 ]
 Executor = Annotated[
     str,
-    typer.Option(envvar="UEBENCH_EXECUTOR", help="processes: compute cells in other processes; serial: in this one."),
+    typer.Option(envvar="UEBENCH_EXECUTOR", help="processes, serial, ray(option=value) or slurm(option=value)."),
 ]
 Cores = Annotated[
     int,

@@ -44,6 +44,8 @@ def computed_by(plan: Plan, how: Compute) -> str:
     each = f"{count} {unit}{'s' * (count > 1)}"
     if how.executor == "serial":
         return f"computed in this process, {each}"
+    if how.executor not in ("processes", "serial"):
+        return f"computed by {how.executor}, at most {jobs} at once, {each} each"
     return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
 
 

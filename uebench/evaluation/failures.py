@@ -31,8 +31,11 @@ def failure_of(error: BaseException, task: Task) -> Failure:
     )
 
 
-def died(task: Task, exit_code: int) -> Failure:
-    """Return what is recorded of a task whose process ended without an answer."""
+def died(task: Task, exit_code: int | None = None) -> Failure:
+    """Return what is recorded of a task whose process ended without an answer; on a cluster nobody knows how."""
+    if exit_code is None:
+        message = "its process on the cluster died (out of memory or time?); run again to resume"
+        return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
     message = f"its process ended with exit code {exit_code} in the middle of the work; a plugin must not end it"
     if exit_code < 0:
         message = (

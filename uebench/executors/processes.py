@@ -19,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from uebench.errors import CellError, StoreError, UebenchError, in_words
-from uebench.evaluation.failures import died, failure_of
+from uebench.evaluation.failures import died
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
+from uebench.executors.performer import outcome, packed, refused
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import ProgressFor, guarded
 from uebench.store.store import Store
@@ -73,9 +74,9 @@ class _Worker:
             UebenchError: If the store or the device cannot be used, or no process can be started.
         """
         try:
-            content = pickle.dumps(task)
-        except Exception as error:
-            return self._refused(task, CellError(f"its options cannot be passed to another process: {error!r}"))
+            content = packed(task)
+        except CellError as error:
+            return refused(error, task, self._store)
         process = self._started()
         try:
             return self._performed(task, content, process)
@@ -85,15 +86,9 @@ class _Worker:
     def _performed(self, task: Task, content: bytes, process: subprocess.Popen[bytes]) -> TaskStatus:
         show = guarded(self._progress(task.spec.title))
         for kind, *answer in _answers(process, content):
-            match kind:
-                case "progress":
-                    show(*answer)
-                case "status":
-                    return answer[0]  # type: ignore[no-any-return]
-                case "refused":
-                    return self._refused(task, answer[0])
-                case "error":
-                    raise answer[0]
+            if kind != "progress":
+                return outcome((kind, *answer), task, self._store)
+            show(*answer)
         return self._lost(task, process)
 
     def stop(self) -> None:
@@ -109,10 +104,6 @@ class _Worker:
             process, self._process = self._process, None
         if process:
             _end(process, give_up, is_at_work=self._is_at_work)
-
-    def _refused(self, task: Task, error: UebenchError) -> TaskStatus:
-        self._store.write_failure(failure_of(error, task))
-        return "failed"
 
     def _lost(self, task: Task, process: subprocess.Popen[bytes]) -> TaskStatus:
         """Record that the process ended in the middle of a task; the next task begins another."""

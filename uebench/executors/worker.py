@@ -14,10 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
-from uebench.errors import CellError, UebenchError
 from uebench.evaluation.settings import Settings
 from uebench.evaluation.stopping import Stop
-from uebench.planning.tasks import Task
+from uebench.executors.performer import Performer
 from uebench.progress import OutputClosed, Progress
 
 
@@ -76,43 +75,17 @@ def _serve(
     stop: Stop,
 ) -> None:
     """Compute tasks and answer, until there are no more or the process is told to stop."""
-    from uebench.evaluation.runner import Runner
 
     def progress(_: str) -> Progress:
         return lambda done, total, what: tell("progress", done, total, what)
 
-    runner = None
+    performer = Performer(settings, progress, stop)
     while (content := tasks.get()) and not stop.asked:
-        answer: tuple[object, ...]
-        try:
-            task = _task(content)
-        except UebenchError as error:
-            answer = ("refused", error)
-        else:
-            try:
-                runner = runner or Runner(settings, progress, stop)
-                answer = ("status", runner.perform(task))
-            except UebenchError as error:  # of the store or the device: no other task would fare better
-                answer = ("error", error)
+        answer = performer.answer(content)
         if stop.asked:
             return
         at_work.clear()
         tell(*answer)
-
-
-def _task(content: bytes) -> Task:
-    """Return a task, whose plugins are imported by that.
-
-    Raises:
-        UebenchError: If this fails: the file of a plugin was edited after the plan was made, say.
-    """
-    try:
-        task: Task = pickle.loads(content)
-    except UebenchError:
-        raise
-    except Exception as error:
-        raise CellError(f"its plugins cannot be made again in another process: {error!r}") from error
-    return task
 
 
 if __name__ == "__main__":

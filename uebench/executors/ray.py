@@ -1,0 +1,109 @@
+"""Tasks on a Ray cluster: this machine's, or one of many machines that share the results folder.
+
+Ray places each task where its CPUs and GPUs are free. A task whose process dies is a failed task; the others go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from uebench.errors import CellError, UsageError
+from uebench.evaluation.failures import died
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses, run_graph
+from uebench.executors.performer import Answer, Performer, outcome, packed, refused
+from uebench.planning.tasks import Task, TaskStatus
+from uebench.progress import ProgressFor, guarded
+from uebench.store.store import Store
+
+if TYPE_CHECKING:
+    from uebench.executors.choice import RayOptions
+
+
+def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: RayOptions) -> Statuses:
+    """Compute tasks as ``Executor`` says, as Ray tasks.
+
+    Raises:
+        UsageError: If Ray is not installed, or there is no cluster at the address.
+    """
+    cluster, begun = _cluster(options.address)
+    store = Store(settings.results)
+    remote = cluster.remote(num_cpus=options.cpus, num_gpus=options.gpus, max_retries=0)(_perform)
+
+    running: set[Any] = set()
+
+    def submit(task: Task) -> Future[TaskStatus]:
+        done: Future[TaskStatus] = Future()
+        show = guarded(progress(task.spec.title))
+        try:
+            reference = remote.remote(settings, packed(task))
+        except CellError as error:
+            done.set_result(refused(error, task, store))
+            return done
+
+        def settle(answer: Future[Answer]) -> None:
+            running.discard(reference)
+            try:
+                done.set_result(_status(cluster, answer, task, store))
+                show(1, 1, "ended")
+            except BaseException as error:
+                done.set_exception(error)
+
+        show(0, 1, "handed to the cluster")
+        running.add(reference)
+        reference.future().add_done_callback(settle)
+        return done
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its processes say, between our own lines
+            return run_graph(tasks, submit, store, jobs, settings.limit)
+    finally:
+        for reference in list(running):  # after an interrupt, or at the time limit
+            cluster.cancel(reference, force=True)
+        if begun:
+            cluster.shutdown()
+
+
+def _cluster(address: str | None) -> tuple[Any, bool]:
+    """Return the module, connected, and whether it was connected by this."""
+    try:
+        import ray as cluster
+    except ImportError:
+        raise UsageError("executor 'ray': not installed; pip install 'uebench[ray]'") from None
+    if cluster.is_initialized():
+        return cluster, False
+    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+    try:
+        cluster.init(
+            address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"PYTHONPATH": paths}},
+        )  # fmt: skip
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        what = f"no cluster at address {address!r}" if address else "no cluster can be started"
+        raise UsageError(f"executor 'ray': {what} ({' '.join(str(error).split())[:200]})") from None
+    return cluster, True
+
+
+def _status(cluster: Any, answer: Future[Answer], task: Task, store: Store) -> TaskStatus:  # noqa: ANN401
+    try:
+        return outcome(answer.result(), task, store)
+    except cluster.exceptions.RayError:
+        store.write_failure(died(task))
+        return "failed"
+
+
+@cache
+def _performer(settings: Settings) -> Performer:
+    """Return what computes tasks in this process; Ray lets a process compute many."""
+    return Performer(settings)
+
+
+def _perform(settings: Settings, content: bytes) -> Answer:
+    return _performer(settings).answer(content)

@@ -1,0 +1,99 @@
+"""Tasks as jobs of a Slurm cluster, whose machines share the results folder; jobs are submitted with submitit.
+
+A job that Slurm stops, because its time is over or others go first, is queued again and resumes from its checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from uebench.errors import CellError, UsageError
+from uebench.evaluation.failures import died
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses, run_graph
+from uebench.executors.performer import Answer, Performer, outcome, packed, refused
+from uebench.planning.tasks import Task, TaskStatus
+from uebench.progress import ProgressFor, guarded
+from uebench.store.store import Store
+
+if TYPE_CHECKING:
+    from uebench.executors.choice import SlurmOptions
+
+
+def slurm(
+    tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: SlurmOptions
+) -> Statuses:
+    """Compute tasks as ``Executor`` says, each as a job.
+
+    Raises:
+        UsageError: If submitit is not installed, or jobs cannot be submitted from here.
+    """
+    store = Store(settings.results)
+    queue = _queue(store, options)
+    submitted: list[Any] = []
+
+    def perform(task: Task) -> TaskStatus:
+        import submitit
+
+        show = guarded(progress(task.spec.title))
+        try:
+            job = queue.submit(_Job(settings, packed(task)))
+        except CellError as error:
+            return refused(error, task, store)
+        submitted.append(job)
+        show(0, 1, f"submitted as job {job.job_id}")
+        try:
+            status = outcome(job.result(), task, store)
+        except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError):
+            store.write_failure(died(task))
+            status = "failed"
+        show(1, 1, "ended")
+        return status
+
+    def submit(task: Task) -> Future[TaskStatus]:
+        return threads.submit(perform, task)
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            return run_graph(tasks, submit, store, jobs, settings.limit)
+        finally:  # at the time limit, too
+            threads.shutdown(wait=False, cancel_futures=True)
+            for job in submitted:
+                if not job.done():
+                    job.cancel()
+
+
+def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
+    try:
+        import submitit
+    except ImportError:
+        raise UsageError("executor 'slurm': not installed; pip install 'uebench[slurm]'") from None
+    try:
+        queue = submitit.AutoExecutor(folder=store.work / "slurm", cluster=options.cluster)
+    except RuntimeError as error:
+        raise UsageError(f"executor 'slurm': {error}; submit from a machine that has sbatch") from None
+    wanted = {
+        "name": "uebench", "timeout_min": options.minutes, "cpus_per_task": options.cpus,
+        "gpus_per_node": options.gpus or None, "mem_gb": options.memory, "slurm_partition": options.partition,
+        "slurm_account": options.account,
+    }  # fmt: skip
+    queue.update_parameters(**{name: value for name, value in wanted.items() if value is not None})
+    return queue
+
+
+class _Job:
+    """What a job computes; submitit pickles it."""
+
+    def __init__(self, settings: Settings, content: bytes) -> None:
+        self._settings, self._content = settings, content
+
+    def __call__(self) -> Answer:
+        return Performer(self._settings).answer(self._content)
+
+    def checkpoint(self) -> Any:  # noqa: ANN401
+        """Return what submitit queues when Slurm stops the job: the same, since the store holds how far it got."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
