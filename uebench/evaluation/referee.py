@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.metrics import predict
+from uebench.norms import NORMS, TOLERANCE
 from uebench.ops import to_levels
 from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
 from uebench.store import answers
-from uebench.store.record import TOLERANCE
 
 BATCH = 64
 """Images that are protected at once, at most."""
@@ -113,18 +113,12 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
     low, high = images.aminmax()
     if float(low) < -TOLERANCE or float(high) > 1 + TOLERANCE:
         raise CellError(f"method {name!r}: perturb returned pixels in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
-    delta = (images - clean).flatten(1)
-    match budget.norm:
-        case "linf":
-            length = float(delta.abs().max())
-        case "l2":
-            length = float(delta.double().norm(dim=1).max())
-        case _:
-            return
-    if length > budget.eps * (1 + TOLERANCE) + TOLERANCE:
+    norm = NORMS[budget.norm]
+    size = float(norm.size(images - clean).max())
+    if not norm.allows(size, budget.eps):
         raise CellError(
-            f"method {name!r}: exceeds its budget: {budget.norm} {length * 255:.2f}/255, allowed "
-            f"{budget.eps * 255:.2f}/255; project in perturb (uebench.ops.project) or declare a larger eps"
+            f"method {name!r}: exceeds its budget: {budget.norm} {norm.text(size)}, allowed {norm.text(budget.eps)}; "
+            "project in perturb (uebench.ops.project) or declare a larger budget"
         )
 
 
