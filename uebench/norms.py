@@ -90,7 +90,8 @@ class L0(Norm):
 
     def size(self, delta: Tensor) -> Tensor:
         """Return how many pixels of each image change by more than a floating-point error."""
-        return (delta.abs().amax(1) > TOLERANCE).flatten(1).sum(1)
+        changed: Tensor = delta.abs().amax(1) > TOLERANCE
+        return changed.flatten(1).sum(1)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         """Keep the ``eps`` pixels that change most."""

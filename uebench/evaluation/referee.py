@@ -103,16 +103,32 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
     Raises:
         CellError: Naming the method, what it did and the remedy.
     """
+    found = check_form(name, images, clean)
+    check_range(name, found)
+    check_budget(name, found, clean, budget)
+
+
+def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
+    """Return a protected batch as ``check`` takes it, or refuse its shape or its dtype."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
     if not images.is_floating_point():
         raise CellError(f"method {name!r}: perturb returned {images.dtype}; return float images in [0, 1]")
+    return images
+
+
+def check_range(name: str, images: torch.Tensor) -> None:
+    """Refuse pixels that are not finite or not in [0, 1], as ``check`` does."""
     if not bool(torch.isfinite(images).all()):
         raise CellError(f"method {name!r}: perturb returned NaN or infinity; check its divisions and logarithms")
     low, high = images.aminmax()
     if float(low) < -TOLERANCE or float(high) > 1 + TOLERANCE:
         raise CellError(f"method {name!r}: perturb returned pixels in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
+
+
+def check_budget(name: str, images: torch.Tensor, clean: torch.Tensor, budget: Budget) -> None:
+    """Refuse a change beyond the budget, as ``check`` does."""
     norm = NORMS[budget.norm]
     size = float(norm.size(images - clean).max())
     if not norm.allows(size, budget.eps):

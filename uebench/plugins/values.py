@@ -29,6 +29,7 @@ class Info:
         year: The year, or 0.
         url: A page about it.
         family: For listings, such as "min-min", "generator", "control".
+        ignores_seed: Whether the outputs are the same for every seed, by design.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Info:
     year: int = 0
     url: str = ""
     family: str = ""
+    ignores_seed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
