@@ -73,7 +73,8 @@ class L2(Norm):
 
     def size(self, delta: Tensor) -> Tensor:
         """Return the length of each image's change."""
-        return delta.flatten(1).double().norm(dim=1)
+        length: Tensor = delta.flatten(1).double().norm(dim=1)
+        return length
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         """Shorten what is too long."""
@@ -90,8 +91,8 @@ class L0(Norm):
 
     def size(self, delta: Tensor) -> Tensor:
         """Return how many pixels of each image change by more than a floating-point error."""
-        changed: Tensor = delta.abs().amax(1) > TOLERANCE
-        return changed.flatten(1).sum(1)
+        changed: Tensor = (delta.abs().amax(1) > TOLERANCE).flatten(1)
+        return changed.sum(1)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         """Keep the ``eps`` pixels that change most."""

@@ -10,7 +10,23 @@ from typing import Annotated, Any
 import typer
 
 from uebench import __version__
-from uebench.cli import audit, compare, data, figure, fit, listing, protect, report, reproduce, run, show, status, table
+from uebench.cli import (
+    audit,
+    check,
+    compare,
+    data,
+    figure,
+    fit,
+    listing,
+    new,
+    protect,
+    report,
+    reproduce,
+    run,
+    show,
+    status,
+    table,
+)
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 
@@ -30,6 +46,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
+app.command("new")(new.new)
+app.command("check")(check.check)
 app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("protect")(protect.protect)

@@ -80,6 +80,8 @@ class Suite(ABC, Generic[P, R]):
         modules = {plugin.__module__, *others} - {"abc", "builtins", "typing"}
         self.files = frozenset(_file(name) for name in modules)
         self.attempts: list[str] = []
+        self.changed_inputs: list[str] = []
+        self.changed_settings: list[str] = []
         self._given: list[tuple[str, Tensor, Tensor]] = []
         self._settings: dict[str, Any] = {}
         self._generators: list[Any] = []
@@ -161,6 +163,8 @@ class Suite(ABC, Generic[P, R]):
         error: BaseException | None = None
         try:
             result = self.run(size=size)
+        except SkipTest:
+            raise
         except (Exception, SystemExit) as raised:
             error = raised
         return result, error, self.changed_inputs, self.changed_settings
@@ -191,6 +195,15 @@ class Suite(ABC, Generic[P, R]):
         except (Exception, SystemExit) as error:
             raise self.error(error) from error
 
+    @cached_property
+    def is_repeatable(self) -> bool:
+        """Return whether two runs with the same seed end the same."""
+        return same(self.result(self.whole), self.result(self.run()))
+
+    @abstractmethod
+    def result(self, done: R) -> object:
+        """Return what of a run must be the same whenever the same is done."""
+
     # How a check fails
 
     def error(self, error: BaseException, remedy: str = "") -> ContractError:
@@ -203,9 +216,9 @@ class Suite(ABC, Generic[P, R]):
         return ContractError(f"{message}{remedy}", line_of(error, self.files) or self.line(*self.hooks))
 
     def line(self, *names: str) -> str:
-        """Return the line where the plugin defines the last of these functions that it has, else that of its class."""
+        """Return the line where the plugin defines the last of these attributes that it has, else that of its class."""
         own = [name for name in names if name in vars(self.plugin)]
-        return line_of_class(self.plugin, rf"\s*def {own[-1]}\b" if own else r"\s*class\b")
+        return line_of_class(self.plugin, rf"\s*(def )?{own[-1]}\b" if own else r"\s*class\b")
 
     def trace(self, changed: Callable[[], bool] = lambda: False) -> Trace:
         """Run again and see which lines of the plugin are executed."""
@@ -223,21 +236,22 @@ class Suite(ABC, Generic[P, R]):
     @proves("it says what it is")
     def metadata(self) -> None:
         """Check name, version, title, docstring and the reasons for presets."""
-        plugin, where = self.plugin, line_of_class(self.plugin)
+        plugin = self.plugin
         if not plugin.__dict__.get("__doc__"):
-            raise ContractError("the class has no docstring; say in one sentence what it does", where)
+            raise ContractError("the class has no docstring; say in one sentence what it does", self.line())
         if not (isinstance(plugin.name, str) and plugin.name.isascii() and plugin.name.isidentifier()):
-            raise ContractError(f"name {plugin.name!r} is not an identifier, so nobody can write it", where)
+            reason = f"name {plugin.name!r} is not an identifier; use letters, digits and underscores"
+            raise ContractError(reason, self.line("name"))
         if type(plugin.version) is not int or plugin.version < 1:
-            raise ContractError(f"version {plugin.version!r} is not a whole number from 1", where)
+            raise ContractError(f"version {plugin.version!r} is not a whole number from 1", self.line("version"))
         if not str(plugin.info.title).strip():
-            line = line_of_class(plugin, r"\s*info\b")
-            raise ContractError("info.title is empty; give the title of the paper, or say what it is", line)
+            reason = "info.title is empty; give the title of the paper, or say what it is"
+            raise ContractError(reason, self.line("info"))
         without = sorted(set(plugin.presets) - {"smoke"} - set(plugin.why))
         unknown = sorted(set(plugin.why) - set(plugin.presets))
         if without or unknown:
-            reason = f"no reason for preset {without[0]!r}" if without else f"a reason for no preset: {unknown[0]!r}"
-            raise ContractError(f"why has {reason}", line_of_class(plugin, r"\s*why\b"))
+            reason = f"lacks preset {without[0]!r}" if without else f"names {unknown[0]!r}, which is no preset"
+            raise ContractError(f"why {reason}; it explains each preset in a sentence", self.line("presets", "why"))
 
     @proves("every option is documented")
     def options(self) -> None:
