@@ -38,7 +38,6 @@ app = typer.Typer(
     name="uebench",
     help="Measure which unlearnable-example methods really protect faces.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

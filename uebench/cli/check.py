@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, Plugins
+from uebench.plugins.scan import KINDS
 
 if TYPE_CHECKING:
     from uebench.testing import Outcome
@@ -17,7 +19,12 @@ if TYPE_CHECKING:
 
 def check(
     plugin_or_file: Annotated[
-        list[str], typer.Argument(metavar="FILE|NAME...", help="Python files with plugins, or name(option=value).")
+        list[str],
+        typer.Argument(
+            metavar="FILE|NAME...",
+            help="Python files with plugins, or name(option=value).",
+            autocompletion=complete.plugins(*KINDS),
+        ),
     ],
     plugin: Plugins = None,
     as_json: AsJson = False,

@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from uebench.plugins.scan import KINDS
+
 
 def new(
-    kind: Annotated[str, typer.Argument(help="method, attacker, countermeasure or source.")],
+    kind: Annotated[
+        str, typer.Argument(help="method, attacker, countermeasure or source.", autocompletion=lambda: KINDS)
+    ],
     name: Annotated[str, typer.Argument(help="Its name: small letters, digits and underscores.")],
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it goes [default: NAME.py].")] = None,
 ) -> None:
