@@ -14,7 +14,7 @@ from uebench import networks
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
 from uebench.evaluation.seeding import seed_everything
-from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, ImageSet, Training
+from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, Training
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite, kills, people, same
 from uebench.testing.context import MemoryContext, Saved
@@ -190,7 +190,7 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
             left = () if measure.place in BEFORE_TRAINING else (measure,)
             if measure.place == "scope":
                 referee.spared((measure,), data, ctx)
-            changed = on_set(ImageSet(train.images, train.labels, train.num_classes), (measure,), ctx)
+            changed = on_set(train, (measure,), ctx)
             seed_everything(ctx)
             model = networks.classifier(NETWORK, data.num_classes, data.size)
             supervised(model, changed, TRAINING, left, ctx)

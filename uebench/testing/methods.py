@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from unittest import SkipTest
@@ -67,7 +67,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
             ctx = MemoryContext(seed, resume_from)
             seed_everything(ctx)
             if state is None:
-                train = ImageSet(clean.images.clone(), clean.labels.clone(), clean.num_classes)
+                train = replace(clean, images=clean.images.clone(), labels=clean.labels.clone())
                 self.give(**{"train.images": train.images, "train.labels": train.labels})
                 method.fit(train, ctx)
             else:
