@@ -5,14 +5,23 @@ from uebench.plugins.base import Batch, Config, Context, Info, Method, Radius
 
 
 class StripesConfig(Config):
-    eps: Radius = 8 / 255  # the budget to which uebench holds the method
+    """Options of ``stripes``.
+
+    Attributes:
+        eps: L-inf bound, to which uebench holds the method.
+        width: Of a stripe, in pixels.
+    """
+
+    eps: Radius = 8 / 255
     width: int = 4
 
 
 class Stripes(Method[StripesConfig]):
+    """Adds stripes to each image."""
+
     name = "stripes"
     version = 1
-    info = Info(title="Stripes at an angle that tells the identity", family="example")
+    info = Info(title="Stripes at an angle that tells the identity", family="example", ignores_seed=True)
     Config = StripesConfig
 
     def perturb(self, batch: Batch, ctx: Context) -> torch.Tensor:

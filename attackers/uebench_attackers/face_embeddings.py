@@ -77,7 +77,7 @@ class LinearProbe(OnEmbeddings[ProbeOptions]):
 
     name = "linear_probe"
     version = 1
-    info = Info(title="Logistic regression on face embeddings", family="pretrained")
+    info = Info(title="Logistic regression on face embeddings", family="pretrained", ignores_seed=True)
     Config = ProbeOptions
 
     def pipeline(self) -> Any:  # noqa: ANN401
@@ -105,7 +105,7 @@ class Knn(OnEmbeddings[KnnOptions]):
 
     name = "knn"
     version = 1
-    info = Info(title="k nearest neighbours of face embeddings", family="pretrained")
+    info = Info(title="k nearest neighbours of face embeddings", family="pretrained", ignores_seed=True)
     Config = KnnOptions
 
     def obstacle(self, shape: Shape) -> str | None:

@@ -17,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from tests.conftest import ROOT, TINY, Command
-from tests.contract.test_countermeasures import Memory
 from uebench import networks
 from uebench.data.dataset import load
 from uebench.errors import DataError, UsageError
@@ -28,6 +27,7 @@ from uebench.plugins.spec import parse
 from uebench.plugins.timm_names import check_model
 from uebench.pretrained.face_embeddings import EmbeddingOptions
 from uebench.store.store import Store
+from uebench.testing import MemoryContext
 from uebench.training.loop import on_set
 
 DATA = load("synthetic(identities=3, train=6, test=4)", 32, Registry())
@@ -49,13 +49,13 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     return write
 
 
-def fit(text: str, *countermeasures: str, train: ImageSet = TRAIN, ctx: Memory | None = None) -> Trained:
+def fit(text: str, *countermeasures: str, train: ImageSet = TRAIN, ctx: MemoryContext | None = None) -> Trained:
     registry = Registry()
     attacker = registry.build("attacker", parse(text), "smoke")
     assert isinstance(attacker, Attacker)
     added = [registry.build("countermeasure", parse(name)) for name in countermeasures]
     measures = [one for one in added if isinstance(one, Countermeasure)]
-    ctx = ctx or Memory()
+    ctx = ctx or MemoryContext()
     train = on_set(train, measures, ctx)
     torch.manual_seed(0)
     return attacker.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
@@ -267,7 +267,7 @@ def test_simclr_learns_from_what_countermeasures_leave() -> None:
 
 
 def test_the_probe_of_simclr_leaves_the_features_alone() -> None:
-    ctx = Memory()
+    ctx = MemoryContext()
     trained = fit(SIMCLR, ctx=ctx)
     assert [saved.stage for saved in ctx.saved] == [".pretrain", ".pretrain", ".probe", ".probe"]
     pretrained = ctx.saved[1].state

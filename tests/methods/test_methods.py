@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.contract.test_countermeasures import Memory
 from uebench.data.dataset import load
 from uebench.errors import DataError
 from uebench.evaluation import referee
@@ -19,6 +18,7 @@ from uebench.plugins.base import ImageSet, Method, Shape
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.pretrained import weights
+from uebench.testing import MemoryContext
 from uebench.training.optimizers import descend
 
 
@@ -175,7 +175,7 @@ FRESH = "weights=none, maxiter=0, batch=6, rho_steps=1, norm=instance, schedule=
 
 def fitted(text: str) -> list[dict[str, Tensor]]:
     """Fit a method on the made-up faces and return what it saved after each epoch or round."""
-    ctx = Memory()
+    ctx = MemoryContext()
     torch.manual_seed(0)
     build(text).fit(faces(), ctx)
     return [dict(saved.state) for saved in ctx.saved]

@@ -15,7 +15,6 @@ from torch import Tensor
 from uebench_methods.rue import Rue
 from uebench_methods.tue import separability
 
-from tests.contract.test_countermeasures import Memory
 from tests.methods.test_methods import build, faces, fitted, raw
 from uebench.errors import UsageError
 from uebench.evaluation.context import RunContext
@@ -25,6 +24,7 @@ from uebench.plugins.base import Batch, ImageSet, Shape
 from uebench.pretrained import weights
 from uebench.progress import Progress
 from uebench.store.store import Store
+from uebench.testing import MemoryContext
 from uebench.training.checkpoints import unpack
 from uebench.training.optimizers import make_optimizer
 
@@ -107,7 +107,7 @@ def test_ue_lowers_the_surrogates_loss_and_its_twin_raises_it(ctx: RunContext) -
     batch = train.batch(torch.arange(len(train)))
     gains = {}
     for variant in ("error_min", "error_max"):
-        method, memory = build(f"ue(variant={variant}, rounds=1, batch=6, train_steps=3, steps=5)"), Memory()
+        method, memory = build(f"ue(variant={variant}, rounds=1, batch=6, train_steps=3, steps=5)"), MemoryContext()
         torch.manual_seed(0)
         method.fit(train, memory)
         surrogate = classifier("resnet18", 3, 32).eval()

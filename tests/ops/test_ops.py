@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from uebench.norms import NORMS, NormName, bound
 from uebench.ops import flip_crop, input_gradient, project, sign_steps, to_levels
 from uebench.plugins.base import Budget
 
@@ -22,6 +23,33 @@ def test_projection_is_the_nearest_point_of_the_ball() -> None:
     inside = delta / 100
     for norm in ("linf", "l2", "none"):
         assert torch.equal(project(inside, Budget(norm, 0.7)), inside)
+
+
+def test_projection_to_three_pixels_keeps_the_three_that_change_most() -> None:
+    delta = rand(4, 3, 5, 5) - 0.5
+    few = project(delta, Budget("l0", 3))
+    assert NORMS["l0"].size(few).tolist() == [3] * 4
+    kept = few.abs().amax(1) > 0
+    strength = delta.norm(dim=1)
+    assert torch.equal(few.norm(dim=1)[kept], strength[kept])
+    assert strength[0][kept[0]].min() > strength[0][~kept[0]].max()
+    assert torch.equal(project(delta, Budget("l0", 99)), delta)
+    assert torch.equal(project(few, Budget("l0", 3)), few)
+
+
+def test_a_pixel_counts_once_whichever_of_its_channels_change() -> None:
+    delta = torch.zeros(2, 3, 4, 4)
+    delta[0, 0, 1, 1] = delta[0, 2, 1, 1] = 0.5
+    delta[1, 1, 0, 0] = delta[1, 1, 3, 3] = -0.1
+    assert NORMS["l0"].size(delta + 1e-7).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("norm", "eps", "text"),
+    [("linf", 8 / 255, "linf 8/255"), ("l2", 2.6079, "l2 2.608"), ("l0", 1, "l0 1 pixel"), ("none", 0, "none")],
+)
+def test_a_budget_is_written_in_the_unit_of_its_norm(norm: NormName, eps: float, text: str) -> None:
+    assert bound(norm, eps) == text
 
 
 @settings(max_examples=60, deadline=None)

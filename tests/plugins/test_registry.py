@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,28 @@ def test_a_plugin_that_cannot_be_imported_names_its_file(tmp_path: Path) -> None
     file.write_text(file.read_text() + "\nimport no_such_module\n")
     with pytest.raises(UsageError, match=r"mine\.py cannot be imported: ModuleNotFoundError"):
         Registry([file]).build("method", parse("broken"))
+
+
+def test_a_file_that_is_given_twice_is_one_plugin(tmp_path: Path) -> None:
+    file = write(tmp_path, "mine")
+    assert Registry([file, tmp_path / "." / file.name]).entry("method", "mine").origin == "mine.py"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("no_such_package", "entry point 'mine': there is no module 'no_such_package'; correct its value or uninstall"),
+        ("empty_stripes", "entry point 'mine': no plugin in it"),
+        ("broken_stripes", "entry point 'mine': not valid Python"),
+    ],
+)
+def test_an_entry_point_without_a_plugin_says_why(
+    value: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty_stripes.py").write_text("x = 1\n")
+    (tmp_path / "broken_stripes.py").write_text("def (\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("mine", value, "uebench.plugins")
+    monkeypatch.setattr("uebench.plugins.registry.entry_points", lambda group: [point] if group == point.group else [])
+    with pytest.raises(UsageError, match=reason):
+        Registry()

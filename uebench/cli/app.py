@@ -12,6 +12,7 @@ import typer
 from uebench import __version__
 from uebench.cli import (
     audit,
+    check,
     compare,
     data,
     export,
@@ -19,6 +20,7 @@ from uebench.cli import (
     fit,
     leaderboard,
     listing,
+    new,
     protect,
     report,
     reproduce,
@@ -39,7 +41,6 @@ app = typer.Typer(
     name="uebench",
     help="Measure which unlearnable-example methods really protect faces.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,6 +49,8 @@ app.command("run")(run.run)
 app.add_typer(study.app, name="study")
 app.command("list")(listing.list_)
 app.command("show")(show.show)
+app.command("new")(new.new)
+app.command("check")(check.check)
 app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("protect")(protect.protect)

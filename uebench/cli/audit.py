@@ -103,7 +103,6 @@ def _print(measured: list[ProtectionResult]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
-    from uebench.plugins.spec import format_value
 
     table = Table(
         "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",
@@ -116,7 +115,7 @@ def _print(measured: list[ProtectionResult]) -> None:
         table.add_row(
             record.data.name,
             one.spec.method.written,
-            "none" if audit.norm == "none" else f"{audit.norm} {format_value(audit.eps)}",
+            audit.budget,
             f"{audit.max_levels}/255",
             f"{audit.l2_mean:.3f}",
             *output.quality(record.quality),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import Device, MethodSeed, PresetName, with_workspace
 from uebench.plugins.presets import DEFAULT
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @with_workspace
 def fit(
-    method: Annotated[str, typer.Argument(help="name(option=value)")],
+    method: Annotated[str, typer.Argument(help="name(option=value)", autocompletion=complete.plugins("method"))],
     out: Annotated[Path, typer.Option(metavar="FILE", help="File for the weights (safetensors).")],
     data: Annotated[str | None, typer.Option(help="orl, a folder, or name(option=value).")] = None,
     preset: PresetName = DEFAULT,

@@ -51,13 +51,14 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
         ]  # fmt: skip
     entries = registry.entries(kind[:-1])
     if kind == "sources":
-        return [{"name": entry.name, "title": entry.info["title"]} for entry in entries]
+        return [{"name": entry.name, "title": entry.info.get("title", ""), "from": entry.origin} for entry in entries]
     return [
         {
             "name": entry.name,
             "title": entry.info.get("title", ""),
             "venue": " ".join(str(entry.info[k]) for k in ("venue", "year") if entry.info.get(k)) or "-",
             "family": entry.info.get("family", ""),
+            "from": entry.origin,
         }
         for entry in entries
     ]

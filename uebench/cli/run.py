@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, Protected, TimeLimitText, with_compute, with_workspace
 
 if TYPE_CHECKING:
@@ -21,12 +22,27 @@ Words = list[str] | None
 @with_compute
 def run(
     grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid saved with --save.")] = None,
-    method: Annotated[Words, typer.Option("--method", help="name(option=value). Repeatable.")] = None,
+    method: Annotated[
+        Words,
+        typer.Option("--method", help="name(option=value). Repeatable.", autocompletion=complete.plugins("method")),
+    ] = None,
     attacker: Annotated[
-        Words, typer.Option("--attacker", help="name(option=value)+countermeasure. Repeatable.")
+        Words,
+        typer.Option(
+            "--attacker",
+            help="name(option=value)+countermeasure. Repeatable.",
+            autocompletion=complete.plugins("attacker"),
+        ),
+    ] = None,
+    data: Annotated[
+        Words,
+        typer.Option(
+            "--data",
+            help="orl, a folder, or name(option=value). Repeatable.",
+            autocompletion=complete.plugins("source"),
+        ),
     ] = None,
     protected: Protected = None,
-    data: Annotated[Words, typer.Option("--data", help="orl, a folder, or name(option=value). Repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
     method_seed: Annotated[
         list[int] | None, typer.Option("--method-seed", help="Seed of the method. Repeatable.")

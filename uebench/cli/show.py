@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import RESULTS, AsJson, Plugins, Results
 from uebench.errors import UsageError, nearest
+from uebench.plugins.scan import KINDS
 
 if TYPE_CHECKING:
     from uebench.plugins.registry import Entry, Registry
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of a plugin, or the first digits of a key.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of a plugin, or the first digits of a key.", autocompletion=complete.plugins(*KINDS)),
+    ],
     plugin: Plugins = None,
     preset: Annotated[str, typer.Option("--preset", help="Show the options in force with this preset.")] = "",
     results: Results = RESULTS,
@@ -25,7 +30,6 @@ def show(
     """Show the options of a plugin, the content of a record, or why a cell failed."""
     from uebench.plugins import presets
     from uebench.plugins.registry import Entry, Registry
-    from uebench.plugins.scan import KINDS
     from uebench.store.store import Store
 
     registry = Registry(plugin or ())

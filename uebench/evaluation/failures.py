@@ -21,7 +21,7 @@ def failure_of(error: BaseException, task: Task) -> Failure:
     message = " ".join(str(error).split())
     if not isinstance(error, UebenchError):
         what = "ended the process" if isinstance(error, SystemExit) else type(error).__name__
-        message = f"{what} in {_line(error, sources)}: {message}".rstrip(": ")
+        message = f"{what} in {line_of(error, sources) or line_of(error) or '?'}: {message}".rstrip(": ")
     return Failure(
         key=task.key,
         title=task.spec.title,
@@ -49,9 +49,13 @@ def passed_on(failure: Failure, task: Task) -> Failure:
     return failure.model_copy(update={"key": task.key, "title": task.spec.title})
 
 
-def _line(error: BaseException, sources: Collection[str]) -> str:
+def line_of(error: BaseException, sources: Collection[str] | None = None) -> str:
+    """Return the last line of these files that was being executed when an error arose, or nothing.
+
+    Args:
+        error: The error.
+        sources: The files; None for any file.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return "?"
-    frame = next((frame for frame in reversed(frames) if frame.filename in sources), frames[-1])
-    return f"{Path(frame.filename).name}:{frame.lineno}"
+    own = [frame for frame in frames if sources is None or frame.filename in sources]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

@@ -45,7 +45,7 @@ def isolated() -> Iterator[None]:
     for name in TOOLS:
         importlib.import_module(name)
     attributes = _attributes()
-    settings = [(read(), write) for read, write in SETTINGS]
+    settings = [(read(), write) for read, write in (*SETTINGS.values(), *GENERATORS)]
     try:
         with warnings.catch_warnings():
             yield
@@ -141,20 +141,31 @@ def _put_back_environment(before: dict[str, str]) -> None:
     os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
 
 
-SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, _put_back_device),
-    (torch.get_num_threads, _put_back_threads),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (_deterministic, _put_back_deterministic),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (_backend_flags, _put_back_flags),
+ReadAndWrite = tuple[Callable[[], Any], Callable[[Any], object]]
+
+SETTINGS: Mapping[str, ReadAndWrite] = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's default device": (torch.get_default_device, _put_back_device),
+    "torch's number of threads": (torch.get_num_threads, _put_back_threads),
+    "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's deterministic algorithms": (_deterministic, _put_back_deterministic),
+    "torch's matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "flags of torch.backends": (_backend_flags, _put_back_flags),
+    "NumPy's error handling": (np.geterr, lambda how: np.seterr(**how)),
+    "the working directory": (_directory, _put_back_directory),
+    "environment variables": (lambda: dict(os.environ), _put_back_environment),
+}
+"""How to read a setting of the process, and how to put it back."""
+
+GENERATORS: tuple[ReadAndWrite, ...] = (
     (torch.get_rng_state, torch.set_rng_state),
     (_cuda_generators, _put_back_cuda_generators),
     (np.random.get_state, np.random.set_state),
     (random.getstate, random.setstate),
-    (np.geterr, lambda how: np.seterr(**how)),
-    (_directory, _put_back_directory),
-    (lambda: dict(os.environ), _put_back_environment),
 )
-"""How to read a setting of the process, and how to put it back."""
+"""The same of the global generators, which a plugin may draw from."""
+
+
+def settings() -> dict[str, Any]:
+    """Return the settings of the process that a plugin must leave as they are, by name."""
+    return {name: read() for name, (read, _) in SETTINGS.items()}

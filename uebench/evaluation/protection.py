@@ -49,7 +49,7 @@ def make(
     seed_everything(ctx)
     delta = referee.protect(method, clean, budget, ctx)
     protect_seconds = ctx.seconds
-    measured = audit(delta) | {"separable": separability(delta, dataset.train.labels)}
+    measured = audit(delta, budget.norm) | {"separable": separability(delta, dataset.train.labels)}
     meta = ProtectedMeta(
         protect_key=spec.protect_key,
         audit=Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps}),

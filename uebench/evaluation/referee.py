@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.metrics import predict
+from uebench.norms import NORMS, TOLERANCE
 from uebench.ops import to_levels
 from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeasure, ImageSet, Method, Split
 from uebench.store import answers
-from uebench.store.record import TOLERANCE
 
 BATCH = 64
 """Images that are protected at once, at most."""
@@ -104,28 +104,38 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
     Raises:
         CellError: Naming the method, what it did and the remedy.
     """
+    found = check_form(name, images, clean)
+    check_range(name, found)
+    check_budget(name, found, clean, budget)
+
+
+def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
+    """Return a protected batch as ``check`` takes it, or refuse its shape or its dtype."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
     if not images.is_floating_point():
         raise CellError(f"method {name!r}: perturb returned {images.dtype}; return float images in [0, 1]")
+    return images
+
+
+def check_range(name: str, images: torch.Tensor) -> None:
+    """Refuse pixels that are not finite or not in [0, 1], as ``check`` does."""
     if not bool(torch.isfinite(images).all()):
         raise CellError(f"method {name!r}: perturb returned NaN or infinity; check its divisions and logarithms")
     low, high = images.aminmax()
     if float(low) < -TOLERANCE or float(high) > 1 + TOLERANCE:
         raise CellError(f"method {name!r}: perturb returned pixels in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
-    delta = (images - clean).flatten(1)
-    match budget.norm:
-        case "linf":
-            length = float(delta.abs().max())
-        case "l2":
-            length = float(delta.double().norm(dim=1).max())
-        case _:
-            return
-    if length > budget.eps * (1 + TOLERANCE) + TOLERANCE:
+
+
+def check_budget(name: str, images: torch.Tensor, clean: torch.Tensor, budget: Budget) -> None:
+    """Refuse a change beyond the budget, as ``check`` does."""
+    norm = NORMS[budget.norm]
+    size = float(norm.size(images - clean).max())
+    if not norm.allows(size, budget.eps):
         raise CellError(
-            f"method {name!r}: exceeds its budget: {budget.norm} {length * 255:.2f}/255, allowed "
-            f"{budget.eps * 255:.2f}/255; project in perturb (uebench.ops.project) or declare a larger eps"
+            f"method {name!r}: exceeds its budget: {budget.norm} {norm.text(size)}, allowed {norm.text(budget.eps)}; "
+            "project in perturb (uebench.ops.project) or declare a larger budget"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from uebench.lazy import torch
+from uebench.norms import NORMS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,14 +21,7 @@ def project(delta: Tensor, budget: Budget) -> Tensor:
         delta: (B, 3, H, W) float, on the [0, 1] pixel scale.
         budget: The ball.
     """
-    match budget.norm:
-        case "linf":
-            return delta.clamp(-budget.eps, budget.eps)
-        case "l2":
-            length: Tensor = delta.flatten(1).norm(dim=1).clamp_min(1e-12)
-            return delta * (budget.eps / length).clamp_max(1).view(-1, 1, 1, 1)
-        case _:
-            return delta
+    return NORMS[budget.norm].project(delta, budget.eps)
 
 
 def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:

@@ -1,8 +1,9 @@
 """Names -> plugins.
 
 Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data``, from
-installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module), and from single
-files. Listing reads their source (``uebench.plugins.scan``); only a plugin that is used is imported.
+installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module, or a package
+with all its modules), and from single files. Listing reads their source (``uebench.plugins.scan``); only a plugin that
+is used is imported.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
-from uebench.plugins.scan import Declaration, declarations
+from uebench.plugins.scan import Declaration, declarations, find
 from uebench.plugins.source_digest import source_digest
 from uebench.plugins.spec import Spec, format_value
 
@@ -64,6 +65,11 @@ class Entry:
         """Travel without the class, which the other process imports."""
         return Entry, tuple(getattr(self, field.name) for field in fields(self))
 
+    @property
+    def origin(self) -> str:
+        """Return where it comes from: the package that holds it, or its file."""
+        return self.source.name if self.module.startswith(PLUGIN_FILE) else self.module.partition(".")[0]
+
     @cached_property
     def source_digest(self) -> str:
         """Return the digest of what the class computes, for provenance.
@@ -104,8 +110,11 @@ class Registry:
         self._entries: dict[tuple[str, str], Entry] = {}
         for module, source in _sources():
             self._add(_entries(declarations(module, source), module, source))
+        for point in entry_points(group=GROUP):
+            self._add(_of_entry_point(point))
         for file in files:
-            self._add(_of_file(file))
+            if file.resolve() not in {entry.source for entry in self._entries.values()}:  # else it is there already
+                self._add(_of_file(file))
 
     def _add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -157,17 +166,11 @@ class Registry:
         Raises:
             UsageError: If the name of the plugin, of the preset or of the plugin's setting is unknown.
         """
-        from uebench.plugins.base import Attacker
-
         plugin = self.entry(kind, spec.name).plugin
         named = str(spec.options.get("preset", preset))
         if "preset" in spec.options and named not in plugin.presets:
             raise UsageError(f"{kind} {spec.name!r}: unknown preset {named!r}; {nearest(named, plugin.presets)}")
-        options: dict[str, Any] = {}
-        if preset and issubclass(plugin, Attacker) and plugin.follows_preset:
-            training, known = presets.get(preset).training, plugin.Config.model_fields
-            options = {name: value for name, value in training.items() if name in known}
-        options |= plugin.presets.get(named, {})
+        options = preset_options(plugin, preset, named)
         return {name: value for name, value in options.items() if name not in spec.options}
 
     def build(self, kind: str, spec: Spec, preset: str = "") -> Plugin[Any]:
@@ -185,6 +188,26 @@ class Registry:
         given = {name: value for name, value in spec.options.items() if name != "preset"}
         options = self.preset_options(kind, spec, preset) | given
         return plugin(validate(plugin.Config, options, f"{kind} {spec.name!r}"))
+
+
+def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict[str, Any]:
+    """Return the options that presets set of a plugin.
+
+    Args:
+        plugin: Its class.
+        preset: The preset of the run, from which an attacker that follows it takes its training; empty for none.
+        setting: Which of the plugin's own settings come on top, if it has them.
+
+    Raises:
+        UsageError: If the preset is unknown.
+    """
+    from uebench.plugins.base import Attacker
+
+    options: dict[str, Any] = {}
+    if preset and issubclass(plugin, Attacker) and plugin.follows_preset:
+        training, known = presets.get(preset).training, plugin.Config.model_fields
+        options = {name: value for name, value in training.items() if name in known}
+    return options | dict(plugin.presets.get(setting, {}))
 
 
 def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401
@@ -223,29 +246,54 @@ def _sources() -> Iterator[tuple[str, Path]]:
         yield f"uebench.data.{name}", Path(__file__).parents[1] / "data" / f"{name}.py"
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)
-        for location in (spec.submodule_search_locations or ()) if spec else ():
-            for file in sorted(Path(location).rglob("[!_]*.py")):
-                yield ".".join((package, *file.relative_to(location).with_suffix("").parts)), file
-    for point in entry_points(group=GROUP):
-        spec = importlib.util.find_spec(point.value)
-        if spec is None or spec.origin is None:
-            raise UsageError(f"entry point {point.name!r} of group {GROUP!r}: module {point.value!r} not found")
-        yield point.value, Path(spec.origin)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            yield from _modules(package, folder)
+
+
+def _modules(name: str, folder: str) -> Iterator[tuple[str, Path]]:
+    """Yield the modules of a package but for those whose names begin with an underscore."""
+    for file in sorted(Path(folder).rglob("[!_]*.py")):
+        yield ".".join((name, *file.relative_to(folder).with_suffix("").parts)), file
+
+
+def _of_entry_point(point: EntryPoint) -> list[Entry]:
+    """Return the plugins of an installed module, or of all modules of an installed package."""
+    what = f"entry point {point.name!r}" + (f" of {point.dist.name}" if point.dist else "")
+    spec = find(point.module)
+    if spec is None:
+        raise UsageError(f"{what}: there is no module {point.module!r}; correct its value or uninstall it")
+    files = [(point.module, Path(spec.origin))] if spec.origin else []
+    for folder in spec.submodule_search_locations or ():
+        files += _modules(point.module, folder)
+    return _found(files, what)
 
 
 def _of_file(file: Path) -> list[Entry]:
+    what = f"plugin file {file}"
     if not file.is_file():
-        raise UsageError(f"plugin file {file}: no such file")
-    module = _module_of(file, file.read_bytes())
-    try:
-        declared = list(declarations(module, file))
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"plugin file {file}: not valid Python: {error}") from None
-    if found := list(_entries(declared, module, file)):
+        raise UsageError(f"{what}: no such file")
+    return _found([(_module_of(file, file.read_bytes()), file)], what)
+
+
+def _found(files: Iterable[tuple[str, Path]], what: str) -> list[Entry]:
+    """Return the plugins of some modules.
+
+    Raises:
+        UsageError: If one is not Python, or if there is no plugin in any of them.
+    """
+    found: list[Entry] = []
+    lost = ""
+    for module, file in files:
+        try:
+            declared = list(declarations(module, file))
+        except (SyntaxError, ValueError) as error:
+            raise UsageError(f"{what}: not valid Python: {error}") from None
+        found += _entries(declared, module, file)
+        lost += "".join(f"; no base of {one.class_name} leads to a contract" for one in declared if one.kind is None)
+    if found:
         return found
-    lost = "".join(f"; no base of {one.class_name} leads to a contract" for one in declared)
     raise UsageError(
-        f"plugin file {file}: no plugin in it; a plugin is a class that inherits from Method, Attacker, Countermeasure "
+        f"{what}: no plugin in it; a plugin is a class that inherits from Method, Attacker, Countermeasure "
         f"or Source of uebench.plugins.base and has a literal `name` of its own{lost}"
     )
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import ModuleSpec
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
@@ -134,18 +135,25 @@ def _dotted(node: ast.expr) -> tuple[str, ...]:
     return ()
 
 
-def _find(module: str) -> Module | None:
-    """Return what a module that can be imported defines; None if there is no such module, or no source of it."""
+def find(module: str) -> ModuleSpec | None:
+    """Return where a module lies that can be imported, or None: as importlib does, but importing no parent package."""
     path: Iterable[str] | None = None
-    origin = None
+    spec = None
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         spec = None
-        for finder in sys.meta_path:  # as importlib does, but importing no parent package
+        for finder in sys.meta_path:
             spec = spec or finder.find_spec(".".join(parts[:count]), list(path) if path is not None else None)
         if spec is None:
             return None
-        origin, path = spec.origin, spec.submodule_search_locations or ()
+        path = spec.submodule_search_locations or ()
+    return spec
+
+
+def _find(module: str) -> Module | None:
+    """Return what a module that can be imported defines; None if there is no such module, or no source of it."""
+    spec = find(module)
+    origin = spec.origin if spec else None
     try:
         return _parsed(module, Path(origin)) if origin and origin.endswith(".py") else None
     except (OSError, SyntaxError, ValueError):

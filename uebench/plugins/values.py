@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from uebench.lazy import torch
+from uebench.norms import NormName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ class Info:
         year: The year, or 0.
         url: A page about it.
         family: For listings, such as "min-min", "generator", "control".
+        ignores_seed: Whether the outputs are the same for every seed, by design.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Info:
     year: int = 0
     url: str = ""
     family: str = ""
+    ignores_seed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,12 @@ class Budget:
     """How far a protected image may lie from the clean one.
 
     Attributes:
-        norm: ``linf``: largest pixel change; ``l2``: Euclidean length over all 3 H W values of an image.
-        eps: The bound, on the [0, 1] pixel scale.
+        norm: ``linf``: largest pixel change; ``l2``: Euclidean length over all 3 H W values of an image; ``l0``: number
+            of changed pixels; ``none``: no bound.
+        eps: The bound: on the [0, 1] pixel scale, or a number of pixels for ``l0``. ``none`` ignores it.
     """
 
-    norm: Literal["linf", "l2", "none"]
+    norm: NormName
     eps: float
 
 

@@ -21,7 +21,6 @@ from uebench.analysis.records import is_clean, most_recognised, percent
 from uebench.analysis.statistics import wilson
 from uebench.errors import UsageError, nearest
 from uebench.plugins import presets
-from uebench.plugins.spec import format_value
 from uebench.report import strips
 from uebench.report.caveats import caveats
 from uebench.store.record import Audit, Record
@@ -86,7 +85,7 @@ def render(records: Sequence[Record], store: Store, title: str = TITLE) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"budget": _budget, "duration": _duration, "breakable": _breakable}
+    environment.filters |= {"duration": _duration, "breakable": _breakable}
     environment.globals |= {"percent": percent, "most_recognised": most_recognised}
     return environment.get_template("page.html").render(
         title=title,
@@ -198,14 +197,6 @@ def _uri(image: Any) -> str:  # noqa: ANN401
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _budget(audit: Audit) -> str:
-    """Return the bound that the referee held the method to: ``linf 8/255``, ``l2 2.61``, ``none``."""
-    if audit.norm == "none" or not audit.eps:
-        return "none"
-    text = format_value(audit.eps)
-    return f"{audit.norm} {text if '/' in text else format(audit.eps, '.3g')}"
 
 
 def _duration(seconds: float) -> str:

@@ -87,10 +87,9 @@ def _fit(fit: Fit) -> str:
 
 
 def _audit(audit: Audit) -> str:
-    budget = f"{audit.norm} {format_value(audit.eps)}" if audit.norm != "none" else "no budget"
     found = audit.separable
     separable = f", linearly separable, %: {text.percent(found)}" if found else ""
-    return f"max {audit.max_levels} grey levels, mean L2 {audit.l2_mean:.3f}, {budget}{separable}"
+    return f"max {audit.max_levels} grey levels, mean L2 {audit.l2_mean:.3f}, budget {audit.budget}{separable}"
 
 
 def _maker(made: Provenance | None) -> str:

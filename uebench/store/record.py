@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from uebench.norms import NORMS, NormName, bound
 from uebench.store import answers
 
 FORMAT = 1
-
-TOLERANCE = 1e-5
-"""How far a perturbation may leave its budget by floating-point error, on the [0, 1] pixel scale."""
-
-ROUNDING = 0.05
-"""By what share rounding to grey levels may lengthen a perturbation in L2."""
 
 
 class _Strict(BaseModel):
@@ -152,16 +154,28 @@ class Audit(_Strict):
     psnr_mean: float | None
     changed: int
     separable: Counts | None = None
-    norm: Literal["linf", "l2", "none"]
+    pixels_max: int | None = None
+    norm: NormName
     eps: float
+
+    @property
+    def budget(self) -> str:
+        """Return the bound that the referee held the method to: ``linf 8/255``, ``none``."""
+        return bound(self.norm, self.eps)
 
     @model_validator(mode="after")
     def _within_budget(self) -> Self:
-        slack = 1 + (ROUNDING if self.norm == "l2" else 0)
-        size = {"linf": self.max_levels / 255, "l2": self.l2_max, "none": 0.0}[self.norm]
-        if size > self.eps * slack + TOLERANCE:
-            raise ValueError(f"the perturbation's {self.norm} size {size:.6g} exceeds its budget {self.eps:.6g}")
+        sizes = {"linf": self.max_levels / 255, "l2": self.l2_max, "l0": self.pixels_max, "none": 0.0}
+        size = sizes[self.norm]
+        if size is None or not NORMS[self.norm].allows(size, self.eps, rounded=True):
+            raise ValueError(f"the perturbation's {self.norm} size {size} exceeds its budget {self.eps:.6g}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``pixels_max`` out where it was not measured, as in records that are older than it."""
+        found: dict[str, Any] = serialize(self)
+        return {name: value for name, value in found.items() if name != "pixels_max" or value is not None}
 
 
 class Quality(_Strict):

@@ -1,0 +1,1 @@
+"""Stripes that protect, and a filter that removes them."""

@@ -1,0 +1,47 @@
+"""What a shell offers when the user presses Tab."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, Command
+
+ASK = {"_UEBENCH_COMPLETE": "complete_bash"}
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("run --method seg", ["segue", "segue_restart", "segue_unguided"]),
+        ("run --attacker resnet", ["resnet18", "resnet50"]),
+        ("run --attacker resnet18+mi", ["resnet18+mixed", "resnet18+mixup"]),
+        ("run --attacker 'resnet18+mixup(al", ["resnet18+mixup(alpha="]),
+        ("run --method 'segue(eps=8/255,rho", ["segue(eps=8/255,rho_d=", "segue(eps=8/255,rho_steps="]),
+        ("run --data or", ["orl", "orl_varied"]),
+        ("show lin", ["linear_probe"]),
+        (f"run --plugin {ROOT}/docs/example_plugin.py --method str", ["stripes"]),
+        ("run --plugin absent.py --method str", []),
+        ("new so", ["source"]),
+    ],
+)
+def test_names_and_options_are_completed(
+    words: str, offered: list[str], uebench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**ASK, "COMP_WORDS": f"uebench {words}", "COMP_CWORD": str(len(words.split()))}.items():
+        monkeypatch.setenv(name, value)
+    assert uebench().out.split() == offered
+
+
+def test_completion_imports_no_torch() -> None:
+    code = (
+        "import sys, atexit; from uebench.cli.app import main; atexit.register(lambda: print('torch' in sys.modules));"
+        "main()"
+    )
+    env = os.environ | ASK | {"COMP_WORDS": "uebench run --method 'lsp(p", "COMP_CWORD": "3"}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["lsp(patch=", "False"]

@@ -1,0 +1,66 @@
+"""Write a plugin of one's own to begin with."""
+
+from __future__ import annotations
+
+import re
+from keyword import iskeyword
+from pathlib import Path
+
+from uebench.errors import StoreError, UsageError, in_words, nearest
+from uebench.plugins.registry import Registry
+from uebench.plugins.scan import KINDS
+from uebench.store.atomic import publish
+
+TEMPLATES = Path(__file__).parent / "templates"
+PLACEHOLDER = "template"
+"""The name in the templates; ``Template`` is that of their classes."""
+
+
+def new(kind: str, name: str, to: str | Path | None = None) -> Path:
+    """Write a plugin that runs, with comments that say what to change.
+
+    Args:
+        kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+        name: Its name: small letters, digits and underscores.
+        to: The file; None for ``NAME.py`` in the working directory.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: If there is no such kind, if the name is bad or taken, or if the file is there already.
+        StoreError: If the file cannot be written.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"kind {kind!r}: unknown; {nearest(kind, KINDS)}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or iskeyword(name) or name in ("true", "false", "none"):
+        raise UsageError(
+            f"name {name!r}: use small letters, digits and underscores, with a letter first, and no keyword"
+        )
+    registry = Registry()
+    for other in KINDS:
+        if (other, name) in registry:
+            raise UsageError(
+                f"name {name!r}: taken by a {other} of {registry.entry(other, name).origin}; choose another"
+            )
+    file = Path(to or f"{name}.py")
+    if file.suffix != ".py":
+        raise UsageError(f"{file}: a plugin is a Python file; end its name in .py")
+    if file.exists():
+        raise UsageError(f"{file}: exists already; choose another file, or remove it")
+    text = (TEMPLATES / f"{kind}.py").read_text("utf-8")
+    text = text.replace(PLACEHOLDER.title(), name.title().replace("_", "")).replace(PLACEHOLDER, name)
+    try:
+        publish(file, text.encode(), to_disk=False)
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    return file
+
+
+def next_steps(kind: str, name: str, file: Path) -> tuple[str, str]:
+    """Return the command that checks a new plugin, and the one that runs it."""
+    chosen = {"method": "lsp", "attacker": "resnet18", "countermeasure": "", "source": ""} | {kind: name}
+    attacker = chosen["attacker"] + (f"+{name}" if kind == "countermeasure" else "")
+    data = f" --data {name}" if kind == "source" else ""
+    run = f"uebench run --plugin {file} --method {chosen['method']} --attacker {attacker}{data} --preset smoke"
+    return f"uebench check {file}", run

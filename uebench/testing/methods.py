@@ -1,0 +1,243 @@
+"""What every method owes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from unittest import SkipTest
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from uebench.data.dataset import Dataset
+from uebench.errors import CellError
+from uebench.evaluation import referee
+from uebench.evaluation.seeding import seed_everything
+from uebench.plugins.base import Budget, ImageSet, Method
+from uebench.testing.checks import ContractError, proves
+from uebench.testing.common import Suite, kills, people, same, shuffled
+from uebench.testing.context import MemoryContext, Saved
+
+BATCH = 7
+"""Images that are protected at once: a set of 18 ends with a smaller batch."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What a method did.
+
+    Attributes:
+        method: The method, fitted.
+        images: What ``perturb`` returned, batch by batch.
+        clean: What it was given, as (B, 3, S, S) float32.
+        budget: What it may change.
+        saved: Its checkpoints.
+    """
+
+    method: Method[Any]
+    images: tuple[Tensor, ...]
+    clean: tuple[Tensor, ...]
+    budget: Budget
+    saved: Sequence[Saved]
+
+
+class MethodSuite(Suite[Method[Any], Protection]):
+    """The checks of a method."""
+
+    kind = "method"
+    hooks = ("fit", "perturb")
+
+    def run(
+        self,
+        *,
+        size: int = 0,
+        seed: int = 0,
+        data: Dataset | None = None,
+        resume_from: Sequence[Saved] = (),
+        state: dict[str, Tensor] | None = None,
+    ) -> Protection:
+        """Fit an instance, or give it a state, and let it protect the set."""
+        clean = self.photographs(data or people(size or self.size))
+        with self.at_work():
+            method = self.build()
+            budget = method.budget(clean.size)
+            ctx = MemoryContext(seed, resume_from)
+            seed_everything(ctx)
+            if state is None:
+                train = replace(clean, images=clean.images.clone(), labels=clean.labels.clone())
+                self.give(**{"train.images": train.images, "train.labels": train.labels})
+                method.fit(train, ctx)
+            else:
+                method.load(state)
+            images = self.perturb(method, clean, seed)
+        parts = torch.split(clean.images.float() / 255, BATCH)
+        return Protection(method, images, parts, budget, ctx.saved)
+
+    def perturb(
+        self, method: Method[Any], clean: ImageSet, seed: int = 0, *, seeded: bool = True
+    ) -> tuple[Tensor, ...]:
+        """Let a fitted method protect a set; if ``seeded``, the global generators depend on the seed, as in a run."""
+        ctx = MemoryContext(seed)
+        if seeded:
+            seed_everything(ctx)
+        self.watch_generators()
+        images = []
+        for batch in clean.batches(BATCH):
+            self.give(**{"batch.images": batch.images, "batch.labels": batch.labels, "batch.index": batch.index})
+            with torch.no_grad():
+                images.append(method.perturb(batch, ctx).clone())
+        return tuple(images)
+
+    def result(self, done: Protection) -> object:
+        """Return the images."""
+        return done.images
+
+    def photographs(self, data: Dataset | None = None) -> ImageSet:
+        """Return the photographs that are protected."""
+        data = data or people(self.size)
+        return referee.image_set(data.train, data.num_classes, torch.device("cpu"))
+
+    def protected(self) -> list[tuple[Tensor, Tensor]]:
+        """Return each batch of the first run and its clean images, if they can be compared."""
+        done = self.whole
+        try:
+            found = [referee.check_form(self.plugin.name, *pair) for pair in zip(done.images, done.clean, strict=True)]
+        except CellError:
+            raise SkipTest("perturb returns no images") from None
+        return list(zip(found, done.clean, strict=True))
+
+    def refused(self, error: CellError) -> ContractError:
+        """Return what the referee says of what ``perturb`` returned."""
+        return self.returns(self.error(error).reason)
+
+    @proves("perturb returns float images of the shape that it was given")
+    def form(self) -> None:
+        """Look at shape and dtype."""
+        done = self.whole
+        try:
+            for images, clean in zip(done.images, done.clean, strict=True):
+                referee.check_form(self.plugin.name, images, clean)
+        except CellError as error:
+            raise self.refused(error) from error
+
+    @proves("pixels are finite and in [0, 1]")
+    def range(self) -> None:
+        """Look at the smallest and the largest."""
+        for images, _ in self.protected():
+            try:
+                referee.check_range(self.plugin.name, images)
+            except CellError as error:
+                raise self.refused(error) from error
+
+    @proves("it stays within its budget")
+    def budget(self) -> None:
+        """Measure the change in the norm of the budget."""
+        for images, clean in self.protected():
+            if not bool(torch.isfinite(images).all()):
+                raise SkipTest("not all pixels are finite")
+            try:
+                referee.check_budget(self.plugin.name, images, clean, self.whole.budget)
+            except CellError as error:
+                raise self.refused(error) from error
+
+    @proves("the same seed gives the same bytes")
+    def repeats(self) -> None:
+        """Run it again."""
+        if not self.is_repeatable:
+            learns = self.plugin.fit is not Method.fit and not self.forgets
+            raise ContractError(
+                'two runs with the same seed differ; draw all random numbers from ctx.rng("name")',
+                self.line("fit" if learns else "perturb"),
+            )
+
+    @proves("another seed gives other bytes")
+    def seed(self) -> None:
+        """Run it with another seed."""
+        if self.plugin.info.ignores_seed:
+            raise SkipTest("it ignores the seed by design")
+        if self.refusal(self.whole):
+            raise SkipTest("the referee refuses its images")
+        if same(self.whole.images, self.run(seed=1).images):
+            raise ContractError(
+                'seeds 0 and 1 give the same bytes; draw from ctx.rng("name"), or say Info(ignores_seed=True)',
+                self.line("perturb", "fit"),
+            )
+
+    @proves("perturb depends on nothing but what fit learned, the batch and the seed")
+    def again(self) -> None:
+        """Let the fitted method protect again, with the global generators in another state."""
+        if self.forgets:
+            line = self.trace(self.drawn).culprit
+            reason = "draws from a global generator" if line else "gives other images when it is called again"
+            raise ContractError(f'perturb {reason}; draw from ctx.rng("name")', line or self.line("perturb"))
+
+    @cached_property
+    def forgets(self) -> bool:
+        """Return whether the fitted method protects otherwise when it does it again."""
+        done = self.whole
+        with self.at_work():
+            again = self.perturb(done.method, self.photographs(), seeded=False)
+        return not same(done.images, again)
+
+    @proves("load(state()) protects as fit does")
+    def state(self) -> None:
+        """Write the state to bytes, read it, and protect with it."""
+        if self.plugin.state is Method.state:
+            raise SkipTest("it has no state")
+        done = self.whole
+        state = done.method.state()
+        if not state:
+            raise SkipTest("it learned nothing")
+        if self.forgets:
+            raise SkipTest("perturb gives other images when it is called again")
+        kept = load(save({name: tensor.contiguous() for name, tensor in state.items()}))
+        try:
+            again = self.run(state=kept)
+        except (Exception, SystemExit) as error:
+            reason = self.error(error)
+            raise ContractError(f"a method that was given the state fails: {reason.reason}", reason.line) from error
+        if not same(done.images, again.images):
+            raise ContractError(
+                "a method that was given the state protects otherwise; state must return all that fit learned",
+                self.line("load", "state"),
+            )
+
+    @proves("a killed run resumes to the same bytes")
+    def resume(self) -> None:
+        """Begin again after the first checkpoint, and after the last one."""
+        done = self.whole
+        if not done.saved:
+            raise SkipTest("it saves no checkpoint")
+        if not self.is_repeatable:
+            raise SkipTest("two runs with the same seed differ")
+        for number in kills(done.saved):
+            if not same(done.images, self.run(resume_from=done.saved[:number]).images):
+                raise ContractError(
+                    f"a run that is killed after checkpoint {number} of {len(done.saved)} and resumes ends with other "
+                    "bytes; save all that the next epoch depends on, and begin after the step that restore returns",
+                    self.line("perturb", "fit"),
+                )
+
+    @proves("identities may come in any order and number of images")
+    def labels(self) -> None:
+        """Shuffle the set, give the identities other numbers, and leave some images out."""
+        self.whole  # noqa: B018
+        data = shuffled(people(self.size))
+        if reason := self.obstacle(data.size, data.info.train_counts):
+            raise SkipTest(reason)
+        if self.refusal(self.whole):
+            raise SkipTest("the referee refuses its images")
+        if error := self.refusal(self.run(data=data)):
+            raise self.refused(error) from error
+
+    def refusal(self, done: Protection) -> CellError | None:
+        """Return why the referee refuses what a method did, if it does."""
+        try:
+            for images, clean in zip(done.images, done.clean, strict=True):
+                referee.check(self.plugin.name, images, clean, done.budget)
+        except CellError as error:
+            return error
+        return None

@@ -1,0 +1,98 @@
+"""What every source of faces owes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+from unittest import SkipTest
+
+import numpy as np
+
+from uebench.data.dataset import Dataset
+from uebench.plugins.base import Listing, Source, Split
+from uebench.testing.checks import ContractError, proves
+from uebench.testing.common import Suite
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source gave.
+
+    Attributes:
+        label: Its name in tables.
+        listing: Its files, or None.
+        train: The training split.
+        test: The test split.
+    """
+
+    label: str
+    listing: Listing | None
+    train: Split
+    test: Split
+
+
+class SourceSuite(Suite[Source[Any], Reading]):
+    """The checks of a source."""
+
+    kind = "source"
+    hooks = ("listing", "read")
+
+    def run(self, *, size: int = 0, data: Dataset | None = None) -> Reading:
+        """Read the photographs."""
+        with self.at_work():
+            self.watch_generators()
+            source = self.build()
+            return Reading(source.label(), source.listing(), *source.read(size or self.size))
+
+    def result(self, done: Reading) -> object:
+        """Return the images and the labels."""
+        return [done.train.images, done.train.labels, done.test.images, done.test.labels]
+
+    @proves("it returns uint8 images and labels 0..K-1 in both splits")
+    def form(self) -> None:
+        """Look at shapes, dtypes and labels."""
+        done = self.whole
+        for name, split in (("train", done.train), ("test", done.test)):
+            images, labels, count = split.images, split.labels, len(split.labels)
+            wanted = (count, 3, self.size, self.size)
+            if images.dtype != np.uint8 or images.shape != wanted:
+                got = f"{images.shape} {images.dtype}"
+                raise self.returns(f"the {name} images are {got}; return uint8 of shape {wanted}")
+            if labels.dtype != np.int64 or labels.ndim != 1:
+                raise self.returns(f"the {name} labels are {labels.shape} {labels.dtype}; return (N,) int64")
+        people = set(done.train.labels.tolist())
+        if people != set(range(len(people))) or set(done.test.labels.tolist()) != people or len(people) < 2:
+            reason = "the labels must be 0..K-1 with at least two people, each of them in both splits"
+            raise self.returns(reason)
+
+    @proves("its label is short and names no folder")
+    def label(self) -> None:
+        """Look at the label."""
+        label = self.whole.label
+        if not label.strip() or PurePath(label).is_absolute():
+            raise self.returns(f"the label {label!r} is empty or an absolute path", "label")
+
+    @proves("its listing is what it reads")
+    def listing(self) -> None:
+        """Compare the people, and look for files in both splits."""
+        done = self.whole
+        if done.listing is None:
+            raise SkipTest("it lists no files")
+        for name in ("train", "test"):
+            files: tuple[Any, ...] = getattr(done.listing, name)
+            if {label for _, label in files} != set(getattr(done, name).labels.tolist()):
+                raise self.returns(f"the people of listing().{name} are not those that read returns", "listing")
+        if shared := {file for file, _ in done.listing.train} & {file for file, _ in done.listing.test}:
+            name = sorted(shared)[0].name
+            raise self.returns(f"{name} is in both splits; a test photograph must be new to the attacker", "listing")
+
+    @proves("it reads the same every time")
+    def repeats(self) -> None:
+        """Read again, with the global generators in another state."""
+        if not self.is_repeatable:
+            line = self.trace(self.drawn).culprit
+            reason = (
+                "two calls of read differ; make a generator from an option: numpy.random.default_rng(self.config.seed)"
+            )
+            raise ContractError(reason, line or self.line("read"))
