@@ -104,7 +104,7 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
         cells(tmp_path, method=("lsp",), preset="dest")
     with pytest.raises(UsageError, match="unknown countermeasure 'nothing'"):
         cells(tmp_path, method=("lsp",), attacker=("resnet18+nothing",))
-    with pytest.raises(UsageError, match="grid: seed=x is refused"):
+    with pytest.raises(UsageError, match=r"grid: seed=\[x\] is not a seed; write 0, or a range"):
         validate(Grid, {"method": ("a",), "attacker": ("b",), "seed": ("x",)}, "grid")
 
 

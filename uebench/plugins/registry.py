@@ -23,7 +23,7 @@ from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.scan import Declaration, declarations
 from uebench.plugins.source_digest import source_digest
-from uebench.plugins.spec import Spec, format_value
+from uebench.plugins.spec import Spec, format_value, is_word, shortened
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -204,7 +204,7 @@ def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa
         if first["type"] == "missing":
             raise UsageError(f"{what}: option {option!r} is missing; write it in parentheses") from None
         message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{what}: {option}={format_value(first['input'])} {_lower(message)}") from None
+        raise UsageError(f"{what}: {option}={shortened(format_value(first['input']))} {_lower(message)}") from None
 
 
 def _lower(message: str) -> str:
@@ -250,6 +250,8 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         if missing := [f"`{name}`" for name in ("version", "info") if name not in one.literals]:
             raise UsageError(f"plugin file {source}: class {one.class_name} lacks a literal {' and '.join(missing)}")
         name, version, info = (one.literals[key] for key in ("name", "version", "info"))
+        if not is_word(name):
+            raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
         yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
 
 

@@ -11,6 +11,8 @@ from uebench.data.builders.model import Builder, SourceImage, SplitName
 from uebench.data.folders import natural_names
 from uebench.data.images import read_image
 from uebench.errors import DataError
+from uebench.hashing import content_digest
+from uebench.regular import read_regular
 
 PROBE = 8
 """Height and width at which an image is decoded to prove that it can be, in pixels."""
@@ -68,7 +70,7 @@ def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set
     """Return the first ``count`` drawn files whose bytes are new, and remember these; none if there are fewer."""
     new: dict[str, str] = {}
     for source in shuffled(files, seed):
-        digest = hashlib.sha256((raw / source).read_bytes()).hexdigest()
+        digest = content_digest(raw / source)
         if digest not in seen:
             new.setdefault(digest, source)
         if len(new) == count:
@@ -79,4 +81,4 @@ def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set
 
 def _checked(file: Path) -> bytes:
     read_image(file, PROBE)
-    return file.read_bytes()
+    return read_regular(file)
