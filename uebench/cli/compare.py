@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Results
+from uebench.cli.terminal import say
 
 Words = list[str] | None
 
@@ -34,6 +35,6 @@ def compare(
     if as_json:
         output.print_json(shown.document())
     else:
-        typer.echo(tables.render(shown, form), nl=False)
+        say(tables.render(shown, form), end="")
     if damaged:
         output.note(f"{damaged} damaged records left out; uebench status names them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
@@ -30,6 +31,8 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         table.add_row(row["data"], row["method"], row["attacker"], seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
+    if total := training_in_all([row["estimated_seconds"] for row in rows if row["estimated_seconds"] != 0]):
+        output.note(total)
     for text in [*options_in_force(plan), *advice(plan, workspace, how)]:
         output.note(text)
 
@@ -42,6 +45,21 @@ def computed_by(plan: Plan, how: Compute) -> str:
     if how.executor == "serial":
         return f"computed in this process, {each}"
     return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
+
+
+def training_in_all(times: Sequence[float | None]) -> str:
+    """Return how long training takes at most, one cell after another, or nothing if none is to be computed.
+
+    Args:
+        times: Seconds for each cell that is to be computed; None where no record says so.
+    """
+    known = [time for time in times if time is not None]
+    if not times:
+        return ""
+    cells = "1 cell" if len(times) == 1 else f"{len(times)} cells"
+    took = f"at most {output.seconds(sum(known))} in all, one cell after another" if known else "unknown"
+    unknown = len(times) - len(known) if known else 0
+    return f"training of {cells}: {took}" + (f", and {unknown} of unknown length" if unknown else "")
 
 
 def options_in_force(plan: Plan) -> list[str]:

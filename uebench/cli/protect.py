@@ -43,6 +43,9 @@ def protect(
     if as_json:
         output.print_json(made)
         return
+    if lost := made["left_out"]:
+        files = "1 file or folder that is" if len(lost) == 1 else f"{len(lost)} files or folders that are"
+        output.note(f"left out: {files} no photograph by name, such as {lost[0]}")
     audit, count = made["audit"], len(made["identities"])
     people = "1 identity" if count == 1 else f"{count} identities"
     change = f"largest change {audit['max_levels']}/255"

@@ -9,6 +9,7 @@ import typer
 
 from uebench.cli.options import AsJson, PresetName, with_compute, with_workspace
 from uebench.cli.table import Format
+from uebench.cli.terminal import say
 from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -65,7 +66,7 @@ def reproduce(
     if as_json:
         output.print_json([one.document() for one in shown])
     else:
-        typer.echo(text, nl=False)
+        say(text, end="")
     for failure in made.failures:
         output.note(f"failed: {failure}")
     if made.failed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, with_compute, with_workspace
+from uebench.cli.options import AsJson, MethodSeeds, Seeds, with_compute, with_workspace
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -26,10 +26,8 @@ def run(
         Words, typer.Option("--attacker", help="name(option=value)+countermeasure. Repeatable.")
     ] = None,
     data: Annotated[Words, typer.Option("--data", help="orl, a folder, or name(option=value). Repeatable.")] = None,
-    seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
-    method_seed: Annotated[
-        list[int] | None, typer.Option("--method-seed", help="Seed of the method. Repeatable.")
-    ] = None,
+    seed: Seeds = None,
+    method_seed: MethodSeeds = None,
     preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64 or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
@@ -49,10 +47,12 @@ def run(
     from uebench.planning.grid_file import read_grid, write_grid
 
     given = {
-        "method": method, "attacker": attacker, "data": data, "seed": seed,
-        "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
+        "method": method, "attacker": attacker, "data": data, "seed": seed and ",".join(seed),
+        "method_seed": method_seed and ",".join(method_seed), "preset": preset, "with_clean": with_clean,
+        "plugin": [str(file) for file in workspace.plugins],
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
+    workspace = replace(workspace, plugins=tuple(map(Path, grid.plugin)))
     if figure:
         from uebench.report import files, matrix
 

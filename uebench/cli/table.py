@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, PresetName, Results
+from uebench.cli.terminal import say
 from uebench.plugins.presets import DEFAULT
 
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
@@ -38,4 +39,4 @@ def table(
     if as_json:
         output.print_json(found.page.document())
     else:
-        typer.echo(tables.render(found.page, form), nl=False)
+        say(tables.render(found.page, form), end="")
