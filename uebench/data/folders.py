@@ -21,7 +21,7 @@ SPLITS = ("train", "train_clean")
 def natural_names(names: Iterable[str]) -> list[str]:
     """Sort names with their numbers as numbers: 2 before 10, and 02 before 2."""
     return sorted(
-        sorted(names), key=lambda name: [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", name)]
+        sorted(names), key=lambda name: [(int(p), "") if p.isdecimal() else (0, p) for p in re.split(r"(\d+)", name)]
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -257,7 +258,7 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
 
 def _module_of(file: Path, content: bytes) -> str:
     """Return the module name of a plugin file: an edited file is another module, also in a process that lives on."""
-    digest = hashlib.sha256(str(file.resolve()).encode() + b"\0" + content).hexdigest()
+    digest = hashlib.sha256(os.fsencode(file.resolve()) + b"\0" + content).hexdigest()
     return f"{PLUGIN_FILE}{digest[:12]}"
 
 

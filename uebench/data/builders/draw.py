@@ -63,7 +63,7 @@ def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed:
 
 def shuffled(names: Iterable[str], seed: int) -> list[str]:
     """Order names by the digest of seed and name: what else there is does not change who of two comes first."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode(errors="surrogateescape")).digest())
 
 
 def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set[str]) -> list[str]:
