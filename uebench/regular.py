@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -17,7 +17,7 @@ _KINDS = {
 }
 
 
-def open_regular(file: Path) -> BinaryIO:
+def open_regular(file: Path) -> io.BufferedReader:
     """Open a regular file, or a link to one, for reading in binary.
 
     Raises:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from uebench.api.compute import Compute
 from uebench.cli import output
-from uebench.cli.plan_output import computed_by
+from uebench.cli.plan_output import computed_by, training_in_all
 from uebench.planning.grid import Plan
 
 
@@ -35,6 +35,15 @@ def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFix
     table.add_row("mine(places=[eyes, mouth], path=[/x])")
     output.print_table(table)
     assert "mine(places=[eyes, mouth], path=[/x])" in capsys.readouterr().out
+
+
+def test_the_hours_of_a_plan_are_added_up() -> None:
+    assert training_in_all([]) == ""
+    assert training_in_all([None, None]) == "training of 2 cells: unknown"
+    assert training_in_all([3600.0, 3600.0]) == "training of 2 cells: at most 2.0 h in all, one cell after another"
+    assert training_in_all([60.0, None]).endswith(
+        "at most 60 s in all, one cell after another, and 1 of unknown length"
+    )
 
 
 def test_a_plan_says_that_the_serial_executor_starts_no_process() -> None:

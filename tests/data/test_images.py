@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import BOMB
@@ -44,7 +45,7 @@ def test_every_mode_and_shape_becomes_square_rgb(tmp_path: Path, mode: str) -> N
 LEVELS = np.linspace(0, 65535, 40 * 60).reshape(40, 60).astype(np.uint16)
 
 
-def _png_of_16_bits(channels: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _png_of_16_bits(channels: NDArray[np.uint16]) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

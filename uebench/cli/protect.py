@@ -40,12 +40,12 @@ def protect(
         method, source, target, registry=Registry(plugin or ()), store=Store(results), preset=preset,
         seed=method_seed, device=device, progress=output.lines(method),
     )  # fmt: skip
+    if lost := made["left_out"]:
+        items = "1 item" if len(lost) == 1 else f"{len(lost)} items"
+        output.note(f"left out: {items} with another suffix or a leading underscore, such as {lost[0]}")
     if as_json:
         output.print_json(made)
         return
-    if lost := made["left_out"]:
-        files = "1 file or folder that is" if len(lost) == 1 else f"{len(lost)} files or folders that are"
-        output.note(f"left out: {files} no photograph by name, such as {lost[0]}")
     audit, count = made["audit"], len(made["identities"])
     people = "1 identity" if count == 1 else f"{count} identities"
     change = f"largest change {audit['max_levels']}/255"

@@ -87,7 +87,8 @@ def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Im
     """Return an image with 8 bits per channel, as all modes of Pillow's have but ``I;16``, ``I`` and ``F``."""
     if image.mode[0] not in "IF":
         return image
-    known, bits, white_is_zero = ("I", "I;16"), (16,), False  # Pillow scales the "I" of a PGM to 16 bits
+    known, white_is_zero = ("I", "I;16"), False  # Pillow scales the "I" of a PGM to 16 bits
+    bits: object = (16,)
     if isinstance(opened, TiffImageFile):
         known, tags = ("I;16", "I;16B"), opened.tag_v2
         bits, white_is_zero = tags.get(BITSPERSAMPLE), tags.get(PHOTOMETRIC_INTERPRETATION) == 0
