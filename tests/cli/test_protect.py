@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
+from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
 from uebench.hashing import content_digest
+from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 Photos = Callable[..., Path]
@@ -178,6 +181,23 @@ def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, p
     Image.new("RGB", (32, 32)).save(out / "a" / "1.png")
     assert uebench(*command).code == 0
     assert copies(out) == whole
+
+
+def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_path: Path) -> None:
+    source, out, store = photos({"a": 70, "b": 3}), tmp_path / "out", Store(tmp_path / "results")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    protect = partial(protect_folder, "random", source, out, registry=Registry(), store=store, preset="smoke")
+    with pytest.raises(KeyboardInterrupt):
+        protect(progress=interrupt)
+    made = copies(out)
+    assert set(json.loads((out / "protected.json").read_text())["copies"]) == set(made)
+    (first, *_) = made
+    before = (out / first).stat().st_mtime_ns
+    assert len(protect()["copies"]) == 73
+    assert (out / first).stat().st_mtime_ns == before
 
 
 def test_the_manifest_tells_nobody_the_digest_of_a_photograph(uebench: Command, photos: Photos, tmp_path: Path) -> None:
