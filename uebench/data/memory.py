@@ -18,7 +18,7 @@ def check_room(images: int, size: int, *, each: int = 1) -> None:
     Raises:
         DataError: With the estimate.
     """
-    needed, there = images * 3 * size**2 * each, _memory()
+    needed, there = images * 3 * size**2 * each, physical_memory()
     if there is not None and needed > there:
         raise DataError(
             f"{images} images of {size} pixels take {needed / 1e9:.1f} GB of memory, and this machine has "
@@ -26,7 +26,7 @@ def check_room(images: int, size: int, *, each: int = 1) -> None:
         )
 
 
-def _memory() -> int | None:
+def physical_memory() -> int | None:
     """Return the bytes of this machine's memory, or None where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
