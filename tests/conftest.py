@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ from uebench.evaluation.context import RunContext
 from uebench.plugins.registry import Registry
 
 ROOT = Path(__file__).parent.parent
+_HEAD = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
+BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", zlib.crc32(_HEAD)) + b"\0\0\0\x09IDAT"
+"""The beginning of a PNG file of 50,000 x 50,000 pixels, which is to be refused before it is decoded."""
 TINY = "synthetic(identities=3, train=6, test=4)"
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from uebench.errors import DataError, in_words
+from uebench.regular import open_regular
 
 KEY_FORMAT = 1
 
@@ -62,4 +63,14 @@ def file_state(file: Path) -> tuple[int, ...]:
 
 @cache
 def _file_digest(file: Path, _: tuple[int, ...]) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return content_digest(file)
+
+
+def content_digest(file: Path) -> str:
+    """Return the sha256 of a regular file, read now.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open_regular(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

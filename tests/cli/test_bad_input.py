@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from tests.conftest import Command
+from tests.conftest import BOMB, Command
 
 RUN = ("--method", "lsp", "--attacker", "resnet18")
 
@@ -26,6 +25,20 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "lsp"), 2, "no attacker given"),
         ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
+        ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the folder in full"),
+        ((*RUN, "--data", "folder(path='~nobody-here/x')"), 3, "there is no user 'nobody-here'"),
+        ((*RUN, "--data", "a" * 300), 2, "unknown source"),
+        ((*RUN, "--data", "/" + "a" * 300), 3, "no such folder"),
+        ((*RUN, "--data", "synthetic(identities=1000000, train=1000)"), 3, "take 73728.0 GB of memory, and this"),
+        ((*RUN, "--data", "orl_varied(copies=1000000000)"), 3, "GB of memory, and this machine has"),
+        ((*RUN, "--data", "webface10"), 2, "is not here; uebench data build webface10 --from RAW --out webface10"),
+        ((*RUN, "--data", "faces50[:10]"), 2, "write 'folder(identities=10, path=\"PATH/faces50\")'"),
+        ((*RUN, "--data", "faces validation"), 2, "write 'folder(path=\"PATH/faces\", validation=0.2)'"),
+        ((*RUN, "--data", "orl40"), 2, "write 'orl(identities=40)'"),
+        ((*RUN, "--method", "lsp(eps=1/255, eps=8/255)"), 2, "'eps' is given twice; leave one out"),
+        ((*RUN, "--seed", "-2"), 2, 'seed="-2" is not a seed; write 0, or a range as 0-2, or a list as 0,1,2'),
+        ((*RUN, "--seed", "2-0"), 2, "write the smaller one first"),
+        ((*RUN, "--method-seed", "0,x"), 2, 'method_seed="0,x" is not a seed'),
         ((*RUN, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
         ((*RUN, "--device", "cuda:7"), 2, "device 'cuda:7': not available here; use auto or cpu"),
         ((*RUN, "--device", "abacus"), 2, "device 'abacus': unknown; use auto, cpu, cuda or cuda:1"),
@@ -55,7 +68,12 @@ def test_a_wrong_argument_of_run_is_one_line_with_the_right_code_and_leaves_noth
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("method = ", "not valid TOML"), ("metod = ['lsp']", "unknown name 'metod'; did you mean 'method'?")],
+    [
+        ("method = ", "not valid TOML"),
+        ("metod = ['lsp']", "unknown name 'metod'; did you mean 'method'?"),
+        (f"method = {'[' * 3000}{']' * 3000}", "not a grid; its brackets are nested too deeply"),
+        (f"method = {'[' * 90}'lsp'{']' * 90}\nattacker = 'resnet18'", "is refused: input should be a valid string"),
+    ],
 )
 def test_a_grid_file_that_is_none_is_refused(uebench: Command, tmp_path: Path, content: str, complaint: str) -> None:
     file = tmp_path / "grid.toml"
@@ -74,7 +92,7 @@ def test_a_photograph_that_cannot_be_read_is_named(uebench: Command, photos: Cal
     elif harm == "text":
         bad.write_text("a letter")
     else:
-        Image.new("1", (50_000, 50_000)).save(bad)
+        bad.write_bytes(BOMB)
     answer = uebench("run", *RUN, "--preset", "smoke", "--data", root)
     assert answer.code == 3
     assert str(bad) in answer.complaint
@@ -98,7 +116,8 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
         (("frob",), "No such command 'frob'; uebench -h explains"),
         (("run", "--metod", "lsp"), "No such option: --metod"),
         (("run", *RUN, "--jobs", "-1"), "'--jobs'"),
-        (("run", *RUN, "--seed", "x"), "'--seed'"),
+        (("run", *RUN, "--seed", "x"), "seed=x is not a seed"),
+        (("protect", "photos", "out", "--method-seed", "-1"), "'--method-seed'"),
         (("table",), "Missing argument 'name'; uebench table -h explains"),
         (("data",), "Missing command; uebench data -h explains"),
         (("protect", "photos"), "uebench protect -h explains"),

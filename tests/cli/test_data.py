@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,3 +96,36 @@ def test_the_cache_is_shown_and_deleted(uebench: Command, tmp_path: Path, monkey
     monkeypatch.setenv("UEBENCH_CACHE", "/dev/null")
     answer = uebench("data", "cache")
     assert (answer.code, "cache /dev/null: cannot be read" in answer.complaint) == (4, True)
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_in_the_place_of_a_photograph_is_named_and_never_waited_for(
+    uebench: Command, lfw: Path, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    assert uebench("data", "build", "lfw", "--from", lfw, "--out", out).code == 0
+    plain = photos({"a": 3, "b": 3}, name="plain")
+    for file in (out / "train" / "3" / "0007.png", plain / "a" / "0.png", *(lfw / "lfw").rglob("7.png")):
+        file.unlink()
+        os.mkfifo(file)
+    for command in (
+        ("data", "verify", out),
+        ("data", "verify", plain),
+        ("data", "build", "lfw", "--from", lfw, "--out", tmp_path / "other"),
+        ("run", "--preset", "smoke", "--data", plain, "--method", "lsp", "--attacker", "resnet18", "--dry-run"),
+    ):
+        answer = uebench(*command)
+        assert (answer.code, "cannot be read (a named pipe, not a file)" in answer.complaint) == (3, True)
+
+
+def test_a_manifest_of_brackets_is_damaged(uebench: Command, photos: Callable[..., Path]) -> None:
+    root = photos({"a": 3, "b": 3})
+    (root / "manifest.json").write_text("[" * 100_000)
+    answer = uebench("data", "verify", root)
+    assert (answer.code, "manifest.json: damaged" in answer.complaint) == (3, True)
+
+
+def test_a_set_is_not_built_at_a_link_to_itself(uebench: Command, lfw: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    answer = uebench("data", "build", "lfw", "--from", lfw, "--out", tmp_path / "loop")
+    assert (answer.code, "choose another folder" in answer.complaint) == (4, True)

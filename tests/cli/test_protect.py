@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
+from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
+from uebench.hashing import content_digest
+from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 Photos = Callable[..., Path]
@@ -112,7 +117,7 @@ def test_a_request_that_cannot_be_served_says_why_in_one_line(uebench: Command, 
     (source / "c").rmdir()
     (source / "b" / "1.png").unlink()
     (source / "b" / "1.png").symlink_to(tmp_path / "absent.png")
-    refused(3, "1.png: cannot be read (no such file or directory)")
+    refused(3, "1.png: is a link, which protect does not follow")
     (source / "b" / "1.png").unlink()
     (source / "b" / "1.png").write_text("a letter")
     answer = uebench("protect", source, out, "--method", "random", *SMOKE)
@@ -136,3 +141,145 @@ def test_a_photograph_that_changed_since_is_another_request(uebench: Command, ph
     assert uebench(*command).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
     assert "holds the result of a different request" in uebench(*command).complaint
+
+
+@pytest.mark.parametrize("instead", ["black", "clean", "photograph"])
+def test_a_copy_that_is_no_protection_of_todays_photograph_is_named(
+    uebench: Command, photos: Photos, tmp_path: Path, instead: str
+) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 0
+    whole, copy, photograph = copies(out), out / "a" / "1.png", source / "a" / "1.png"
+    match instead:
+        case "black":
+            Image.new("RGB", (32, 32)).save(copy)
+        case "clean":
+            Image.fromarray(read_image(photograph, 32).transpose(1, 2, 0)).save(copy)
+        case "photograph":
+            before = photograph.stat()
+            other = bytearray(photograph.read_bytes() + b"\0")
+            photograph.write_bytes(other[: before.st_size - 1] + b"\1")
+            os.utime(photograph, ns=(before.st_atime_ns, before.st_mtime_ns))
+            assert photograph.stat().st_size == before.st_size
+    answer = uebench(*command)
+    assert answer.code == 3
+    changed = f"{copy}: this copy or its photograph {photograph} has changed; delete the copy and run again"
+    assert changed in answer.err.splitlines()[-1]
+    copy.unlink()
+    assert uebench(*command).code == 0
+    assert copies(out) == whole
+
+
+def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 0
+    whole, manifest = copies(out), json.loads((out / "protected.json").read_text())
+    del manifest["copies"]["a/1.png"]
+    (out / "protected.json").write_text(json.dumps(manifest))
+    Image.new("RGB", (32, 32)).save(out / "a" / "1.png")
+    assert uebench(*command).code == 0
+    assert copies(out) == whole
+
+
+def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_path: Path) -> None:
+    source, out, store = photos({"a": 70, "b": 3}), tmp_path / "out", Store(tmp_path / "results")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    protect = partial(protect_folder, "random", source, out, registry=Registry(), store=store, preset="smoke")
+    with pytest.raises(KeyboardInterrupt):
+        protect(progress=interrupt)
+    made = copies(out)
+    assert set(json.loads((out / "protected.json").read_text())["copies"]) == set(made)
+    (first, *_) = made
+    before = (out / first).stat().st_mtime_ns
+    assert len(protect()["copies"]) == 73
+    assert (out / first).stat().st_mtime_ns == before
+
+
+def test_the_manifest_tells_nobody_the_digest_of_a_photograph(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    uebench("protect", source, out, "--method", "random", *SMOKE)
+    text = (out / "protected.json").read_text()
+    assert not any(content_digest(file) in text for file in source.rglob("*.png"))
+
+
+def test_what_is_left_out_is_counted_and_the_first_is_named(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source = photos({"a": 2, "b": 2})
+    (source / "a" / "note.txt").write_text("mine")
+    (source / "a" / ".hidden").write_text("mine")
+    (source / "b" / "x.gif").write_text("mine")
+    (source / "_later").mkdir()
+    answer = uebench("protect", source, tmp_path / "out", "--method", "random", *SMOKE)
+    assert "uebench: left out: 3 items with another suffix or a leading underscore, such as _later" in answer.err
+    (source / "_later").rmdir()
+    (source / "b" / "x.gif").unlink()
+    answer = uebench("protect", source, tmp_path / "out2", "--method", "random", *SMOKE, "--json")
+    assert answer.json["left_out"] == ["a/note.txt"]
+    assert "left out: 1 item with another suffix or a leading underscore, such as a/note.txt" in answer.err
+
+
+@pytest.mark.parametrize("place", ["photograph", "identity"])
+def test_links_lead_no_photograph_into_the_copies(uebench: Command, photos: Photos, tmp_path: Path, place: str) -> None:
+    source, other = photos({"a": 2, "b": 2}), photos({"c": 2}, name="elsewhere")
+    link = source / "a" / "9.png" if place == "photograph" else source / "c"
+    link.symlink_to(other / "c" / "0.png" if place == "photograph" else other / "c")
+    answer = uebench("protect", source, tmp_path / "out", "--method", "random", *SMOKE)
+    assert (answer.code, f"{link}: is a link, which protect does not follow" in answer.complaint) == (3, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_copy_is_written_through_a_link(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source, out, other = photos({"a": 2, "b": 2}), tmp_path / "out", tmp_path / "elsewhere"
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 0
+    shutil.rmtree(out / "a")
+    other.mkdir()
+    (out / "a").symlink_to(other)
+    answer = uebench(*command)
+    assert (answer.code, f"{out / 'a'}: is a link, which protect does not write through" in answer.complaint) == (
+        2,
+        True,
+    )
+    assert not list(other.iterdir())
+
+
+def test_an_identity_cannot_have_the_name_of_the_manifest(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    answer = uebench("protect", photos({"protected.json": 2, "b": 2}), tmp_path / "out", "--method", "random", *SMOKE)
+    assert answer.code == 3
+    assert "protected.json: has the name of the file that describes the copies; rename the folder" in answer.complaint
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_among_the_photographs_or_in_the_place_of_the_manifest_is_named(
+    uebench: Command, photos: Photos, tmp_path: Path
+) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    out.mkdir()
+    os.mkfifo(out / "protected.json")
+    answer = uebench("protect", source, out, "--method", "random", *SMOKE)
+    assert (answer.code, "out: cannot be used (a named pipe, not a file)" in answer.complaint) == (4, True)
+    (source / "a" / "0.png").unlink()
+    os.mkfifo(source / "a" / "0.png")
+    answer = uebench("protect", source, tmp_path / "other", "--method", "random", *SMOKE)
+    assert answer.code == 3
+    assert f"{source / 'a' / '0.png'}: cannot be read (a named pipe, not a file)" in answer.err
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"request": 1}', "[]", "", "\0"])
+def test_a_manifest_that_is_none_is_one_line(uebench: Command, photos: Photos, tmp_path: Path, content: str) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    out.mkdir()
+    (out / "protected.json").write_text(content)
+    answer = uebench("protect", source, out, "--method", "random", *SMOKE)
+    assert (answer.code, "choose a new folder" in answer.complaint) == (2, True)
+
+
+def test_a_target_that_is_a_link_to_itself_is_one_line(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "out")
+    answer = uebench("protect", photos({"a": 2, "b": 2}), tmp_path / "out", "--method", "random", *SMOKE)
+    assert answer.code in (2, 4)
+    assert f"{tmp_path / 'out'}: cannot be used" in answer.complaint

@@ -105,6 +105,23 @@ def test_a_grid_and_its_toml_file_are_the_same(uebench: Command, tmp_path: Path)
     assert {row["seed"] for row in overridden.json} == {5}
 
 
+def test_a_saved_grid_names_its_plugin_files(uebench: Command, tmp_path: Path) -> None:
+    file, plugin = tmp_path / "grid.toml", ROOT / "docs" / "example_plugin.py"
+    spelled = ("--method", "stripes", "--attacker", "resnet18", "--data", TINY, "--preset", "smoke", "--dry-run")
+    saved = uebench("run", *spelled, "--plugin", plugin, "--json", "--save", file)
+    again = uebench("run", file, "--dry-run", "--json")
+    assert saved.code == again.code == 0, again.err
+    assert saved.json == again.json
+    other = tmp_path / "other.py"
+    other.write_text(plugin.read_text())
+    assert uebench("run", file, "--plugin", other, "--dry-run", "--json").json == saved.json
+
+
+def test_a_range_of_seeds_is_as_many_cells(tiny_run: Command) -> None:
+    plan = tiny_run(*LSP, "--seed", "0-2", "--seed", "5", "--method-seed", "0,4", "--dry-run", "--json").json
+    assert {(row["seed"], row["method_seed"]) for row in plan} == {(a, b) for a in (0, 1, 2, 5) for b in (0, 4)}
+
+
 def test_dry_run_computes_nothing(tiny_run: Command, tmp_path: Path) -> None:
     answer = tiny_run("--method", "segue(code_bits=1)", "--method", "lsp", "--attacker", "resnet18", "--dry-run")
     assert answer.code == 0
@@ -119,6 +136,8 @@ def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:
     plan = tiny_run(*LSP, "--seed", 0, "--seed", 1, "--dry-run", "--json").json
     assert [row["status"] for row in plan] == ["done", "to do"]
     assert plan[1]["estimated_seconds"] > 0
+    assert "uebench: training of 1 cell: at most " in tiny_run(*LSP, "--seed", "0-1", "--dry-run").err
+    assert "training of" not in tiny_run(*LSP, "--dry-run").err
 
 
 def test_what_acts_in_a_step_is_not_estimated_from_training_without_it(tiny_run: Command) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from uebench.data import cache, dataset
+from uebench.errors import DataError
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 
@@ -50,6 +52,36 @@ def test_a_set_is_decoded_once(tmp_path: Path, photographs: Photographs) -> None
     assert photographs.times == 1
     cache.fetch(tmp_path / "cache", OTHER, photographs.decode)
     assert photographs.times == 2
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_what_is_no_file_counts_as_missing_and_is_never_waited_for(
+    tmp_path: Path, photographs: Photographs, kind: str
+) -> None:
+    for name in (f"{ONE}.safetensors", f"{ONE}.json"):
+        match kind:
+            case "pipe":
+                os.mkfifo(tmp_path / name)
+            case "folder":
+                (tmp_path / name).mkdir()
+            case "loop":
+                (tmp_path / name).symlink_to(name)
+    assert cache.fetch_description(tmp_path, ONE) is None
+    for _ in range(2):
+        assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    assert photographs.times == (2 if kind == "folder" else 1)  # what is no folder is replaced
+
+
+def test_a_description_of_brackets_counts_as_missing(tmp_path: Path) -> None:
+    (tmp_path / f"{ONE}.json").write_text("[" * 100_000)
+    assert cache.fetch_description(tmp_path, ONE) is None
+
+
+def test_a_cache_of_a_user_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UEBENCH_CACHE", "~nobody-here/cache")
+    with pytest.raises(DataError, match="there is no user 'nobody-here'"):
+        cache.default_cache()
 
 
 def test_without_a_cache_it_is_decoded_every_time(photographs: Photographs) -> None:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import io
+import os
+import socket
+import struct
+import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
+from tests.conftest import BOMB
 from uebench.data.images import read_image
 from uebench.errors import DataError
 
@@ -30,6 +40,133 @@ def test_every_mode_and_shape_becomes_square_rgb(tmp_path: Path, mode: str) -> N
     if mode not in ("1", "P"):
         reference = np.asarray(gradient().crop((10, 0, 50, 40)).resize((32, 32), Image.Resampling.LANCZOS))
         assert np.abs(pixels.transpose(1, 2, 0).astype(int) - reference).max() <= 3
+
+
+LEVELS = np.linspace(0, 65535, 40 * 60).reshape(40, 60).astype(np.uint16)
+
+
+def _png_of_16_bits(channels: NDArray[np.uint16]) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", channels.shape[1], channels.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in channels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["x.pgm", "x.png", "x.tif", "rgb.png", "rgb.ppm"])
+def test_of_16_bits_the_upper_8_are_taken(tmp_path: Path, kind: str) -> None:
+    file, colours = tmp_path / kind, np.repeat(LEVELS[..., None], 3, axis=2)
+    if kind == "rgb.png":
+        file.write_bytes(_png_of_16_bits(colours))
+    elif kind in ("x.pgm", "rgb.ppm"):
+        sort, pixels = (b"P5", LEVELS) if kind == "x.pgm" else (b"P6", colours)
+        file.write_bytes(sort + b"\n60 40\n65535\n" + pixels.astype(">u2").tobytes())
+    else:
+        Image.fromarray(LEVELS).save(file)
+    Image.fromarray((LEVELS >> 8).astype(np.uint8)).save(tmp_path / "eight.png")
+    difference = read_image(file, 32).astype(int) - read_image(tmp_path / "eight.png", 32)
+    assert np.abs(difference).max() <= 1
+
+
+def test_of_16_bits_white_may_be_zero(tmp_path: Path) -> None:
+    Image.fromarray(LEVELS).save(tmp_path / "x.tif", tiffinfo={262: 0})
+    assert read_image(tmp_path / "x.tif", 32)[:, 0].min() > 240
+
+
+@pytest.mark.parametrize("kind", ["float", "32 bits", "portable float map", "12 bits"])
+def test_pixels_without_a_known_white_are_refused(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "x.tif"
+    if kind == "float":
+        Image.fromarray((LEVELS / 65535).astype(np.float32)).save(file)
+    elif kind == "32 bits":
+        Image.fromarray(LEVELS.astype(np.int32)).save(file)
+    elif kind == "portable float map":
+        file.write_bytes(b"Pf\n60 40\n-1.0\n" + (LEVELS / 65535).astype("<f4").tobytes())
+    else:
+        Image.fromarray(LEVELS).save(file)
+        sixteen = struct.pack("<HHIHH", 258, 3, 1, 16, 0)
+        assert file.read_bytes().count(sixteen) == 1
+        file.write_bytes(file.read_bytes().replace(sixteen, struct.pack("<HHIHH", 258, 3, 1, 12, 0)))
+    with pytest.raises(DataError, match=r"x\.tif: its pixels do not have 8 or 16 bits"):
+        read_image(file, 8)
+
+
+@pytest.mark.parametrize("kind", ["eps", "gif", "dds"])
+def test_no_other_decoder_sees_a_file_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs")
+    file = tmp_path / "x.jpg"
+    if kind == "dds":
+        file.write_bytes(b"DDS " + struct.pack("<19I4s", 124, 0x1007, 8, 8, *[0] * 13, 32, 4, b"XXXX") + b"\0" * 60)
+    else:
+        gradient().save(file, kind)
+    with pytest.raises(DataError, match=r"x\.jpg: not an image that is read \(BMP, JPEG, PNG"):
+        read_image(file, 8)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [
+        ("pipe", "a named pipe, not a file"),
+        ("socket", ""),
+        ("folder", "a folder, not a file"),
+        ("loop", "symbolic links"),
+        ("device", "a device, not a file"),
+        ("absent", "no such file"),
+    ],
+)
+def test_what_is_not_a_file_is_named_and_never_waited_for(tmp_path: Path, kind: str, complaint: str) -> None:
+    file = tmp_path / "x.png"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(str(file))
+        case "folder":
+            file.mkdir()
+        case "loop":
+            file.symlink_to(file)
+        case "device":
+            file.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match=rf"x\.png: cannot be read \(.*{complaint}"):
+        read_image(file, 8)
+
+
+def _encoded(kind: str) -> bytes:
+    file = io.BytesIO()
+    gradient(24, 16).save(file, kind)
+    return file.getvalue()
+
+
+VALID = [_encoded(kind) for kind in ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM")]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.sampled_from(VALID),
+    changes=st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 255)), max_size=8),
+    length=st.none() | st.integers(0, 2000),
+)
+def test_a_damaged_image_is_read_or_refused_and_nothing_else(
+    tmp_path: Path, content: bytes, changes: list[tuple[int, int]], length: int | None
+) -> None:
+    damaged = bytearray(content)
+    for place, value in changes:
+        damaged[place % len(damaged)] = value
+    file = tmp_path / "x.jpg"
+    file.write_bytes(damaged[:length])
+    try:
+        assert read_image(file, 8).shape == (3, 8, 8)
+    except DataError as error:
+        assert str(file) in str(error)
 
 
 def test_transparency_becomes_white(tmp_path: Path) -> None:
@@ -71,6 +208,6 @@ def test_an_empty_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    Image.new("1", (50_000, 50_000)).save(tmp_path / "x.png", optimize=False)
+    (tmp_path / "x.png").write_bytes(BOMB)
     with pytest.raises(DataError, match=r"x\.png: .*pixels.*scale it down"):
         read_image(tmp_path / "x.png", 8)

@@ -56,6 +56,7 @@ def test_a_folder_of_identities_is_split_by_seed(photos: Photos, registry: Regis
 
 
 def test_names_sort_the_same_in_whatever_order_they_come() -> None:
+    assert natural_names(["a²", "a1", "a³"]) == ["a1", "a²", "a³"]
     assert natural_names(["10", "2", "02"]) == natural_names(["2", "02", "10"]) == ["02", "2", "10"]
 
 

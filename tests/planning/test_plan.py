@@ -4,6 +4,9 @@ import pickle
 from pathlib import Path
 
 import pytest
+import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import TINY
 from uebench.api.run import grid_of
@@ -28,6 +31,39 @@ def cells(tmp_path: Path, **options: object) -> list[str]:
 def test_a_grid_is_the_product_of_its_parts(tmp_path: Path) -> None:
     titles = cells(tmp_path, method=("lsp", "random"), attacker=("resnet18", "resnet50"), seed=(0, 1))
     assert len(set(titles)) == 8
+
+
+@pytest.mark.parametrize("given", ["0-2", "0,1,2", ["0-1", "2"], [0, 1, 2], "0, 1-2"])
+def test_seeds_are_numbers_ranges_and_lists(given: object) -> None:
+    assert validate(Grid, {"method": ["lsp"], "attacker": ["resnet18"], "seed": given}, "grid").seed == (0, 1, 2)
+
+
+@pytest.mark.parametrize("given", [-1, [0, -1], "-1", "1-0", "0-1000", "0-", "", "1.5", 2**63, "9" * 5000, True, [[0]]])
+def test_anything_else_is_no_seed(given: object) -> None:
+    with pytest.raises(UsageError, match="grid: seed="):
+        validate(Grid, {"method": ["lsp"], "attacker": ["resnet18"], "seed": given}, "grid")
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("lsp")
+toml = st.recursive(
+    plain.filter(lambda value: value is not None),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=8,
+)
+fields = st.sampled_from([*Grid.model_fields, "x"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(fields, toml, max_size=4).map(tomli_w.dumps) | st.text(max_size=40) | st.binary(max_size=40))
+def test_any_file_is_a_grid_or_refused_and_nothing_else(tmp_path: Path, content: str | bytes) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    try:
+        grid = read_grid(file, {"method": ("lsp",), "attacker": ("resnet18",)})
+    except UsageError:
+        return
+    write_grid(file, grid)
+    assert read_grid(file, {}) == grid
 
 
 def test_a_cell_is_listed_once(tmp_path: Path) -> None:
@@ -104,7 +140,7 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
         cells(tmp_path, method=("lsp",), preset="dest")
     with pytest.raises(UsageError, match="unknown countermeasure 'nothing'"):
         cells(tmp_path, method=("lsp",), attacker=("resnet18+nothing",))
-    with pytest.raises(UsageError, match="grid: seed=x is refused"):
+    with pytest.raises(UsageError, match=r"grid: seed=\[x\] is not a seed; write 0, or a range"):
         validate(Grid, {"method": ("a",), "attacker": ("b",), "seed": ("x",)}, "grid")
 
 

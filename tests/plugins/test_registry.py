@@ -56,6 +56,12 @@ def test_planning_with_the_built_in_plugins_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["None", "class", "[bold]x", "two words", "x\\x1b[31m", ""])
+def test_a_name_that_nobody_could_write_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a name; use letters, digits and _"):
+        Registry([write(tmp_path, name)])
+
+
 def test_unknown_name_suggests_the_nearest(registry: Registry) -> None:
     with pytest.raises(UsageError, match="unknown method 'seque'; did you mean 'segue'"):
         registry.build("method", parse("seque"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,50 @@ def test_anything_else_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_chain(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a(b={'-' * 20_000}1)",
+        f"a(b={'-' * 3_900}1)",
+        "+".join(["a"] * 2_001),
+        f"a(b={'[' * 1_900}{']' * 1_900})",
+        f"a(b={'9' * 3_900})",
+        f"a(b={'*'.join(['9' * 100] * 30)})",
+        "a(b=18446744073709551616)",
+        "a(b=1e999)",
+        "a(b=1e308*10)",
+        "a(b=1, b=2)",
+    ],
+)
+def test_what_is_too_deep_too_large_or_said_twice_is_refused_in_a_line_that_can_be_read(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_chain(text)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text", ["+".join(["a"] * 1_999), f"a(b={'+'.join(['1'] * 1_900)})", f"a(b={'[' * 99}{']' * 99})"]
+)
+def test_how_deep_python_reads_is_no_crash_either_way(text: str) -> None:
+    with suppress(UsageError):
+        parse_chain(text)
+
+
+def test_a_string_is_read_back_from_quotes_where_it_would_be_a_word_or_more_than_16_bits() -> None:
+    for value in ("None", "True", "class", "false", "\N{GRINNING FACE}", "\u00e9", '"', "\\", "\\d", "\x1b", "\0"):
+        assert parse(str(Spec("m", {"x": value}))).options == {"x": value}
+
+
+@given(st.text("ab()[]=+-*/,.'\"\\ 019e#\n\0", max_size=60) | st.text(max_size=30))
+def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        chain = parse_chain(text)
+    except UsageError as error:
+        assert str(error)
+    else:
+        assert parse_chain("+".join(map(str, chain))) == chain
 
 
 def test_a_chain_is_not_a_single_plugin() -> None:

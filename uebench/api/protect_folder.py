@@ -23,6 +23,7 @@ from uebench.data.protected_folder import (
     ProtectedFolder,
     RunningAudit,
     decode,
+    left_out,
     photographs_in,
     request_digest,
 )
@@ -65,10 +66,12 @@ def protect_folder(
         progress: Where the progress goes.
 
     Returns:
-        What the manifest says: method, weights, identities with their numbers, side information, audit.
+        What the manifest says: method, weights, identities with their numbers, side information, audit, and which
+        files were left out because they are not photographs.
 
     Raises:
-        DataError: If a photograph cannot be read.
+        DataError: If a photograph cannot be read or is a link, or if a copy that is there already, or its photograph,
+            has changed since the copy was made.
         StoreError: If a copy cannot be written.
         UsageError: If the method cannot serve this folder, or ``target`` holds something else.
         CellError: If the method misbehaves.
@@ -89,11 +92,15 @@ def protect_folder(
         "images": len(photographs),
     }
     manifest["request"] = request_digest(manifest, photographs)
+    manifest["left_out"] = [path.relative_to(source).as_posix() for path in left_out(source)]
     folder = ProtectedFolder(target)
     folder.begin(source, manifest)
-    with global_generators_restored(), ThreadPoolExecutor(available_cores()) as pool:
-        manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest["request"], progress)
-    folder.write_manifest(manifest)
+    manifest["copies"] = folder.pairs
+    try:
+        with global_generators_restored(), ThreadPoolExecutor(available_cores()) as pool:
+            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest["request"], progress)
+    finally:  # an interrupted call, too, says which copies are whole
+        folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
     return manifest
 
@@ -147,7 +154,7 @@ class _Copying:
         plugin, ctx = self.chosen.plugin, self.chosen.context(None)
         budget = plugin.budget(self.shape.size)
         for chunk in chunks:
-            if self.folder.holds(chunk.photographs):
+            if self.folder.holds(chunk):
                 yield chunk, None
                 continue
             rows = torch.arange(chunk.first, chunk.first + len(chunk.photographs))

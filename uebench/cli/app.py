@@ -30,6 +30,7 @@ from uebench.cli import (
     study,
     table,
 )
+from uebench.cli.terminal import complain, drop_stdout, finish, of_system, prepare, say
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 
@@ -67,7 +68,7 @@ app.command("reproduce")(reproduce.reproduce)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"uebench {__version__}")  # noqa: T201
+        say(f"uebench {__version__}")
         raise typer.Exit
 
 
@@ -87,8 +88,10 @@ def main() -> None:
     """Run the command line."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system that takes its machine back says it so
+    prepare()
     try:
         code = app(prog_name=app.info.name, standalone_mode=False) or 0
+        finish()
         if code != INTERRUPTED:  # with which typer answers Ctrl-C
             sys.exit(code)
         raise KeyboardInterrupt
@@ -100,10 +103,14 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted; run the same command again to resume", INTERRUPTED)
     except (BrokenPipeError, OutputClosed):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         sys.exit(1)
+    except OSError as error:
+        drop_stdout()
+        told = of_system(error)
+        _fail(str(told), told.exit_code)
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"uebench: {' '.join(message.split())}\n")
+    complain(message)
     sys.exit(code)

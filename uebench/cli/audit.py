@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.cli.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -86,7 +87,7 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
         output.print_json([one.document for one in found])
     for one in found if not as_json else ():
         for about, text in one.lines.items():
-            typer.echo(f"{about:18} {text}")
+            say(f"{about:18} {text}")
     complain(found)
 
 

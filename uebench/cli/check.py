@@ -11,6 +11,7 @@ import typer
 
 from uebench.cli import complete
 from uebench.cli.options import AsJson, Plugins
+from uebench.cli.terminal import say
 from uebench.plugins.scan import KINDS
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def _printed(outcomes: Iterator[Outcome]) -> list[Outcome]:
     """Print each outcome when it is there, and a count for each plugin."""
     found = []
     for (kind, name), own in groupby(outcomes, lambda one: (one.kind, one.plugin)):
-        typer.echo(f"{kind} {name}")
+        say(f"{kind} {name}")
         counts = dict.fromkeys(("ok", "skipped", "failed"), 0)
         for one in own:
-            typer.echo(_line(one))
+            say(_line(one))
             counts[one.status] += 1
             found.append(one)
-        typer.echo(f"  {', '.join(f'{count} {status}' for status, count in counts.items() if count)}\n")
+        say(f"  {', '.join(f'{count} {status}' for status, count in counts.items() if count)}\n")
     return found
 
 

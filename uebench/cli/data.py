@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import AsJson, Plugins
+from uebench.cli.terminal import say
 
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
@@ -35,12 +36,10 @@ def list_(as_json: AsJson = False) -> None:
         print_json({"sets": rows})
         return
     for row in rows:
-        typer.echo(f"{row['name']}: {row['role']}")
-        typer.echo(
-            f"  {row['identities']} identities, {row['train_images']} train and {row['test_images']} test images"
-        )
-        typer.echo(f"  from {row['collection']}: {row['layout']}" + ", or --allow-download" * row["download"])
-        typer.echo(f"  {row['terms']}; {row['page']}")
+        say(f"{row['name']}: {row['role']}")
+        say(f"  {row['identities']} identities, {row['train_images']} train and {row['test_images']} test images")
+        say(f"  from {row['collection']}: {row['layout']}" + ", or --allow-download" * row["download"])
+        say(f"  {row['terms']}; {row['page']}")
 
 
 @app.command()
@@ -86,7 +85,7 @@ def verify(
         if found.manifest:
             _say(Path(data), found.manifest)
         for line in found.lines:
-            typer.echo(line)
+            say(line)
     complain(found)
 
 
@@ -113,14 +112,14 @@ def cache(
 
         print_json({"folder": folder and str(folder), "sets": sets, "bytes": size})
     elif folder:
-        typer.echo(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
+        say(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
     else:
-        typer.echo("no cache: UEBENCH_CACHE says so, or this user has no home folder")
+        say("no cache: UEBENCH_CACHE says so, or this user has no home folder")
 
 
 def _say(folder: Path, manifest: Manifest) -> None:
     counts = manifest.counts
-    typer.echo(
+    say(
         f"{folder}: {manifest.builder}, seed {manifest.seed}, {counts['identities']} identities, "
         f"{counts['train']} train and {counts['test']} test images"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import AsJson, Plugins
+from uebench.cli.terminal import say
 from uebench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_(
         return
     for number, (name, rows) in enumerate(tables.items()):
         if not kind:
-            typer.echo(("\n" if number else "") + name)
+            say(("\n" if number else "") + name)
         _print(rows, "" if kind else "  ")
 
 
@@ -66,8 +67,8 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
 
 def _print(rows: list[dict[str, Any]], indent: str) -> None:
     if not rows:
-        typer.echo(f"{indent}none")
+        say(f"{indent}none")
         return
     widths = {column: max(len(str(row[column])) for row in rows) for column in rows[0]}
     for row in rows:
-        typer.echo((indent + "  ".join(f"{row[column]!s:{width}}" for column, width in widths.items())).rstrip())
+        say((indent + "  ".join(f"{row[column]!s:{width}}" for column, width in widths.items())).rstrip())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from uebench.cli.terminal import say
 from uebench.plugins.scan import KINDS
 
 
@@ -22,6 +23,6 @@ def new(
     from uebench.api.new import next_steps
 
     file = write(kind, name, to)
-    typer.echo(f"{file} is written. Edit it, then:\n")
+    say(f"{file} is written. Edit it, then:\n")
     for command in next_steps(kind, name, file):
-        typer.echo(f"  {command}")
+        say(f"  {command}")

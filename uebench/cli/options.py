@@ -55,7 +55,11 @@ OnlyAttackers = Annotated[
 ]
 OnlySets = Annotated[list[str] | None, typer.Option("--data", help="Only these measured sets. Repeatable.")]
 OnlyPreset = Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64 or paper.")]
-MethodSeed = Annotated[int, typer.Option("--method-seed", help="Seed of the method.")]
+MethodSeed = Annotated[int, typer.Option("--method-seed", min=0, help="Seed of the method.")]
+Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Seed of the attacker: 0, 0-2 or 0,1,2. Repeatable.")]
+MethodSeeds = Annotated[
+    list[str] | None, typer.Option("--method-seed", help="Seed of the method: 0, 0-2 or 0,1,2. Repeatable.")
+]
 
 Command = Callable[..., None]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from uebench.cli.terminal import say, visible
 from uebench.report.text import options, percent, quality, seconds, seed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = [
 
 def print_json(document: object) -> None:
     """Write one JSON document on stdout."""
-    typer.echo(json.dumps(document, indent=2, sort_keys=True))
+    say(json.dumps(document, indent=2, sort_keys=True))
 
 
 def print_page(page: Page, form: str, as_json: bool) -> None:
@@ -36,12 +37,12 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
     if as_json:
         print_json(page.document())
     else:
-        typer.echo(tables.render(page, form), nl=False)
+        say(tables.render(page, form), end="")
 
 
 def note(message: str) -> None:
     """Write one line for people on stderr."""
-    typer.echo(f"uebench: {message}", err=True)
+    typer.echo(visible(f"uebench: {message}"), err=True)
 
 
 def note_damaged(records: int) -> None:
@@ -51,13 +52,17 @@ def note_damaged(records: int) -> None:
 
 
 def print_table(table: Table) -> None:
-    """Write a table on stdout, as wide as it needs where stdout is not a terminal."""
+    """Write a table on stdout, as wide as it needs where stdout is not a terminal; its texts are shown as they are."""
     from rich.console import Console
+    from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
+    shown = Table(*(visible(str(column.header)) for column in table.columns), box=table.box)
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        shown.add_row(*(visible(str(cell)) for cell in cells))
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=200)
-    console.print(table)
+        console = Console(highlight=False, markup=False, emoji=False, width=200)
+    console.print(shown)
 
 
 @contextmanager
@@ -73,14 +78,11 @@ def progress_bars() -> Iterator[ProgressFor]:
     import threading
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars = Bars(
-        *(TextColumn(c) if isinstance(c, str) else c for c in columns), console=Console(stderr=True), transient=True
-    )
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars = Bars(*columns, console=Console(stderr=True, emoji=False), transient=True)
 
     lock = threading.Lock()  # tasks of several processes are shown by several threads
 
@@ -88,14 +90,14 @@ def progress_bars() -> Iterator[ProgressFor]:
         with lock:
             for ended in [task.id for task in bars.tasks if task.finished]:
                 bars.remove_task(ended)
-            task = bars.add_task(escape(title), total=None)
+            task = bars.add_task(visible(title), total=None)
 
         def show(done: int, total: int, text: str) -> None:
             nonlocal task
             with lock:
                 if task not in bars.task_ids:  # taken away when a part of the work, not the last, was done
-                    task = bars.add_task(escape(title), total=None)
-                bars.update(task, completed=done, total=total, description=escape(f"{title}: {text}"))
+                    task = bars.add_task(visible(title), total=None)
+                bars.update(task, completed=done, total=total, description=visible(f"{title}: {text}"))
 
         return show
 

@@ -40,6 +40,9 @@ def protect(
         method, source, target, registry=Registry(plugin or ()), store=Store(results), preset=preset,
         seed=method_seed, device=device, progress=output.lines(method),
     )  # fmt: skip
+    if lost := made["left_out"]:
+        items = "1 item" if len(lost) == 1 else f"{len(lost)} items"
+        output.note(f"left out: {items} with another suffix or a leading underscore, such as {lost[0]}")
     if as_json:
         output.print_json(made)
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli.options import AsJson, Format, PresetName, TimeLimitText, with_compute, with_workspace
+from uebench.cli.terminal import say
 from uebench.errors import StoreError, UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -74,7 +75,7 @@ def reproduce(
     if as_json:
         output.print_json([one.document() for one in shown])
     else:
-        typer.echo(text, nl=False)
+        say(text, end="")
     for failure in made.failures:
         output.note(f"failed: {failure}")
     computing.end(made.left, failed=made.failed)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli import complete
-from uebench.cli.options import AsJson, Protected, TimeLimitText, with_compute, with_workspace
+from uebench.cli.options import (
+    AsJson,
+    MethodSeeds,
+    Protected,
+    Seeds,
+    TimeLimitText,
+    with_compute,
+    with_workspace,
+)
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -43,10 +51,8 @@ def run(
         ),
     ] = None,
     protected: Protected = None,
-    seed: Annotated[list[int] | None, typer.Option("--seed", help="Seed of the attacker. Repeatable.")] = None,
-    method_seed: Annotated[
-        list[int] | None, typer.Option("--method-seed", help="Seed of the method. Repeatable.")
-    ] = None,
+    seed: Seeds = None,
+    method_seed: MethodSeeds = None,
     preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64 or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
@@ -69,10 +75,12 @@ def run(
 
     methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
     given = {
-        "method": methods, "attacker": attacker, "data": data, "seed": seed,
-        "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
+        "method": methods, "attacker": attacker, "data": data, "seed": seed and ",".join(seed),
+        "method_seed": method_seed and ",".join(method_seed), "preset": preset, "with_clean": with_clean,
+        "plugin": [str(file) for file in workspace.plugins],
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
+    workspace = replace(workspace, plugins=tuple(map(Path, grid.plugin)))
     if figure:
         from uebench.report import files, matrix
 

@@ -9,6 +9,7 @@ import typer
 
 from uebench.cli import complete
 from uebench.cli.options import RESULTS, AsJson, Plugins, Results
+from uebench.cli.terminal import say
 from uebench.errors import UsageError, nearest
 from uebench.plugins.scan import KINDS
 
@@ -78,12 +79,10 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
         output.print_json(details)
         return
     where = " ".join(str(details[k]) for k in ("venue", "year") if details.get(k))
-    typer.echo(
-        f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {where}".rstrip()
-    )
+    say(f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {where}".rstrip())
     if details.get("url"):
-        typer.echo(details["url"])
-    typer.echo(f"{details['about']}\n")
+        say(details["url"])
+    say(f"{details['about']}\n")
     presets = {details["preset"]: details["in_force"]} if "preset" in details else details["presets"]
     table = Table("option", "default", *presets, box=None)
     for name, default in details["options"].items():
@@ -93,10 +92,10 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
     if details["options"]:
         output.print_table(table)
     if details["follows_preset"] and "preset" not in details:
-        typer.echo("In a run, the preset sets the training options; add --preset desk to see them.")
+        say("In a run, the preset sets the training options; add --preset desk to see them.")
     for name, reason in details["why"].items():
         if name in presets:
-            typer.echo(f"{name}: {reason}")
+            say(f"{name}: {reason}")
 
 
 def _record(found: Record | ProtectionRecord | Failure, as_json: bool) -> None:
@@ -107,4 +106,4 @@ def _record(found: Record | ProtectionRecord | Failure, as_json: bool) -> None:
         output.print_json(found.model_dump(mode="json"))
         return
     for name, text in record_text.lines(found).items():
-        typer.echo(f"{name:18} {text}")
+        say(f"{name:18} {text}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, Results
+from uebench.cli.terminal import say
 from uebench.errors import StoreError
 
 
@@ -27,8 +28,8 @@ def status(
         output.print_json(found.document())
     else:
         for line in found.cells:
-            typer.echo(str(line))
-        typer.echo(f"{found.summary} in {results}")
+            say(str(line))
+        say(f"{found.summary} in {results}")
         for failure in found.failures:
             output.note(f"failed: {failure.key[:12]}  {failure.title}: {failure.message}")
     if damaged := found.damaged:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli.options import AsJson, TimeLimitText, with_compute, with_workspace
+from uebench.cli.terminal import say
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -80,7 +81,7 @@ def table(
     elif as_json:
         output.print_json(study_forms.page(shown).document())
     else:
-        typer.echo(study_forms.render(shown, form), nl=False)
+        say(study_forms.render(shown, form), end="")
 
 
 @app.command()

@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import digest
 from uebench.plugins.base import Split
+from uebench.regular import is_regular, read_regular
 
 VARIABLE = "UEBENCH_CACHE"
 """The environment variable that names another folder; empty or ``none``: no cache."""
@@ -37,10 +39,13 @@ def default_cache() -> Path | None:
 
     The user's cache folder is ``XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and
     ``LOCALAPPDATA`` on Windows.
+
+    Raises:
+        DataError: If ``UEBENCH_CACHE`` begins with the home folder of a user that there is not.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
-        return Path(chosen).expanduser() if chosen.strip().lower() not in ("", "none") else None
+        return expanded(Path(chosen)) if chosen.strip().lower() not in ("", "none") else None
     try:
         return _user_cache() / "uebench"
     except RuntimeError:  # this user has no home folder
@@ -77,11 +82,13 @@ def fetch(folder: Path | None, fingerprint: str, decode: Callable[[], tuple[Spli
 def _read(file: Path) -> tuple[Split, Split] | None:
     from safetensors import SafetensorError, safe_open
 
+    if not is_regular(file):  # which safetensors would wait for
+        return None
     try:
         with safe_open(file, framework="np") as opened:
             expected = json.loads((opened.metadata() or {})["digests"])
             arrays = [opened.get_tensor(name) for name in _ARRAYS]
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
         return None
     if expected != [array_digest(array) for array in arrays]:
         return None
@@ -108,7 +115,7 @@ def fetch_description(folder: Path | None, fingerprint: str) -> dict[str, Any] |
     if folder is None:
         return None
     try:
-        kept = json.loads((folder / f"{fingerprint}.json").read_bytes())
+        kept = json.loads(read_regular(folder / f"{fingerprint}.json"))
         description: dict[str, Any] = kept["description"]
         return description if kept["digest"] == digest(description) else None
     except (OSError, KeyError, ValueError, TypeError, RecursionError):

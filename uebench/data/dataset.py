@@ -12,7 +12,9 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
-from uebench.errors import DataError, in_words
+from uebench.data.folders import expanded, is_folder
+from uebench.data.labels import advice
+from uebench.errors import DataError, UsageError, in_words
 from uebench.hashing import digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
@@ -204,11 +206,13 @@ def source_part(text: str, registry: Registry) -> Part:
     """Return the source that ``text`` names: a folder, or ``name(option=value)``.
 
     Raises:
-        UsageError: If it names none.
+        UsageError: If it names none; the message says how to write a name that tables print.
+        DataError: If it begins with the home folder of a user that there is not.
     """
-    is_path = any(sign in text for sign in "/\\.~") and "(" not in text
-    is_folder = is_path or Path(text).is_dir()
-    spec = Spec("folder", {"path": str(Path(text).expanduser())}) if is_folder else parse(text)
+    is_path, there = any(sign in text for sign in "/\\.~") and "(" not in text, is_folder(Path(text))
+    if not there and ("source", text) not in registry and (reason := advice(text)):
+        raise UsageError(f"data {text!r}: {reason}")
+    spec = Spec("folder", {"path": str(expanded(Path(text)))}) if is_path or there else parse(text)
     return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from uebench.data.images import read_image
+from uebench.data.memory import check_room
 from uebench.plugins.base import C, Listing, Source, Split
 
 
@@ -44,7 +45,12 @@ def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listi
 
 
 def decode(files: Sequence[tuple[Path, int]], size: int) -> Split:
-    """Return files with their labels, decoded at ``size`` pixels."""
+    """Return files with their labels, decoded at ``size`` pixels.
+
+    Raises:
+        DataError: If one cannot be decoded, or this machine has no memory for all.
+    """
+    check_room(len(files), size)
     images = np.empty((len(files), 3, size, size), np.uint8)
     for row, (file, _) in enumerate(files):
         images[row] = read_image(file, size)

@@ -21,7 +21,7 @@ SPLITS = ("train", "train_clean")
 def natural_names(names: Iterable[str]) -> list[str]:
     """Sort names with their numbers as numbers: 2 before 10, and 02 before 2."""
     return sorted(
-        sorted(names), key=lambda name: [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", name)]
+        sorted(names), key=lambda name: [(int(p), "") if p.isdecimal() else (0, p) for p in re.split(r"(\d+)", name)]
     )
 
 
@@ -31,6 +31,26 @@ def natural(files: Iterable[Path]) -> list[Path]:
     return [by_name[name] for name in natural_names(by_name)]
 
 
+def expanded(path: Path) -> Path:
+    """Return a path with the home folder that ``~`` or ``~user`` stands for.
+
+    Raises:
+        DataError: If there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise DataError(f"{path}: there is no user {path.parts[0][1:]!r}; write the folder in full") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; False too if this cannot be found out, as of a name that is too long."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What lies in a folder, in natural order.
@@ -38,10 +58,12 @@ class Contents:
     Attributes:
         photographs: Its image files, by suffix.
         folders: Its folders by name.
+        others: What is neither and is left out; not what is hidden.
     """
 
     photographs: list[Path]
     folders: dict[str, Path]
+    others: list[Path]
 
 
 def contents(folder: Path) -> Contents:
@@ -50,7 +72,9 @@ def contents(folder: Path) -> Contents:
     Raises:
         DataError: If it cannot be read.
     """
-    photographs, folders = [], []
+    photographs: list[Path] = []
+    folders: list[Path] = []
+    others: list[Path] = []
     try:
         for entry in folder.iterdir():
             if entry.name[0] == ".":
@@ -59,9 +83,11 @@ def contents(folder: Path) -> Contents:
                 photographs.append(entry)
             elif entry.name[0] != "_" and entry.is_dir():
                 folders.append(entry)
+            else:
+                others.append(entry)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
-    return Contents(natural(photographs), {entry.name: entry for entry in natural(folders)})
+    return Contents(natural(photographs), {entry.name: entry for entry in natural(folders)}, natural(others))
 
 
 def identity_folders(root: Path) -> dict[str, Contents]:

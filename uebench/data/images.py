@@ -3,22 +3,64 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from uebench.errors import DataError
+from uebench.errors import DataError, in_words
+from uebench.regular import open_regular
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow's names of the only decoders that see a file. Others of Pillow's start programs (EPS) or are hardly tested.
+GIF is left out: it has 256 colours, and is not what photographs are kept in."""
 MAX_PIXELS = 64 * 1024 * 1024
+
+
+@contextmanager
+def open_image(file: Path) -> Iterator[Image.Image]:
+    """Open an image; whatever fails inside the ``with``, such as decoding, is about this file.
+
+    Raises:
+        DataError: If it is not a file, is no image in one of ``FORMATS``, cannot be decoded, or has more than
+            64 megapixels.
+    """
+    try:
+        with warnings.catch_warnings(), open_regular(file) as content:
+            warnings.simplefilter("ignore")
+            with Image.open(content, formats=FORMATS) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise DataError(
+                        f"{file}: {opened.width} x {opened.height} pixels; at most {MAX_PIXELS} are read: scale it down"
+                    )
+                yield opened
+    except DataError:
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"{file}: not an image that is read ({', '.join(FORMATS)}); remove it or replace it") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{file}: more than {MAX_PIXELS} pixels; scale it down") from None
+    except OSError as error:
+        if error.filename:
+            raise DataError(f"{file}: cannot be read ({in_words(error)}); remove it or replace it") from None
+        raise DataError(f"{file}: cannot be decoded ({error}); remove it or replace it") from None
+    except Exception as error:  # a decoder raises whatever a damaged file leads it to
+        raise DataError(
+            f"{file}: cannot be decoded ({error or type(error).__name__}); remove it or replace it"
+        ) from None
 
 
 def read_image(file: Path, size: int) -> NDArray[np.uint8]:
     """Decode, turn upright, convert to RGB, crop to the central square and resize (Lanczos).
 
-    Grey, palette, RGBA (on white), CMYK and EXIF-rotated images of any shape are welcome.
+    Grey, palette, RGBA (on white), CMYK and EXIF-rotated images of any shape are welcome. Of 16 bits, the upper 8 are
+    taken. Pixels of 12 or 32 bits, or with a fraction, are refused: they do not say which value is white. Of several
+    pages or frames, the first is taken.
 
     Args:
         file: An image file.
@@ -28,30 +70,29 @@ def read_image(file: Path, size: int) -> NDArray[np.uint8]:
         (3, size, size) uint8.
 
     Raises:
-        DataError: If the file is not an image, is cut off, or has more than 64 megapixels.
+        DataError: If the file is not an image, is cut off, has more than 64 megapixels, or pixels that are refused.
     """
-    try:
-        with warnings.catch_warnings(), Image.open(file) as opened:
-            warnings.simplefilter("ignore")
-            if opened.width * opened.height > MAX_PIXELS:
-                raise DataError(
-                    f"{file}: {opened.width} x {opened.height} pixels; at most {MAX_PIXELS} are read: scale it down"
-                )
-            image = ImageOps.exif_transpose(opened)
-            if image.has_transparency_data:
-                image = image.convert("RGBA")
-                ground = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(ground, image)
-            if image.mode.startswith("I;16"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            image = image.convert("RGB")
-    except DataError:
-        raise
-    except UnidentifiedImageError:
-        raise DataError(f"{file}: not an image; remove it or replace it") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"{file}: more than {MAX_PIXELS} pixels; scale it down") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"{file}: cannot be decoded ({error}); remove it or replace it") from None
+    with open_image(file) as opened:
+        image = _eight_bits(ImageOps.exif_transpose(opened), opened, file)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            ground = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(ground, image)
+        image = image.convert("RGB")
     fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.ascontiguousarray(np.asarray(fitted, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Image:
+    """Return an image with 8 bits per channel, as all modes of Pillow's have but ``I;16``, ``I`` and ``F``."""
+    if image.mode[0] not in "IF":
+        return image
+    known, white_is_zero = ("I", "I;16"), False  # Pillow scales the "I" of a PGM to 16 bits
+    bits: object = (16,)
+    if isinstance(opened, TiffImageFile):
+        known, tags = ("I;16", "I;16B"), opened.tag_v2
+        bits, white_is_zero = tags.get(BITSPERSAMPLE), tags.get(PHOTOMETRIC_INTERPRETATION) == 0
+    if image.mode not in known or bits != (16,):
+        raise DataError(f"{file}: its pixels do not have 8 or 16 bits; convert it to 8 bits per channel")
+    levels = (np.asarray(image) >> 8).astype(np.uint8)
+    return Image.fromarray(255 - levels if white_is_zero else levels)

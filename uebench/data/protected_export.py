@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ def write_protected(
         copies = [
             Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)
         ]
-        folder.save(Chunk(copies, 0, clean.images), delta.astype(np.int16))
+        digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in clean.images]
+        folder.save(Chunk(copies, 0, digests, clean.images), delta.astype(np.int16))
         for name in ("perturbations", "labels"):
             content = io.BytesIO()
             np.save(content, arrays[name], allow_pickle=False)

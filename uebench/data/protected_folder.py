@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from uebench.data.folders import contents, identities
+from uebench.data.folders import contents, identities, is_folder
 from uebench.data.images import read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
-from uebench.hashing import digest
+from uebench.hashing import content_digest, digest
 from uebench.metrics import audit
+from uebench.regular import is_regular, read_regular
 from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"
@@ -35,10 +38,14 @@ class Photograph:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some photographs, the row of the first among all, and their pixels (B, 3, S, S) uint8."""
+    """Some photographs, the row of the first among all, the digests of their files, and their pixels.
+
+    The pixels are (B, 3, S, S) uint8.
+    """
 
     photographs: Sequence[Photograph]
     first: int
+    digests: Sequence[str]
     images: NDArray[np.uint8]
 
 
@@ -49,9 +56,10 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
         source: One folder per identity, or the photographs of one person.
 
     Raises:
-        DataError: If there are none, or if it is unclear whom they show.
+        DataError: If there are none, if it is unclear whom they show, or if one is a link: what lies outside of the
+            folder stays outside.
     """
-    if not source.is_dir():
+    if not is_folder(source):
         raise DataError(f"{source}: no such folder")
     inside = contents(source)
     if inside.folders and inside.photographs:
@@ -59,6 +67,11 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
     people = identities(source) if inside.folders else {source.resolve().name: inside.photographs}
     if not any(people.values()):
         raise DataError(f"{source}: no image in it; pass a folder of photographs, or one with a folder per identity")
+    links = (path for path in chain(inside.folders.values(), *people.values()) if path.is_symlink())
+    if link := next(links, None):
+        raise DataError(f"{link}: is a link, which protect does not follow; replace it by what it leads to")
+    if inside.folders and MANIFEST in people:
+        raise DataError(f"{source / MANIFEST}: has the name of the file that describes the copies; rename the folder")
     found = {}
     for label, (name, files) in enumerate(people.items()):
         copies = [Path(name if inside.folders else "", f"{file.stem}.png") for file in files]
@@ -66,6 +79,18 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
             raise DataError(f"{source / twice.parent}: two photographs are named {twice.stem!r}; rename one")
         found[name] = [Photograph(file, label, copy) for file, copy in zip(files, copies, strict=True)]
     return found
+
+
+def left_out(source: Path) -> list[Path]:
+    """Return what in a folder is not protected: files that are not photographs by suffix, and folders as of ``_name``.
+
+    What is hidden by a dot is not mentioned.
+
+    Args:
+        source: As ``photographs_in`` takes it.
+    """
+    inside = contents(source)
+    return inside.others + [path for folder in inside.folders.values() for path in contents(folder).others]
 
 
 def request_digest(manifest: Mapping[str, Any], photographs: Sequence[Photograph]) -> str:
@@ -99,7 +124,15 @@ def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
     Raises:
         DataError: Naming the file that cannot be read.
     """
-    return Chunk(photographs, first, np.stack([read_image(photograph.file, size) for photograph in photographs]))
+    images = [read_image(photograph.file, size) for photograph in photographs]
+    return Chunk(photographs, first, [_digest(photograph.file) for photograph in photographs], np.stack(images))
+
+
+def _digest(file: Path) -> str:
+    try:
+        return content_digest(file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 class ProtectedFolder:
@@ -108,6 +141,8 @@ class ProtectedFolder:
     def __init__(self, target: Path) -> None:
         """Name the folder; nothing is touched until ``begin``."""
         self.target = target
+        self.pairs: dict[str, str] = {}
+        """The copies that are known to be here: for each, the digest of its photograph's digest and its own."""
 
     def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or take it over if an interrupted call for the same request began it.
@@ -118,24 +153,31 @@ class ProtectedFolder:
 
         Raises:
             StoreError: If the folder cannot be written.
-            UsageError: If it holds something else.
+            UsageError: If it holds something else, or a link in the place of an identity's folder.
         """
         target = self.target
-        if source and target.resolve().is_relative_to(source.resolve()):
-            raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose a folder elsewhere")
         try:
+            if source and target.resolve().is_relative_to(source.resolve()):
+                raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose another folder")
             target.mkdir(parents=True, exist_ok=True)
             if any(target.iterdir()):
-                if json.loads((target / MANIFEST).read_text())["request"] != manifest["request"]:
+                there = json.loads(read_regular(target / MANIFEST))
+                if there["request"] != manifest["request"]:
                     raise ValueError
-                return
+                self.pairs = dict(there.get("copies", {}))
         except FileNotFoundError:
             raise UsageError(f"{target}: is not empty; choose a new folder") from None
         except OSError as error:
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{target}: holds the result of a different request; choose a new folder") from None
-        self.write_manifest(manifest)
+        except RuntimeError:  # links in a circle, or brackets in brackets in the manifest
+            raise UsageError(f"{target}: cannot be used; choose a new folder") from None
+        for name in manifest["identities"]:
+            if (target / name).is_symlink():
+                raise UsageError(f"{target / name}: is a link, which protect does not write through; remove it")
+        if not self.pairs:
+            self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write how the copies were made.
@@ -145,9 +187,24 @@ class ProtectedFolder:
         """
         self.write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
 
-    def holds(self, photographs: Sequence[Photograph]) -> bool:
-        """Return whether all their copies are here already."""
-        return all((self.target / photograph.copy).is_file() for photograph in photographs)
+    def holds(self, chunk: Chunk) -> bool:
+        """Return whether all copies of a chunk are here already, made of the photographs of today.
+
+        A copy that the manifest does not mention counts as missing: it may be anything.
+
+        Raises:
+            DataError: If a copy, or its photograph, is not the one that the manifest means.
+        """
+        whole = True
+        for photograph, clean in zip(chunk.photographs, chunk.digests, strict=True):
+            file, pair = self.target / photograph.copy, self.pairs.get(photograph.copy.as_posix())
+            if pair is None or not is_regular(file):
+                whole = False
+            elif pair != _pair(clean, _digest(file)):
+                raise DataError(
+                    f"{file}: this copy or its photograph {photograph.file} has changed; delete the copy and run again"
+                )
+        return whole
 
     def save(self, chunk: Chunk, delta: NDArray[np.int16]) -> None:
         """Write the copies of some photographs.
@@ -159,10 +216,13 @@ class ProtectedFolder:
         Raises:
             StoreError: If one cannot be written.
         """
-        for photograph, pixels in zip(chunk.photographs, (chunk.images + delta).astype(np.uint8), strict=True):
-            content = io.BytesIO()
-            Image.fromarray(pixels.transpose(1, 2, 0)).save(content, "PNG", compress_level=1)
-            self.write(photograph.copy, content.getvalue())
+        made = (chunk.images + delta).astype(np.uint8)
+        for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, made, strict=True):
+            encoded = io.BytesIO()
+            Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)
+            content = encoded.getvalue()
+            self.write(photograph.copy, content)
+            self.pairs[photograph.copy.as_posix()] = _pair(clean, hashlib.sha256(content).hexdigest())
 
     def read_delta(self, chunk: Chunk) -> NDArray[np.int16]:
         """Return protected minus clean in grey levels (B, 3, S, S) of copies that are here already."""
@@ -182,6 +242,11 @@ class ProtectedFolder:
             publish(file, content, to_disk=False)
         except OSError as error:
             raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+
+
+def _pair(photograph: str, copy: str) -> str:
+    """Return one digest for a photograph and its copy: the manifest is published, and tells nobody the photograph's."""
+    return digest([photograph, copy])
 
 
 class RunningAudit:

@@ -8,17 +8,17 @@ is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from uebench.data.images import open_image
 from uebench.data.likeness import SIDE, Grey, Picture, likeness
 from uebench.errors import DataError, in_words
+from uebench.hashing import content_digest
 from uebench.plugins.base import Listing
 from uebench.progress import Progress
 
@@ -150,11 +150,11 @@ def _repeat(new: _Album, row: int, old: _Album, first: int) -> Repeat | None:
 
 def _digest(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return content_digest(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 def _side(file: Path) -> int:
-    with Image.open(file) as image:
+    with open_image(file) as image:
         return min(image.size)

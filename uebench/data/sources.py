@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from uebench.data.files import Files, decode, split_files
-from uebench.data.folders import SPLITS, identities, natural_names
+from uebench.data.folders import SPLITS, expanded, identities, is_folder, natural_names
+from uebench.data.memory import check_room
 from uebench.errors import DataError
 from uebench.plugins.base import Added, Config, Info, Listing, Source, Split
 
@@ -52,7 +53,7 @@ class Folder(Files[FolderConfig]):
 
     def label(self) -> str:
         """Return the folder's own name and what of it is used: ``faces50[:10] validation``, ``faces50[10:]``."""
-        name, begin, count = self.config.path.expanduser().resolve().name, self.config.first - 1, self.config.identities
+        name, begin, count = expanded(self.config.path).resolve().name, self.config.first - 1, self.config.identities
         if begin or count:
             name = f"{name}[{begin or ''}:{begin + count if count else ''}]"
         name = f"{name} validation" if self.config.validation else name
@@ -81,8 +82,8 @@ class Folder(Files[FolderConfig]):
         return decode(listing.train, size), decode(listing.test, size)
 
     def _whole(self) -> Listing:
-        root = self.config.path.expanduser()
-        if not root.is_dir():
+        root = expanded(self.config.path)
+        if not is_folder(root):
             raise DataError(f"{root}: no such folder; data takes orl_varied, orl, synthetic or a folder of photographs")
         for train in SPLITS:
             test = train.replace("train", "test")
@@ -162,7 +163,13 @@ class Synthetic(Source[SyntheticConfig]):
         return
 
     def read(self, size: int) -> tuple[Split, Split]:
-        """Make the images."""
+        """Make the images.
+
+        Raises:
+            DataError: If this machine has no memory for them.
+        """
+        largest = self.config.identities * max(self.config.train, self.config.test)
+        check_room(largest, size, each=24)  # NumPy works with three arrays of float64
         rng = np.random.default_rng(self.config.seed)
         coarse = rng.uniform(40, 215, (self.config.identities, 3, 4, 4))
         cell = -(-size // 4)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uebench.data.memory import physical_memory
 from uebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def suitable_jobs(cells: int, device: str) -> int:
     """
     if cells < 2 or not on_cpu(device):
         return 1
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    memory = physical_memory() or 0
     return max(1, min(cells, available_cores(), memory // 2 // (GIB_PER_PROCESS << 30)))
 
 

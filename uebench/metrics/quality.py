@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
+from uebench.regular import read_regular
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +57,7 @@ class Lpips:
         import lpips
 
         try:
-            content = trunk.read_bytes()
+            content = read_regular(trunk)
         except OSError as error:
             raise DataError(f"LPIPS trunk {trunk}: cannot be read ({in_words(error)})") from None
         with warnings.catch_warnings():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,12 +25,30 @@ Status = Literal["done", "to do", "damaged", "stale", "impossible"]
 """``damaged``: to be computed again; ``stale``: its protected set was made by another source of the same version."""
 
 
-def _several(seeds: Any) -> Any:  # noqa: ANN401
-    return (seeds,) if type(seeds) is int else seeds
+MOST_SEEDS = 1000
+"""In a range, at most."""
+_SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
-Seeds = Annotated[tuple[int, ...], BeforeValidator(_several), Field(min_length=1)]
-"""Seeds; a single one need not stand in a list."""
+def _several(given: Any) -> Any:  # noqa: ANN401
+    if isinstance(given, str):
+        return tuple(chain.from_iterable(map(_range, given.split(","))))
+    if isinstance(given, list | tuple):
+        return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
+    return (given,) if type(given) is int else given
+
+
+def _range(text: str) -> range:
+    if (found := _SEEDS.fullmatch(text.strip())) is None:
+        raise ValueError("is not a seed; write 0, or a range as 0-2, or a list as 0,1,2")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not 0 <= last - first < MOST_SEEDS:
+        raise ValueError(f"is not a range of seeds; write the smaller one first, and at most {MOST_SEEDS} in all")
+    return range(first, last + 1)
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_several), Field(min_length=1)]
+"""Seeds; a single one need not stand in a list, and ``0-2`` stands for 0, 1 and 2, as ``0,1,2`` does."""
 
 
 class Grid(Config):
@@ -44,6 +63,7 @@ class Grid(Config):
             once per attacker seed.
         preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         with_clean: Also train every attacker on the unprotected images.
+        plugin: Python files with plugins, relative to the working directory; whoever runs the grid runs them.
     """
 
     method: tuple[str, ...] = Field(min_length=1)
@@ -53,6 +73,7 @@ class Grid(Config):
     method_seed: Seeds = (0,)
     preset: str = presets.DEFAULT
     with_clean: bool = False
+    plugin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

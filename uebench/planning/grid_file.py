@@ -43,11 +43,13 @@ def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
         DataError: If the file cannot be read.
     """
     try:
-        options = tomllib.loads(file.read_text())
+        options = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except ValueError as error:
         raise UsageError(f"{file}: not valid TOML ({error})") from None
+    except RecursionError:
+        raise UsageError(f"{file}: not valid TOML; its brackets are nested too deeply") from None
     for name in options:
         if name not in known:
             raise UsageError(f"{file}: unknown name {name!r}; {nearest(name, known)}")
@@ -63,6 +65,6 @@ def write_grid(file: Path, grid: Grid) -> None:
     import tomli_w
 
     try:
-        file.write_text(tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)))
+        file.write_text(tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None

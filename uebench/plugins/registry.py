@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -24,7 +25,7 @@ from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.scan import Declaration, declarations, find
 from uebench.plugins.source_digest import source_digest
-from uebench.plugins.spec import Spec, format_value
+from uebench.plugins.spec import Spec, format_value, is_word, shortened
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -234,7 +235,7 @@ def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa
         if first["type"] == "missing":
             raise UsageError(f"{what}: option {option!r} is missing; write it in parentheses") from None
         message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{what}: {option}={format_value(first['input'])} {_lower(message)}") from None
+        raise UsageError(f"{what}: {option}={shortened(format_value(first['input']))} {_lower(message)}") from None
 
 
 def _lower(message: str) -> str:
@@ -305,12 +306,14 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         if missing := [f"`{name}`" for name in ("version", "info") if name not in one.literals]:
             raise UsageError(f"plugin file {source}: class {one.class_name} lacks a literal {' and '.join(missing)}")
         name, version, info = (one.literals[key] for key in ("name", "version", "info"))
+        if not is_word(name):
+            raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
         yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
 
 
 def _module_of(file: Path, content: bytes) -> str:
     """Return the module name of a plugin file: an edited file is another module, also in a process that lives on."""
-    digest = hashlib.sha256(str(file.resolve()).encode() + b"\0" + content).hexdigest()
+    digest = hashlib.sha256(os.fsencode(file.resolve()) + b"\0" + content).hexdigest()
     return f"{PLUGIN_FILE}{digest[:12]}"
 
 

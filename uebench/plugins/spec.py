@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import operator
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
@@ -14,6 +16,10 @@ from uebench.errors import UsageError
 
 Value = bool | int | float | str | None | tuple["Value", ...]
 
+LONGEST = 4000
+"""Characters of a text, at most: more than any path needs, and less than Python's parser fails at."""
+_BITS = 64
+"""Of a whole number, at most."""
 _WORDS: dict[str, Value] = {"true": True, "false": False, "none": None}
 _ARITHMETIC = {
     ast.Add: operator.add,
@@ -50,7 +56,7 @@ def parse(text: str) -> Spec:
     """
     chain = parse_chain(text)
     if len(chain) != 1:
-        raise UsageError(f"{text!r}: expected one name with options, found a chain of {len(chain)} joined by '+'")
+        raise UsageError(f"{_shown(text)}: expected one name with options, found a chain of {len(chain)} joined by '+'")
     return chain[0]
 
 
@@ -60,15 +66,20 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
     Raises:
         UsageError: If the text does not follow the grammar.
     """
+    if len(text) > LONGEST:
+        raise UsageError(f"{_shown(text)}: {len(text)} characters; at most {LONGEST} are read")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # of "\d", which is read as it is
+            tree = ast.parse(text.strip(), mode="eval").body
+        links: list[ast.expr] = []
+        while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
+            links.append(tree.right)
+            tree = tree.left
+        return tuple(_spec(node, text) for node in [tree, *reversed(links)])
     except (SyntaxError, ValueError):
-        raise UsageError(f"{text!r}: not of the form name(option=value)+name; put paths in quotes") from None
-    links: list[ast.expr] = []
-    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
-        links.append(tree.right)
-        tree = tree.left
-    return tuple(_spec(node, text) for node in [tree, *reversed(links)])
+        raise UsageError(f"{_shown(text)}: not of the form name(option=value)+name; put paths in quotes") from None
+    except (RecursionError, MemoryError):  # what Python's parser says of many signs or brackets
+        raise UsageError(f"{_shown(text)}: nested too deeply; write it with fewer signs and brackets") from None
 
 
 def format_value(value: object) -> str:
@@ -81,16 +92,30 @@ def format_value(value: object) -> str:
             is_levels = len(repr(value)) > 8 and abs(value) < 1 and levels / 255 == value
             return f"{levels:g}/255" if is_levels else repr(value)
         case str():
-            return value if _is_word(value) else json.dumps(value)
+            return value if is_word(value) else f'"{"".join(map(_escaped, value))}"'
         case tuple() | list():
             return f"[{', '.join(map(format_value, value))}]"
         case _:
             return str(value)
 
 
-def _is_word(text: str) -> bool:
-    """Return whether the grammar reads ``text`` back as it is without quotes."""
+def is_word(text: str) -> bool:
+    """Return whether the grammar reads ``text`` as it is without quotes, as a value or as a name."""
     return text.isascii() and text.isidentifier() and not iskeyword(text) and text.lower() not in _WORDS
+
+
+def _escaped(sign: str) -> str:
+    """Return a character as it stands in quotes; JSON would write two for one beyond 16 bits, and Python reads two."""
+    return json.dumps(sign)[1:-1] if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+
+
+def shortened(text: str) -> str:
+    """Return a text as messages show it: without the end, if it is too long for a line."""
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def _shown(text: str | ast.expr) -> str:
+    return repr(shortened(text if isinstance(text, str) else ast.unparse(text)))
 
 
 def _spec(node: ast.expr, text: str) -> Spec:
@@ -102,16 +127,20 @@ def _spec(node: ast.expr, text: str) -> Spec:
             for keyword in keywords:
                 if keyword.arg is None:
                     break
+                if keyword.arg in options:
+                    raise UsageError(f"{_shown(text)}: {keyword.arg!r} is given twice; leave one out")
                 options[keyword.arg] = _value(keyword.value, text)
             else:
                 return Spec(name, options)
-    raise UsageError(f"{text!r}: {ast.unparse(node)!r} is not of the form name(option=value)")
+    raise UsageError(f"{_shown(text)}: {_shown(node)} is not of the form name(option=value)")
 
 
 def _value(node: ast.expr, text: str) -> Value:
     match node:
-        case ast.Constant(value=bool() | int() | float() | str() | None as value):
+        case ast.Constant(value=bool() | str() | None as value):
             return value
+        case ast.Constant(value=int() | float() as number):
+            return _number(number, node, text)
         case ast.Name(id=word):
             return _WORDS.get(word.lower(), word)
         case ast.List(elts=items) | ast.Tuple(elts=items):
@@ -124,7 +153,16 @@ def _value(node: ast.expr, text: str) -> Value:
             sides: list[Any] = [_value(left, text), _value(right, text)]
             if all(isinstance(side, int | float) for side in sides):
                 try:
-                    return _ARITHMETIC[type(op)](*sides)  # type: ignore[no-any-return]
+                    return _number(_ARITHMETIC[type(op)](*sides), node, text)
                 except (ZeroDivisionError, OverflowError):
-                    raise UsageError(f"{text!r}: {ast.unparse(node)!r} is not a number") from None
-    raise UsageError(f"{text!r}: {ast.unparse(node)!r} is not a number, a word or a list; put paths in quotes")
+                    raise UsageError(f"{_shown(text)}: {_shown(node)} is not a number") from None
+    raise UsageError(f"{_shown(text)}: {_shown(node)} is not a number, a word or a list; put paths in quotes")
+
+
+def _number(value: float, node: ast.expr, text: str) -> float:
+    """Return a number that the grammar can write, and keys and arrays can hold."""
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        raise UsageError(f"{_shown(text)}: {_shown(node)} has more than {_BITS} bits; write a smaller number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{_shown(text)}: {_shown(node)} is too large; write a smaller number")
+    return value

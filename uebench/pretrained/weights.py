@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError, StoreError, in_words
 from uebench.hashing import file_state
+from uebench.regular import is_regular
 from uebench.store.atomic import publish
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
     try:
         meta = _metadata(file, file_state(file))
         owner = meta["method"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
         raise DataError(f"{file}: not a weights file; uebench fit {method} --out FILE makes one") from None
     if owner != method:
         raise DataError(f"{file}: weights of {owner}, not of {method}; uebench fit {method} --out FILE makes them")
@@ -46,6 +47,8 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
 def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
     from safetensors import safe_open
 
+    if not is_regular(file):  # which safetensors would wait for
+        raise OSError
     with safe_open(file, framework="np") as opened:
         return _renamed(json.loads(opened.metadata()["uebench"]))
 

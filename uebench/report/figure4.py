@@ -12,6 +12,7 @@ from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
+from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store
 
@@ -89,7 +90,7 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
         if panel:
             axes[name].axhline(_chance(tables), color=GREY, linestyle=":", linewidth=1)
     if records := drawn_from(tables):
-        drawn.suptitle(_title(records[0]), fontsize=10)
+        drawn.suptitle(literal(_title(records[0])), fontsize=10)
     if colours:
         handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
         drawn.legend(handles=handles, loc="outside lower left", ncols=8, fontsize=8, frameon=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError
+from uebench.report.text import literal
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def figure(records: Sequence[Record]) -> Figure:
     drawn = Figure(figsize=(3.2 + 1.15 * means.shape[1], 1.4 + 0.5 * means.shape[0]), layout="constrained")
     axes = drawn.add_subplot()
     image = axes.imshow(means, cmap="viridis", vmin=0, vmax=100, aspect="auto")
-    axes.set_xticks(range(means.shape[1]), list(shown.columns), rotation=20, ha="right")
-    axes.set_yticks(range(means.shape[0]), list(shown.index))
+    axes.set_xticks(range(means.shape[1]), [literal(str(name)) for name in shown.columns], rotation=20, ha="right")
+    axes.set_yticks(range(means.shape[0]), [literal(str(name)) for name in shown.index])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for y, line in enumerate(counts.to_numpy()):
@@ -39,7 +40,7 @@ def figure(records: Sequence[Record]) -> Figure:
             text = f"{means[y, x]:.1f}" + (f"\n({count} runs)" if count > 1 else "") if count else "-"
             axes.text(x, y, text, ha="center", va="center", color="white" if not means[y, x] > 60 else "black")
     chances = sorted({round(100 * record.data.chance, 1) for record in records})
-    sets = ", ".join(sorted({record.data.name for record in records}))
+    sets = literal(", ".join(sorted({record.data.name for record in records})))
     axes.set_title(f"Clean test accuracy, %\n{sets}; chance {', '.join(map(str, chances))}", fontsize=10)
     drawn.colorbar(image, ax=axes, fraction=0.046)
     return drawn

@@ -14,6 +14,7 @@ from uebench.data.dataset import Dataset, DatasetInfo, load
 from uebench.errors import DataError, UsageError
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
+from uebench.report.text import literal
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import DamagedError, Store
 
@@ -111,6 +112,6 @@ def figure(named: Sequence[tuple[str, Strip]]) -> Figure:
             grid[2 * face, column].imshow(one.protected[face])
             grid[2 * face + 1, column].imshow(one.residual[face])
     for column, name in enumerate(["clean", *(name for name, _ in named)]):
-        grid[0, column].set_title(name.replace("(", "\n(", 1), fontsize=9)
+        grid[0, column].set_title(literal(name.replace("(", "\n(", 1)), fontsize=9)
     drawn.supxlabel(f"Under each face: protected minus clean, {MAGNIFIED} times.\n{CREDIT}", fontsize=7)
     return drawn

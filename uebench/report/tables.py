@@ -245,7 +245,8 @@ def render(shown: Page, form: str) -> str:
     parts = [heading.format(_escaped(shown.title, form))]
     for block in shown.blocks:
         parts.append(title.format(_escaped(block.title, form)))
-        parts.append(tabulate(block.rows, block.header, tablefmt=FORMATS[form], disable_numparse=True))
+        header, *rows = ([_cell(text, form) for text in row] for row in (block.header, *block.rows))
+        parts.append(tabulate(rows, header, tablefmt=FORMATS[form], disable_numparse=True))
     parts.append("\n".join(note.format(_escaped(text, form)) for text in shown.notes))
     return "\n\n".join(parts) + "\n"
 
@@ -261,7 +262,16 @@ def check(form: str) -> None:
 
 
 def _escaped(text: str, form: str) -> str:
-    return escape(text) if form == "html" else text
+    """Return a text on one line in which names of users and plugins are no markup."""
+    line = " ".join(text.split())
+    if form == "md":
+        return line.replace("<", "&lt;")  # what Markdown takes for HTML
+    return escape(line) if form == "html" else line
+
+
+def _cell(text: str, form: str) -> str:
+    """Return the text of a cell; tabulate itself escapes HTML and LaTeX there."""
+    return _escaped(text, form).replace("|", "\\|") if form == "md" else " ".join(text.split())
 
 
 def _csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:

@@ -43,6 +43,11 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
 
 
+def literal(text: str) -> str:
+    """Return a text as Matplotlib draws it: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def options(config: Mapping[str, Any]) -> str:
     """Return options in the grammar's spelling."""
     return ", ".join(f"{name}={format_value(value)}" for name, value in config.items())

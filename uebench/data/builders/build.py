@@ -67,6 +67,8 @@ def _writing(out: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "free space and run again" if full else "choose another folder"
         raise StoreError(f"out {out}: cannot be used ({in_words(error)}); {remedy}") from None
+    except RuntimeError:  # what pathlib raises of links in a circle
+        raise StoreError(f"out {out}: is a link that leads to itself; choose another folder") from None
 
 
 def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:

@@ -11,6 +11,8 @@ from uebench.data.builders.model import Builder, SourceImage, SplitName
 from uebench.data.folders import natural_names
 from uebench.data.images import read_image
 from uebench.errors import DataError
+from uebench.hashing import content_digest
+from uebench.regular import read_regular
 
 PROBE = 8
 """Height and width at which an image is decoded to prove that it can be, in pixels."""
@@ -61,14 +63,14 @@ def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed:
 
 def shuffled(names: Iterable[str], seed: int) -> list[str]:
     """Order names by the digest of seed and name: what else there is does not change who of two comes first."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode(errors="surrogateescape")).digest())
 
 
 def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set[str]) -> list[str]:
     """Return the first ``count`` drawn files whose bytes are new, and remember these; none if there are fewer."""
     new: dict[str, str] = {}
     for source in shuffled(files, seed):
-        digest = hashlib.sha256((raw / source).read_bytes()).hexdigest()
+        digest = content_digest(raw / source)
         if digest not in seen:
             new.setdefault(digest, source)
         if len(new) == count:
@@ -79,4 +81,4 @@ def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set
 
 def _checked(file: Path) -> bytes:
     read_image(file, PROBE)
-    return file.read_bytes()
+    return read_regular(file)

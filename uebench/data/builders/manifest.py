@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Literal
@@ -11,8 +10,9 @@ from pydantic import Field, ValidationError
 
 from uebench.data.builders.model import SplitName
 from uebench.errors import DataError, in_words
-from uebench.hashing import digest
+from uebench.hashing import content_digest, digest
 from uebench.plugins.base import Config
+from uebench.regular import read_regular
 
 NAME = "manifest.json"
 AGAIN = "delete the folder and build it again"
@@ -69,14 +69,14 @@ def read(folder: Path) -> Manifest:
     """
     file = folder / NAME
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_regular(file))
         if content.pop("digest") == digest(content):
             return Manifest.model_validate(content)
     except FileNotFoundError:
         raise DataError(f"{folder}: no {NAME}; name a folder that uebench data build wrote") from None
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    except (ValueError, KeyError, AttributeError, TypeError, ValidationError):
+    except (ValueError, KeyError, AttributeError, TypeError, ValidationError, RecursionError):
         pass
     raise DataError(f"{file}: damaged (content and digest differ); {AGAIN}")
 
@@ -90,10 +90,10 @@ def verify(folder: Path) -> Manifest:
     manifest = read(folder)
     for entry in manifest.files:
         try:
-            content = (folder / entry.path).read_bytes()
+            found = content_digest(folder / entry.path)
         except OSError as error:
             raise DataError(f"{folder / entry.path}: cannot be read ({in_words(error)}); {AGAIN}") from None
-        if hashlib.sha256(content).hexdigest() != entry.sha256:
+        if found != entry.sha256:
             raise DataError(f"{folder / entry.path}: differs from the manifest; {AGAIN}")
     known = {folder / entry.path for entry in manifest.files}
     for split in ("train", "test"):

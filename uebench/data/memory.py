@@ -1,0 +1,34 @@
+"""Whether images fit into memory, asked before memory is taken: the system may end the process instead of refusing."""
+
+from __future__ import annotations
+
+import os
+
+from uebench.errors import DataError
+
+
+def check_room(images: int, size: int, *, each: int = 1) -> None:
+    """Refuse to hold more images than this machine has memory for.
+
+    Args:
+        images: How many.
+        size: Height and width in pixels.
+        each: Bytes per value, of which an image has 3 for each pixel.
+
+    Raises:
+        DataError: With the estimate.
+    """
+    needed, there = images * 3 * size**2 * each, physical_memory()
+    if there is not None and needed > there:
+        raise DataError(
+            f"{images} images of {size} pixels take {needed / 1e9:.1f} GB of memory, and this machine has "
+            f"{there / 1e9:.1f} GB; use fewer images"
+        )
+
+
+def physical_memory() -> int | None:
+    """Return the bytes of this machine's memory, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
