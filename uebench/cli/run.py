@@ -89,14 +89,14 @@ def run(
     how.check()
     if save:
         write_grid(save, grid)
-    if not dry_run:
-        workspace.store.check_writable()
     plan = workspace.planner.plan(grid)
     if dry_run:
         for text in computing.remarks(plan, workspace, how):
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
+    if plan.chosen(force=force):
+        workspace.store.check_writable()
     result = computing.computed(plan, workspace, how)
     run_output.show(result, as_json)
     if figure:

@@ -40,14 +40,14 @@ def run(
 
     study, how = _study(file, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
     how.check()
-    if not dry_run:
-        workspace.store.check_writable()
     plan = study.plan()
     if dry_run:
         for text in computing.remarks(plan, workspace, how):
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
+    if plan.chosen(force=force):
+        workspace.store.check_writable()
     result = computing.computed(plan, workspace, how)
     output.print_page(study_forms.page(study.arranged()), "text", as_json)
     run_output.notes(result)

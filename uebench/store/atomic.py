@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+TEMPORARY = ".new-"
+"""How the names of files begin that are not yet in their place."""
 
 
 def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
@@ -19,7 +24,7 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         OSError: If it cannot be written; what was there before still is, and nothing else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
         try:
             file.write(content)
@@ -31,3 +36,15 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a regular file. Anything else in its place, a pipe say, is refused and not waited for.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        OSError: If it is no regular file (``EINVAL``, or ``ELOOP`` for a circle of links), or cannot be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return path.read_bytes()
