@@ -85,15 +85,16 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
+    failure = store.failure_path(folder.name)
+    holds_more = any(path != failure for path in folder.iterdir())
     if _is_finished(store, folder.name):
         yield folder, "the work of something finished"
-    elif not any(folder.iterdir()):
-        yield folder, "an empty folder"
-    else:
-        try:
-            seal.load_failure(folder / "failed.json")
-        except DamagedError:
-            yield folder / "failed.json", "a damaged failure"
+        return
+    try:
+        if seal.load_failure(failure) is None and not holds_more:
+            yield folder, "an empty folder"
+    except DamagedError:
+        yield failure if holds_more else folder, "a damaged failure"
 
 
 def _is_finished(store: Store, key: str) -> bool:

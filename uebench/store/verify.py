@@ -44,7 +44,7 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     cells, protected, blobs = store.files("cells"), store.files("protected"), store.files("blobs")
     faults = [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
-    faults += _faults(sorted(store.work.glob("*/failed.json")), seal.load_failure)
+    faults += _faults([folder / "failed.json" for folder in sorted(store.work.glob("*")) if folder.is_dir()], seal.load_failure)
     return Verified(len(cells), len(protected), len(blobs), faults)
 
 
