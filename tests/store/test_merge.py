@@ -122,5 +122,3 @@ def test_a_record_in_the_wrong_folder_is_refused(here: Store, there: Store) -> N
     lost.parent.mkdir()
     there.cell_path(ONE.key).rename(lost)
     assert outcomes(here, there)["damaged"] == [ONE.key]
-
-

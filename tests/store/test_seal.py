@@ -165,7 +165,8 @@ def test_a_value_of_another_kind_or_a_missing_name_is_damage_even_under_the_righ
 
 
 VALUES: tuple[Any, ...] = (
-    None, True, -1, 0, 10**30, 0.5, 1e308, float("nan"), float("inf"), "", "é\n\x1b[31m", "\ud800", [], {}, [1], {"a": [[]]},
+    None, True, -1, 0, 10**30, 0.5, 1e308, float("nan"), float("inf"), "", "é\n\x1b[31m", "\ud800", [], {}, [1],
+    {"a": [[]]},
 )  # fmt: skip
 
 

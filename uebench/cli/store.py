@@ -28,8 +28,8 @@ def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
         for fault in found.faults:
             typer.echo(fault)
         typer.echo(
-            f"{found.cells} records of cells, {found.protected} records of protected sets, {found.blobs} protected "
-            f"sets, {len(found.faults)} damaged"
+            f"verified {found.cells} cells, {found.protected} records of protected sets and {found.blobs} protected "
+            f"sets: {len(found.faults)} damaged"
         )
     if found.faults:
         raise StoreError(
@@ -81,11 +81,11 @@ def merge(
         for one in files:
             if one.reason:
                 typer.echo(f"{one.outcome}: {one.reason}")
-        typer.echo(f"{counts['taken']} files taken, {counts['same']} here already")
+        typer.echo(f"files taken: {counts['taken']}, here already: {counts['same']}")
     if left := sum(bool(one.reason) for one in files):
         raise StoreError(
-            f"{left} files were not taken: {counts['conflict']} differ from those here, {counts['damaged']} are "
-            f"damaged, {counts['busy']} are being computed here"
+            f"{left} files were not taken: {counts['conflict']} conflict, {counts['damaged']} damaged, "
+            f"{counts['busy']} busy"
         )
 
 
