@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.records import made_up
+from tests.records import made_up, protection_of
 from uebench.analysis.frame import frame
 from uebench.errors import StoreError
 from uebench.plugins.registry import Registry
@@ -246,11 +246,7 @@ def protected_set(key: str | None, level: int = 0) -> Protected:
 
 def of_set(cell: Record, level: int) -> ProtectionRecord:
     """Return the record of the protected set that a cell attacked."""
-    shared = cell.model_dump(include=set(ProtectionRecord.model_fields))
-    seen = {"psnr": 31.5, "ssim": 0.7, "lpips": None, "lpips_reason": "no trunk given", "trunk": None, "n": 2}
-    timings = {"fit_seconds": 1.0, "protect_seconds": 2.0}
-    changed = {"audit": protected_set(None, level).meta.audit, "quality": seen, "timings": timings}
-    return ProtectionRecord.model_validate(shared | changed)
+    return protection_of(cell, None).model_copy(update={"audit": protected_set(None, level).meta.audit})
 
 
 def test_a_protected_set_on_the_path_of_another_is_not_believed_not_even_for_what_stands_beside_it(
