@@ -78,12 +78,14 @@ def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(
 
 def test_a_running_process_loses_nothing(store: Store) -> None:
     left = litter(store)
-    taken = {store.locks / f"{RECORD.key}.lock", store.work / RECORD.key, *(p for p in left if p.name == ".new-abc")}
-    with store.claim(RECORD.key):
+    made = "ef" + "0" * 62  # a set whose record is being written
+    taken = {store.locks / f"{RECORD.key}.lock", store.work / RECORD.key, store.blob_path(made)}
+    taken |= {path for path in left if path.name == ".new-abc"}
+    with store.claim(RECORD.key), store.claim(made):
         assert {one.path for one in gc(store)} == set(left) - taken
         assert {one.path for one in gc(store, delete=True)} == set(left) - taken
         assert all(path.exists() for path in taken)
-    assert {one.path for one in gc(store)} == taken
+    assert {one.path for one in gc(store)} == {*taken, store.locks / f"{made}.lock"}
 
 
 def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Store) -> None:

@@ -117,8 +117,11 @@ def test_a_folder_that_is_no_store_is_refused(here: Store, there: Store, tmp_pat
         merge(there, there)
 
 
-def test_a_record_in_the_wrong_folder_is_refused(here: Store, there: Store) -> None:
+def test_a_file_in_the_wrong_folder_is_refused(here: Store, there: Store) -> None:
     lost = there.root / "cells" / "zz" / f"{ONE.key}.json"
     lost.parent.mkdir()
-    there.cell_path(ONE.key).rename(lost)
-    assert outcomes(here, there)["damaged"] == [ONE.key]
+    lost.write_text("{}")
+    found = outcomes(here, there)
+    assert found["damaged"] == [ONE.key]
+    assert ONE.key in found["taken"]
+    assert here.read_cell(ONE.key) == ONE

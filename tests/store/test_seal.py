@@ -164,6 +164,31 @@ def test_a_value_of_another_kind_or_a_missing_name_is_damage_even_under_the_righ
             store.read_cell(key)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("counts", "correct"), 1),
+        (("per_identity", 0, "n"), 1_000),
+        (("data", "num_classes"), 11),
+        (("peak", "n"), 1_000),
+        (("method", "config"), {"eps": float("nan")}),
+        (("written",), {"method": "lsp"}),
+        (("provenance", "versions"), {"uebench": "0.2.0"}),
+    ],
+)
+def test_what_contradicts_itself_or_lacks_a_name_that_readers_need_is_damage_even_under_the_right_digest(
+    tmp_path: Path, path: tuple[Any, ...], value: object
+) -> None:
+    store, content = Store(tmp_path), published()
+    write(store, content, content["key"])
+    assert store.read_cell(content["key"])
+    assert holder(content, path)[path[-1]] != value
+    holder(content, path)[path[-1]] = value
+    write(store, content, content["key"])
+    with pytest.raises(DamagedError):
+        store.read_cell(content["key"])
+
+
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 10**30, 0.5, 1e308, float("nan"), float("inf"), "", "é\n\x1b[31m", "\ud800", [], {}, [1],
     {"a": [[]]},
