@@ -54,8 +54,12 @@ def gc(
         files = [{"path": str(one.path), "reason": one.reason, "bytes": one.size} for one in found]
         output.print_json({"files": files, "bytes": size, "deleted": delete})
         return
+    locks = [one.path for one in found if one.path.suffix == ".lock"]
     for one in found:
-        typer.echo(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")
+        if one.path not in locks:
+            typer.echo(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")
+    if locks:  # one for each key that was ever computed
+        typer.echo(f"{locks[0].parent}: {len(locks)} locks that nobody holds")
     what = "deleted" if delete else "--delete deletes this" if found else "nothing to delete"
     typer.echo(f"{len(found)} in all, {size / 1e6:.1f} MB; {what}")
 
