@@ -165,10 +165,12 @@ class Store:
             DamagedError: If its content does not match its digest, or it is that of another key.
         """
         found = blob.load(self.blob_path(key))
-        if found and found.meta.protect_key is None:  # of an early version: its record must say that it is this one
-            record = self.read_protection(key)
-            if record is None or record.audit != found.meta.audit:
-                raise DamagedError(self.blob_path(key), "damaged protected set (its record does not know it)")
+        if found and found.meta.protect_key is None:  # of an early version: only its record can say whose it is
+            record = None
+            with suppress(DamagedError):
+                record = self.read_protection(key)
+            if record and record.audit != found.meta.audit:
+                raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
         return found
 
     def read_protected_meta(self, key: str) -> ProtectedMeta | None:
