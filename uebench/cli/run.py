@@ -95,8 +95,6 @@ def run(
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    if plan.chosen(force=force):
-        workspace.store.check_writable()
     result = computing.computed(plan, workspace, how)
     run_output.show(result, as_json)
     if figure:

@@ -46,8 +46,6 @@ def run(
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    if plan.chosen(force=force):
-        workspace.store.check_writable()
     result = computing.computed(plan, workspace, how)
     output.print_page(study_forms.page(study.arranged()), "text", as_json)
     run_output.notes(result)
