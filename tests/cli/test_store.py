@@ -74,10 +74,10 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
     for path, fault in (
         (cell, "damaged record (its key does not follow from what it says)"),
         (moved, f"damaged record (it belongs to the key {record.key[:12]})"),
-        (finished.protection_path(key), "damaged record (not a regular file)"),
+        (finished.protection_path(key), "damaged record (a named pipe, not a file)"),
         (finished.blob_path(key), "damaged protected set (unreadable)"),
         (finished.blob_path(other), "damaged protected set (it belongs to another key)"),
-        (finished.failure_path(other), "damaged failure (not a regular file)"),
+        (finished.failure_path(other), "damaged failure (a folder, not a file)"),
     ):
         assert f"{path}: {fault}" in faults
     assert uebench("store", "verify", "--json").json["faults"] == faults
@@ -104,7 +104,7 @@ def test_damage_is_computed_again_and_then_nothing_is_wrong(
     finished.write_checkpoint(record.protect_key, "perturb", b"of a run that was killed when it had made the set")
     answer = tiny_run(*LSP)
     assert answer.code == 0, answer.err
-    assert "damaged record (not a regular file); computing it again" in answer.err
+    assert "damaged record (a folder, not a file); computing it again" in answer.err
     assert uebench("store", "verify").code == 0
     again = finished.read_cell(record.key)
     assert again

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import tempfile
 from pathlib import Path
 
@@ -36,15 +34,3 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-
-def read(path: Path) -> bytes:
-    """Return the content of a regular file. Anything else in its place, a pipe say, is refused and not waited for.
-
-    Raises:
-        FileNotFoundError: If nothing is there.
-        OSError: If it is no regular file (``EINVAL``, or ``ELOOP`` for a circle of links), or cannot be read.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-    return path.read_bytes()

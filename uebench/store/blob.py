@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import digest
+from uebench.regular import open_regular
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError
 
@@ -81,9 +82,7 @@ def _open(path: Path, *, pixels: bool) -> tuple[dict[str, Any], Any] | None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        if not path.is_file():  # opening a pipe would wait for ever
-            path.lstat()
-            raise DamagedError(path, "damaged protected set (not a regular file)")
+        open_regular(path).close()  # refuses a pipe, which safetensors would wait for
         with safe_open(path, framework="np") as file:
             meta = json.loads(file.metadata()["uebench"])
             delta = file.get_tensor("delta") if pixels else None

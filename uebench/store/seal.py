@@ -11,14 +11,14 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from uebench.errors import StoreError, in_words
-from uebench.store.atomic import read
+from uebench.regular import read_regular
 from uebench.store.record import FORMAT, Failure, ProtectionRecord, Record
 from uebench.store.summary import Summary
 
 R = TypeVar("R", Record, ProtectionRecord, Summary)
 
-NOT_A_FILE = (errno.EINVAL, errno.ELOOP)
-"""What ``atomic.read`` says of something that is no regular file."""
+NOT_A_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
+"""What the system says of something that is no regular file; the last of a socket."""
 
 
 class DamagedError(StoreError):
@@ -115,7 +115,7 @@ def content_of(path: Path, what: str) -> bytes | None:
         StoreError: If it cannot be read.
     """
     try:
-        return read(path)
+        return read_regular(path)
     except FileNotFoundError:
         return None
     except OSError as error:

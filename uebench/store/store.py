@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import StoreError, UsageError
+from uebench.regular import read_regular
 from uebench.store import blob, seal
-from uebench.store.atomic import TEMPORARY, publish, read
+from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.seal import DamagedError, R, sealed, unusable
@@ -193,7 +194,7 @@ class Store:
     def read_checkpoint(self, key: str, stage: str) -> bytes | None:
         """Return the newest checkpoint of a stage, or None if there is none or it is damaged."""
         try:
-            stored = read(self._checkpoint(key, stage))
+            stored = read_regular(self._checkpoint(key, stage))
         except OSError:
             return None
         digest, content = stored[:32], stored[32:]
