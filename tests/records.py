@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from uebench.planning.parts import attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.answers import encode
-from uebench.store.record import Fit, ProtectionRecord, Record
+from uebench.store.record import DataRecord, Fit, ProtectionRecord, Record
 
 PUBLISHED = ROOT / "results" / "cells"
 
@@ -110,6 +111,18 @@ def _record(changes: Mapping[str, object]) -> Record:
     record = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
     del record["digest"]
     record |= {"side_information": None, "assets": [], "data": PEOPLE, "seed": 0, **changes}
+    counts, people = record["counts"], DataRecord.model_validate(record["data"]).num_classes
+    record |= {
+        "per_identity": _people(people, **counts),
+        "peak": {**counts, "epoch": 1},
+        **changes,
+    }
     made = Record.model_validate(record)
     parts = {"data", "method", "side_information", "attacker", "written", "seed"}
     return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})
+
+
+def _people(people: int, correct: int, n: int) -> list[dict[str, int]]:
+    """Return equal shares of n photographs, of which the attacker knows the first ones."""
+    ends = [person * n // people for person in range(people + 1)]
+    return [{"correct": min(max(correct - a, 0), b - a), "n": b - a} for a, b in itertools.pairwise(ends)]

@@ -94,11 +94,11 @@ def test_a_method_with_one_seed_stands_above_one_with_more_only_if_they_can_be_t
 
 
 def test_the_worst_off_identity_is_the_one_that_is_recognised_best_over_all_runs() -> None:
-    runs = [
-        [{"correct": c, "n": 20} for c in (0, 20, 12, *[1] * 7)],
-        [{"correct": c, "n": 20} for c in (0, 2, 14, *[1] * 7)],
+    runs = [(0, 20, 12, *[1] * 7), (0, 2, 14, *[1] * 7)]
+    records = [
+        made_up(seed=seed, correct=sum(right), per_identity=[{"correct": one, "n": 20} for one in right])
+        for seed, right in enumerate(runs)
     ]
-    records = [made_up(seed=seed, per_identity=people) for seed, people in enumerate(runs)]
     (benchmark,) = benchmarks(records)
     worst = benchmark.pairings["lsp", "resnet18(epochs=2)"].worst
     assert worst.number == 2

@@ -65,4 +65,4 @@ def test_damaged_records_are_said_to_be_left_out(uebench: Command, tmp_path: Pat
     file = tmp_path / "results" / "cells" / "00" / f"{'0' * 64}.json"
     file.parent.mkdir(parents=True)
     file.write_text("{}")
-    assert "1 damaged records left out" in uebench("compare").err
+    assert "1 damaged record left out: " in uebench("compare").err

@@ -315,12 +315,13 @@ def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins
 
 def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    people = [{"correct": correct, "n": 20} for correct in (18, *[2] * 9)]
-    made = [
-        as_asked("segue", "resnet18", 36 + 10 * method + seed, method_seed=method, seed=seed, per_identity=people)
-        for method in range(2)
-        for seed in range(3)
-    ]
+
+    def segue_with(method: int, seed: int) -> Record:
+        right = (18, *[2] * 8, 2 + 10 * method + seed)
+        people = [{"correct": one, "n": 20} for one in right]
+        return as_asked("segue", "resnet18", sum(right), method_seed=method, seed=seed, per_identity=people)
+
+    made = [segue_with(method, seed) for method in range(2) for seed in range(3)]
     made += [as_asked("clean", "resnet18", 160 + seed, seed=seed) for seed in range(3)]
     made = [one.model_copy(update={"key": f"{number:064x}"}) for number, one in enumerate(made)]
     for one in made:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.records import made_up
+from tests.records import PEOPLE, made_up
 from uebench.store import answers
 from uebench.store.record import Record
 from uebench.store.store import DamagedError, Store
@@ -57,6 +57,7 @@ def test_answers_are_right_where_the_identity_is() -> None:
 def told(predicted: list[int], peak: list[int] | None = None) -> dict[str, Any]:
     """Fields of a record of 2 identities with 3 and 2 test photographs, of which the first knows 2 and the second 1."""
     return {
+        "data": PEOPLE | {"num_classes": 2, "test_images": 5},
         "counts": {"correct": 3, "n": 5},
         "per_identity": [{"correct": 2, "n": 3}, {"correct": 1, "n": 2}],
         "answers": answers.encode(predicted),

@@ -92,6 +92,9 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
     statuses = _execute(tasks, len(plan.possible), workspace, how, progress)
+    for one in plan.cells:
+        if one.status == "done":
+            workspace.store.tidy(one.spec.key)
     return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uebench.api.compute import Compute, compute
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace
-from uebench.errors import StoreError, UsageError
+from uebench.api.workspace import RESULTS, Workspace, existing
+from uebench.errors import UsageError
 from uebench.planning.grid import Grid, Plan
 from uebench.planning.time_limit import TimeLimit
 from uebench.plugins import presets
@@ -154,10 +154,8 @@ def records(results: str | Path = RESULTS) -> Records:
         >>> uebench.records("results").frame()[["method", "attacker", "n"]].values.tolist()
         [['lsp', 'resnet18', 16]]
     """
-    store = Workspace(results).store
-    if not store.root.is_dir():
-        raise StoreError(f"results {str(results)!r}: no such folder")
-    return Records(record for _, record in store.cells() if record)
+    readable, _ = existing(results).readable_cells()
+    return Records(readable)
 
 
 def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> Grid:

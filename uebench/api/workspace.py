@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from uebench.data.cache import default_cache
+from uebench.errors import StoreError
 from uebench.planning.grid import Planner
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
@@ -18,6 +19,17 @@ RESULTS = "results"
 def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the plugin files that a caller named; one alone need not stand in a list."""
     return tuple(map(Path, (plugins,) if isinstance(plugins, str | Path) else plugins))
+
+
+def existing(results: str | Path) -> Store:
+    """Return a results folder that is to be read.
+
+    Raises:
+        StoreError: If there is no such folder.
+    """
+    if not Path(results).is_dir():
+        raise StoreError(f"results {str(results)!r}: no such folder")
+    return Store(Path(results))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from uebench.cli import (
     run,
     show,
     status,
+    store,
     study,
     table,
 )
@@ -64,6 +65,7 @@ app.command("table")(table.table)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
+app.add_typer(store.app, name="store")
 
 
 def _version(wanted: bool) -> None:

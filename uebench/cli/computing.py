@@ -25,7 +25,10 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
 
     Raises:
         DataError: If a set that others made is not one of the photographs.
+        StoreError: If there is something to compute and the results folder takes no file.
     """
+    if plan.chosen(force=how.force):
+        workspace.store.check_writable()
     again = [f"{damaged.reason.split(';')[0]}; computing it again" for damaged in plan.damaged]
     for text in [*remarks(plan, workspace, how), *again, *plan_output.advice(plan, workspace, how)]:
         output.note(text)

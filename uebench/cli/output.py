@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from uebench.cli.terminal import say, visible
 from uebench.report.text import options, percent, quality, seconds, seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from uebench.progress import Progress, ProgressFor
@@ -45,10 +47,11 @@ def note(message: str) -> None:
     typer.echo(visible(f"uebench: {message}"), err=True)
 
 
-def note_damaged(records: int) -> None:
-    """Say how many records were left out because their files are damaged, if any."""
-    if records:
-        note(f"{records} damaged records left out; uebench status names them")
+def note_damaged(paths: Sequence[Path]) -> None:
+    """Say which records were left out because they are damaged, if any."""
+    if paths:
+        named = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+        note(f"{len(paths)} damaged record{'s' * (len(paths) > 1)} left out: {named}; uebench store verify explains")
 
 
 def print_table(table: Table) -> None:

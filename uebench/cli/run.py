@@ -89,8 +89,6 @@ def run(
     how.check()
     if save:
         write_grid(save, grid)
-    if not dry_run:
-        workspace.store.check_writable()
     plan = workspace.planner.plan(grid)
     if dry_run:
         for text in computing.remarks(plan, workspace, how):

@@ -34,6 +34,6 @@ def status(
             output.note(f"failed: {failure.key[:12]}  {failure.title}: {failure.message}")
     if damaged := found.damaged:
         raise StoreError(
-            f"{damaged[0]}: damaged ({len(damaged)} in all); run the command of that cell again (for a "
-            "protected set: uebench audit), or delete it"
+            f"{damaged[0]}: damaged ({len(damaged)} in all; uebench store verify lists them); run the command of that "
+            "cell again (for a protected set: uebench audit), or delete it"
         )

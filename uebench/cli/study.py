@@ -40,8 +40,6 @@ def run(
 
     study, how = _study(file, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
     how.check()
-    if not dry_run:
-        workspace.store.check_writable()
     plan = study.plan()
     if dry_run:
         for text in computing.remarks(plan, workspace, how):

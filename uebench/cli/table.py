@@ -33,4 +33,5 @@ def table(
         output.note(
             f"shown for {found.main}, which has most results; --data chooses another set: {', '.join(found.others)}"
         )
+    output.note_damaged(found.damaged)
     output.print_page(found.page, form, as_json)

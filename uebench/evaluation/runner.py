@@ -76,7 +76,7 @@ class Runner:
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claim(spec.protect_key):
             known = _unless_damaged(self.store.read_protection, spec.protect_key)
-            is_there = known is not None and self.store.blob_path(spec.protect_key).is_file()
+            is_there = self.store.read_protected_meta(spec.protect_key) is not None
             if known and is_there and records.is_complete(known, self._lpips) and not self.settings.force:
                 return "done"
             self._protected(spec, progress, force=self.settings.force)
@@ -125,7 +125,6 @@ class Runner:
             with isolated():
                 protected = make(spec, dataset, self.device, context)
             self.store.write_protected(key, protected)
-            self.store.forget_work(key)
         known: ProtectionRecord | None = None if force else _unless_damaged(self.store.read_protection, key)
         is_of_another = known is not None and stored is None and known.audit != protected.meta.audit
         if known is None or is_of_another or not records.is_complete(known, self._lpips):
@@ -133,6 +132,7 @@ class Runner:
             self.store.write_protection(
                 records.protection_record(spec, dataset, protected, known, self._lpips, progress)
             )
+        self.store.forget_work(key)
         return protected
 
     def _load(self, info: DatasetInfo) -> Dataset:

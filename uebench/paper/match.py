@@ -106,6 +106,7 @@ class Records:
     Attributes:
         sets: The data sets that they were made on.
         cells: Those of cells.
+        damaged: The files, of any preset, that were left out because they are damaged.
     """
 
     def __init__(self, store: Store, preset: str) -> None:
@@ -113,8 +114,11 @@ class Records:
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
-        self.cells = [record for _, record in store.cells() if record and record.preset == preset]
-        protections = [record for _, record in store.protections() if record and record.preset == preset]
+        known, self.damaged = store.readable_cells()
+        self.cells = [record for record in known if record.preset == preset]
+        found = list(store.protections())
+        self.damaged += [path for path, record in found if record is None]
+        protections = [record for _, record in found if record and record.preset == preset]
         for cell in self.cells:
             plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
             self._cells.setdefault((cell.data_key, plugins), []).append(cell)
@@ -122,10 +126,10 @@ class Records:
             *sorted(protections, key=lambda one: one.method_seed),
             *sorted(self.cells, key=lambda one: one.method_seed),
         ]
-        for known in both:
-            self.sets.setdefault(DataName(known.data.name, known.data_key), known.data)
-            plugins = _plugins(MethodIdentity.of(known), AttackerIdentity(()))
-            self._protections.setdefault((known.data_key, plugins), []).append(known)
+        for one in both:
+            self.sets.setdefault(DataName(one.data.name, one.data_key), one.data)
+            plugins = _plugins(MethodIdentity.of(one), AttackerIdentity(()))
+            self._protections.setdefault((one.data_key, plugins), []).append(one)
 
     def cells_of(self, data: DataName, wanted: Wanted) -> list[Record]:
         """Return the records of one method against one attacker, in the order of their seeds."""

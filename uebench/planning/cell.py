@@ -12,6 +12,7 @@ from uebench.data.side_information import SideInformation
 from uebench.hashing import file_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.part import Part
+from uebench.store.record import ProtectionRecord, Record
 
 EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
 
@@ -42,7 +43,7 @@ class ProtectionSpec:
     @cached_property
     def protect_key(self) -> str:
         """Return the address of the protected set."""
-        return key(data=self.data.key, seed=self.method_seed, **self.identity.key_parts())
+        return _protect_key(self.data.key, self.method_seed, self.identity)
 
     @property
     def identity(self) -> MethodIdentity:
@@ -107,7 +108,7 @@ class CellSpec:
     @cached_property
     def key(self) -> str:
         """Return the address of the record."""
-        return key(protect=self.protect_key, evaluation=EVALUATION, seed=self.seed, **self.identity.key_parts())
+        return _cell_key(self.protect_key, self.seed, self.identity)
 
     @property
     def identity(self) -> AttackerIdentity:
@@ -137,6 +138,23 @@ class CellSpec:
     def obstacle(self) -> str:
         """Return why this cannot be measured, or nothing."""
         return self.protection.obstacle or _obstacle(self.chain, self.data)
+
+
+def has_its_own_key(record: Record | ProtectionRecord) -> bool:
+    """Return whether the key of a record follows from what the record says, as it does unless it was changed."""
+    if record.protect_key != _protect_key(record.data_key, record.method_seed, MethodIdentity.of(record)):
+        return False
+    if isinstance(record, ProtectionRecord):
+        return True
+    return record.key == _cell_key(record.protect_key, record.seed, AttackerIdentity.of(record))
+
+
+def _protect_key(data: str, method_seed: int, method: MethodIdentity) -> str:
+    return key(data=data, seed=method_seed, **method.key_parts())
+
+
+def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity) -> str:
+    return key(protect=protect_key, evaluation=EVALUATION, seed=seed, **attacker.key_parts())
 
 
 def _obstacle(parts: Iterable[Part], data: DatasetInfo) -> str:

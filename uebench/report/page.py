@@ -42,7 +42,7 @@ class MethodSummary:
     train_seconds: float
 
 
-def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], int]:
+def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
     """Choose the records of a page.
 
     Args:
@@ -51,20 +51,20 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
         data: Only records of these sets; empty for all.
 
     Returns:
-        The records, and how many were left out because their files are damaged.
+        The records, and the damaged files that were left out.
 
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
     """
     if preset:
         presets.get(preset)
-    found = [record for _, record in store.cells()]
-    records = [record for record in found if record and preset in (None, record.preset)]
+    found, damaged = store.readable_cells()
+    records = [record for record in found if preset in (None, record.preset)]
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
             raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
-    return [record for record in records if not data or record.data.name in data], found.count(None)
+    return [record for record in records if not data or record.data.name in data], damaged
 
 
 def render(records: Sequence[Record], store: Store, title: str = TITLE) -> str:

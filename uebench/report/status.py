@@ -110,6 +110,6 @@ def _changed(record: Summary, registry: Registry) -> tuple[str, ...]:
     for kind, part in parts:
         if (kind, part.name) in registry:
             entry = registry.entry(kind, part.name)
-            if entry.version == part.version and entry.source_digest != record.provenance.sources[part.name]:
+            if entry.version == part.version and record.provenance.sources.get(part.name) != entry.source_digest:
                 found.append(part.name)
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from uebench.paper.fill import fill_table
 from uebench.paper.match import Plugins, Records, Roles, choose_sets
@@ -22,11 +23,13 @@ class View:
         page: The page.
         main: The set; empty if there is none.
         others: Sets that could have been taken instead, where none was named.
+        damaged: Records that were left out because they are damaged.
     """
 
     page: Page
     main: str
     others: tuple[str, ...]
+    damaged: tuple[Path, ...]
 
 
 def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry, store: Store) -> View:
@@ -48,7 +51,8 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     roles = choose_sets(places, records, plugins, given)
     others = {one.name for one in records.sets} - {one.name for one in roles.values()}
     main = roles[MAIN].name if MAIN in roles else ""
-    return View(page(name, roles, records, plugins), main, () if MAIN in given else tuple(sorted(others)))
+    shown = page(name, roles, records, plugins)
+    return View(shown, main, () if MAIN in given else tuple(sorted(others)), tuple(records.damaged))
 
 
 def page(

@@ -6,6 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
+TEMPORARY = ".new-"
+"""How the names of files begin that are not yet in their place."""
+
 
 def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
     """Put a file in its place at once: a reader sees what was there before, or all of ``content``.
@@ -19,7 +22,7 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         OSError: If it cannot be written; what was there before still is, and nothing else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
         try:
             file.write(content)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,10 +15,36 @@ from pydantic import (
     model_validator,
 )
 
+from uebench.hashing import canonical
 from uebench.norms import NORMS, NormName, bound
 from uebench.store import answers
 
 FORMAT = 1
+
+
+def _json(options: dict[str, Any]) -> dict[str, Any]:
+    canonical(options)  # refuses NaN and infinity
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_json)]
+"""Names with values that JSON can hold."""
+
+Key = Annotated[str, Field(pattern="^[0-9a-f]+$")]
+"""An address: the digits of a digest."""
+
+Amount = Annotated[float, Field(ge=0)]
+"""A number of seconds, of images a second, of anything that cannot be less than none."""
+
+
+def demand(found: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+    """Refuse a mapping that lacks a name, which readers look up.
+
+    Raises:
+        ValueError: Naming what is missing.
+    """
+    if missing := sorted(set(names) - found.keys()):
+        raise ValueError(f"{what} lacks {', '.join(missing)}")
 
 
 class _Strict(BaseModel):
@@ -56,7 +84,7 @@ class PluginRecord(_Strict):
 
     name: str
     version: int
-    config: dict[str, Any]
+    config: Options
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -84,11 +112,11 @@ class DataRecord(_Strict):
 
     name: str
     source: str
-    options: dict[str, Any]
-    size: int
-    num_classes: int
-    train_images: int
-    test_images: int
+    options: Options
+    size: int = Field(ge=1)
+    num_classes: int = Field(ge=1)
+    train_images: int = Field(ge=1)
+    test_images: int = Field(ge=1)
 
     @property
     def chance(self) -> float:
@@ -111,7 +139,7 @@ class TrainingRecord(_Strict):
     epochs: int
     steps: int
     stopped: str
-    model: dict[str, Any]
+    model: Options
     chosen: int | None = None
 
 
@@ -148,7 +176,7 @@ class Robustness(_Strict):
 class Audit(_Strict):
     """The perturbation after rounding; see ``uebench.metrics.audit`` and, for ``separable``, ``separability``."""
 
-    max_levels: int
+    max_levels: int = Field(ge=0, le=255)
     l2_mean: float
     l2_max: float
     psnr_mean: float | None
@@ -192,15 +220,15 @@ class Quality(_Strict):
 class ProtectionTimings(_Strict):
     """Wall-clock seconds on the machine of ``provenance``."""
 
-    fit_seconds: float
-    protect_seconds: float
+    fit_seconds: Amount
+    protect_seconds: Amount
 
 
 class Timings(ProtectionTimings):
     """The same of a cell, with its training."""
 
-    train_seconds: float
-    train_images_per_second: float
+    train_seconds: Amount
+    train_images_per_second: Amount
 
 
 class Provenance(_Strict):
@@ -213,6 +241,11 @@ class Provenance(_Strict):
     commit: str | None
     sources: dict[str, str]
     finished: str
+
+    @model_validator(mode="after")
+    def _versions_are_named(self) -> Self:
+        demand(self.versions, ("uebench", "torch"), "versions")
+        return self
 
 
 class Round(_Strict):
@@ -292,8 +325,8 @@ class Failure(_Strict):
 
 class _Common(_Strict):
     format: Literal[1]
-    protect_key: str
-    data_key: str
+    protect_key: Key
+    data_key: Key
     preset: str
     data: DataRecord
     method: PluginRecord
@@ -303,6 +336,11 @@ class _Common(_Strict):
     side_information: SideInformationRecord | None = None
     audit: Audit
     protected_digest: str | None = None
+
+    @model_validator(mode="after")
+    def _method_is_written(self) -> Self:
+        demand(self.written, ("method",), "written")
+        return self
 
 
 class ProtectionRecord(_Common):
@@ -321,15 +359,15 @@ class Record(_Common):
     ``uebench.store.answers``. ``robust`` is None without a countermeasure against adversarial examples.
     """
 
-    key: str
-    attacker: list[PluginRecord]
+    key: Key
+    attacker: list[PluginRecord] = Field(min_length=1)
     attacker_assets: list[Asset] = Field(default_factory=list)
     seed: int
     counts: Counts
     peak: Peak
-    per_identity: list[Counts]
+    per_identity: list[Counts] = Field(min_length=1)
     answers: str | None = None
-    curve: list[Epoch]
+    curve: list[Epoch] = Field(min_length=1)
     training: TrainingRecord
     scope: Scope | None = None
     robust: Robustness | None = None
@@ -342,6 +380,21 @@ class Record(_Common):
         if self.answers is None:
             return None
         return answers.correct(answers.decode(self.answers), [one.n for one in self.per_identity])
+
+    @model_validator(mode="after")
+    def _attacker_is_written(self) -> Self:
+        demand(self.written, ("attacker",), "written")
+        return self
+
+    @model_validator(mode="after")
+    def _identities_are_counted(self) -> Self:
+        people = self.per_identity
+        counted = sum(one.correct for one in people), sum(one.n for one in people)
+        if len(people) != self.data.num_classes or counted != (self.counts.correct, self.counts.n):
+            raise ValueError("the counts of the identities are not those of all")
+        if self.peak.n != self.counts.n:
+            raise ValueError("the best epoch was counted on other photographs")
+        return self
 
     @model_validator(mode="after")
     def _answers_are_counted(self) -> Self:

@@ -1,70 +1,33 @@
 """The content-addressed store: ``cells/`` and ``protected/`` are the truth; ``blobs/`` holds protected sets.
 
 A reader sees all of a record or nothing (``uebench.store.atomic``). Every record and every blob carries the digest of
-its content; what does not match is damaged and is computed again. Two processes that want the same cell take turns by
-a file lock, which the system releases when a process dies. What ``work/`` holds may be deleted.
+its content; what does not match is damaged and is computed again (``seal``, ``blob``). Two processes that want the same
+cell take turns by a file lock, which the system releases when a process dies. What ``work/`` holds may be deleted.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from uebench.errors import StoreError, UsageError, in_words
-from uebench.hashing import digest
-from uebench.store.atomic import publish
+from uebench.errors import StoreError, UsageError
+from uebench.regular import read_regular
+from uebench.store import blob, seal
+from uebench.store.atomic import TEMPORARY, publish
+from uebench.store.blob import Protected
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
+from uebench.store.seal import DamagedError, R, sealed, unusable
 from uebench.store.summary import Summary
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from filelock import BaseFileLock
 
-R = TypeVar("R", Record, ProtectionRecord, Summary)
-
-
-def sealed(record: Record | ProtectionRecord) -> bytes:
-    """Return a record as the JSON of its file, whose first line is the digest of all the others."""
-    content = record.model_dump(mode="json")
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    rest = text.removeprefix("{\n").encode() + b"\n"
-    return _seal(rest) + b"\n" + rest
-
-
-def _seal(rest: bytes) -> bytes:
-    return b'{"digest": "%s",' % hashlib.sha256(rest).hexdigest().encode()
-
-
-class DamagedError(StoreError):
-    """A stored file does not match its digest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """A protected set as stored.
-
-    Attributes:
-        delta: (N, 3, H, W) int8: protected minus clean, in grey levels; int16 where a change exceeds 127.
-        meta: What the records say of it.
-    """
-
-    delta: NDArray[np.int8] | NDArray[np.int16]
-    meta: ProtectedMeta
-
-    @property
-    def digest(self) -> str:
-        """Return the sha256 of the perturbation and of what is stored beside it."""
-        return _blob_digest(self.delta, self.meta.stored())
+__all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
 
 class Store:
@@ -87,7 +50,7 @@ class Store:
                 probe.write(b"uebench")
                 probe.flush()
         except OSError as error:
-            raise _unusable(self.root, error) from None
+            raise unusable(self.root, error) from None
 
     # Records
 
@@ -101,7 +64,7 @@ class Store:
         Raises:
             DamagedError: If its content does not match its digest, or is not a record.
         """
-        return _read(self.cell_path(key), Record)
+        return seal.load(self.cell_path(key), Record)
 
     def read_cell_or_none(self, key: str) -> Record | None:
         """Return a record, or None if there is none or it is damaged."""
@@ -112,11 +75,16 @@ class Store:
 
     def write_cell(self, record: Record) -> None:
         """Publish a record with its digest."""
-        self._publish(self.cell_path(record.key), sealed(record))
+        self.put(self.cell_path(record.key), sealed(record))
 
     def cells(self) -> Iterator[tuple[Path, Record | None]]:
         """Yield every record with its path; None stands for a damaged one."""
         return self._records("cells", Record)
+
+    def readable_cells(self) -> tuple[list[Record], list[Path]]:
+        """Return every record of a cell that can be believed, and the paths of the damaged ones."""
+        found = list(self.cells())
+        return [record for _, record in found if record], [path for path, record in found if record is None]
 
     def summaries(self) -> Iterator[tuple[Path, Summary | None]]:
         """Yield what a list needs of every record with its path; None stands for a damaged one."""
@@ -132,11 +100,11 @@ class Store:
         Raises:
             DamagedError: If its content does not match its digest, or is not such a record.
         """
-        return _read(self.protection_path(key), ProtectionRecord)
+        return seal.load(self.protection_path(key), ProtectionRecord)
 
     def write_protection(self, record: ProtectionRecord) -> None:
         """Publish the record of a protected set with its digest."""
-        self._publish(self.protection_path(record.protect_key), sealed(record))
+        self.put(self.protection_path(record.protect_key), sealed(record))
 
     def protections(self) -> Iterator[tuple[Path, ProtectionRecord | None]]:
         """Yield the record of every protected set with its path; None stands for a damaged one."""
@@ -160,15 +128,28 @@ class Store:
                 f"{prefix!r}: {len(keys)} records in {self.root} have such a key; uebench status --json lists them"
             )
         (key,) = keys
-        record = self.read_cell(key) if cells else self.read_protection(key) if sets else self.read_failure(key)
+        record: Record | ProtectionRecord | Failure | None
+        if cells or sets:
+            record = self.read_cell(key) if cells else self.read_protection(key)
+        else:
+            record = seal.load_failure(self.failure_path(key))
         if record is None:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
 
+    def files(self, kind: str) -> list[Path]:
+        """Return the paths of all records of cells, of all records of protected sets, or of all protected sets.
+
+        Args:
+            kind: ``cells``, ``protected`` or ``blobs``.
+        """
+        suffix = ".safetensors" if kind == "blobs" else ".json"
+        return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
+
     def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
-        for path in sorted((self.root / kind).glob("??/*.json")):
+        for path in self.files(kind):
             try:
-                yield path, _read(path, model)
+                yield path, seal.load(path, model)
             except DamagedError:
                 yield path, None
 
@@ -182,61 +163,42 @@ class Store:
         """Return a protected set, or None if there is none.
 
         Raises:
-            DamagedError: If its content does not match its digest.
+            DamagedError: If its content does not match its digest, or it is that of another key.
         """
-        from safetensors import SafetensorError, safe_open
-
-        path = self.blob_path(key)
-        if not path.is_file():
-            return None
-        try:
-            with safe_open(path, framework="np") as file:
-                meta, delta = json.loads(file.metadata()["uebench"]), file.get_tensor("delta")
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-            raise DamagedError(f"{path}: damaged protected set (unreadable)") from None
-        try:
-            sealed = meta.pop("digest", None) == _blob_digest(delta, meta)
-            known = ProtectedMeta.model_validate(meta) if sealed else None
-        except (ValueError, AttributeError):  # pydantic's complaint is a ValueError, too
-            known = None
-        if known is None or known.protect_key not in (None, key):
-            raise DamagedError(f"{path}: damaged protected set (content and digest differ)")
-        return Protected(delta, known)
+        found = blob.load(self.blob_path(key))
+        if found and found.meta.protect_key is None:  # of an early version: only its record can say whose it is
+            record = None
+            with suppress(DamagedError):
+                record = self.read_protection(key)
+            if record and record.audit != found.meta.audit:
+                raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
+        return found
 
     def read_protected_meta(self, key: str) -> ProtectedMeta | None:
         """Return what is stored beside the pixels of a protected set, unchecked; None if there is none to be had."""
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(self.blob_path(key), framework="np") as file:
-                meta = json.loads(file.metadata()["uebench"])
-            del meta["digest"]
-            return ProtectedMeta.model_validate(meta)
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+            return blob.load_meta(self.blob_path(key))
+        except DamagedError:
             return None
 
     def write_protected(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
-        from safetensors.numpy import save
-
-        meta = {**protected.meta.stored(), "digest": protected.digest}
-        content = save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
-        self._publish(self.blob_path(key), content)
+        self.put(self.blob_path(key), blob.content(protected))
 
     # Work in progress
 
     def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
         """Keep the newest checkpoint of a stage of a cell, with its digest."""
-        self._publish(self._checkpoint(key, stage), hashlib.sha256(content).digest() + content)
+        self.put(self._checkpoint(key, stage), hashlib.sha256(content).digest() + content)
 
     def read_checkpoint(self, key: str, stage: str) -> bytes | None:
         """Return the newest checkpoint of a stage, or None if there is none or it is damaged."""
         try:
-            stored = self._checkpoint(key, stage).read_bytes()
+            stored = read_regular(self._checkpoint(key, stage))
         except OSError:
             return None
-        seal, content = stored[:32], stored[32:]
-        return content if hashlib.sha256(content).digest() == seal else None
+        digest, content = stored[:32], stored[32:]
+        return content if hashlib.sha256(content).digest() == digest else None
 
     def _checkpoint(self, key: str, stage: str) -> Path:
         return self.work / key / f"{stage}.checkpoint"
@@ -245,15 +207,26 @@ class Store:
         """Delete the checkpoints and the failure of a cell."""
         shutil.rmtree(self.work / key, ignore_errors=True)
 
+    def tidy(self, key: str) -> None:
+        """Forget the work of a finished cell whose process was killed before it could; never that of a running one."""
+        if (self.work / key).is_dir():
+            with suppress(StoreError), self.claim_if_free(key) as free:
+                if free:
+                    self.forget_work(key)
+
+    def failure_path(self, key: str) -> Path:
+        """Return where it is kept why a cell or a protected set failed."""
+        return self.work / key / "failed.json"
+
     def write_failure(self, failure: Failure) -> None:
         """Record that a cell or a protected set failed, and why."""
-        self._publish(self.work / failure.key / "failed.json", failure.model_dump_json().encode())
+        self.put(self.failure_path(failure.key), failure.model_dump_json().encode())
 
     def read_failure(self, key: str) -> Failure | None:
         """Return why a cell or a protected set failed, or None if it did not or the file is damaged."""
         try:
-            return Failure.model_validate_json((self.work / key / "failed.json").read_bytes())
-        except (OSError, ValidationError):
+            return seal.load_failure(self.failure_path(key))
+        except DamagedError:
             return None
 
     def failures(self) -> list[Failure]:
@@ -262,52 +235,73 @@ class Store:
         keys = [key for key in keys if not self.cell_path(key).is_file()]
         return [failure for key in keys if (failure := self.read_failure(key))]
 
+    # Locks
+
+    @property
+    def locks(self) -> Path:
+        """Return the folder of the locks."""
+        return self.work / "locks"
+
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
         """Hold a key, waiting for another process that holds it."""
-        from filelock import FileLock
-
-        locks = self.work / "locks"
+        lock = self._lock(key)
         try:
-            locks.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(locks / f"{key}.lock")
+            self.locks.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except OSError as error:
-            raise _unusable(self.root, error) from None
+            raise unusable(self.root, error) from None
         try:
             yield
         finally:
             lock.release()
 
-    def _publish(self, path: Path, content: bytes) -> None:
+    @contextmanager
+    def claim_if_free(self, key: str) -> Iterator[bool]:
+        """Hold a key to tidy up, unless a process holds it; yields whether it is held. Leaves no lock file behind."""
+        from filelock import Timeout
+
+        lock = self._lock(key)
         try:
+            self.locks.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise unusable(self.root, error) from None
+        try:
+            yield True
+        finally:
+            with suppress(OSError):  # while it is held: whoever waits for it notices, and makes another
+                Path(lock.lock_file).unlink()
+            lock.release()
+
+    def is_held(self, key: str) -> bool:
+        """Return whether a process holds a key, or might: a lock in a read-only folder cannot be tried."""
+        lock = self._lock(key)
+        if not Path(lock.lock_file).exists():
+            return False
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except OSError:  # as the lock's timeout is one
+            return True
+
+    def _lock(self, key: str) -> BaseFileLock:
+        from filelock import FileLock
+
+        return FileLock(self.locks / f"{key}.lock")
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Publish a file of the store; a folder in its place is no record, and is set aside for ``gc``.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        try:
+            if path.is_dir() and not path.is_symlink():
+                path.rename(path.with_name(f"{TEMPORARY}{path.stem}"))
             publish(path, content)
         except OSError as error:
-            raise _unusable(path, error) from None
-
-
-def _read(path: Path, model: type[R]) -> R | None:
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unusable(path, error) from None
-    head, _, rest = text.partition(b"\n")
-    if head == _seal(rest):
-        with suppress(ValidationError):
-            record = model.model_validate_json(b"{" + rest)
-            if path.stem == (record.protect_key if isinstance(record, ProtectionRecord) else record.key):
-                return record
-    raise DamagedError(f"{path}: damaged record (content and digest differ); run its command again to recompute it")
-
-
-def _unusable(path: Path, error: OSError) -> StoreError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "free space and run again" if full else "choose another results folder"
-    return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
-
-
-def _blob_digest(delta: NDArray[Any], meta: dict[str, Any]) -> str:
-    head = f"{delta.dtype.str}{delta.shape}{digest(meta)}".encode()
-    return hashlib.sha256(head + delta.tobytes()).hexdigest()
+            raise unusable(path, error) from None

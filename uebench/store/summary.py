@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Literal, Self
 
-from uebench.store.record import Counts
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from uebench.store.record import Counts, Key, demand
 
 
 class _Glance(BaseModel):
@@ -33,13 +35,19 @@ class Sources(_Glance):
 class Summary(_Glance):
     """What a list of many cells needs of each record; the rest of the file is not validated, which takes longer."""
 
-    key: str
+    format: Literal[1]
+    key: Key
     preset: str
     data: NamedData
     method: PluginVersion
-    attacker: list[PluginVersion]
+    attacker: list[PluginVersion] = Field(min_length=1)
     seed: int
     method_seed: int
     written: dict[str, str]
     counts: Counts
     provenance: Sources
+
+    @model_validator(mode="after")
+    def _parts_are_written(self) -> Self:
+        demand(self.written, ("method", "attacker"), "written")
+        return self

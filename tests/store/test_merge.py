@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.records import made_up
+from tests.store.test_seal import of_set, protected_set
+from uebench.errors import UsageError
+from uebench.store.merge import merge
+from uebench.store.store import Store
+
+ONE, TWO = made_up("lsp"), made_up("ue")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Store:
+    return Store(tmp_path / "here")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Store:
+    """A store with two cells, and the protected set of both."""
+    store = Store(tmp_path / "there")
+    store.write_cell(ONE)
+    store.write_cell(TWO)
+    store.write_protected(ONE.protect_key, protected_set(ONE.protect_key))
+    store.write_protection(of_set(ONE, level=0))
+    return store
+
+
+def outcomes(here: Store, there: Store) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in merge(here, there):
+        found.setdefault(one.outcome, []).append(one.path.stem)
+        assert bool(one.reason) == (one.outcome not in ("taken", "same"))
+    return found
+
+
+def content(store: Store) -> dict[Path, bytes]:
+    return {path.relative_to(store.root): path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+
+
+def test_a_merge_takes_every_byte_and_a_second_one_nothing(here: Store, there: Store) -> None:
+    assert len(outcomes(here, there)["taken"]) == 4
+    assert content(here) == content(there)
+    assert outcomes(here, there).keys() == {"same"}
+
+
+def test_a_run_that_measured_the_same_is_the_same(here: Store, there: Store) -> None:
+    slower = ONE.timings.model_copy(update={"train_seconds": 1e6})
+    here.write_cell(ONE.model_copy(update={"timings": slower}))
+    assert ONE.key in outcomes(here, there)["same"]
+    assert here.read_cell(ONE.key).timings == slower  # type: ignore[union-attr]
+
+
+def test_what_says_something_else_is_named_and_stays_as_it_is(here: Store, there: Store) -> None:
+    mine = made_up("lsp", correct=13).model_copy(update={"key": ONE.key})
+    here.write_cell(mine)
+    found = outcomes(here, there)
+    assert found["conflict"] == [ONE.key]
+    assert here.read_cell(ONE.key) == mine
+    assert here.read_cell(TWO.key) == TWO
+
+
+def test_a_set_that_is_not_the_one_of_the_record_here_is_not_taken(here: Store, there: Store) -> None:
+    here.write_protection(of_set(ONE, level=3))
+    assert outcomes(here, there)["conflict"] == [ONE.protect_key] * 2
+    assert here.read_protected(ONE.protect_key) is None
+
+
+def test_damage_there_is_refused_and_damage_here_is_mended(here: Store, there: Store) -> None:
+    there.cell_path(ONE.key).write_text("{}")
+    there.blob_path(ONE.protect_key).write_bytes(b"")
+    here.write_cell(TWO)
+    here.cell_path(TWO.key).write_text("{}")
+    found = outcomes(here, there)
+    assert sorted(found["damaged"]) == sorted([ONE.key, ONE.protect_key])
+    assert here.read_cell(ONE.key) is None
+    assert here.read_protected(ONE.protect_key) is None
+    assert here.read_cell(TWO.key) == TWO
+
+
+def test_what_is_being_computed_here_is_left_alone(here: Store, there: Store) -> None:
+    with here.claim(ONE.key):
+        assert outcomes(here, there)["busy"] == [ONE.key]
+    assert outcomes(here, there)["taken"] == [ONE.key]
+
+
+def test_a_merge_that_was_ended_leaves_whole_files_and_can_be_run_again(
+    here: Store, there: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    put, count = Store.put, [0]
+
+    def ending(self: Store, path: Path, content: bytes) -> None:
+        count[0] += 1
+        if count[0] == 3:
+            raise Killed
+        put(self, path, content)
+
+    monkeypatch.setattr(Store, "put", ending)
+    with pytest.raises(Killed):
+        merge(here, there)
+    assert len(content(here)) == 2
+    monkeypatch.undo()
+    merge(here, there)
+    assert content(here) == content(there)
+
+
+def test_a_folder_that_is_no_store_is_refused(here: Store, there: Store, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no results folder"):
+        merge(here, Store(tmp_path / "absent"))
+    with pytest.raises(UsageError, match="name another one"):
+        merge(there, there)
+
+
+def test_a_file_in_the_wrong_folder_is_refused(here: Store, there: Store) -> None:
+    lost = there.root / "cells" / "zz" / f"{ONE.key}.json"
+    lost.parent.mkdir()
+    lost.write_text("{}")
+    found = outcomes(here, there)
+    assert found["damaged"] == [ONE.key]
+    assert ONE.key in found["taken"]
+    assert here.read_cell(ONE.key) == ONE

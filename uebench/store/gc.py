@@ -1,0 +1,128 @@
+"""Removes from a results folder what nothing refers to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from uebench.store import seal
+from uebench.store.atomic import TEMPORARY
+from uebench.store.store import DamagedError, Store
+
+Hold = Callable[[str], AbstractContextManager[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something that nothing refers to.
+
+    Attributes:
+        path: A file, or a folder with all that it holds.
+        reason: Why it is of no use.
+        size: In bytes.
+    """
+
+    path: Path
+    reason: str
+    size: int
+
+
+def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
+    """List what nothing refers to; what a running process holds is left out.
+
+    Args:
+        store: The results folder.
+        delete: Delete it, too.
+
+    Raises:
+        StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
+    """
+    temporary = [path for kind in ("cells", "protected", "blobs", "work") for path in _temporary(store.root / kind)]
+    locks = sorted(store.locks.glob("*.lock"))
+    if any(store.is_held(lock.stem) for lock in locks):
+        temporary = []  # of a file that a running process is writing, say
+    hold: Hold = store.claim_if_free if delete else _look_at(store)
+
+    def found() -> Iterator[tuple[Path, str]]:
+        yield from ((path, "was never finished") for path in temporary)
+        for lock in locks:
+            with hold(lock.stem) as free:
+                if free:
+                    yield lock, "a lock that nobody holds"
+        for folder in sorted(path for path in store.work.glob("*") if path.is_dir() and path != store.locks):
+            with hold(folder.name) as free:
+                if free:
+                    yield from _work(store, folder)
+        referred = _referred(store)
+        for blob in store.files("blobs") if referred is not None else ():
+            with hold(blob.stem) as free:
+                if free and not store.protection_path(blob.stem).exists() and blob.stem not in (referred or ()):
+                    yield blob, "no record refers to this protected set"
+
+    garbage = []
+    for path, reason in found():
+        garbage.append(Garbage(path, reason, _size(path)))
+        if delete:
+            _remove(path)
+    return garbage
+
+
+def _look_at(store: Store) -> Hold:
+    """Return what stands in for ``claim_if_free`` where nothing is to be written."""
+
+    @contextmanager
+    def look(key: str) -> Iterator[bool]:
+        yield not store.is_held(key)
+
+    return look
+
+
+def _temporary(folder: Path) -> Iterator[Path]:
+    yield from sorted(folder.rglob(f"{TEMPORARY}*"))
+
+
+def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
+    failure = store.failure_path(folder.name)
+    holds_more = any(path != failure for path in folder.iterdir())
+    if _is_finished(store, folder.name):
+        yield folder, "the work of something finished"
+        return
+    try:
+        if seal.load_failure(failure) is None and not holds_more:
+            yield folder, "an empty folder"
+    except DamagedError:
+        yield failure if holds_more else folder, "a damaged failure"
+
+
+def _is_finished(store: Store, key: str) -> bool:
+    try:
+        return bool(store.read_cell(key) or store.read_protected(key))
+    except DamagedError:
+        return False
+
+
+def _referred(store: Store) -> set[str] | None:
+    """Return the protected sets that records of cells name; None if there may be others, because one is damaged."""
+    records, damaged = store.readable_cells()
+    return None if damaged else {record.protect_key for record in records}
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    try:
+        return sum(file.lstat().st_size for file in files if not file.is_dir())
+    except OSError:  # gone meanwhile
+        return 0
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise seal.unusable(path, error) from None

@@ -1,0 +1,78 @@
+"""Whether everything in a results folder is what was written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from uebench.store import seal
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.store import DamagedError, Store
+
+FollowsFrom = Callable[[Record | ProtectionRecord], bool]
+"""Says whether the key of a record follows from what the record says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and what is wrong.
+
+    Attributes:
+        cells: How many records of cells there are.
+        protected: How many records of protected sets there are.
+        blobs: How many protected sets there are.
+        faults: A line for each damaged file.
+    """
+
+    cells: int
+    protected: int
+    blobs: int
+    faults: list[str] = field(default_factory=list)
+
+
+def verify(store: Store, own_key: FollowsFrom) -> Verified:
+    """Check every record, every protected set and every failure.
+
+    Args:
+        store: The results folder.
+        own_key: Checks the key of a record, which only planning can work out.
+
+    Raises:
+        StoreError: If a file cannot be read, or a newer version of uebench wrote it.
+    """
+    cells, protected, blobs = store.files("cells"), store.files("protected"), store.files("blobs")
+    faults = [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
+    faults += _faults(blobs, lambda path: _check_blob(store, path))
+    folders = sorted(path for path in store.work.glob("*") if path.is_dir())
+    faults += _faults([store.failure_path(folder.name) for folder in folders], seal.load_failure)
+    return Verified(len(cells), len(protected), len(blobs), faults)
+
+
+def _records(paths: list[Path], model: type[Record] | type[ProtectionRecord], own_key: FollowsFrom) -> Iterator[str]:
+    def check(path: Path) -> None:
+        record: Record | ProtectionRecord | None = seal.load(path, model)  # type: ignore[type-var]
+        if record and not own_key(record):
+            raise DamagedError(path, "damaged record (its key does not follow from what it says)")
+
+    return _faults(paths, check)
+
+
+def _check_blob(store: Store, path: Path) -> None:
+    found = store.read_protected(path.stem)
+    if path != store.blob_path(path.stem):
+        raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
+    try:
+        record = store.read_protection(path.stem)
+    except DamagedError:  # which is told of the record
+        return
+    if found and record and record.audit != found.meta.audit:
+        raise DamagedError(path, "damaged protected set (its record is of another one)")
+
+
+def _faults(paths: list[Path], check: Callable[[Path], object]) -> Iterator[str]:
+    for path in paths:
+        try:
+            check(path)
+        except DamagedError as damage:
+            yield damage.fault
