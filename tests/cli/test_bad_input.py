@@ -71,7 +71,7 @@ def test_a_wrong_argument_of_run_is_one_line_with_the_right_code_and_leaves_noth
     [
         ("method = ", "not valid TOML"),
         ("metod = ['lsp']", "unknown name 'metod'; did you mean 'method'?"),
-        (f"method = {'[' * 3000}{']' * 3000}", "not a grid; its brackets are nested too deeply"),
+        (f"method = {'[' * 3000}{']' * 3000}", "not valid TOML; its brackets are nested too deeply"),
         (f"method = {'[' * 90}'lsp'{']' * 90}\nattacker = 'resnet18'", "is refused: input should be a valid string"),
     ],
 )

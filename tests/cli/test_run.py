@@ -136,8 +136,8 @@ def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:
     plan = tiny_run(*LSP, "--seed", 0, "--seed", 1, "--dry-run", "--json").json
     assert [row["status"] for row in plan] == ["done", "to do"]
     assert plan[1]["estimated_seconds"] > 0
-    assert "uebench: training of 1 cell: at most " in tiny_run(*LSP, "--seed", "0-1", "--dry-run").err
-    assert "training of" not in tiny_run(*LSP, "--dry-run").err
+    assert "uebench: time: about " in tiny_run(*LSP, "--seed", "0-1", "--dry-run").err
+    assert "uebench: time:" not in tiny_run(*LSP, "--dry-run").err
 
 
 def test_what_acts_in_a_step_is_not_estimated_from_training_without_it(tiny_run: Command) -> None:
@@ -205,7 +205,7 @@ class Rogue(Method[Config]):
     [
         ("batch.images * float('nan')", "method 'rogue': perturb returned NaN or infinity"),
         ("batch.images[:, :2]", "not images of shape"),
-        ("(batch.images + 1 / 255).clamp(0, 1)", "exceeds its budget: linf 1.00/255, allowed 0.00/255"),
+        ("(batch.images + 1 / 255).clamp(0, 1)", "exceeds its budget: linf 1/255, allowed 0/255"),
         ("None", "perturb returned NoneType"),
         ("batch.images / batch.nothing", "AttributeError in rogue.py:11"),
     ],
@@ -227,7 +227,7 @@ def test_a_plugin_that_breaks_the_rules_fails_alone(
 
 def test_the_example_plugin_runs_like_a_built_in(tiny_run: Command, uebench: Command) -> None:
     file = ROOT / "docs" / "example_plugin.py"
-    assert len([line for line in file.read_text().splitlines() if line.strip()]) <= 20
+    assert len([line for line in file.read_text().splitlines() if line.strip()]) <= 25
     assert tiny_run("--plugin", file, "--method", "stripes(width=2)", "--attacker", "resnet18").code == 0
     listed = uebench("list", "methods", "--plugin", file).out
     assert "Stripes at an angle" in listed
