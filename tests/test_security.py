@@ -55,7 +55,9 @@ def test_nothing_is_unpickled_but_what_uebenchs_own_processes_tell_each_other() 
                     assert attr == "UnpicklingError", name
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="load"), keywords=keywords):
                     assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in keywords), name
-                case ast.Call(func=ast.Attribute(attr="load" | "read_pickle", value=ast.Name(id="np" | "pd"))):
+                case ast.Call(func=ast.Attribute(attr="load", value=ast.Name(id="np")), keywords=keywords):
+                    assert any(k.arg == "allow_pickle" and ast.unparse(k.value) == "False" for k in keywords), name
+                case ast.Call(func=ast.Attribute(attr="read_pickle", value=ast.Name(id="pd"))):
                     pytest.fail(f"{name} may unpickle")
                 case ast.Call(func=ast.Name(id="eval" | "exec")):
                     pytest.fail(f"{name} evaluates text")
