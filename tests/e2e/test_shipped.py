@@ -19,43 +19,58 @@ from uebench.plugins.spec import parse
 from uebench.pretrained import weights
 from uebench.store.store import Store
 
-WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights" / "segue_restart_64.safetensors"
+WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights"
+GENERATORS = [("segue_restart", 64, "desk64"), ("segue_restart", 96, "desk"), ("segue", 96, "desk")]
+"""Method, size, and the preset that takes it."""
 CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))
 
 
-def test_the_shipped_generator_is_small_and_says_how_it_was_made() -> None:
-    assert WEIGHTS.stat().st_size < 1_000_000
-    meta = weights.metadata(WEIGHTS, "segue_restart")
+def file_of(method: str, size: int) -> Path:
+    return WEIGHTS / f"{method}_{size}.safetensors"
+
+
+def test_no_other_generator_comes_with_the_package() -> None:
+    assert set(WEIGHTS.iterdir()) == {file_of(method, size) for method, size, _ in GENERATORS}
+
+
+@pytest.mark.parametrize(("method", "size", "preset"), GENERATORS)
+def test_a_shipped_generator_is_small_and_says_how_it_was_made(method: str, size: int, preset: str) -> None:
+    assert file_of(method, size).stat().st_size < 500_000
+    meta = weights.metadata(file_of(method, size), method)
     assert {"data", "size", "seconds", "command", "config", "seed", "counts"} <= set(meta)
-    assert "orl" not in meta["data"]
+    assert (meta["data"], meta["num_classes"]) == (("faces50[10:]", 40) if preset == "desk" else ("faces50", 50))
 
 
-def test_it_serves_what_it_was_trained_as_and_no_other_options() -> None:
+@pytest.mark.parametrize(("method", "size", "preset"), GENERATORS)
+def test_it_serves_what_it_was_trained_as_and_no_other_options(method: str, size: int, preset: str) -> None:
     registry = Registry()
-    for text, preset in (("segue_restart", "desk64"), ("segue_restart(precision=bfloat16)", "desk64")):
-        assert registry.build("method", parse(text), preset).assets(64) == (WEIGHTS,)
-    for text, preset, size in (
-        ("segue_restart(weights=none)", "desk64", 64), ("segue_restart(eps=4/255)", "desk64", 64),
-        ("segue_restart", "desk64", 32), ("segue_restart(epochs=1)", "desk64", 64), ("segue", "desk64", 64),
-        ("segue_restart(schedule=oscillating)", "desk64", 64), ("segue_unguided", "desk64", 64),
-    ):  # fmt: skip
-        assert registry.build("method", parse(text), preset).assets(size) == ()
+
+    def assets(text: str, size: int = size) -> tuple[Path, ...]:
+        return registry.build("method", parse(text), preset).assets(size)  # type: ignore[no-any-return]
+
+    for precision in ("float32", "bfloat16"):
+        assert assets(f"{method}(precision={precision})") == assets(method) == (file_of(method, size),)
+    for other in ("weights=none", "eps=4/255", "epochs=1", "norm=instance", "inputs=raw"):
+        assert assets(f"{method}({other})") == ()
+    assert assets(method, 32) == assets("segue_unguided") == ()
 
 
-def test_it_is_no_generator_of_the_authors_algorithm() -> None:
-    with pytest.raises(DataError, match="weights of segue_restart, not of segue"):
-        weights.metadata(WEIGHTS, "segue")
+def test_it_is_no_generator_of_another_method() -> None:
+    for method, other in (("segue_restart", "segue"), ("segue", "segue_restart")):
+        with pytest.raises(DataError, match=f"weights of {method}, not of {other}"):
+            weights.metadata(file_of(method, 96), other)
 
 
-def test_its_perturbations_tell_identities_apart(ctx: RunContext) -> None:
+@pytest.mark.parametrize(("name", "size", "preset"), GENERATORS)
+def test_its_perturbations_tell_identities_apart(ctx: RunContext, name: str, size: int, preset: str) -> None:
     from sklearn.linear_model import LogisticRegression
 
     registry = Registry()
-    data = load("orl(identities=10)", 64, registry)
-    method = registry.build("method", parse("segue_restart"), "desk64")
+    data = load("orl(identities=10)", size, registry)
+    method = registry.build("method", parse(name), preset)
     train = referee.image_set(data.train, 10, torch.device("cpu"))
     method.fit(train, ctx)  # type: ignore[attr-defined]
-    delta = referee.protect(method, train, method.budget(64), ctx)  # type: ignore[arg-type, attr-defined]
+    delta = referee.protect(method, train, method.budget(size), ctx)  # type: ignore[arg-type, attr-defined]
     assert np.abs(delta).max() == 8
     features = delta.reshape(len(delta), -1) / 8
     held_out = np.arange(len(delta)) % 7 >= 5
