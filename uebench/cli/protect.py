@@ -9,8 +9,8 @@ import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
 
-TRAINED = ("segue_restart", "desk64")
-"""The method and the preset that the package has a trained generator for: it protects any folder within seconds."""
+TRAINED = ("segue", "desk")
+"""A method and a preset that the package has a trained generator for: it protects any folder within seconds."""
 
 
 def protect(
