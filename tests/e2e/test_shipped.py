@@ -46,7 +46,7 @@ def test_it_serves_what_it_was_trained_as_and_no_other_options(method: str, size
     registry = Registry()
 
     def assets(text: str, size: int = size) -> tuple[Path, ...]:
-        return registry.build("method", parse(text), preset).assets(size)  # type: ignore[no-any-return]
+        return registry.build("method", parse(text), preset).assets(size)
 
     for precision in ("float32", "bfloat16"):
         assert assets(f"{method}(precision={precision})") == assets(method) == (file_of(method, size),)
