@@ -10,6 +10,7 @@ from typing import Any
 from tests.conftest import ROOT
 from uebench.hashing import digest, file_digest
 from uebench.planning.parts import attacker_parts, method_part
+from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.answers import encode
@@ -77,7 +78,7 @@ def as_asked(method: str, attacker: str, correct: int = 100, preset: str = "desk
         preset: Where options come from that the texts leave out.
         changes: Whole fields to replace.
     """
-    registry = Registry()
+    registry, size = Registry(), presets.get(preset).size
     part, side = method_part(registry, parse(method), preset)
     known = {"labels": None, "embedding": None, **side.published(), "purity": {"correct": 1, "n": 1}}
     return _record(
@@ -87,7 +88,7 @@ def as_asked(method: str, attacker: str, correct: int = 100, preset: str = "desk
             "written": {"method": method, "attacker": attacker},
             "counts": {"correct": correct, "n": 200},
             "side_information": None if side.true else known,
-            "assets": [{"file": file.name, "sha256": file_digest(file)} for file in part.plugin.assets(64)],
+            "assets": [{"file": file.name, "sha256": file_digest(file)} for file in part.plugin.assets(size)],
             "preset": preset,
             **changes,
         }

@@ -281,18 +281,18 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
 
 
 def test_seconds_are_those_of_a_generator_that_was_trained_before(tmp_path: Path) -> None:
-    store, some = Store(tmp_path), as_asked("segue", "resnet18")
-    roles, plugins = {MAIN: DataName(some.data.name, some.data_key)}, Plugins(Registry(), "desk", store)
+    store, some = Store(tmp_path), as_asked("segue", "resnet18", preset="smoke")
+    roles, plugins = {MAIN: DataName(some.data.name, some.data_key)}, Plugins(Registry(), "smoke", store)
     (place,) = (place for place in TABLES["9"].places if place.row == "segue")
     file = plugins.weights_file(place, roles)
     assert file is not None
     file.parent.mkdir(parents=True)
     file.write_bytes(b"a generator")
-    cell = as_asked(plugins.method(place, roles), "resnet18")
+    cell = as_asked(plugins.method(place, roles), "resnet18", preset="smoke")
     store.write_cell(cell)
     (filled,) = (
         one
-        for one in fill_table(TABLES["9"], roles, Records(store, "desk"), plugins).places
+        for one in fill_table(TABLES["9"], roles, Records(store, "smoke"), plugins).places
         if one.place.row == "segue"
     )
     assert filled.value == cell.timings.fit_seconds + cell.timings.protect_seconds
