@@ -43,7 +43,7 @@ def test_a_run_that_is_stopped_in_a_training_goes_on_there(
     first = tiny_run(*LSP, "--time-limit", "1m")
     assert first.code == 5
     assert first.err.splitlines()[-1] == (
-        "uebench: the time limit came; 2 cells left; go on with: uebench run --preset smoke "
+        "uebench: the time limit came; 2 cells left; resume with: uebench run --preset smoke "
         f"--data '{TINY}' --method lsp --attacker 'resnet18(epochs=3)' --seed 0 --seed 1 --time-limit 1m"
     )
     assert not first.out
@@ -63,7 +63,7 @@ def test_reproduce_says_what_is_left_of_each_kind(uebench: Command, monkeypatch:
     answer = uebench("reproduce", "6", "--preset", "smoke", *sets, "--time-limit", "1m", "--format", "md")
     assert answer.code == 5
     said = answer.err.splitlines()[-1]
-    left = "5 trainings and 9 cells left; go on with: uebench reproduce 6 "
+    left = "5 trainings and 9 cells left; resume with: uebench reproduce 6 "
     assert said.startswith(f"uebench: the time limit came; {left}")
     assert "left: the time limit came before" in answer.out
 

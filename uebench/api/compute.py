@@ -57,7 +57,9 @@ class Compute:
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
         if self.force and self.limit != UNLIMITED:
-            raise UsageError("force computes everything again, so a run with a time_limit could never go on; use one")
+            raise UsageError(
+                "force computes everything again, so a run with a time_limit could never end; use one of the two"
+            )
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""

@@ -107,7 +107,7 @@ def run(
         executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.
         time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. The cells that it leaves
-            are ``left`` of the result; the same call goes on with them.
+            are in ``left`` of the result; the same call resumes them.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
 
     Returns:

@@ -55,7 +55,7 @@ def end(left: Mapping[str, int], *, failed: bool) -> None:
     if any(left.values()):
         counts = " and ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in left.items() if count)
         command = shlex.join(["uebench", *sys.argv[1:]])
-        output.note(f"the time limit came; {counts} left; go on with: {command}")
+        output.note(f"the time limit came; {counts} left; resume with: {command}")
         raise typer.Exit(LEFT)
     if failed:
         raise typer.Exit(FAILED)

@@ -44,7 +44,9 @@ Cores = Annotated[
 ]  # fmt: skip
 TimeLimitText = Annotated[
     str | None,
-    typer.Option("--time-limit", metavar="TIME", help="Stop in time, to go on later: 2h, 1h30m, 90m, 45s or seconds."),
+    typer.Option(
+        "--time-limit", metavar="TIME", help="Stop in time, and resume later: 2h, 1h30m, 90m, 45s or seconds."
+    ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
 PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")]
