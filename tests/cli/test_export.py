@@ -87,7 +87,7 @@ def test_photographs_of_a_folder_are_needed_and_must_be_the_same(
 
 def test_what_is_not_there_or_cannot_be_written_is_said_in_one_line(uebench: Command, key: str, tmp_path: Path) -> None:
     assert "give a new folder, or a file that ends with .npz" in uebench("export", key, "--to", "set.mat").complaint
-    assert "0 records" in uebench("export", "abcd1234", "--to", tmp_path / "set").complaint
+    assert "no record in" in uebench("export", "abcd1234", "--to", tmp_path / "set").complaint
     (tmp_path / "file").touch()
     answer = uebench("export", key, "--to", tmp_path / "file" / "set.npz")
     assert answer.code == 4

@@ -124,9 +124,8 @@ class Store:
         )
         keys = {path.stem for path in cells + sets} | {path.parent.name for path in failed}
         if len(keys) != 1:
-            raise UsageError(
-                f"{prefix!r}: {len(keys)} records in {self.root} have such a key; uebench status --json lists them"
-            )
+            found = f"{len(keys)} records" if keys else "no record"
+            raise UsageError(f"{prefix!r}: {found} in {self.root} with such a key; uebench status --json lists all")
         (key,) = keys
         record: Record | ProtectionRecord | Failure | None
         if cells or sets:
