@@ -101,7 +101,7 @@ def test_a_photograph_that_cannot_be_read_is_named(uebench: Command, photos: Cal
 def test_unknown_names_to_list_and_show_are_refused_with_the_nearest(uebench: Command) -> None:
     assert "cannot list 'method'; did you mean 'methods'?" in uebench("list", "method").complaint
     assert "'seque': no plugin or key with this name; did you mean 'segue'?" in uebench("show", "seque").complaint
-    assert "0 records" in uebench("show", "abcd1234").complaint
+    assert "'abcd1234': no record in" in uebench("show", "abcd1234").complaint
 
 
 def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: Path) -> None:
