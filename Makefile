@@ -28,6 +28,9 @@ types: $(SETUP)  ## mypy --strict on core, plugins and tests
 bench: $(SETUP)  ## the benchmarks, for an idle machine
 	$(BIN)/python -m benchmarks
 
+docs: $(SETUP)  ## the documentation as a site, in dist/docs/; offline
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . dist/docs
+
 wheel: $(SETUP)  ## sdist, and the wheel built from it, in dist/
 	$(BIN)/python -m build --outdir dist .
 
@@ -39,4 +42,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run paper-desk test lint types bench wheel clean
+.PHONY: help run paper-desk test lint types bench docs wheel clean

@@ -86,7 +86,7 @@ def _section(name: str, module: ModuleType, kept: Mapping[str, Any]) -> str:
     where += f"{made['versions']['torch']}, commit {made['commit']}, {made['finished'][:10]}"
     table = getattr(module, "table", comparisons)(kept["rows"]).strip()
     picture = f"\n\n![{about}]({name}.png)" if hasattr(module, "picture") else ""
-    return f"### {name}\n\n{about}\n\n{quick}{where}.\n\n{table}{picture}\n\n"
+    return f"## {name}\n\n{about}\n\n{quick}{where}.\n\n{table}{picture}\n\n"
 
 
 def comparisons(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -73,7 +73,7 @@ def test_one_name_replaces_only_its_own_lines(bench: Bench) -> None:
     assert figures()["own"] == before["own"]
     assert figures()["compared"]["rows"][0]["theirs"] == 4.0
     page = Path("page.md").read_text()
-    assert page.count("### ") == 2 and "8.00 [" in page and "2.00 [" not in page and "x is 7" in page
+    assert page.count("\n## ") == 2 and "8.00 [" in page and "2.00 [" not in page and "x is 7" in page
 
 
 def test_a_benchmark_that_fails_is_reported_and_does_not_stop_the_others(

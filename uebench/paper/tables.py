@@ -210,9 +210,9 @@ TABLES: dict[str, Table] = {
             "Effectiveness: clean test accuracy of a ResNet-18",
             tuple(_on_sets(("clean", *ATTACKED), ("webface10", "webface50", "vggface10"))),
             seeds=3,
-            note="The paper's figures of RUE (11.5%) and Segue (10.5%) on WebFace10 are those of Table 8 at rho_d=0, "
-            "though its text names 4/255 for RUE and 1/255 for Segue, and its Tables 5 and 6 have 19% and 17% for RUE "
-            "there; here each method runs with the settings of its preset",
+            note="The paper's 11.5% for RUE and 10.5% for Segue on WebFace10 are those of Table 8 at rho_d=0. Its text "
+            "names 4/255 for RUE and 1/255 for Segue, and its Tables 5 and 6 have 19% and 17% for RUE. "
+            "Here each method runs with the settings of its preset",
         ),
         Table("4", "Effectiveness on objects: clean test accuracy of a ResNet-18", tuple(_objects())),
         Table(

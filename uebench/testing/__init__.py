@@ -1,6 +1,6 @@
 """The contract suite: what every plugin owes, as checks that authors run on their own plugins.
 
-``uebench check mine.py`` runs it on the command line. In a test file of your own:
+``uebench check mine.py`` runs it on the command line. In a test file of your own::
 
     import pytest
     from uebench.testing import checks
