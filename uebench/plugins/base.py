@@ -229,12 +229,12 @@ class Attacker(Plugin[C], ABC):
     """Trains a classifier on a set that may be protected; it never sees the clean test set."""
 
     places: ClassVar[tuple[str, ...]] = ()
-    """Which of ``batch``, ``step`` and ``epoch`` ``fit`` serves: there it calls the hooks of countermeasures, as
+    """Which of ``batch``, ``step`` and ``epoch`` ``fit`` serves. There it calls the hooks of countermeasures, as
     ``uebench.training.loop.supervised`` does. A plan refuses countermeasures anywhere else but on the scope and on the
     set, which the core applies itself."""
     follows_preset: ClassVar[bool] = False
-    """Whether the preset of a run sets the training (``lr``, ``epochs``, ...: see ``uebench.plugins.presets``) where
-    the user says nothing. If not, the defaults of ``Config`` hold under every preset."""
+    """Whether the preset of a run sets the training (``lr``, ``epochs`` and so on; see ``uebench.plugins.presets``)
+    where the user says nothing. If not, the defaults of ``Config`` hold under every preset."""
 
     @property
     def epochs(self) -> int | None:
