@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "methods"), str(ROOT / "attackers")]
+sys.path[:0] = [str(ROOT), str(ROOT / "methods"), str(ROOT / "attackers"), str(ROOT / "docs")]
 
 import uebench  # noqa: E402
 
@@ -14,7 +14,7 @@ project = "uebench"
 copyright = "the uebench authors"  # noqa: A001
 release = uebench.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "plugin_pages"]
 root_doc = "docs/index"
 include_patterns = [
     "*.md", "docs/*.md", "results/README.md", "results/*/README.md", "benchmarks/README.md", "examples/*/README.md",

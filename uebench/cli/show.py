@@ -60,6 +60,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
         **entry.info,
         "about": " ".join((plugin.__doc__ or "").split()),
         "options": {name: defaults.get(name) for name in fields},
+        "meanings": plugin.Config.meanings(),
         "required": [name for name, field in fields.items() if field.is_required()],
         "presets": {name: dict(options) for name, options in plugin.presets.items()},
         "why": dict(plugin.why),
@@ -89,8 +90,12 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
         shown = "required" if name in details["required"] else format_value(default)
         settings = [format_value(options[name]) if name in options else "" for options in presets.values()]
         table.add_row(name, shown, *settings)
+    meanings = Table("option", "meaning", box=None)
+    for name, text in details["meanings"].items():
+        meanings.add_row(name, text.replace("``", ""))
     if details["options"]:
         output.print_table(table)
+        output.print_table(meanings)
     if details["follows_preset"] and "preset" not in details:
         say("In a run, the preset sets the training options; add --preset desk to see them.")
     for name, reason in details["why"].items():

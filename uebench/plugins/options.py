@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,6 +44,16 @@ class Config(BaseModel):
     """A plugin's options: frozen, validated, every unknown name refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Return what each option means, from the docstrings of this class and of those that it inherits from."""
+        found: dict[str, str] = {}
+        for parent in reversed(cls.__mro__):
+            _, _, listed = inspect.cleandoc(parent.__dict__.get("__doc__") or "").partition("Attributes:\n")
+            for name, text in re.findall(r"^ {4}(\w+): ((?:.*\n?(?: {5,}|$))*)", listed, re.MULTILINE):
+                found[name] = " ".join(text.split())
+        return {name: found.get(name, "") for name in cls.model_fields}
 
     def published(self) -> dict[str, Any]:
         """Return the options as JSON values, as keys and records hold them: of a path, only the file's name."""

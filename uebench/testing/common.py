@@ -257,9 +257,8 @@ class Suite(ABC, Generic[P, R]):
     def options(self) -> None:
         """Look for each option in the docstrings of the configuration."""
         config = type(self.config)
-        documentation = "".join(parent.__dict__.get("__doc__") or "" for parent in config.__mro__)
-        for option in config.model_fields:
-            if f" {option}:" not in documentation:
+        for option, meaning in config.meanings().items():
+            if not meaning:
                 owner = next(one for one in config.__mro__ if option in vars(one).get("__annotations__", {}))
                 raise ContractError(
                     f"option {option!r} is not documented; add a line '{option}: ...' under 'Attributes:' in the "
