@@ -105,8 +105,8 @@ class Ue(NoiseMethod[Config]):
         official_face="the authors' command for faces (class-wise, 112 px); their bound is 16/255, twice the usual one",
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each, and Adam with their "
         "cosine",
-        desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and Adam: "
-        "a surrogate learns small sets sooner with it",
+        desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and the best of "
+        "three optimisers on held-out photographs; see docs/evidence.md",
         desk64="the same in float32",
     )
 

@@ -34,6 +34,7 @@ def test_list_shows_everything_and_speaks_json(uebench: Command) -> None:
 
 def test_show_a_plugin_with_its_options(uebench: Command) -> None:
     out = uebench("show", "segue").out
+    assert "E of Algorithm 1." in out
     assert "Segue: Side-information Guided" in out
     assert "eps              8/255" in out
     assert uebench("show", "timm", "--json").json["required"] == ["model"]

@@ -168,7 +168,7 @@ def test_show_prints_the_options_in_force(uebench: Command, tmp_path: Path) -> N
     assert shown["options"]["lr"] == 0.0005
     assert (shown["in_force"]["lr"], shown["in_force"]["epochs"], shown["in_force"]["stem"]) == (0.05, 20, "imagenet")
     mine = uebench("show", "mine", "--plugin", write(tmp_path), "--preset", "smoke")
-    (row,) = (line.split() for line in mine.out.splitlines() if line.split()[:1] == ["lr"])
+    row, *_ = (line.split() for line in mine.out.splitlines() if line.split()[:1] == ["lr"])
     assert row == ["lr", "0.05", "0.05"]
 
 
