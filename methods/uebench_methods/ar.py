@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
 from pydantic import Field
 
 from uebench.errors import CellError
@@ -162,9 +163,13 @@ def pattern(processes: Tensor, start: Tensor) -> Tensor:
     Returns:
         (B, 3, S, S): without the first rows and columns.
     """
-    field, weights = start.permute(2, 3, 0, 1).contiguous(), processes.permute(2, 3, 0, 1).contiguous()
-    for row in range(2, field.shape[0]):
-        for column in range(2, field.shape[1]):
-            window = field[row - 2 : row + 1, column - 2 : column + 1]
-            field[row, column] = (window * weights).sum((0, 1))
-    return field[CROP:, CROP:].permute(2, 3, 0, 1)
+    field, weights = (tensor.permute(2, 3, 0, 1).contiguous().numpy() for tensor in (start, processes))
+    height, width = field.shape[:2]
+    with np.errstate(over="ignore", invalid="ignore"):  # some processes diverge
+        for row in range(2, height):
+            line = field[row]
+            above = sum(weights[i, j] * field[row - 2 + i, j : width - 2 + j] for i in (0, 1) for j in (0, 1, 2))
+            for column in range(2, width):
+                left = weights[2, 0] * line[column - 2] + weights[2, 1] * line[column - 1]
+                line[column] = above[column - 2] + left
+    return torch.from_numpy(field)[CROP:, CROP:].permute(2, 3, 0, 1)
