@@ -138,7 +138,7 @@ class Rue(NoiseMethod[Config]):
             loss = float(torch.stack(losses).mean()) if losses else None
             ctx.log(surrogate=loss)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1)
-            ctx.progress(number + 1, total, "fitting rue" + (f", loss {loss:.3f}" if losses else ""))
+            ctx.progress(number + 1, total, f"fitting {self.name}" + (f", loss {loss:.3f}" if losses else ""))
         if config.regenerate:
             final, rng = networks.frozen(surrogate), ctx.rng("regenerate")
             for batch in train.batches(config.batch):

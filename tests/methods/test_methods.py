@@ -267,7 +267,11 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
 
 
 SHORT = {
-    "clean": "", "random": "", "lsp": "patch=56",
+    "clean": "", "random": "", "lsp": "patch=56", "ar": "", "ops": "", "cuda": "",
+    "pil": "epochs=1, steps=2",
+    "tap": "epochs=1, batch=4, steps=1",
+    "hypocritical": "epochs=1, batch=4, steps=1",
+    "sem": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",
     "ue": "rounds=1, train_steps=1, steps=1, batch=4",
     "rue": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",
     "tue": "rounds=1, steps=2, batch=4",

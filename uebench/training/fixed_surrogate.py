@@ -1,0 +1,96 @@
+"""What noise methods have in common whose surrogate learns the clean images once and then stays as it is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import Field
+
+from uebench.lazy import networks, torch
+from uebench.ops import Noise, flip_crop, sign_steps
+from uebench.plugins.base import Batch, Context, ImageSet, Radius, Training
+from uebench.training.loop import supervised
+from uebench.training.noise_method import NoiseMethod, NoiseOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.networks import FaceClassifier
+
+
+class FixedSurrogateOptions(NoiseOptions, Training):
+    """Options of every such method; those of the training are the surrogate's, on clean images.
+
+    Attributes:
+        steps: Descending sign steps for the noise of each image.
+        step: Their size.
+        restarts: How often they are taken, from ``start`` first and then from uniform noise; each image keeps the best.
+        augment: Mirror and shift the images anew in each step, as ``flip`` and ``crop`` say.
+    """
+
+    steps: int = Field(100, ge=1)
+    step: Radius = 0.8 / 255
+    restarts: int = Field(1, ge=1)
+    augment: bool = False
+
+
+F = TypeVar("F", bound=FixedSurrogateOptions)
+
+
+class FixedSurrogateMethod(NoiseMethod[F]):
+    """Trains a surrogate on clean images, then lowers for each image an objective of the surrogate's logits."""
+
+    @abstractmethod
+    def objective(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return what the noise of each image lowers, (B,).
+
+        Args:
+            logits: The surrogate's for the protected images, (B, K).
+            labels: The identities, (B,) int64.
+        """
+
+    def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
+        """Train the surrogate, and take the sign steps batch by batch."""
+        surrogate = self.surrogate(train, ctx)
+        supervised(surrogate, train, self.config, (), ctx.stage("surrogate"))
+        model, first = networks.frozen(surrogate), 0
+        if saved := ctx.restore():
+            noise.steps.copy_(saved.state["noise"])
+            first = saved.step
+        parts = torch.arange(len(train), device=noise.steps.device).split(self.config.batch)
+        for number, rows in enumerate(parts[first:], first):
+            delta, value = self.improve(model, train.batch(rows), noise, ctx.rng("noise", number))
+            noise[rows] = delta
+            ctx.log(objective=value)
+            ctx.save({"noise": noise.steps}, number + 1)
+            ctx.progress(number + 1, len(parts), f"fitting {self.name}, objective {value:.3f}")
+
+    def improve(self, model: FaceClassifier, batch: Batch, noise: Noise, rng: torch.Generator) -> tuple[Tensor, float]:
+        """Return the best noise (B, 3, S, S) of all restarts for a batch, and the mean of its objective.
+
+        Args:
+            model: The surrogate, frozen.
+            batch: Clean images, their labels and rows.
+            noise: The noise of all images at the start.
+            rng: A CPU generator.
+        """
+        config, labels = self.config, batch.labels
+        best, least = noise[batch.index], torch.full(labels.shape, torch.inf, device=labels.device)
+
+        def loss(images: Tensor) -> Tensor:
+            if config.augment:
+                images = flip_crop(images, rng, flip=config.flip, crop=config.crop)
+            return self.objective(model(images), labels).sum()
+
+        start = best
+        for _ in range(config.restarts):
+            delta = sign_steps(
+                loss, batch.images, radius=config.eps, step=config.step, steps=config.steps, ascend=False, start=start
+            )
+            with torch.no_grad():
+                values = self.objective(model(batch.images + delta), labels)
+            better = values < least
+            best, least = torch.where(better.view(-1, 1, 1, 1), delta, best), torch.where(better, values, least)
+            start = (torch.rand(delta.shape, generator=rng).to(delta.device) * 2 - 1) * config.eps
+        return best, float(least.mean())
