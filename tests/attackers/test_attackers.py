@@ -71,6 +71,9 @@ MOVES = {
     ("test_resnet", "last_block"): ("fc.", "layer4."),
     ("test_efficientnet", "linear"): ("classifier.",),
     ("test_efficientnet", "last_block"): ("classifier.", "blocks.4.", "conv_head.", "bn2."),
+    ("test_efficientnet", "frozen_stem"): ("blocks.", "conv_head.", "bn2.", "classifier."),
+    ("test_resnet", "frozen_stem"): ("layer", "fc."),
+    ("test_vit", "frozen_stem"): ("blocks.", "norm.", "head."),
     ("test_vit", "linear"): ("head.",),
     ("test_vit", "last_block"): ("head.", "norm.", "blocks.5."),
 }
