@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from uebench.api.attack import attack
+    from uebench.api.detect import detect
     from uebench.api.export import export
     from uebench.api.fit import fit
     from uebench.api.inspect_protected import inspect_protected
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "attack": "uebench.api.attack",
+    "detect": "uebench.api.detect",
     "export": "uebench.api.export",
     "fit": "uebench.api.fit",
     "inspect_protected": "uebench.api.inspect_protected",
@@ -36,8 +38,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "__version__", "attack", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce", "run",
-    "study", "verify_data",
+    "__version__", "attack", "detect", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce",
+    "run", "study", "verify_data",
 ]  # fmt: skip
 
 

@@ -19,13 +19,14 @@ class Config(Training):
     Attributes:
         weights: The checkpoint: a state dict of the model, as .safetensors or as ``torch.save`` writes one.
         model: A name of timm's.
-        mode: What is trained: ``full``: everything; ``linear``: the head; ``last_block``: the head and the last stage.
+        mode: What is trained: ``full``: everything; ``linear``: the head; ``last_block``: the head and the last stage;
+            ``frozen_stem``: everything but the first layers.
         input_size: Enlarge the images to so many pixels, as the checkpoint may expect; 0: as they are.
     """
 
     weights: Path
     model: ModelName = "resnet18"
-    mode: Literal["full", "linear", "last_block"] = "full"
+    mode: Literal["full", "linear", "last_block", "frozen_stem"] = "full"
     input_size: int = Field(0, ge=0)
 
 

@@ -1,4 +1,4 @@
-"""SimCLR: an attacker that first learns from the published images without their labels.
+"""SimCLR: the two views of an image against those of all others in the batch.
 
 Ting Chen, Simon Kornblith, Mohammad Norouzi, Geoffrey Hinton. A Simple Framework for Contrastive Learning of Visual
 Representations. ICML 2020 (arXiv:2002.05709).
@@ -6,48 +6,18 @@ Representations. ICML 2020 (arXiv:2002.05709).
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from uebench.errors import CellError
-from uebench.lazy import networks, torch
-from uebench.ops import contrastive_view, seed_torch
-from uebench.plugins.base import Attacker, Context, Countermeasure, ImageSet, Info, Optimization, Trained, Training
-from uebench.plugins.timm_names import ModelName
-from uebench.training.batches import draw
-from uebench.training.checkpoints import pack, unpack
-from uebench.training.loop import supervised
-from uebench.training.optimizers import learning_rate, make_optimizer, set_rate, take_step
+from uebench.lazy import networks
+from uebench.plugins.base import ImageSet, Info
+from uebench_attackers.contrastive import ContrastiveAttacker, ContrastiveOptions
 
 if TYPE_CHECKING:
-    from uebench.networks import SimClr, SimSiam
+    from uebench.networks import ContrastiveLearner, FaceClassifier
 
 
-class Config(Optimization):
-    """Options of ``simclr``; the optimiser's serve both trainings, each with a cosine schedule.
-
-    Attributes:
-        model: The encoder, a name of timm's.
-        epochs: Passes over the set without labels.
-        batch: Images per step; all others of the batch are an image's negatives.
-        probe_epochs: Passes of the linear probe over the set with labels.
-        probe_lr: The probe's initial learning rate.
-    """
-
-    model: ModelName = "resnet18"
-    weight_decay: float = Field(1e-6, ge=0)
-    batch: int = Field(128, ge=2)
-    epochs: int = Field(100, ge=1)
-    probe_epochs: int = Field(50, ge=1)
-    probe_lr: float = Field(1e-2, gt=0)
-
-
-class SimClrAttacker(Attacker[Config]):
-    """Contrastive pretraining on the protected images, then a linear probe on the frozen features."""
+class SimClrAttacker(ContrastiveAttacker[ContrastiveOptions]):
+    """Learns which two views show the same image; all others of the batch are negatives."""
 
     name = "simclr"
     version = 1
@@ -58,83 +28,8 @@ class SimClrAttacker(Attacker[Config]):
         url="https://arxiv.org/abs/2002.05709",
         family="label-free",
     )
-    Config = Config
-    follows_preset = True
-    presets: ClassVar = {
-        "smoke": {"batch": 16, "probe_epochs": 2},
-        "desk": {"epochs": 100},
-        "desk64": {"epochs": 100},
-        "paper": {"epochs": 200, "batch": 128},
-    }
-    why: ClassVar = {
-        "desk": "contrastive learning needs more passes than the 20 of other attackers",
-        "desk64": "the same",
-        "paper": "more passes again, and a batch that holds enough negatives",
-    }
+    Config = ContrastiveOptions
 
-    @property
-    def epochs(self) -> int:
-        """Return the passes of the encoder and of the probe."""
-        return self.config.epochs + self.config.probe_epochs
-
-    def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
-        """Train the encoder, then the head alone."""
-        config = self.config
-        learner = networks.contrastive("simclr", train.size, model=config.model, precision=config.precision)
-        model = networks.classifier(config.model, train.num_classes, train.size, precision=config.precision)
-        pretraining, probing = ctx.stage("pretrain"), ctx.stage("probe")
-        seconds = 0.0
-        if not probing.restore():  # else the probe has begun, and its checkpoint holds the encoder
-            seconds = self._pretrain(learner.to(ctx.device), train, pretraining)
-        networks.adopt(model.network, learner.encoder.get_submodule("network").state_dict(), self.name)
-        model.freeze("linear")
-        probe = self._training(epochs=config.probe_epochs, lr=config.probe_lr)
-        trained = supervised(model, train, probe, (), probing, seconds=seconds)
-        return replace(
-            trained,
-            steps=trained.steps + config.epochs * (len(train) // min(config.batch, len(train))),
-            images=trained.images + config.epochs * len(train),
-        )
-
-    def _training(self, **changed: Any) -> Training:  # noqa: ANN401
-        options = self.config.model_dump(include=set(Training.model_fields))
-        return Training(**options | changed)
-
-    def _pretrain(self, learner: SimClr | SimSiam, train: ImageSet, ctx: Context) -> float:
-        """Train ``learner`` in place; return the seconds that it took."""
-        options = self._training()
-        optimizer = make_optimizer(learner, options)
-        seconds, first = 0.0, 0
-        if saved := ctx.restore():
-            unpack(saved.state, learner, optimizer)
-            seconds, first = saved.values["seconds"], saved.step
-        learner.train()
-        for epoch in range(first, options.epochs):
-            started = time.perf_counter()
-            loss = self._epoch(learner, optimizer, options, train, ctx, epoch)
-            seconds += time.perf_counter() - started
-            if not math.isfinite(loss):
-                raise CellError(f"pretraining diverged in epoch {epoch + 1} (loss {loss}); lower lr={options.lr:g}")
-            ctx.save(pack(learner, optimizer), epoch + 1, seconds=seconds)
-            ctx.progress(epoch + 1, options.epochs, f"learning without labels, loss {loss:.3f}")
-        return seconds
-
-    def _epoch(
-        self,
-        learner: SimClr | SimSiam,
-        optimizer: torch.optim.Optimizer,
-        options: Training,
-        train: ImageSet,
-        ctx: Context,
-        epoch: int,
-    ) -> float:
-        """Return the mean loss of one pass."""
-        rng = ctx.rng("simclr", epoch)
-        seed_torch(rng)
-        batches = len(train) // min(options.batch, len(train))
-        losses = []
-        for number, batch in enumerate(draw(train, options.batch, rng)):
-            set_rate(optimizer, learning_rate(options, epoch * batches + number, batches))
-            loss = learner(contrastive_view(batch.images, rng), contrastive_view(batch.images, rng))
-            losses.append(take_step(optimizer, loss))
-        return float(torch.stack(losses).mean())
+    def learner(self, encoder: FaceClassifier, width: int, train: ImageSet) -> ContrastiveLearner:
+        """Return SimCLR."""
+        return networks.SimClr(encoder, width)

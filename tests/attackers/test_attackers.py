@@ -1,4 +1,4 @@
-"""Attackers that start from a checkpoint, look at embeddings, or learn without labels first."""
+"""Attackers that start from a checkpoint or look at embeddings."""
 
 from __future__ import annotations
 
@@ -71,6 +71,9 @@ MOVES = {
     ("test_resnet", "last_block"): ("fc.", "layer4."),
     ("test_efficientnet", "linear"): ("classifier.",),
     ("test_efficientnet", "last_block"): ("classifier.", "blocks.4.", "conv_head.", "bn2."),
+    ("test_efficientnet", "frozen_stem"): ("blocks.", "conv_head.", "bn2.", "classifier."),
+    ("test_resnet", "frozen_stem"): ("layer", "fc."),
+    ("test_vit", "frozen_stem"): ("blocks.", "norm.", "head."),
     ("test_vit", "linear"): ("head.",),
     ("test_vit", "last_block"): ("head.", "norm.", "blocks.5."),
 }
@@ -226,7 +229,7 @@ def test_more_neighbours_than_images_are_refused(tmp_path: Path) -> None:
     assert "19 neighbours, and the set has 18 images" in cell.reason
 
 
-@pytest.mark.parametrize("attacker", ["knn", "linear_probe", "simclr"])
+@pytest.mark.parametrize("attacker", ["knn", "linear_probe", "simclr", "moco"])
 @pytest.mark.parametrize(("measure", "place"), [("mixup", "batch"), ("adversarial", "step")])
 def test_a_countermeasure_where_there_is_no_place_for_it_is_refused(
     tiny_run: Command, attacker: str, measure: str, place: str
@@ -245,37 +248,6 @@ def test_an_embedding_that_is_none_is_refused_alike_everywhere(tiny_run: Command
         answer = tiny_run(*words)
         assert answer.code == 2
         assert f"embedding={embedding.strip(chr(39))} " in answer.complaint.replace("'", "").replace('"', "")
-
-
-SIMCLR = "simclr(model=test_resnet, epochs=2, probe_epochs=2, batch=6)"
-
-
-def encoder(trained: Trained) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in state(trained).items() if not name.startswith("fc.")}
-
-
-def test_simclr_learns_its_features_without_labels() -> None:
-    shuffled = ImageSet(TRAIN.images, TRAIN.labels.roll(1), 3)
-    one, other = fit(SIMCLR), fit(SIMCLR, train=shuffled)
-    assert all(torch.equal(tensor, encoder(other)[name]) for name, tensor in encoder(one).items())
-    assert not torch.equal(state(one)["fc.weight"], state(other)["fc.weight"])
-
-
-def test_simclr_learns_from_what_countermeasures_leave() -> None:
-    plain, grey = encoder(fit(SIMCLR)), encoder(fit(SIMCLR, "grayscale"))
-    assert not torch.equal(plain["layer1.0.conv1.weight"], grey["layer1.0.conv1.weight"])
-
-
-def test_the_probe_of_simclr_leaves_the_features_alone() -> None:
-    ctx = MemoryContext()
-    trained = fit(SIMCLR, ctx=ctx)
-    assert [saved.stage for saved in ctx.saved] == [".pretrain", ".pretrain", ".probe", ".probe"]
-    pretrained = ctx.saved[1].state
-    assert all(
-        torch.equal(tensor, pretrained[f"model.encoder.network.{name}"]) for name, tensor in encoder(trained).items()
-    )
-    assert (trained.steps, trained.images) == (4 * 3, 4 * 18)
-    assert len(trained.curve) == 2
 
 
 @pytest.mark.parametrize("size", [32, 64])

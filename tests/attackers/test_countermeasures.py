@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.ndimage
 import torch
 from PIL import Image
@@ -46,6 +47,9 @@ def on_set(text: str) -> Tensor:
     return build(text).on_set(TRAIN, rng())
 
 
+GREY = ImageSet(on_set("grayscale"), TRAIN.labels, 3)
+
+
 def on_batch(text: str, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     images = TRAIN.images.float() / 255
     targets = torch.nn.functional.one_hot(TRAIN.labels, 3).float()
@@ -60,6 +64,15 @@ def test_jpeg_gives_the_bytes_that_pillow_decodes(quality: int, subsampling: str
         file = io.BytesIO()
         Image.fromarray(before.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, subsampling=code)
         assert np.array_equal(np.asarray(Image.open(file)), after.permute(1, 2, 0).numpy())
+
+
+def test_iss_is_grey_and_then_jpeg_of_quality_10() -> None:
+    for grey, after in zip(on_set("grayscale"), on_set("iss"), strict=True):
+        file = io.BytesIO()
+        Image.fromarray(grey.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=10)
+        assert np.array_equal(np.asarray(Image.open(file)), after.permute(1, 2, 0).numpy())
+    assert not torch.equal(on_set("iss"), on_set("jpeg(quality=10)"))
+    assert torch.equal(on_set("iss(quality=60)"), build("jpeg(quality=60)").on_set(GREY, rng()))
 
 
 def test_blur_agrees_with_scipy() -> None:
@@ -257,6 +270,54 @@ def test_cutmix_of_the_segue_paper_blends_inside_its_holes() -> None:
     assert float(mixed[1, TRAIN.labels[0]]) == pytest.approx(share * float(inside.float().mean()), abs=1e-5)
 
 
+def test_coin_takes_pixels_from_random_places_as_scipy_does() -> None:
+    images, targets, got, same = on_batch("coin(alpha=1.5)", seed=2)
+    down, right = (torch.rand(2, 6, 24, 24, generator=rng(2)) * 3 - 1.5).double().numpy()
+    rows, columns = np.mgrid[:24, :24]
+    for image, after, *moves in zip(images, got, down, right, strict=True):
+        places = np.stack([rows + moves[0], columns + moves[1]])
+        for before, channel in zip(image, after, strict=True):  # all channels by the same distance
+            there = scipy.ndimage.map_coordinates(before.double().numpy(), places, order=1, mode="grid-wrap")
+            assert np.abs(there - channel.numpy()).max() < 1e-5
+    assert torch.equal(targets, same)
+
+
+def test_coin_takes_no_pixel_from_further_away_than_alpha() -> None:
+    images, _, got, _ = on_batch("coin")
+    near = {"size": (1, 1, 5, 5), "mode": "wrap"}
+    assert (got.numpy() <= scipy.ndimage.maximum_filter(images.numpy(), **near) + 1e-6).all()
+    assert (got.numpy() >= scipy.ndimage.minimum_filter(images.numpy(), **near) - 1e-6).all()
+    assert (got - images).abs().mean() > 0.01
+
+
+def test_sharpening_without_spread_is_one_kernel_for_all() -> None:
+    images, _, got, _ = on_batch("sharpen_dct(centre=2.2, spread=0, keep=1)")
+    kernel = np.array([[0, -0.3, 0], [-0.3, 2.2, -0.3], [0, -0.3, 0]])[None, None]
+    there = scipy.ndimage.convolve(images.double().numpy(), kernel, mode="mirror").clip(0, 1)
+    assert np.abs(there - got.numpy()).max() < 1e-5
+
+
+def test_each_image_is_sharpened_by_a_kernel_of_its_own_of_the_spread_asked_for() -> None:
+    grey, point = torch.full((400, 3, 5, 5), 0.5), torch.zeros(400, 3, 5, 5)
+    point[:, :, 2, 2] = 0.1
+    measure = build("sharpen_dct(centre=2.5, spread=0.1, keep=1)")
+    there, flat = (measure.on_batch(images, torch.zeros(400, 2), rng())[0] for images in (grey + point, grey))
+    kernels = (there - flat)[:, 0] / 0.1
+    for (row, column), mean in {(2, 2): 2.5, (1, 2): -0.375, (2, 3): -0.375}.items():
+        assert kernels[:, row, column].mean().item() == pytest.approx(mean, abs=0.02)
+        assert kernels[:, row, column].std().item() == pytest.approx(0.1, rel=0.15)
+    assert kernels[:, 1, 1].abs().max() < 1e-5
+
+
+def test_the_filter_keeps_the_lowest_waves_of_scipys_cosine_transform() -> None:
+    images, _, got, _ = on_batch("sharpen_dct(centre=1, spread=0, keep=0.3)")
+    waves = scipy.fft.dctn(images.double().numpy(), axes=(2, 3), norm="ortho")
+    waves[:, :, 7:] = 0  # 7 of 24
+    waves[:, :, :, 7:] = 0
+    there = scipy.fft.idctn(waves, axes=(2, 3), norm="ortho").clip(0, 1)
+    assert np.abs(there - got.numpy()).max() < 1e-5
+
+
 @pytest.mark.parametrize("text", ["randaugment", "trivialaugment"])
 def test_automatic_augmentation_is_torchvisions_image_by_image(text: str) -> None:
     images, targets, got, same = on_batch(text, seed=6)
@@ -361,7 +422,8 @@ def test_plasma_is_cloudy_and_runs_from_black_to_white() -> None:
 NEUTRAL = [
     "mixup(alpha=0)", "cutmix(holes=0)", "cutout(holes=0)", "bit_depth(bits=8)", "adversarial(rho=0)", "blur(kernel=1)",
     "resize(scale=1.0)", "low_pass(cutoff=1.5)", "uniform_noise(radius=0)", "gaussian_noise(sigma=0)",
-    "flip_crop(flip=false, crop=0)", "randaugment(operations=0)",
+    "flip_crop(flip=false, crop=0)", "randaugment(operations=0)", "coin(alpha=0)",
+    "sharpen_dct(centre=1, spread=0, keep=1)",
 ]  # fmt: skip
 
 

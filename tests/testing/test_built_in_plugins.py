@@ -24,7 +24,7 @@ NEEDED = {
     "finetune": "model=test_resnet, mode=last_block, weights={file}",
     "linear_probe": "embedding={embedding}",
     "knn": "embedding={embedding}, neighbours=3",
-    "simclr": "model=test_resnet, epochs=2, probe_epochs=2, batch=8",
+    **dict.fromkeys(("simclr", "moco", "byol", "simsiam"), "model=test_resnet, epochs=2, probe_epochs=2, batch=8"),
     "folder": "path={folder}",
     "orl_varied": "identities=2, copies=1, test_copies=1",
 }
@@ -36,6 +36,8 @@ TOO_LONG: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(TRAINED, frozenset({"size_224"})),
     # they share all their code with timm(model=test_resnet), which passes every check
     **dict.fromkeys(ARCHITECTURES, frozenset({"size_64", "size_224", "seed", "labels", "places", "unseen"})),
+    # they share all but their learners with simclr and moco
+    **dict.fromkeys(("byol", "simsiam"), frozenset({"size_64", "size_224", "seed", "labels", "unseen"})),
 }
 
 

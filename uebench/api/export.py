@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import uebench
+from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Workspace
-from uebench.data.dataset import Dataset, load
+from uebench.data.dataset import Dataset
 from uebench.data.protected_export import check_target, write_protected
-from uebench.errors import DataError, StoreError, UsageError
-from uebench.plugins.spec import Spec
-from uebench.store.record import Failure, ProtectionRecord, Record
+from uebench.store.record import ProtectionRecord, Record
 
 
 def export(
@@ -55,35 +54,14 @@ def export(
 def export_from(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
     """Write a protected set of a workspace; otherwise as ``export``."""
     check_target(to)
-    record = workspace.store.find(key)
-    if isinstance(record, Failure):
-        raise UsageError(f"{key!r}: it failed, so there is no protected set; uebench show {key} says why")
-    protected = workspace.store.read_protected(record.protect_key)
-    if protected is None:
-        raise StoreError(
-            f"{key!r}: its protected set is not in {workspace.store.root / 'blobs'}, only its record; compute it again"
-        )
-    dataset = _photographs(record, data, workspace)
+    found = stored_set(workspace, key, data)
+    protected, dataset = found.protected, found.dataset
     names = dataset.info.train_names()
     if len(set(names)) < len(dataset.train.labels):
         names = tuple(f"{label}/{row}" for row, label in enumerate(dataset.train.labels.tolist()))
-    manifest = _manifest(record, protected.digest, names, dataset)
+    manifest = _manifest(found.record, protected.digest, names, dataset)
     write_protected(to, dataset.train, protected.delta, names, manifest)
     return manifest
-
-
-def _photographs(record: Record | ProtectionRecord, data: str, workspace: Workspace) -> Dataset:
-    """Return the data set that a record names."""
-    known = record.data
-    if not data and known.source == "folder":
-        raise UsageError(f"data: records keep no path; name the folder with the photographs of {known.name!r}")
-    is_folder = known.source == "folder" and "(" not in data
-    options = {**known.options, "path": data} if is_folder else known.options
-    text = str(Spec(known.source, options)) if is_folder or not data else data
-    dataset = load(text, known.size, workspace.registry, workspace.cache)
-    if dataset.key != record.data_key:
-        raise DataError(f"data {data or text!r}: not the photographs of {known.name!r} that the set was made of")
-    return dataset
 
 
 def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> dict[str, Any]:

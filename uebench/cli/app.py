@@ -15,6 +15,7 @@ from uebench.cli import (
     check,
     compare,
     data,
+    detect,
     export,
     figure,
     fit,
@@ -57,6 +58,7 @@ app.command("status")(status.status)
 app.command("fit")(fit.fit)
 app.command("protect")(protect.protect)
 app.command("audit")(audit.audit)
+app.command("detect")(detect.detect)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("report")(report.report)

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMIT = 2000
-"""Perturbations looked at, at most; an identity's share is its share of the set."""
+"""Rows looked at, at most; an identity's share is its share of the set."""
+
+
+def thinned(count: int) -> NDArray[np.int64]:
+    """Return evenly spaced rows of so many, at most ``LIMIT``."""
+    return np.arange(count)[:: -(-count // LIMIT)]
 
 
 def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, int] | None:
@@ -26,7 +31,7 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
         ``correct`` among ``n``; None if there is nothing to learn from: no identity has two perturbations, or all those
         to fit on are the same (such as zero).
     """
-    rows = np.arange(len(labels))[:: -(-len(labels) // LIMIT)]
+    rows = thinned(len(labels))
     labels = labels[rows]
     order = np.argsort(labels, kind="stable")
     rank = np.empty(len(labels), np.int64)

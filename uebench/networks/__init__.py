@@ -1,16 +1,20 @@
 """Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
 
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
-from uebench.networks.contrastive import SimClr, SimSiam, contrastive
+from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
 from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
 from uebench.networks.segue_generator import SegueGenerator, binary_code
 
 __all__ = [
+    "Byol",
+    "ContrastiveLearner",
     "FaceClassifier",
+    "MoCo",
     "SegueGenerator",
     "SimClr",
     "SimSiam",
     "adopt",
+    "backbone",
     "binary_code",
     "classifier",
     "contrastive",

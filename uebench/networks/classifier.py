@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, Self
 
 import timm
@@ -62,8 +63,8 @@ class FaceClassifier(nn.Module):
             buffer.copy_(torch.tensor(values).view(3, 1, 1))
         self.details["normalisation"] = f"mean {' '.join(map(str, mean))}, std {' '.join(map(str, std))}"
 
-    def freeze(self, but: Literal["linear", "last_block"]) -> None:
-        """Train the head alone (``linear``), or the head and the last stage (``last_block``).
+    def freeze(self, but: Literal["linear", "last_block", "frozen_stem"]) -> None:
+        """Train the head alone (``linear``), also the last stage (``last_block``), or all but the first layers.
 
         All else keeps its weights and stays in eval mode, so that its batch statistics do not move either.
 
@@ -73,8 +74,9 @@ class FaceClassifier(nn.Module):
         names = {name for name, _ in self.network.named_parameters() if in_head(self.network, name)}
         if not names:
             raise UsageError(f"mode={but}: timm does not say what the head of {self.details['model']} is; use full")
-        if but == "last_block":
-            names |= set(_last_stage(self.network, self.details["model"]))
+        if but != "linear":
+            stages = _stages(self.network, self.details["model"], but)
+            names |= set(chain.from_iterable(stages[-2:] if but == "last_block" else stages[1:]))
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in names)
         weights = [(module, list(module.parameters())) for module in self.network.modules()]
@@ -204,10 +206,10 @@ def in_head(network: nn.Module, name: str) -> bool:
     return name.startswith(tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads)))
 
 
-def _last_stage(network: nn.Module, model: str) -> list[str]:
-    """Return the parameters of the last stage and of the head, by timm's grouping of layers."""
+def _stages(network: nn.Module, model: str, mode: str) -> list[list[str]]:
+    """Return the parameters of the first layers, of each stage, and of the head, by timm's grouping of layers."""
     try:
         groups: dict[int, list[str]] = group_parameters(network, network.group_matcher(coarse=True))  # type: ignore[operator]
     except (AttributeError, AssertionError, TypeError):
-        raise UsageError(f"mode=last_block: timm does not say what the stages of {model} are; use linear") from None
-    return [name for number in sorted(groups)[-2:] for name in groups[number]]
+        raise UsageError(f"mode={mode}: timm does not say what the stages of {model} are; use linear") from None
+    return [groups[number] for number in sorted(groups)]

@@ -4,6 +4,7 @@ from uebench.ops.augment import augment_each, beta, contrastive_view, flip_crop,
 from uebench.ops.gradient import input_gradient, sign_steps
 from uebench.ops.noise import Noise
 from uebench.ops.projection import map_levels, project, to_levels
+from uebench.ops.resample import displaced, lowest_frequencies
 from uebench.ops.seeds import draw_seed, seed_torch
 
 __all__ = [
@@ -11,10 +12,12 @@ __all__ = [
     "augment_each",
     "beta",
     "contrastive_view",
+    "displaced",
     "draw_seed",
     "flip_crop",
     "holes",
     "input_gradient",
+    "lowest_frequencies",
     "map_levels",
     "partners",
     "plasma",

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from uebench.analysis.comparison import COLUMNS, Comparison
 from uebench.report.tables import Block, Page
+from uebench.report.text import p_value
 
 NOTES = (
     "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
@@ -33,7 +34,7 @@ def page(found: Sequence[Comparison]) -> Page:
 
 def _line(row: dict[str, object]) -> tuple[str, ...]:
     star = "" if row["paired"] else "*"
-    p, corrected = (f"{value:.3f}" if value >= 0.001 else "<0.001" for value in (row["p"], row["p_holm"]))  # type: ignore[operator]
+    p, corrected = (p_value(value) for value in (row["p"], row["p_holm"]))  # type: ignore[arg-type]
     return (
         str(row["method_a"]), str(row["method_b"]),
         f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]{star}", p, corrected, str(row["seeds"]),

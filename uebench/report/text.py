@@ -18,6 +18,11 @@ def percent(counts: Counts) -> str:
     return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
+def p_value(value: float) -> str:
+    """Return a p value: ``0.012``, ``<0.001``."""
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
 def seed(of_attacker: int, of_method: int) -> str:
     """Return the seeds of a cell: that of the attacker, and that of the method unless it is 0."""
     return f"{of_attacker} (method {of_method})" if of_method else str(of_attacker)

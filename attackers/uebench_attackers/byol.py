@@ -1,0 +1,52 @@
+"""BYOL: each view predicts what a slowly moving encoder makes of the other.
+
+Jean-Bastien Grill, Florian Strub, Florent Altche, Corentin Tallec, Pierre Richemond, Elena Buchatskaya, Carl Doersch,
+Bernardo Avila Pires, Zhaohan Guo, Mohammad Gheshlaghi Azar, Bilal Piot, Koray Kavukcuoglu, Remi Munos, Michal Valko.
+Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning. NeurIPS 2020 (arXiv:2006.07733).
+
+Deviations from the authors' code: the optimiser is not LARS, which batches of 4096 need, and the views are those of
+``simclr``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from uebench.lazy import networks
+from uebench.plugins.base import ImageSet, Info
+from uebench_attackers.contrastive import ContrastiveAttacker, ContrastiveOptions
+
+if TYPE_CHECKING:
+    from uebench.networks import ContrastiveLearner, FaceClassifier
+
+
+class Config(ContrastiveOptions):
+    """Options of ``byol``.
+
+    Attributes:
+        momentum: How much of the target's weights stays in the first step; a cosine takes it to 1 at the last.
+    """
+
+    momentum: float = Field(0.996, ge=0, lt=1)
+
+
+class ByolAttacker(ContrastiveAttacker[Config]):
+    """Learns to predict from one view what the target network makes of the other, without negatives."""
+
+    name = "byol"
+    version = 1
+    info = Info(
+        title="Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning",
+        venue="NeurIPS",
+        year=2020,
+        url="https://arxiv.org/abs/2006.07733",
+        family="label-free",
+    )
+    Config = Config
+
+    def learner(self, encoder: FaceClassifier, width: int, train: ImageSet) -> ContrastiveLearner:
+        """Return BYOL."""
+        steps = self.config.epochs * self.batches(train)
+        return networks.Byol(encoder, width, steps=steps, momentum=self.config.momentum)

@@ -1,0 +1,50 @@
+"""Image shortcut squeezing (ISS): grey images, and then strong JPEG compression.
+
+Zhuoran Liu, Zhengyu Zhao, Martha Larson. Image Shortcut Squeezing: Countering Perturbative Availability Poisons with
+Compression. ICML 2023 (arXiv:2301.13838). Grey images take away what a perturbation does to colours, and JPEG what it
+does to high frequencies. ``grayscale`` and ``jpeg(quality=10)`` are its two halves, each on its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from uebench.lazy import torch
+from uebench.plugins.base import Config as BaseConfig
+from uebench.plugins.base import ImageSet, Info
+from uebench_attackers.countermeasures.grayscale import Grayscale
+from uebench_attackers.countermeasures.jpeg import Config as JpegConfig
+from uebench_attackers.countermeasures.jpeg import Jpeg
+
+
+class Config(JpegConfig):
+    """Options of ``iss``.
+
+    Attributes:
+        quality: Pillow's, 1 to 100.
+        subsampling: Of the colour channels, which are empty here.
+    """
+
+    quality: int = Field(10, ge=1, le=100)
+
+
+class Iss(Jpeg):
+    """Makes every training image grey, then encodes and decodes it once, with a real codec."""
+
+    name = "iss"
+    version = 1
+    info = Info(
+        title="Image Shortcut Squeezing: Countering Perturbative Availability Poisons with Compression",
+        venue="ICML",
+        year=2023,
+        url="https://arxiv.org/abs/2301.13838",
+        family="compression",
+    )
+    Config = Config
+
+    def on_set(self, train: ImageSet, rng: torch.Generator) -> torch.Tensor:
+        """Return what Pillow decodes from the grey images that it encoded."""
+        grey = Grayscale(BaseConfig()).on_set(train, rng)
+        return super().on_set(replace(train, images=grey), rng)
