@@ -145,7 +145,13 @@ class Study:
         """Return the HTML page of its records, as ``uebench report`` writes it of a whole results folder."""
         from uebench.report import page
 
-        return page.render(self.records, self.workspace.store, self.spec.title)
+        return page.render(
+            self.records,
+            self.workspace.store,
+            self.spec.title,
+            stored=self.drawn_from,
+            registry=self.workspace.registry,
+        )
 
     def arranged(self) -> StudyTable:
         """Return the table before it is written in one format or another."""
