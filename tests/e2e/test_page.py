@@ -121,7 +121,7 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
 
 
 def test_nothing_is_cut_off_on_a_telephone(browser: webdriver.Chrome) -> None:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)  # type: ignore[no-untyped-call]
     assert wide(browser) == []
 

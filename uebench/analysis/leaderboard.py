@@ -163,7 +163,7 @@ class Benchmark:
 
     @cached_property
     def shared_attackers(self) -> list[str]:
-        """Return the attackers that every method met which met the common one: over others, maxima would not compare."""
+        """Return the attackers that every method met that met the common one: over others, maxima do not compare."""
         ranked = self.ranks.get(self.common_attacker, {})
         return [name for name in self.attackers if ranked and ranked.keys() <= self.ranks.get(name, {}).keys()]
 
