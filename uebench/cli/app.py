@@ -29,6 +29,7 @@ from uebench.cli import (
     status,
     store,
     study,
+    submit,
     table,
 )
 from uebench.cli.terminal import complain, drop_stdout, finish, of_system, prepare, say
@@ -63,6 +64,7 @@ app.command("report")(report.report)
 app.command("figure")(figure.figure)
 app.command("table")(table.table)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("submit")(submit.submit)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.add_typer(store.app, name="store")
