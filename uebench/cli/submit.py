@@ -32,7 +32,7 @@ def submit(
 ) -> None:
     """Write one leaderboard entry: what you claim of a method beside what was measured, with digests of the records.
 
-    docs/leaderboard.md says which entries are admitted. The entry holds what you write here, and nothing else about you.
+    docs/leaderboard.md says which entries are admitted. Beside what you write here, it says nothing about you.
     """
     from uebench.api.study import Study
     from uebench.cli.output import note

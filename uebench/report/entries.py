@@ -15,8 +15,8 @@ from uebench.store.store import Store
 MORE_COLUMNS = ("claimed", "claim", "clean", "by", "date", "records")
 """What the rows of entries hold beside those of the ranking."""
 HEADER = (
-    "attacker", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by", "date",
-    "records",
+    "attacker", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by",
+    "date", "records",
 )  # fmt: skip
 NOTES = (
     "entries: measured is what the submitter's records give; they are not ranked. claim: as measured if it lies in the "

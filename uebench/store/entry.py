@@ -1,4 +1,4 @@
-"""Entries of a leaderboard: what somebody claims of a method, beside what uebench measured. See ``docs/leaderboard.md``."""
+"""Entries of a leaderboard: what somebody claims of a method, beside what was measured; see ``docs/leaderboard.md``."""
 
 from __future__ import annotations
 
