@@ -50,7 +50,9 @@ def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page
             if shown:
                 data = f"{benchmark.data.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
                 lines = [_row(benchmark, one) for one in shown]
-                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in lines]))
+                first = next((number for number, row in enumerate(lines) if row["rank_first"]), None)
+                best = [] if first is None or len(lines) < 3 else [(first, HEADER.index("accuracy, % [95%]"))]
+                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in lines], best))
                 rows += lines
                 records = [record for one in shown for record in one.records]
                 notes |= dict.fromkeys(caveats(records, benchmark.preset))
