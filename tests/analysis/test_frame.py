@@ -72,3 +72,10 @@ def test_the_latex_table_escapes_names_and_rounds_to_a_decimal() -> None:
     for part in (r"\toprule", r"my\_method & 20.5 & --", "{lrr}", r"\caption{Accuracy}", r"\label{tab:all}"):
         assert part in text
     assert latex([made_up()]).startswith(r"\begin{tabular}")
+
+
+def test_the_lowest_accuracy_of_each_column_is_bold_and_the_clean_reference_never() -> None:
+    net = [("resnet50", {})]
+    records = [made_up("clean", correct=10), made_up("lsp", correct=41), made_up("ue", correct=60)]
+    text = latex([*records, made_up("lsp", net, correct=90), made_up("ue", net, correct=80)])
+    assert r"lsp & \textbf{20.5} & 45.0" in text and r"ue & 30.0 & \textbf{40.0}" in text and "clean & 5.0 & --" in text

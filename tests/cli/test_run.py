@@ -4,13 +4,20 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from tests.conftest import ROOT, TINY, Command
+from uebench.evaluation.models import keep
+from uebench.networks import classifier
+from uebench.networks.pretrained import read_checkpoint
 from uebench.report.files import mark
+from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
+from uebench.store.store import Store
 
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 MEASURED = ("counts", "curve", "audit")
@@ -287,3 +294,28 @@ def test_a_cpu_without_bfloat16_is_pointed_out_where_something_to_compute_would_
     if not dry:  # it comes before the work, and not again when the cell is done
         assert lines[0] == advice
         assert "no bfloat16" not in tiny_run(*slow).err
+
+
+def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_path: Path) -> None:
+    asked, store = ("--method", "clean", "--attacker", "resnet18"), Store(tmp_path / "results")
+    assert tiny_run(*asked).code == 0
+    (before,) = records(tmp_path)
+    assert "1 done without keeping the model; --force computes them again" in tiny_run(*asked, "--keep-models").err
+    assert not store.files("models")
+    answer = tiny_run(*asked, "--keep-models", "--force", "--json")
+    (after,), (file,) = records(tmp_path), store.files("models")
+    assert after["key"] == before["key"] == file.stem and after["counts"] == before["counts"]
+    assert answer.json[0]["model"] == str(file)
+    assert f"seed 0: {file}" in tiny_run(*asked, "--keep-models").err
+    classifier("resnet18", 3, 32).network.load_state_dict(read_checkpoint(file))
+    with safe_open(file, framework="np") as opened:
+        assert json.loads(opened.metadata()["uebench"])["key"] == file.stem
+    assert file not in [one.path for one in gc(store)]
+    store.cell_path(file.stem).unlink()
+    assert file in [one.path for one in gc(store)]
+
+
+def test_an_attacker_without_a_network_keeps_no_model(tmp_path: Path) -> None:
+    cell, trained = Mock(key="ab" * 32), Mock(classifier=lambda images: images)
+    keep(Store(tmp_path), cell, trained)
+    assert not list(tmp_path.iterdir())

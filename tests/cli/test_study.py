@@ -61,7 +61,8 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
     assert "63 records" in answer.err
     page = (tmp_path / "out.html").read_text()
     assert "<h1>Two protections &amp; 100% _care_</h1>" in page
-    assert "Noise_1 #2" in page and "Made up" in page and "classwise" not in page.partition("<script")[0]
+    assert "Noise_1 #2" in page and "Made up" in page and "classwise" not in page.partition("<article")[0]
+    assert "random(noise=classwise)&#39; --attacker resnet18" in page
 
 
 @pytest.mark.parametrize(

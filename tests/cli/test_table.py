@@ -100,7 +100,7 @@ def test_an_empty_store_gives_a_table_of_gaps(uebench: Command) -> None:
     [
         ("text", "Table 3. ", "segue 33.3 [12.8, 62.9]"),
         ("md", "## Table 3. ", "| segue | 33.3 [12.8, 62.9] |"),
-        ("tex", "% Table 3. ", "segue & 33.3 [12.8, 62.9] &"),
+        ("tex", r"% It needs \usepackage{booktabs}", "segue & 33.3 [12.8, 62.9] &"),
         ("html", "<h2>Table 3. ", "<td>segue </td><td>33.3 [12.8, 62.9] </td>"),
         ("csv", "table,row,", "3,segue,,WebFace10,accuracy,webface10,synthetic3,33.3"),
     ],

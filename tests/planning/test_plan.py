@@ -174,3 +174,13 @@ def test_python_takes_seeds_alone_or_in_a_range() -> None:
     assert grid_of("lsp", "resnet18", method_seed=range(3), seeds=2).method_seed == (0, 1, 2)
     assert grid_of("lsp", "resnet18", method_seed=1).method_seed == (1,)
     assert grid_of("lsp", "resnet18").method_seed == grid_of("lsp", "resnet18").seed == (0,)
+
+
+def test_all_stands_for_every_plugin_that_needs_no_option(tmp_path: Path) -> None:
+    registry = Registry()
+    found = {one.spec.attacker.name for one in planned(tmp_path, method=("lsp",), attacker=("all",))}
+    assert found == set(registry.ready("attacker")) and "resnet50" in found and "timm" not in found
+    methods = {one.spec.protection.method.name for one in planned(tmp_path, method=("all", "lsp"), attacker=("knn",))}
+    assert methods == set(registry.ready("method")) and "protected" not in methods
+    chains = {one.spec.attacker_text for one in planned(tmp_path, method=("lsp",), attacker=("all+jpeg(quality=50)",))}
+    assert "knn+jpeg(quality=50)" in chains and len(chains) == len(found)

@@ -135,3 +135,37 @@ def test_an_entry_point_without_a_plugin_says_why(
     monkeypatch.setattr("uebench.plugins.registry.entry_points", lambda group: [point] if group == point.group else [])
     with pytest.raises(UsageError, match=reason):
         Registry()
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, folder: Path, **values: str) -> None:
+    """Make modules in a folder entry points, by name."""
+    points = [EntryPoint(name, value, "uebench.plugins") for name, value in values.items()]
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr("uebench.plugins.registry.entry_points", lambda **_: points)
+
+
+def test_a_plugin_that_is_named_several_ways_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "several_ways"
+    package.mkdir()
+    file = write(package, "wavy")
+    installed(monkeypatch, tmp_path, all="several_ways", one="several_ways.mine")
+    registry = Registry([file, tmp_path / "several_ways" / ".." / "several_ways" / "mine.py"])
+    assert registry.entry("method", "wavy").module == "several_ways.mine"
+    copy = write(tmp_path, "wavy", file="copy.py")
+    with pytest.raises(UsageError, match="'wavy' is defined twice"):
+        Registry([copy])
+
+
+def test_what_looks_like_a_plugin_and_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "half_there"
+    (package / "deep").mkdir(parents=True)
+    write(package, "wavy")
+    write(package / "deep", "deeper", file="more.py")
+    (package / "lost.py").write_text(PLUGIN.format(name="lost", cls="Lost").replace("(Method[Config])", "(Elsewhere)"))
+    (package / "plain.py").write_text("class Point:\n    name = 'x'\n")
+    installed(monkeypatch, tmp_path, half="half_there")
+    registry = Registry()
+    assert {"wavy", "deeper"} <= set(registry.names("method"))
+    assert registry.overlooked == [
+        "entry point 'half': lost.py: no base of Lost leads to a contract, so it is no plugin"
+    ]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import json
+import base64
+import csv
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,12 +12,13 @@ import pytest
 
 from tests.conftest import Command
 from tests.records import made_up
+from uebench.analysis.leaderboard import benchmarks
 from uebench.analysis.records import runs_of
 from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
-from uebench.report import page, strips
+from uebench.report import charts, citation, page, strips
 from uebench.store.record import ProtectedMeta, Record
 from uebench.store.store import Protected, Store
 
@@ -38,51 +41,113 @@ class Reader(HTMLParser):
 def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     data = made_up().data.model_copy(update={"name": evil})
-    record = made_up("lsp", written={"method": evil, "attacker": f'"{evil}'}, data=data)
-    text = page.render([record], Store(tmp_path))
+    records = [made_up(name, written={"method": evil, "attacker": f'"{evil}'}, data=data) for name in ("lsp", "clean")]
+    text = page.render(records, Store(tmp_path))
     reader = Reader()
     reader.feed(text)
-    assert len(reader.scripts) == 2
+    assert len(reader.scripts) == 1
     assert "<script>alert" not in text and "<img src=x" not in text
-    found = re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.S)
-    assert found and json.loads(found[1])["pairings"][0]["method"] == evil
+    assert text.count("&lt;script&gt;alert(1)") > 10
 
 
-def test_the_page_names_no_address_outside_itself(tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> None:
     text = page.render([made_up("clean"), made_up()], Store(tmp_path))
     reader = Reader()
     reader.feed(text)
-    assert all(address.startswith("data:") for address in reader.addresses)
+    links = [address for address in reader.addresses if not address.startswith("data:")]
+    assert links == [Registry().entry("method", "lsp").info["url"]]
     assert "default-src 'none'" in text
-    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", text)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|<link [^>]*stylesheet", text)
 
 
-def test_without_scripts_the_numbers_stand_in_tables(tmp_path: Path) -> None:
+def test_a_paper_whose_address_is_no_web_address_is_no_link(tmp_path: Path) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text(
+        "from uebench.plugins.base import Config, Info, Method\n"
+        "class Odd(Method[Config]):\n"
+        '    name = "odd"\n    version = 1\n    Config = Config\n'
+        '    info = Info(title="Odd {x}", venue="V", year=2020, url="javascript:alert(1)")\n'
+        "    def perturb(self, batch, ctx):\n        return batch.images\n"
+    )
+    records, registry = [made_up("odd")], Registry([file])
+    assert "javascript:" not in page.render(records, Store(tmp_path), registry=registry)
+    assert "  title = {Odd x},\n  howpublished = {V}," in citation.bibtex(records, registry)
+
+
+def test_without_scripts_the_numbers_stand_in_tables_with_their_intervals(tmp_path: Path) -> None:
     text = page.render([made_up("clean", correct=160), made_up("lsp", correct=40)], Store(tmp_path))
-    tables = re.sub(r"<script.*?</script>", "", text, flags=re.S)
-    for number in (">80.0<", ">20.0<", ">60.0<", "15.0 – 26.1"):  # noqa: RUF001
-        assert number in tables, number
+    without = re.sub(r"<script.*?</script>", "", text, flags=re.S)
+    for number in ("<b>80.0</b> <span>[73.9, 85.0]</span>", "<b>20.0</b> <span>[15.0, 26.1]</span>", ">60.0<"):
+        assert number in without, number
 
 
-def test_the_leaderboard_shows_ranks_intervals_seeds_and_the_worst_off_identity(tmp_path: Path) -> None:
+def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_as_good(tmp_path: Path) -> None:
+    jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
+    records = [made_up(name, correct=n) for name, n in (("clean", 160), ("ue", 20), ("lsp", 24), ("tue", 120))]
+    records += [made_up(name, jpeg, correct=n) for name, n in (("clean", 150), ("ue", 140), ("lsp", 50))]
+    records += [made_up(name, [("resnet50", {})], correct=n) for name, n in (("clean", 150), ("ue", 140))]
+    best = page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
+    plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
+    assert "ue\n" in plain and "10.0 [6.6, 14.9]" in plain and "80.0 [73.9, 85.0]" in plain and "lsp\n" in plain
+    assert (
+        "+jpeg(quality=50)" in compressed and "25.0 [19.5, 31.4]" in compressed and "not the other method" in compressed
+    )
+
+
+def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identity(tmp_path: Path) -> None:
+    records = [made_up("clean", correct=160), *[made_up("lsp", correct=40 + seed, seed=seed) for seed in range(3)]]
+    text = page.render(records, Store(tmp_path))
+    opened = re.findall(r'popovertarget="(\w+)"><b>20.5', text)
+    assert len(set(opened)) == 1 and len(opened) >= 3
+    (record,) = re.findall(rf'<article id="{opened[0]}".*?</article>', text, re.S)
+    assert "uebench run --data people --method &#39;lsp(" in record and "--seed 0-2</pre>" in record
+    assert all(one.key[:12] in record for one in records[1:])
+    people = re.findall(r"<span>(\d+): ([\d.]+) \[", record)
+    assert [int(number) for number, _ in people] == list(range(10))
+
+
+def test_the_csv_and_the_citations_are_in_the_page(tmp_path: Path) -> None:
+    records = [made_up("clean", correct=160), made_up("lsp", correct=40)]
+    text = page.render(records, Store(tmp_path))
+    found = {
+        name: base64.b64decode(data).decode() for data, name in re.findall(r'base64,([^"]+)" download="([^"]+)"', text)
+    }
+    rows = list(csv.DictReader(io.StringIO(found["uebench.csv"])))
+    assert [(row["method"], row["correct"], row["key"]) for row in rows] == [
+        (one.method.name, str(one.counts.correct), one.key) for one in records
+    ]
+    assert "@software{uebench," in found["uebench.bib"] and "@misc{lsp," in found["uebench.bib"]
+
+
+def test_the_ranks_seeds_and_the_worst_off_identity_stand_beside_each_number(tmp_path: Path) -> None:
     def people(correct: int) -> list[dict[str, int]]:
         return [{"correct": one, "n": 20} for one in (1, 1, 19, *[2] * 6, correct - 33)]
 
     several = [made_up("lsp", correct=40 + seed, seed=seed, per_identity=people(40 + seed)) for seed in range(3)]
     records = [made_up("clean", correct=160), *several, made_up("ue", correct=38, per_identity=people(38))]
-    text = page.render(records, Store(tmp_path))
-    board = re.search(r'<table class="board".*?</table>', text, re.S)
-    assert board
-    lsp, ue = board[0].split("<tr data-method")[1:]
+    board = page.render(records, Store(tmp_path)).partition('<table class="cards board">')[2].partition("</table>")[0]
+    _, lsp, ue = board.split("<tr>")[2:]
     low, high = (100 * end for end in interval(runs_of(several)))
-    for shown in (">1–2<", f">20.5 [{low:.1f}, {high:.1f}]<", ">95.0 (no. 2)<", ">1 x 3<"):  # noqa: RUF001
+    for shown in (">1–2<", f"<b>20.5</b> <span>[{low:.1f}, {high:.1f}]<", ">95.0 [", "] no. 2<", ">1 x 3<"):  # noqa: RUF001
         assert shown in lsp, shown
-    for shown in (">1–2<", ">19.0 [14.2, 25.0]<", ">one seed<"):  # noqa: RUF001
+    for shown in (">1–2<", "<b>19.0</b> <span>[14.2, 25.0]<", ">one<"):  # noqa: RUF001
         assert shown in ue, shown
-    found = re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.S)
-    assert found
-    pairings = {one["method"]: one for one in json.loads(found[1])["pairings"]}
-    assert [pairings[name]["order"] for name in ("lsp", "ue", "clean")] == [0, 1, None]
+
+
+def test_a_small_chart_lies_between_its_foot_and_its_head() -> None:
+    epochs = [{"epoch": e, "loss": 1.0, "train_correct": 9, "test_correct": n} for e, n in ((1, 0), (2, 200), (3, 100))]
+    assert charts.curve([made_up(curve=epochs)]) == "M0 80L80 0L160 40"
+    assert charts.curve([made_up(curve=epochs[:1])]) == "M0 80L160 80"
+    assert charts.bars([1.0, 0.5]) == "M40 80V0M120 80V40"
+
+
+def test_costs_lie_on_a_logarithmic_axis_from_one_power_of_ten_to_another() -> None:
+    (benchmark,) = benchmarks([made_up("clean", correct=160), made_up("ue"), made_up("lsp")])
+    pairings = list(benchmark.pairings.values())
+    found = charts.costs([(1, pairings[0], 10.0), (2, pairings[1], 1000.0)])
+    assert found and [point.x for point in found.points] == [0, 100]
+    assert found.ticks == (("10", 0), ("100", 50), ("1,000", 100))
+    assert charts.costs([(1, pairings[0], 10.0)]) is None
 
 
 def test_an_empty_store_says_what_to_run(tmp_path: Path) -> None:

@@ -39,3 +39,15 @@ def test_a_name_divides_no_cell_and_no_line_of_markdown() -> None:
 def test_no_name_is_a_command_of_latex() -> None:
     lines = [line for line in render(PAGE, "tex").splitlines() if not line.startswith("%")]
     assert lines and not any(r"\input{" in line for line in lines)
+
+
+def test_a_table_in_latex_has_a_caption_rules_numbers_at_the_right_and_the_best_in_bold() -> None:
+    rows = [["clean", "82.5 [75.7, 87.7]", "-", "3 x 3", "no"], ["my_ue", "17.2 [12.5, 23.1]", "1-9", "1 x 1", "-"]]
+    block = Block("on 50% of it", ["method", "accuracy, %", "rank", "seeds", "at chance"], rows, [(1, 1)])
+    text = render(Page("Ranks", [block], ["a note"], []), "tex")
+    for part in (
+        "% a note", r"\caption{Ranks: on 50\% of it}", r"\begin{tabular}{lrrrl}", r"\toprule", r"\bottomrule",
+        r"clean & 82.5 [75.7, 87.7] & -- & 3 $\times$ 3 & no \\",
+        r"my\_ue & \textbf{17.2} [12.5, 23.1] & 1--9 & 1 $\times$ 1 & -- \\",
+    ):  # fmt: skip
+        assert part in text, part

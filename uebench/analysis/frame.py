@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from uebench.analysis.records import Labels, least_recognised, most_recognised
 from uebench.analysis.statistics import wilson
+from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -76,18 +77,25 @@ def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
 
 
 def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
-    r"""Return the matrix as LaTeX, in percent; it needs the package booktabs.
+    r"""Return the matrix as LaTeX, in percent, the lowest accuracy of each column in bold; it needs booktabs.
 
     Args:
         records: What it shows.
         caption: Title as LaTeX; with it, or with a label, the tabular stands in a table environment.
         label: For ``\ref``.
     """
-    shown = matrix(records).rename_axis(index=None, columns="method")
+    known = frame(records)
+    shown = matrix(known).rename_axis(index=None, columns="method")
+    protected = [name for name in shown.index if name not in set(known["method_label"][known["method"] == REFERENCE])]
+    style = shown.style.format("{:.1f}", na_rep="--").format_index(escape="latex", axis=0)
+    style = style.format_index(escape="latex", axis=1)
+    compared = [name for name, count in shown.loc[protected].count().items() if count > 1]
+    if compared and known["data"].nunique() == 1:
+        style = style.highlight_min(subset=(protected, compared), props="textbf:--rwrap;")
     return str(
-        shown.to_latex(
-            escape=True, float_format="%.1f", na_rep="--", column_format="l" + "r" * shown.shape[1],
-            caption=caption or None, label=label or None,
+        style.to_latex(
+            hrules=True, column_format="l" + "r" * shown.shape[1], caption=caption or None, label=label or None,
+            position_float="centering" if caption or label else None,
         )
     )  # fmt: skip
 

@@ -54,6 +54,14 @@ class Pairing:
         """Return the mean accuracy of the clean reference in percent, or None if there is none."""
         return 100 * runs_of(self.clean).mean if self.clean else None
 
+    @cached_property
+    def reference_interval(self) -> tuple[float, float] | None:
+        """Return the 95% interval of the clean reference, in percent."""
+        if not self.clean:
+            return None
+        low, high = interval(runs_of(self.clean))
+        return 100 * low, 100 * high
+
     @property
     def drop(self) -> float | None:
         """Return how many points the reference loses."""
@@ -79,6 +87,21 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class Best:
+    """Which method protects best against an attacker, as far as records can tell.
+
+    Attributes:
+        pairing: The method that stands first.
+        others: How many methods it was ranked with.
+        as_good: Those of them that may be as good: no method is proven better than they are.
+    """
+
+    pairing: Pairing
+    others: int
+    as_good: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Standing:
     """A method's line in the leaderboard.
 
@@ -86,14 +109,14 @@ class Standing:
         method: Its label.
         pairing: What happened against the attacker by which methods are ranked, if they met.
         rank: Between which places it stands there.
-        best: What the best of the attackers reaches that all ranked methods met, in percent.
+        strongest: What happened against the attacker that recognises most, of those that all ranked methods met.
         attackers: How many attackers it met, of those that have a clean reference.
     """
 
     method: str
     pairing: Pairing | None
     rank: Rank | None
-    best: float | None
+    strongest: Pairing | None
     attackers: int
 
 
@@ -140,7 +163,7 @@ class Benchmark:
 
     @cached_property
     def shared_attackers(self) -> list[str]:
-        """Return the attackers that every method met which met the common one: bests over others would not compare."""
+        """Return the attackers that every method met that met the common one: over others, maxima do not compare."""
         ranked = self.ranks.get(self.common_attacker, {})
         return [name for name in self.attackers if ranked and ranked.keys() <= self.ranks.get(name, {}).keys()]
 
@@ -157,9 +180,33 @@ class Benchmark:
         lines = []
         for method in dict.fromkeys([*ranked, *found]):
             met = found[method]
-            best = max(met[name].accuracy for name in self.shared_attackers) if method in ranked else None
-            lines.append(Standing(method, met.get(self.common_attacker), ranked.get(method), best, len(met)))
+            shared = [met[name] for name in self.shared_attackers] if method in ranked else []
+            strongest = max(shared, key=lambda one: one.accuracy, default=None)
+            lines.append(Standing(method, met.get(self.common_attacker), ranked.get(method), strongest, len(met)))
         return lines
+
+    @cached_property
+    def best(self) -> list[Best]:
+        """Return the best protection against each attacker that several methods met."""
+        found = []
+        for attacker in self.attackers:
+            ranked = self.ranks.get(attacker, {})
+            if len(ranked) > 1:
+                first, *others = ranked
+                as_good = tuple(name for name in others if ranked[name].first == 1)
+                found.append(Best(self.pairings[first, attacker], len(others), as_good))
+        return found
+
+    def against(self, attacker: str) -> list[Pairing]:
+        """Return who met an attacker: the clean reference, the methods as they rank, and those that have no rank."""
+        ranks = list(self.ranks.get(attacker, {}))
+
+        def place(one: Pairing) -> int:
+            if is_clean(one.records[0]):
+                return -1
+            return ranks.index(one.method) if one.method in ranks else len(ranks)
+
+        return sorted((one for one in self.pairings.values() if one.attacker == attacker), key=place)
 
     @cached_property
     def _ranked(self) -> list[Pairing]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
-from uebench.analysis.statistics import Runs
+from uebench.analysis.statistics import Runs, interval
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
@@ -64,16 +64,44 @@ def chance(record: Record) -> float:
     return 100 / record.data.num_classes
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True)
+class Identity:
     """One of the people of a data set, and how well the attacker recognises them.
 
     Attributes:
         number: The label, from 0.
-        share: The accuracy on this person's test photographs, over all runs.
+        runs: What each run recognised of this person's test photographs.
     """
 
     number: int
-    share: float
+    runs: Runs
+
+    @property
+    def share(self) -> float:
+        """Return the accuracy on this person's test photographs, over all runs."""
+        return self.runs.mean
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Return the 95% interval of this share, of this person alone."""
+        return interval(self.runs)
+
+
+def identities(records: Sequence[Record]) -> list[Identity]:
+    """Return the people of a data set and how well the attacker recognises each.
+
+    Args:
+        records: One or more, of one method against one attacker.
+    """
+    runs, first = runs_of(records), 0
+    found = []
+    for number, people in enumerate(zip(*(record.per_identity for record in records), strict=True)):
+        n = people[0].n
+        shares = {(one.method_seed, one.seed): counts.share for one, counts in zip(records, people, strict=True)}
+        answers = {seeds: right[first : first + n] for seeds, right in runs.answers.items()} if runs.answers else None
+        found.append(Identity(number, Runs(shares, n, answers)))
+        first += n
+    return found
 
 
 def most_recognised(records: Sequence[Record]) -> Identity:
@@ -82,17 +110,12 @@ def most_recognised(records: Sequence[Record]) -> Identity:
     Args:
         records: One or more, of one method against one attacker.
     """
-    return max(_identities(records), key=lambda one: one.share)
+    return max(identities(records), key=lambda one: one.share)
 
 
 def least_recognised(records: Sequence[Record]) -> Identity:
     """Return the person whom the attacker recognises least over all runs, as ``most_recognised``."""
-    return min(_identities(records), key=lambda one: one.share)
-
-
-def _identities(records: Sequence[Record]) -> list[Identity]:
-    people = zip(*(record.per_identity for record in records), strict=True)
-    return [Identity(number, fmean(one.share for one in runs)) for number, runs in enumerate(people)]
+    return min(identities(records), key=lambda one: one.share)
 
 
 def runs_of(records: Iterable[Record]) -> Runs:

@@ -37,6 +37,7 @@ class Compute:
         force: Compute again what is there.
         lpips_trunk: AlexNet's weights, to measure LPIPS with.
         limit: When the run ends.
+        keep_models: Keep the weights of the networks that attackers train, in ``models/`` of the results folder.
     """
 
     device: str = "auto"
@@ -45,6 +46,7 @@ class Compute:
     force: bool = False
     lpips_trunk: Path | None = None
     limit: TimeLimit = UNLIMITED
+    keep_models: bool = False
 
     def check(self) -> None:
         """Refuse what cannot be, before any work.
@@ -154,6 +156,7 @@ def _execute(
         cache=workspace.cache,
         lpips_trunk=how.lpips_trunk,
         limit=how.limit,
+        keep_models=how.keep_models,
     )
     if how.limit != UNLIMITED:
         estimates = how.estimates(workspace.store, planned)

@@ -83,6 +83,7 @@ def run(
     jobs: int = 0,
     executor: str = "processes",
     force: bool = False,
+    keep_models: bool = False,
     time_limit: str | float | None = None,
     progress: ProgressFor = silent,
 ) -> RunResult:
@@ -91,8 +92,9 @@ def run(
     A finished cell is read from the results folder and never computed again; a cell that fails costs itself only.
 
     Args:
-        method: One method or several, each as ``name(option=value)``.
-        attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``.
+        method: One method or several, each as ``name(option=value)``; ``all`` stands for each that needs no option.
+        attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``; ``all``
+            likewise.
         protected: Protected sets that others made, by the names that tables show: each a folder of images, a file, or
             an array of images or perturbations. They are attacked like those of the methods.
         data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
@@ -106,6 +108,8 @@ def run(
         jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
         executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.
+        keep_models: Keep the weights of the networks that attackers train, as ``models/<2 digits>/<key>.safetensors``
+            of the results folder.
         time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. The cells that it leaves
             are in ``left`` of the result; the same call resumes them.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
@@ -131,7 +135,10 @@ def run(
     grid = grid_of(
         methods, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
     )
-    how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit))
+    how = Compute(
+        device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit),
+        keep_models=keep_models,
+    )  # fmt: skip
     how.check()
     planned = workspace.planner.plan(grid)
     for remark in examine(planned.tasks(workspace.store, force=force), workspace):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from uebench.report.study_table import StudyTable
+    from uebench.store.entry import LeaderboardEntry
 
 FIGURES = ("bars", "matrix")
 """``bars``: means with intervals, a panel for each data set; ``matrix``: a heat map."""
@@ -145,7 +147,35 @@ class Study:
         """Return the HTML page of its records, as ``uebench report`` writes it of a whole results folder."""
         from uebench.report import page
 
-        return page.render(self.records, self.workspace.store, self.spec.title)
+        return page.render(
+            self.records,
+            self.workspace.store,
+            self.spec.title,
+            stored=self.drawn_from,
+            registry=self.workspace.registry,
+        )
+
+    def entry(
+        self,
+        *,
+        by: str,
+        about: str,
+        method: str = "",
+        url: str = "",
+        date: datetime.date | None = None,
+        claims: Mapping[str, float] | None = None,
+    ) -> LeaderboardEntry:
+        """Return one of its methods as an entry of a leaderboard; ``uebench.analysis.entry.make`` has the arguments.
+
+        Raises:
+            UsageError: If a name is unknown or a value is refused, or if a number is not measured yet.
+        """
+        from uebench.analysis import entry
+
+        return entry.make(
+            self.spec, self.places, self.workspace.store,
+            method=method, by=by, about=about, url=url, date=date, claims=claims,
+        )  # fmt: skip
 
     def arranged(self) -> StudyTable:
         """Return the table before it is written in one format or another."""

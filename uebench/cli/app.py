@@ -30,6 +30,7 @@ from uebench.cli import (
     status,
     store,
     study,
+    submit,
     table,
 )
 from uebench.cli.terminal import complain, drop_stdout, finish, of_system, prepare, say
@@ -65,6 +66,7 @@ app.command("report")(report.report)
 app.command("figure")(figure.figure)
 app.command("table")(table.table)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("submit")(submit.submit)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.add_typer(store.app, name="store")

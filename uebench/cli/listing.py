@@ -24,19 +24,20 @@ def list_(
     """List methods, attackers, countermeasures, sources of faces and presets."""
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
+    from uebench.cli.output import note, print_json
     from uebench.plugins.registry import Registry
 
     registry = Registry(plugin or ())
     tables = {name: _rows(name, registry) for name in KINDS if kind in ("", name)}
     if as_json:
-        from uebench.cli.output import print_json
-
         print_json(tables)
         return
     for number, (name, rows) in enumerate(tables.items()):
         if not kind:
             say(("\n" if number else "") + name)
         _print(rows, "" if kind else "  ")
+    for reason in registry.overlooked:
+        note(reason)
 
 
 def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:

@@ -32,13 +32,15 @@ def run(
     grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid saved with --save.")] = None,
     method: Annotated[
         Words,
-        typer.Option("--method", help="name(option=value). Repeatable.", autocompletion=complete.plugins("method")),
+        typer.Option(
+            "--method", help="name(option=value), or all. Repeatable.", autocompletion=complete.plugins("method")
+        ),
     ] = None,
     attacker: Annotated[
         Words,
         typer.Option(
             "--attacker",
-            help="name(option=value)+countermeasure. Repeatable.",
+            help="name(option=value)+countermeasure, or all. Repeatable.",
             autocompletion=complete.plugins("attacker"),
         ),
     ] = None,
@@ -58,6 +60,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     time_limit: TimeLimitText = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep the weights of the attackers' networks, and name their files.")
+    ] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the accuracies as a matrix (PNG, SVG, PDF).")
@@ -85,7 +90,7 @@ def run(
         from uebench.report import files, matrix
 
         files.check(figure, "figure")
-    how = replace(how, force=force, limit=TimeLimit.of(time_limit))
+    how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
     how.check()
     if save:
         write_grid(save, grid)
@@ -96,7 +101,7 @@ def run(
         plan_output.show(plan, workspace, how, as_json)
         return
     result = computing.computed(plan, workspace, how)
-    run_output.show(result, as_json)
+    run_output.show(result, as_json, models=keep_models)
     if figure:
         files.save(matrix.figure(result.records), figure, "figure", [c.record for c in result.cells if c.record])
     computing.end({"cell": len(result.left)}, failed=bool(result.failed))

@@ -16,10 +16,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def show(result: RunResult, as_json: bool) -> None:
-    """Print the cells of a run, and what is to be said of them."""
+def show(result: RunResult, as_json: bool, *, models: bool = False) -> None:
+    """Print the cells of a run, and what is to be said of them; with ``models`` also where their networks are kept."""
+    kept = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
     if as_json:
-        output.print_json([_document(cell) for cell in result.cells])
+        output.print_json([_document(cell) | _of_model(kept.get(cell.spec.key)) for cell in result.cells])
     else:
         table = Table(*COLUMNS, box=None)
         for cell in result.cells:
@@ -27,6 +28,14 @@ def show(result: RunResult, as_json: bool) -> None:
                 table.add_row(*_row(cell, result))
         if table.row_count:
             output.print_table(table)
+        for cell in result.cells:
+            if file := kept.get(cell.spec.key):
+                output.note(f"{cell.spec.title}: {file}")
+    without = [cell for cell in result.cells if cell.spec.key in kept and not kept[cell.spec.key]]
+    if done := sum(cell.status == "done" for cell in without):
+        output.note(f"{done} done without keeping the model; --force computes them again")
+    if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:
+        output.note(f"{', '.join(dict.fromkeys(computed))}: trains no network whose weights could be kept")
     notes(result)
 
 
@@ -53,6 +62,16 @@ def _document(cell: CellResult) -> dict[str, Any]:
     if cell.record is None:
         return document | {"reason": cell.reason}
     return document | {"record": cell.record.model_dump(mode="json")}
+
+
+def _model(cell: CellResult, result: RunResult) -> str:
+    """Return the file of a cell's network; empty if there is none."""
+    file = result.workspace.store.model_path(cell.spec.key)
+    return str(file) if file.is_file() else ""
+
+
+def _of_model(file: str | None) -> dict[str, Any]:
+    return {} if file is None else {"model": file or None}
 
 
 def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
 from uebench.data.folders import expanded, is_folder
-from uebench.data.labels import advice
-from uebench.errors import DataError, UsageError, in_words
+from uebench.data.labels import named
+from uebench.errors import DataError, in_words
 from uebench.hashing import digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
@@ -203,16 +203,16 @@ def of_arrays(train: Split, test: Split) -> Dataset:
 
 
 def source_part(text: str, registry: Registry) -> Part:
-    """Return the source that ``text`` names: a folder, or ``name(option=value)``.
+    """Return the source that ``text`` names: a folder, ``name(option=value)``, or a name that tables print.
 
     Raises:
-        UsageError: If it names none; the message says how to write a name that tables print.
+        UsageError: If it names none, or a data set that is not here.
         DataError: If it begins with the home folder of a user that there is not.
     """
-    is_path, there = any(sign in text for sign in "/\\.~") and "(" not in text, is_folder(Path(text))
-    if not there and ("source", text) not in registry and (reason := advice(text)):
-        raise UsageError(f"data {text!r}: {reason}")
-    spec = Spec("folder", {"path": str(expanded(Path(text)))}) if is_path or there else parse(text)
+    there = is_folder(Path(text))
+    known = None if there or ("source", text) in registry else named(text)
+    is_path = there or (any(sign in text for sign in "/\\.~") and "(" not in text)
+    spec = known or (Spec("folder", {"path": str(expanded(Path(text)))}) if is_path else parse(text))
     return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
 
 

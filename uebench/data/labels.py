@@ -1,4 +1,4 @@
-"""Names that tables print, or that the paper uses, and that are no data set as they stand: how to write it instead."""
+"""Names that tables print, or that the paper uses, and the data sets that they stand for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from uebench.data.builders.catalogue import BUILDERS
-from uebench.data.folders import is_folder
+from uebench.data.folders import expanded, is_folder
+from uebench.errors import UsageError
 from uebench.plugins.spec import Spec, Value
 
 _COUNTED = re.compile(r"(orl_varied|orl|synthetic)(\d{1,9})")
@@ -16,21 +17,35 @@ _PART = re.compile(
 )
 
 
-def advice(name: str) -> str:
-    """Return how to write the data set that a name stands for, or nothing if the name says nothing.
+def named(name: str) -> Spec | None:
+    """Return the source that a name in a table stands for: ``orl40``, ``faces50[:10] validation``.
+
+    Options that the name does not tell have their defaults; a validation set is a fifth of the training photographs.
 
     Args:
-        name: What a user wrote, and what is neither a folder nor a source.
+        name: What a user wrote, and what is neither a folder nor a source. The folder may have a path.
+
+    Returns:
+        The source, or None if the name says nothing.
+
+    Raises:
+        UsageError: If the data set is not here; the message says how to get it, or how to write where it is.
     """
-    if name in BUILDERS:
-        return f"is not here; uebench data build {name} --from RAW --out {name} makes it, then write ./{name}"
     if counted := _COUNTED.fullmatch(name):
-        return _written(Spec(counted[1], {"identities": int(counted[2])}))
+        return Spec(counted[1], {"identities": int(counted[2])})
     part = _PART.fullmatch(name)
-    if not part or not (part["cut"] or part["validation"] or part["repeats"]):
-        return ""
+    if not part:
+        return None
     folder, begin = part["folder"], int(part["begin"] or 0)
-    options: dict[str, Value] = {"path": folder if is_folder(Path(folder)) else f"PATH/{Path(folder).name}"}
+    is_part, is_here = any(part[one] for one in ("cut", "validation", "repeats")), is_folder(expanded(Path(folder)))
+    if folder in BUILDERS and not is_here:
+        raise UsageError(
+            f"data {name!r}: is not here; uebench data build {folder} --from RAW --out {folder} makes it, then write "
+            f"./{name}"
+        )
+    if not is_part:
+        return None
+    options: dict[str, Value] = {"path": folder if is_here else f"PATH/{Path(folder).name}"}
     if begin:
         options["first"] = begin + 1
     if part["end"]:
@@ -39,8 +54,13 @@ def advice(name: str) -> str:
         options["validation"] = 0.2
     if part["repeats"]:
         options["repeats"] = "drop"
-    return _written(Spec("folder", options))
+    spec = Spec("folder", options)
+    if not is_here:
+        raise UsageError(f"data {name!r}: there is no folder {folder!r} here; write '{spec}'")
+    return spec
 
 
-def _written(spec: Spec) -> str:
-    return f"is a name in tables; write '{spec}'"
+def folder_of(name: str) -> str:
+    """Return the name of the folder in a name that a table prints: ``faces50`` of ``faces50[:10] validation``."""
+    part = _PART.fullmatch(name)
+    return part["folder"] if part else name

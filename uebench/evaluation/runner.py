@@ -9,7 +9,7 @@ import torch
 
 from uebench.data.dataset import Dataset, DatasetInfo
 from uebench.errors import StoreError
-from uebench.evaluation import records, referee
+from uebench.evaluation import models, records, referee
 from uebench.evaluation.attack import attack
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.failures import failure_of
@@ -103,6 +103,8 @@ class Runner:
             )
             with isolated():  # ends before anything is kept: what it finds may make the result worthless
                 done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
+            if self.settings.keep_models:
+                models.keep(self.store, cell, done.trained)
             self.store.write_cell(records.cell_record(cell, protected, done, self.device))
             self.store.forget_work(cell.key)
             return "computed"

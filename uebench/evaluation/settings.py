@@ -20,6 +20,7 @@ class Settings:
         cache: A folder for decoded photographs, or None.
         lpips_trunk: AlexNet's weights, to measure LPIPS of protected sets with, or None.
         limit: When the run ends.
+        keep_models: Keep the weights of the attackers' networks.
     """
 
     results: Path
@@ -29,3 +30,4 @@ class Settings:
     cache: Path | None = None
     lpips_trunk: Path | None = None
     limit: TimeLimit = UNLIMITED
+    keep_models: bool = False

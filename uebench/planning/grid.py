@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from uebench.data.dataset import describe
 from uebench.planning.cell import CellSpec, ProtectionSpec
-from uebench.planning.parts import REFERENCE, attacker_parts, has_seed, method_part
+from uebench.planning.parts import REFERENCE, attacker_parts, every, has_seed, method_part
 from uebench.planning.tasks import Task, attack_tasks
 from uebench.plugins import presets
 from uebench.plugins.base import Config
@@ -55,8 +55,9 @@ class Grid(Config):
     """What is asked for: every method against every attacker; a TOML file holds the same names.
 
     Attributes:
-        method: Methods, each as ``name(option=value)``.
-        attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``.
+        method: Methods, each as ``name(option=value)``; ``all`` stands for each that needs no option.
+        attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``; ``all`` likewise, also
+            as ``all+countermeasure``.
         data: Data sets; the preset's own if none is named.
         seed: Seeds of the attackers.
         method_seed: Seeds of the methods; the unprotected images and sets made by others have none, and are attacked
@@ -178,11 +179,12 @@ class Planner:
             UsageError: If a name, an option or a preset is wrong.
             DataError: If a data set cannot be read.
         """
-        methods = list(grid.method)
+        methods = every(self.registry, "method", grid.method)
         if grid.with_clean and REFERENCE not in methods:
             methods.insert(0, REFERENCE)
         protections = self.protections(methods, grid.data, grid.preset, grid.method_seed)
-        chains = [attacker_parts(self.registry, text, grid.preset) for text in grid.attacker]
+        attackers = every(self.registry, "attacker", grid.attacker)
+        chains = [attacker_parts(self.registry, text, grid.preset) for text in attackers]
         found = (
             CellSpec(protection=protection, attacker=attacker, countermeasures=tuple(measures), seed=seed)
             for protection, (attacker, *measures), seed in product(protections, chains, grid.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -17,11 +17,28 @@ from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
 """The method whose cells every other is compared with: it leaves the images as they are."""
+ALL = "all"
+"""What stands for every plugin that can be used without options."""
 
 
 def has_seed(method: Part) -> bool:
     """Return whether a method may do something else with another seed: neither the reference nor a finished set."""
     return method.name != REFERENCE and not isinstance(method.config, ProtectedConfig)
+
+
+def every(registry: Registry, kind: str, texts: Iterable[str]) -> list[str]:
+    """Return texts with ``all``, and the ``all`` of ``all+jpeg``, replaced by each plugin that needs no option.
+
+    Args:
+        registry: Where plugins are named.
+        kind: ``method`` or ``attacker``.
+        texts: What the user wrote.
+    """
+    found: list[str] = []
+    for text in texts:
+        head, plus, rest = text.partition("+")
+        found += [name + plus + rest for name in registry.ready(kind)] if head.strip() == ALL else [text]
+    return found
 
 
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:

@@ -109,18 +109,19 @@ class Registry:
             UsageError: If a file is missing, not Python or without a plugin, or if two plugins share a name.
         """
         self._entries: dict[tuple[str, str], Entry] = {}
+        self.overlooked: list[str] = []
+        """What looks like a plugin and is none, each with the reason."""
         for module, source in _sources():
             self._add(_entries(declarations(module, source), module, source))
         for point in entry_points(group=GROUP):
-            self._add(_of_entry_point(point))
+            self._add(_of_entry_point(point, self.overlooked))
         for file in files:
-            if file.resolve() not in {entry.source for entry in self._entries.values()}:  # else it is there already
-                self._add(_of_file(file))
+            self._add(_of_file(file, self.overlooked))
 
     def _add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             other = self._entries.setdefault((entry.kind, entry.name), entry)
-            if other is not entry:
+            if (other.source, other.class_name) != (entry.source, entry.class_name):  # else it was named twice
                 raise UsageError(f"{entry.kind} {entry.name!r} is defined twice: {other.source} and {entry.source}")
 
     def __contains__(self, kind_and_name: tuple[str, str]) -> bool:
@@ -257,7 +258,7 @@ def _modules(name: str, folder: str) -> Iterator[tuple[str, Path]]:
         yield ".".join((name, *file.relative_to(folder).with_suffix("").parts)), file
 
 
-def _of_entry_point(point: EntryPoint) -> list[Entry]:
+def _of_entry_point(point: EntryPoint, overlooked: list[str]) -> list[Entry]:
     """Return the plugins of an installed module, or of all modules of an installed package."""
     what = f"entry point {point.name!r}" + (f" of {point.dist.name}" if point.dist else "")
     spec = find(point.module)
@@ -266,36 +267,41 @@ def _of_entry_point(point: EntryPoint) -> list[Entry]:
     files = [(point.module, Path(spec.origin))] if spec.origin else []
     for folder in spec.submodule_search_locations or ():
         files += _modules(point.module, folder)
-    return _found(files, what)
+    return _found(files, what, overlooked)
 
 
-def _of_file(file: Path) -> list[Entry]:
+def _of_file(file: Path, overlooked: list[str]) -> list[Entry]:
     what = f"plugin file {file}"
     if not file.is_file():
         raise UsageError(f"{what}: no such file")
-    return _found([(_module_of(file, file.read_bytes()), file)], what)
+    return _found([(_module_of(file, file.read_bytes()), file)], what, overlooked)
 
 
-def _found(files: Iterable[tuple[str, Path]], what: str) -> list[Entry]:
-    """Return the plugins of some modules.
+def _found(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]) -> list[Entry]:
+    """Return the plugins of some modules, and add to ``overlooked`` what looks like one and is none.
 
     Raises:
         UsageError: If one is not Python, or if there is no plugin in any of them.
     """
     found: list[Entry] = []
-    lost = ""
+    lost: list[str] = []
     for module, file in files:
         try:
             declared = list(declarations(module, file))
         except (SyntaxError, ValueError) as error:
-            raise UsageError(f"{what}: not valid Python: {error}") from None
+            raise UsageError(f"{what}: not valid Python: {file.name}: {error}") from None
         found += _entries(declared, module, file)
-        lost += "".join(f"; no base of {one.class_name} leads to a contract" for one in declared if one.kind is None)
+        lost += [f"no base of {one.class_name} leads to a contract" for one in declared if one.kind is None]
+        overlooked += [
+            f"{what}: {file.name}: no base of {one.class_name} leads to a contract, so it is no plugin"
+            for one in declared
+            if one.kind is None and one.literals.keys() & {"version", "info"}
+        ]
     if found:
         return found
     raise UsageError(
         f"{what}: no plugin in it; a plugin is a class that inherits from Method, Attacker, Countermeasure "
-        f"or Source of uebench.plugins.base and has a literal `name` of its own{lost}"
+        f"or Source of uebench.plugins.base and has a literal `name` of its own{''.join(f'; {one}' for one in lost)}"
     )
 
 

@@ -46,28 +46,17 @@ def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page
     notes: dict[str, None] = dict.fromkeys(NOTES)
     for benchmark in benchmarks:
         for attacker in benchmark.attackers if attackers else [benchmark.common_attacker]:
-            shown = _ordered(benchmark, attacker) if attacker in wanted else []
+            shown = benchmark.against(attacker) if attacker in wanted else []
             if shown:
                 data = f"{benchmark.data.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
                 lines = [_row(benchmark, one) for one in shown]
-                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in lines]))
+                first = next((number for number, row in enumerate(lines) if row["rank_first"]), None)
+                best = [] if first is None or len(lines) < 3 else [(first, HEADER.index("accuracy, % [95%]"))]
+                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in lines], best))
                 rows += lines
                 records = [record for one in shown for record in one.records]
                 notes |= dict.fromkeys(caveats(records, benchmark.preset))
     return Page("Leaderboard", blocks, list(notes) if rows else ["no records"], rows, COLUMNS)
-
-
-def _ordered(benchmark: Benchmark, attacker: str) -> list[Pairing]:
-    """Return the clean reference, the methods as they rank, and those that cannot be ranked."""
-    ranks = list(benchmark.ranks.get(attacker, {}))
-    found = [one for one in benchmark.pairings.values() if one.attacker == attacker]
-
-    def place(one: Pairing) -> int:
-        if is_clean(one.records[0]):
-            return -1
-        return ranks.index(one.method) if one.method in ranks else len(ranks)
-
-    return sorted(found, key=place)
 
 
 def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,13 +14,12 @@ from uebench.paper.tables import ROLES, VARIANT
 from uebench.paper.verdicts import RULES, at_chance, order
 from uebench.report.caveats import caveats
 
-FORMATS = {"text": "plain", "md": "github", "tex": "latex_booktabs", "html": "html", "csv": ""}
+FORMATS = {"text": "plain", "md": "github", "tex": "", "html": "html", "csv": ""}
 """Formats, and what the package tabulate calls them; CSV holds one row per place instead of the blocks."""
 
 MARKUP = {
     "text": ("{}", "{}", "{}"),
     "md": ("## {}", "**{}**", "- {}"),
-    "tex": ("% {}", "% {}", "% {}"),
     "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
 }
 """How a format writes the title, the title of a block, and a note."""
@@ -32,11 +31,19 @@ OF_VARIANT = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows under a title."""
+    """Some rows under a title.
+
+    Attributes:
+        title: What they are about.
+        header: Names of the columns.
+        rows: The cells.
+        best: Row and column of each number that LaTeX sets in bold.
+    """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    best: Collection[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,19 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
             ("chance %", [number(filled.chance, filled) for filled in places]),
             ("at chance", [_at_chance(filled) for filled in places]),
         ]
-    return Block(paper, [name for name, _ in columns], list(zip(*(cells for _, cells in columns), strict=True)))
+    header, cells = zip(*columns, strict=True)
+    best = {(number, header.index(f"measured{data}{unit} [95%]")) for number in _best(places)}
+    return Block(paper, header, list(zip(*cells, strict=True)), best)
+
+
+def _best(places: Sequence[FilledPlace]) -> list[int]:
+    """Return which places have the lowest accuracy of their condition; none where there is nothing to choose from."""
+    found: dict[str, list[tuple[float, int]]] = {}
+    for number, filled in enumerate(places):
+        if filled.place.metric == "accuracy" and filled.value is not None and filled.place.row != "clean":
+            found.setdefault(filled.place.column, []).append((filled.value, number))
+    several = [values for values in found.values() if len(values) > 1]
+    return [number for values in several for value, number in values if value == min(values)[0]]
 
 
 def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
@@ -239,6 +258,10 @@ def render(shown: Page, form: str) -> str:
     check(form)
     if form == "csv":
         return _csv(shown.rows, shown.columns or tuple(shown.rows[0]))
+    if form == "tex":
+        from uebench.report import latex_blocks  # which stands on this module
+
+        return latex_blocks.render(shown)
     from tabulate import tabulate
 
     heading, title, note = MARKUP[form]
@@ -270,7 +293,7 @@ def _escaped(text: str, form: str) -> str:
 
 
 def _cell(text: str, form: str) -> str:
-    """Return the text of a cell; tabulate itself escapes HTML and LaTeX there."""
+    """Return the text of a cell; tabulate itself escapes HTML there."""
     return _escaped(text, form).replace("|", "\\|") if form == "md" else " ".join(text.split())
 
 

@@ -40,7 +40,9 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
     """
-    temporary = [path for kind in ("cells", "protected", "blobs", "work") for path in _temporary(store.root / kind)]
+    temporary = [
+        path for kind in ("cells", "protected", "blobs", "models", "work") for path in _temporary(store.root / kind)
+    ]
     locks = sorted(store.locks.glob("*.lock"))
     if any(store.is_held(lock.stem) for lock in locks):
         temporary = []  # of a file that a running process is writing, say
@@ -61,6 +63,10 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
             with hold(blob.stem) as free:
                 if free and not store.protection_path(blob.stem).exists() and blob.stem not in (referred or ()):
                     yield blob, "no record refers to this protected set"
+        for model in store.files("models"):
+            with hold(model.stem) as free:
+                if free and not store.cell_path(model.stem).exists():
+                    yield model, "the model of a cell that has no record"
 
     garbage = []
     for path, reason in found():

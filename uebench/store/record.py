@@ -47,11 +47,13 @@ def demand(found: Mapping[str, Any], names: Iterable[str], what: str) -> None:
         raise ValueError(f"{what} lacks {', '.join(missing)}")
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a record: unknown names, NaN and infinity are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Counts(_Strict):
+class Counts(Strict):
     """Correct answers among n."""
 
     correct: int = Field(ge=0)
@@ -79,7 +81,7 @@ class Peak(Counts):
     answers: str | None = None
 
 
-class PluginRecord(_Strict):
+class PluginRecord(Strict):
     """A plugin as it took part."""
 
     name: str
@@ -92,14 +94,14 @@ class PluginRecord(_Strict):
         return {"name": self.name, "version": self.version, "config": self.config}
 
 
-class Asset(_Strict):
+class Asset(Strict):
     """A weights file that the protected set, or the attack, depends on."""
 
     file: str
     sha256: str
 
 
-class SideInformationRecord(_Strict):
+class SideInformationRecord(Strict):
     """What the method was given as labels, where these were not the true ones; see ``data/side_information.py``."""
 
     labels: str | float
@@ -107,7 +109,7 @@ class SideInformationRecord(_Strict):
     purity: Counts
 
 
-class DataRecord(_Strict):
+class DataRecord(Strict):
     """The data set, without any path."""
 
     name: str
@@ -124,7 +126,7 @@ class DataRecord(_Strict):
         return 1 / self.num_classes
 
 
-class Epoch(_Strict):
+class Epoch(Strict):
     """One epoch of the attacker's training; counts are of its whole training set and of the clean test set."""
 
     epoch: int
@@ -133,7 +135,7 @@ class Epoch(_Strict):
     test_correct: int
 
 
-class TrainingRecord(_Strict):
+class TrainingRecord(Strict):
     """How the attacker's training went; ``chosen`` is the epoch that ``counts`` belong to, None for the last."""
 
     epochs: int
@@ -143,7 +145,7 @@ class TrainingRecord(_Strict):
     chosen: int | None = None
 
 
-class Scope(_Strict):
+class Scope(Strict):
     """What was left unprotected, where a countermeasure left some.
 
     ``protected`` and ``unprotected`` are clean test counts over the identities of which some, or no, training image
@@ -155,7 +157,7 @@ class Scope(_Strict):
     unprotected: Counts | None
 
 
-class Robustness(_Strict):
+class Robustness(Strict):
     """What the trained classifier recognises of the clean test set under attack; see ``evaluation/robustness.py``.
 
     ``rho`` is the radius of the attack, that of the countermeasure. ``counts`` are None if ``reason`` says why.
@@ -173,7 +175,7 @@ class Robustness(_Strict):
         return self
 
 
-class Audit(_Strict):
+class Audit(Strict):
     """The perturbation after rounding; see ``uebench.metrics.audit`` and, for ``separable``, ``separability``."""
 
     max_levels: int = Field(ge=0, le=255)
@@ -206,7 +208,7 @@ class Audit(_Strict):
         return {name: value for name, value in found.items() if name != "pixels_max" or value is not None}
 
 
-class Quality(_Strict):
+class Quality(Strict):
     """How little one sees of the perturbation, after rounding; see ``uebench.metrics.quality``."""
 
     psnr: float | None
@@ -217,7 +219,7 @@ class Quality(_Strict):
     n: int = Field(ge=1)
 
 
-class ProtectionTimings(_Strict):
+class ProtectionTimings(Strict):
     """Wall-clock seconds on the machine of ``provenance``."""
 
     fit_seconds: Amount
@@ -231,7 +233,7 @@ class Timings(ProtectionTimings):
     train_images_per_second: Amount
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """What made the record; no host name and no absolute path."""
 
     versions: dict[str, str]
@@ -248,7 +250,7 @@ class Provenance(_Strict):
         return self
 
 
-class Round(_Strict):
+class Round(Strict):
     """A round, or epoch, of a method's training.
 
     ``surrogate`` is the mean loss that the surrogate model trained with, ``objective`` the mean value that the
@@ -259,7 +261,7 @@ class Round(_Strict):
     objective: float | None = None
 
 
-class Fit(_Strict):
+class Fit(Strict):
     """How a method's training went.
 
     Attributes:
@@ -279,7 +281,7 @@ class Fit(_Strict):
         return {number: loss for number, loss in found if loss is not None}
 
 
-class ProtectedMeta(_Strict):
+class ProtectedMeta(Strict):
     """What is stored beside the pixels of a protected set.
 
     Attributes:
@@ -305,7 +307,7 @@ class ProtectedMeta(_Strict):
         return self.model_dump(mode="json", exclude={"fit"} if self.fit is None else None)
 
 
-class Failure(_Strict):
+class Failure(Strict):
     """Why a cell, or a protected set, could not be computed.
 
     Attributes:
@@ -323,7 +325,7 @@ class Failure(_Strict):
     traceback: str = ""
 
 
-class _Common(_Strict):
+class _Common(Strict):
     format: Literal[1]
     protect_key: Key
     data_key: Key

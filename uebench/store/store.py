@@ -137,12 +137,12 @@ class Store:
         return record
 
     def files(self, kind: str) -> list[Path]:
-        """Return the paths of all records of cells, of all records of protected sets, or of all protected sets.
+        """Return the paths of all records of cells, of protected sets, all protected sets, or all kept models.
 
         Args:
-            kind: ``cells``, ``protected`` or ``blobs``.
+            kind: ``cells``, ``protected``, ``blobs`` or ``models``.
         """
-        suffix = ".safetensors" if kind == "blobs" else ".json"
+        suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
     def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
@@ -183,6 +183,10 @@ class Store:
     def write_protected(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
         self.put(self.blob_path(key), blob.content(protected))
+
+    def model_path(self, key: str) -> Path:
+        """Return where the weights of the network of a cell's attacker lie or would lie."""
+        return self.root / "models" / key[:2] / f"{key}.safetensors"
 
     # Work in progress
 

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.studies import measured, written
+from uebench.store.entry import read_entry
+from uebench.store.store import Store
+
+WHO = ("--by", "A. Author", "--about", "patches of one colour", "--date", "2026-01-31")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    measured(written(folder), Store(folder / "results"), {"clean reference": 0.9, "LSP": 0.2, "Noise 2": 0.22})
+    return folder
+
+
+@pytest.fixture
+def file(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "mine.toml"
+
+
+def submit(uebench: Command, file: Path, *more: str) -> Path:
+    out = file.parent / "entry.json"
+    answer = uebench("submit", file, "--method", "LSP", "--out", out, *WHO, *more)
+    assert answer.code == 0, answer.err
+    return out
+
+
+def test_an_entry_holds_the_claim_the_measurement_and_the_digests(uebench: Command, file: Path) -> None:
+    entry = read_entry(submit(uebench, file, "--claim", "JPEG=5", "--claim", "Made up / Blur = 20%"))
+    assert (entry.by, entry.about, entry.date.isoformat(), entry.name, entry.method.name, entry.protocol) == (
+        "A. Author", "patches of one colour", "2026-01-31", "LSP", "lsp", 1,
+    )  # fmt: skip
+    assert {one.name: one.claimed for one in entry.results} == {"ResNet-18": None, "JPEG": 5, "Blur": 20}
+    for one in entry.results:
+        assert one.seeds == "2 x 3" and len(one.records) == 6 and one.n == 200
+        assert one.measured.low < 20 < one.measured.high and one.clean and one.clean.low < 90 < one.clean.high
+    assert str(file.parent) not in entry.text() and len(entry.text()) < 20_000
+
+
+def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_records_are_here(
+    uebench: Command, file: Path, tmp_path: Path
+) -> None:
+    out = submit(uebench, file, "--claim", "JPEG=5", "--claim", "Blur=20", "--claim", "ResNet-18=50")
+    answer = uebench("leaderboard", out, "--format", "csv")
+    rows = [row for row in csv.DictReader(io.StringIO(answer.out)) if row["by"]]
+    assert {row["attacker"]: row["claim"] for row in rows} == {
+        "JPEG": "not reached", "Blur": "as measured", "ResNet-18": "surpassed",
+    }  # fmt: skip
+    assert {row["records"] for row in rows} == {"6 of 6 here"}
+    assert rows[0]["by"] == "A. Author" and rows[0]["method"] == "LSP"
+    text = uebench("leaderboard", out).out
+    assert "Entries on Made up, preset smoke, chance 10.0%" in text and "docs/leaderboard.md" in text
+    elsewhere = uebench("leaderboard", out, "--results", tmp_path / "none", "--json").json
+    assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
+
+
+def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file: Path, tmp_path: Path) -> None:
+    out = submit(uebench, file)
+    document = json.loads(out.read_text())
+    document["results"][0]["measured"]["mean"] += 0.5
+    out.write_text(json.dumps(document))
+    store, other = Store(tmp_path / "results"), document["results"][1]["records"][0]["key"]
+    record = store.read_cell(other)
+    assert record
+    store.write_cell(record.model_copy(update={"preset": "desk"}))
+    rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
+    found = {row["attacker"]: row["records"] for row in rows}
+    names = [one["name"] for one in document["results"]]
+    assert [found[name] for name in names] == ["differs", "differs", "6 of 6 here"]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--method", ""), "method: this study has several; name one; known: LSP, Noise 2, Noise_1 #2"),
+        (("--method", "LPS"), "method 'LPS': not one of this study; did you mean 'LSP'?"),
+        (("--method", "Noise_1 #2"), "not computed yet: uebench study run; an entry needs all numbers of its method"),
+        (("--claim", "JPG=5"), "claim 'JPG': no attacker of this study; did you mean 'JPEG'?"),
+        (("--claim", "5"), "claim '5': write the attacker's name and a percentage, as 'ResNet-18=12.5'"),
+        (("--claim", "JPEG=105"), "claimed=105.0 is refused: input should be less than or equal to 100"),
+        (("--date", "today"), "date 'today': is no date; write it as 2026-01-31"),
+        (("--url", "javascript:alert(1)"), "entry: url="),
+        (("--by", "two\nlines"), "entry: by="),
+        (("--out", "entry.txt"), "end the name with .json"),
+    ],
+)
+def test_a_wrong_submission_is_one_line(uebench: Command, file: Path, more: tuple[str, str], says: str) -> None:
+    answer = uebench("submit", file, "--method", "LSP", "--out", file.parent / "entry.json", *WHO, *more)
+    assert answer.code == 2 and says in answer.complaint, answer.err
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "no leaderboard entry (invalid JSON"),
+        ('{"format": 2}', "no leaderboard entry (format: input should be 1); uebench submit writes one"),
+        ("[]", "no leaderboard entry"),
+    ],
+)
+def test_a_file_that_is_no_entry_is_refused(uebench: Command, tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "entry.json").write_text(content)
+    answer = uebench("leaderboard", tmp_path / "entry.json")
+    assert answer.code == 2 and says in answer.complaint
+    assert uebench("leaderboard", tmp_path / "none.json").code == 3

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from uebench.data.dataset import source_part
+from uebench.errors import UsageError
+from uebench.plugins.registry import Registry
+
+
+@pytest.fixture
+def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sets" / "faces50").mkdir(parents=True)
+    (tmp_path / "faces50").symlink_to("sets/faces50")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "faces50", "faces50[:10]", "faces50[10:]", "faces50[5:10] validation", "faces50 without repeats",
+        "faces50[:10] validation without repeats", "orl40", "orl_varied10", "synthetic4",
+    ],
+)  # fmt: skip
+def test_a_name_that_tables_print_is_a_data_set(faces: Path, name: str) -> None:
+    registry = Registry()
+    assert source_part(name, registry).build().label() == name
+    if name.startswith("faces50["):
+        asked = source_part(f"sets/{name}", registry)
+        assert str(asked.config.path) == "sets/faces50"
+        assert asked.build().label() == name
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("webface10", "is not here; uebench data build webface10 --from RAW --out webface10 makes it"),
+        ("webface10[:5]", "is not here; uebench data build webface10 --from RAW --out webface10 makes it"),
+        ("gone[:5]", "there is no folder 'gone' here; write 'folder(identities=5, path=\"PATH/gone\")'"),
+    ],
+)
+def test_a_data_set_that_is_not_here_is_told_how_to_get(faces: Path, name: str, says: str) -> None:
+    with pytest.raises(UsageError, match="data ") as raised:
+        source_part(name, Registry())
+    assert says in str(raised.value)

@@ -1,0 +1,142 @@
+"""Leaderboard entries: made from a study, and held against the records of a results folder."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+
+from uebench import __version__
+from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.study import MeasuredPlace
+from uebench.errors import UsageError, nearest
+from uebench.hashing import content_digest
+from uebench.planning.study import StudySpec
+from uebench.plugins.registry import validate
+from uebench.store.entry import Accuracy, EntryResult, LeaderboardEntry, RecordDigest
+from uebench.store.store import Store
+
+
+def make(
+    spec: StudySpec,
+    places: Iterable[MeasuredPlace],
+    store: Store,
+    *,
+    method: str,
+    by: str,
+    about: str,
+    url: str = "",
+    date: datetime.date | None = None,
+    claims: Mapping[str, float] | None = None,
+) -> LeaderboardEntry:
+    """Return the entry of one method of a study.
+
+    Args:
+        spec: The study.
+        places: Its numbers.
+        store: Where its records lie.
+        method: The method's name in the study; may be empty if there is only one.
+        by: Who submits it.
+        about: What it is, in one line.
+        url: Where more is to be found, https.
+        date: When; today if None.
+        claims: The claimed accuracy in percent, by the name of an attacker, or of a data set and an attacker:
+            ``ORL / JPEG``.
+
+    Raises:
+        UsageError: If a name is unknown or a value is refused, or if a number is not measured yet.
+    """
+    name = _method(spec, method)
+    own = [one for one in places if one.place.method.name == name]
+    _complete(own)
+    claimed = _claimed(own, claims or {})
+    first = own[0].records[0]
+    side = first.side_information
+    values = {
+        "uebench": __version__, "by": by, "about": about, "url": url, "date": date or datetime.date.today(),
+        "name": name, "method": first.method, "labels": side.labels if side else "true", "weights": first.assets,
+        "source": first.provenance.sources.get(first.method.name), "preset": first.preset,
+        "results": [_result(one, claim, store) for one, claim in zip(own, claimed, strict=True)],
+    }  # fmt: skip
+    return validate(LeaderboardEntry, values, "entry")  # type: ignore[no-any-return]
+
+
+def check(result: EntryResult, store: Store) -> str:
+    """Return whether the records behind a number are in a results folder, in words.
+
+    Args:
+        result: The number.
+        store: The results folder.
+
+    Returns:
+        ``3 of 3 here``, or ``differs`` if a record is another one, or if the records give another number.
+    """
+    known = [one for one in result.records if store.cell_path(one.key).is_file()]
+    if any(content_digest(store.cell_path(one.key)) != one.sha256 for one in known):
+        return "differs"
+    records = [record for one in known if (record := store.read_cell_or_none(one.key))]
+    if len(records) == len(result.records):
+        measured = _accuracy(Pairing("", "", tuple(records), ()))
+        same = {record.data_key for record in records} == {result.data_key} and measured == result.measured
+        if not same or any(record.attacker != result.attacker for record in records):
+            return "differs"
+    return f"{len(records)} of {len(result.records)} here"
+
+
+def _method(spec: StudySpec, method: str) -> str:
+    names = [one.name for one in spec.methods]
+    if not method and len(names) == 1:
+        return names[0]
+    if method not in names:
+        what = f"method {method!r}: not one of this study" if method else "method: this study has several; name one"
+        raise UsageError(f"{what}; {nearest(method, names)}")
+    return method
+
+
+def _complete(places: Sequence[MeasuredPlace]) -> None:
+    for one in places:
+        if one.gaps or not one.records:
+            reason = next(iter(one.gaps), "no cell")
+            raise UsageError(f"{one.place.title}: {reason}; an entry needs all numbers of its method")
+        if not one.clean:
+            raise UsageError(f"{one.place.title}: no clean reference yet: uebench study run computes it")
+
+
+def _claimed(places: Sequence[MeasuredPlace], claims: Mapping[str, float]) -> list[float | None]:
+    """Return what is claimed of each place."""
+    left = dict(claims)
+    found = []
+    for one in places:
+        attacker = one.place.attacker.name
+        names = (f"{one.place.data.name} / {attacker}", attacker)
+        found.append(next((claims[name] for name in names if name in claims), None))
+        for name in names:
+            left.pop(name, None)
+    for name in left:
+        raise UsageError(
+            f"claim {name!r}: no attacker of this study; {nearest(name, [o.place.attacker.name for o in places])}"
+        )
+    return found
+
+
+def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryResult:
+    assert one.pairing
+    record = one.records[0]
+    clean = Pairing("", "", one.clean, ())
+    values = {
+        "data": record.data, "data_key": record.data_key, "name": one.place.attacker.name, "attacker": record.attacker,
+        "claimed": claimed, "measured": _accuracy(one.pairing), "clean": _accuracy(clean), "n": one.pairing.runs.n,
+        "seeds": one.pairing.runs.seeds,
+        "records": [
+            RecordDigest(
+                key=record.key, sha256=content_digest(store.cell_path(record.key)), protect_key=record.protect_key,
+                protected_digest=record.protected_digest,
+            )
+            for record in one.records
+        ],
+    }  # fmt: skip
+    return validate(EntryResult, values, one.place.title)  # type: ignore[no-any-return]
+
+
+def _accuracy(pairing: Pairing) -> Accuracy:
+    low, high = pairing.interval
+    return Accuracy(mean=round(pairing.accuracy, 2), low=round(low, 2), high=round(high, 2))

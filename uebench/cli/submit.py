@@ -1,0 +1,71 @@
+"""``uebench submit``: one method of a study as an entry of a leaderboard."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uebench.cli.options import with_workspace
+
+if TYPE_CHECKING:
+    from uebench.api.workspace import Workspace
+
+
+@with_workspace
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, all computed.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="JSON file to write.")],
+    by: Annotated[str, typer.Option(help="Who submits it.")],
+    about: Annotated[str, typer.Option(help="What it is, in one line.")],
+    method: Annotated[str, typer.Option(help="The method's name in the study, if it has several.")] = "",
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ATTACKER=PERCENT", help="The accuracy that you claim it leaves. Repeatable."),
+    ] = None,
+    url: Annotated[str, typer.Option(help="Where more is to be found, https://.")] = "",
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When [default: today].")] = "",
+    *,
+    workspace: Workspace,
+) -> None:
+    """Write one leaderboard entry: what you claim of a method beside what was measured, with digests of the records.
+
+    docs/leaderboard.md says which entries are admitted. Beside what you write here, it says nothing about you.
+    """
+    from uebench.api.study import Study
+    from uebench.cli.output import note
+    from uebench.planning.study_file import read_study
+    from uebench.report import files
+
+    files.check(out, "--out", (".json",))
+    study = Study(read_study(file), workspace)
+    entry = study.entry(method=method, by=by, about=about, url=url, date=_date(date), claims=_claims(claim or ()))
+    with files.writing(out, "--out"):
+        out.write_text(entry.text(), encoding="utf-8")
+    note(f"{out}: {entry.name}, {len(entry.results)} numbers; uebench leaderboard {out} shows them")
+
+
+def _date(text: str) -> datetime.date | None:
+    from uebench.errors import UsageError
+
+    try:
+        return datetime.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"date {text!r}: is no date; write it as 2026-01-31") from None
+
+
+def _claims(texts: list[str] | tuple[()]) -> dict[str, float]:
+    from uebench.errors import UsageError
+
+    claims = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        try:
+            claims[name.strip()] = float(value.removesuffix("%"))
+        except ValueError:
+            sign = ""
+        if not sign or not name:
+            raise UsageError(f"claim {text!r}: write the attacker's name and a percentage, as 'ResNet-18=12.5'")
+    return claims

@@ -1,0 +1,66 @@
+"""What to cite for some records: uebench, and the papers behind the plugins that took part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from uebench import __version__
+from uebench.plugins.registry import Registry
+from uebench.store.record import Record
+
+SELF = "uebench: which unlearnable examples really protect faces?"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The paper of a plugin.
+
+    Attributes:
+        name: The plugin's name.
+        title: The paper's title.
+        venue: Where it was published.
+        year: When.
+        url: A page about it; empty if none is known, or if it is no web address.
+    """
+
+    name: str
+    title: str
+    venue: str
+    year: int
+    url: str
+
+
+def papers(records: Iterable[Record], registry: Registry) -> list[Paper]:
+    """Return the papers of the methods, attackers and countermeasures of some records, as far as plugins name them."""
+    used: dict[tuple[str, str], None] = {}
+    for record in records:
+        kinds = ("attacker", *["countermeasure"] * (len(record.attacker) - 1))
+        used |= dict.fromkeys(
+            [("method", record.method.name), *zip(kinds, (p.name for p in record.attacker), strict=True)]
+        )
+    infos = [(name, registry.entry(kind, name).info or {}) for kind, name in used if (kind, name) in registry]
+    return [_paper(name, info) for name, info in infos if info.get("year") and info.get("venue")]
+
+
+def bibtex(records: Sequence[Record], registry: Registry) -> str:
+    """Return entries for uebench and for the papers; plugins do not name the authors of theirs."""
+    entries = [_entry("software", "uebench", {"title": SELF, "author": "The uebench authors", "version": __version__})]
+    for paper in papers(records, registry):
+        fields = {"title": paper.title, "howpublished": paper.venue, "year": str(paper.year), "url": paper.url}
+        entries.append(_entry("misc", paper.name, fields))
+    return "\n".join(entries)
+
+
+def _paper(name: str, info: Mapping[str, Any]) -> Paper:
+    url = str(info.get("url", ""))
+    return Paper(
+        name, str(info["title"]), str(info["venue"]), int(info["year"]), url if url.startswith("https://") else ""
+    )
+
+
+def _entry(kind: str, name: str, fields: Mapping[str, str]) -> str:
+    values = {field: re.sub(r"[{}\\\n]", "", value) for field, value in fields.items() if value}
+    return "\n".join([f"@{kind}{{{name},", *(f"  {field} = {{{value}}}," for field, value in values.items()), "}", ""])

@@ -1,0 +1,80 @@
+"""Leaderboard entries as tables: what is claimed beside what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from uebench.analysis.entry import check
+from uebench.report.caveats import of_presets
+from uebench.report.tables import Block, Page
+from uebench.store.entry import EntryResult, LeaderboardEntry
+from uebench.store.store import Store
+
+MORE_COLUMNS = ("claimed", "claim", "clean", "by", "date", "records")
+"""What the rows of entries hold beside those of the ranking."""
+HEADER = (
+    "attacker", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by",
+    "date", "records",
+)  # fmt: skip
+NOTES = (
+    "entries: measured is what the submitter's records give; they are not ranked. claim: as measured if it lies in the "
+    "interval, not reached if the attacker recognises more than claimed, surpassed if it recognises less",
+    "records: how many of those behind the number are in this results folder, with the content that the entry names, "
+    "and give this number; differs: one is another, or gives another number; docs/leaderboard.md says what this proves",
+)
+
+
+def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
+    """Return the leaderboard with entries below it, a block for each data set under each preset.
+
+    Args:
+        page: The leaderboard.
+        entries: One or more.
+        store: Where the records behind them are looked for.
+    """
+    found: dict[tuple[str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
+    for entry in entries:
+        for result in entry.results:
+            found.setdefault((result.data_key, entry.preset), []).append((entry, result))
+    blocks, rows = list(page.blocks), list(page.rows)
+    for pairs in found.values():
+        order = sorted(pairs, key=lambda pair: (pair[1].name, pair[1].measured.mean))
+        known = [_row(entry, result, store) for entry, result in order]
+        entry, result = pairs[0]
+        data = f"{result.data.name}, preset {entry.preset}, chance {100 * result.data.chance:.1f}%"
+        blocks.append(Block(f"Entries on {data}", HEADER, [_line(row) for row in known]))
+        rows += known
+    notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({entry.preset for entry in entries})]
+    return replace(
+        page, blocks=blocks, rows=rows, notes=list(dict.fromkeys(notes)), columns=(*page.columns, *MORE_COLUMNS)
+    )
+
+
+def _row(entry: LeaderboardEntry, result: EntryResult, store: Store) -> dict[str, Any]:
+    measured, clean = result.measured, result.clean
+    return {
+        "data": result.data.name, "preset": entry.preset, "attacker": result.name, "method": entry.name,
+        "accuracy": measured.mean, "low": measured.low, "high": measured.high,
+        "drop": round(clean.mean - measured.mean, 2) if clean else None, "seeds": result.seeds, "n": result.n,
+        "claimed": result.claimed, "claim": _verdict(result),
+        "clean": f"{clean.mean:.1f} [{clean.low:.1f}, {clean.high:.1f}]" if clean else None, "by": entry.by,
+        "date": entry.date.isoformat(), "records": check(result, store),
+    }  # fmt: skip
+
+
+def _verdict(result: EntryResult) -> str:
+    if result.claimed is None:
+        return "-"
+    if result.claimed < result.measured.low:
+        return "not reached"
+    return "surpassed" if result.claimed > result.measured.high else "as measured"
+
+
+def _line(row: dict[str, Any]) -> list[str]:
+    claimed = "-" if row["claimed"] is None else f"{row['claimed']:.1f}"
+    return [
+        row["attacker"], row["method"], claimed, f"{row['accuracy']:.1f} [{row['low']:.1f}, {row['high']:.1f}]",
+        row["claim"], row["clean"] or "-", row["seeds"], str(row["n"]), row["by"], row["date"], row["records"],
+    ]  # fmt: skip

@@ -1,0 +1,57 @@
+"""A page of tables in LaTeX, each with its caption; it needs the package booktabs. A study has ``latex.py``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from uebench.report.latex import END, escaped
+
+if TYPE_CHECKING:
+    from uebench.report.tables import Block, Page
+
+NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+")
+"""What stands at the right of its column: numbers, also with an interval, ranges of ranks, seeds, and dashes."""
+
+RANGE, TIMES = re.compile(r"(?<=^\d)-(?=\d+$)|(?<=^\d\d)-(?=\d+$)"), re.compile(r"(?<=^\d) x (?=\d)")
+
+
+def render(page: Page) -> str:
+    """Return a table environment for each block; the notes of the page are comments."""
+    lines = [r"% It needs \usepackage{booktabs}", *(f"% {_line(note)}" for note in page.notes)]
+    for block in page.blocks:
+        lines += ["", *_table(f"{page.title}: {block.title}", block)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(caption: str, block: Block) -> Iterator[str]:
+    rows = [
+        [_cell(text, (number, column) in block.best) for column, text in enumerate(row)]
+        for number, row in enumerate(block.rows)
+    ]
+    columns = list(zip(*block.rows, strict=True)) or [("",)] * len(block.header)
+    align = "".join("r" if all(map(NUMBER.fullmatch, column)) else "l" for column in columns)
+    heads = [_head(text, one) for text, one in zip(block.header, align, strict=True)]
+    yield from (r"\begin{table}", r"\centering\small", rf"\caption{{{escaped(_line(caption))}}}")
+    yield from (rf"\begin{{tabular}}{{{align}}}", r"\toprule", " & ".join(heads) + END, r"\midrule")
+    yield from (" & ".join(row) + END for row in rows)
+    yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
+
+
+def _head(text: str, align: str) -> str:
+    return rf"\multicolumn{{1}}{{{align}}}{{{escaped(_line(text))}}}"
+
+
+def _cell(text: str, best: bool) -> str:
+    shown = "--" if text == "-" else escaped(_line(text))
+    shown = RANGE.sub("--", TIMES.sub(r" $\\times$ ", shown))
+    if not best:
+        return shown
+    value, space, rest = shown.partition(" ")
+    return rf"\textbf{{{value}}}{space}{rest}"
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, so that nothing of it leaves a comment."""
+    return " ".join(text.split())
