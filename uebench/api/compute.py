@@ -19,6 +19,7 @@ from uebench.planning.grid import Plan, PlannedCell, staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, silent
+from uebench.store.requests import done, requested
 from uebench.store.store import Store
 
 LEFT = "the time limit came before"
@@ -93,7 +94,7 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
-    statuses = _execute(tasks, len(plan.possible), workspace, how, progress)
+    statuses = _execute(tasks, [one.spec.key for one in plan.possible], workspace, how, progress)
     for one in plan.cells:
         if one.status == "done":
             workspace.store.tidy(one.spec.key)
@@ -122,7 +123,8 @@ def protect_sets(
     store = workspace.store
     stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}
     possible = [spec for spec in specs if not spec.obstacle and not stale.get(spec.key)]
-    statuses = _execute(protect_tasks(possible), max(asked, len(possible)), workspace, how, progress)
+    keys = [spec.key for spec in possible]
+    statuses = _execute(protect_tasks(possible), keys, workspace, how, progress, asked=asked)
     results = []
     for spec in specs:
         if spec.obstacle:
@@ -141,10 +143,18 @@ def protect_sets(
 
 
 def _execute(
-    tasks: Sequence[Task], planned: int, workspace: Workspace, how: Compute, progress: ProgressFor
+    tasks: Sequence[Task],
+    keys: Sequence[str],
+    workspace: Workspace,
+    how: Compute,
+    progress: ProgressFor,
+    *,
+    asked: int = 0,
 ) -> Statuses:
+    """Compute tasks of a request, whose ``keys`` stand in the store meanwhile; threads follow from their number."""
     if not tasks:
         return {}
+    planned = max(asked, len(keys))
     workspace.store.check_writable()
     settings = Settings(
         results=workspace.store.root,
@@ -158,7 +168,12 @@ def _execute(
     if how.limit != UNLIMITED:
         estimates = how.estimates(workspace.store, planned)
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
-    return choose(how.executor).function(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
+    jobs = min(how.jobs_for(planned), len(tasks))
+    with requested(workspace.store, keys, force=how.force) as request:
+        statuses = choose(how.executor).function(tasks, settings, jobs, progress)
+        if "left" not in statuses.values():
+            done(request)
+    return statuses
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
