@@ -101,6 +101,18 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
 
 
+def collected(plan: Plan, workspace: Workspace) -> RunResult:
+    """Return what there is of a plan, as ``compute`` would, and compute nothing; what is not there is ``left``."""
+    failed: Statuses = {failure.key: "failed" for failure in workspace.store.failures()}
+    found = tuple(
+        CellResult(one.spec, "left", reason="not computed yet")
+        if one.waits and one.spec.key not in failed
+        else _result(one, failed if one.waits else {}, workspace)
+        for one in plan.cells
+    )
+    return RunResult(found, workspace)
+
+
 def protect_sets(
     specs: Iterable[ProtectionSpec],
     workspace: Workspace,

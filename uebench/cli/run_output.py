@@ -16,8 +16,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def show(result: RunResult, as_json: bool) -> None:
-    """Print the cells of a run, and what is to be said of them."""
+def show(result: RunResult, as_json: bool, *, collected: bool = False) -> None:
+    """Print the cells of a run, and what is to be said of them.
+
+    Args:
+        result: The run.
+        as_json: As one JSON document.
+        collected: Nothing was computed.
+    """
     if as_json:
         output.print_json([_document(cell) for cell in result.cells])
     else:
@@ -27,13 +33,16 @@ def show(result: RunResult, as_json: bool) -> None:
                 table.add_row(*_row(cell, result))
         if table.row_count:
             output.print_table(table)
-    notes(result)
+    if collected:
+        there = sum(cell.record is not None for cell in result.cells)
+        output.note(f"{there} of {len(result.cells)} cells are done; uebench status --watch follows the others")
+    notes(result, collected=collected)
 
 
-def notes(result: RunResult) -> None:
+def notes(result: RunResult, *, collected: bool = False) -> None:
     """Say what was there already, what went wrong, which sources changed, and what the numbers are worth."""
     done = sum(cell.status == "done" for cell in result.cells)
-    if done:
+    if done and not collected:
         output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
     for cell in result.cells:
         if cell.record is None and cell.status != "left":

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from uebench.cli.terminal import say, visible
@@ -35,7 +34,7 @@ def watch(store: Store, seconds: float) -> Standing:
     with Live(console=Console(highlight=False, markup=False, emoji=False), auto_refresh=False) as live:
         while True:
             standing = look()
-            live.update(_table(standing), refresh=True)
+            live.update(_page(standing), refresh=True)
             if standing.is_over:
                 return standing
             time.sleep(seconds)
@@ -59,17 +58,16 @@ def _lines(look: Callable[[], Standing], seconds: float) -> Standing:
         time.sleep(seconds)
 
 
-def _table(standing: Standing) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for note in list(standing.working.values())[:SHOWN]:
-        progress = f"{note.done}/{note.total}" if note.total else ""
-        since = text.seconds(max(0.0, time.time() - note.since))
-        row = ("running", note.title, f"{note.host}, process {note.pid}", since, f"{note.what} {progress}")
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    for failure in standing.failures[:SHOWN]:
-        table.add_row("failed", *(Text(visible(cell)) for cell in (failure.title, failure.message)))
-    table.add_row("", Text(str(standing)))
-    return table
+def _page(standing: Standing) -> Text:
+    lines = [f"running  {_how_far(note)}" for note in list(standing.working.values())[:SHOWN]]
+    lines += [f"failed   {_why(failure)}" for failure in standing.failures[:SHOWN]]
+    return Text(visible("\n".join([*lines, str(standing)])), no_wrap=True, overflow="ellipsis")
+
+
+def _how_far(note: Note) -> str:
+    progress = f"{note.what} ({note.done}/{note.total}), " if note.total else ""
+    since = text.seconds(round(max(0.0, time.time() - note.since)))
+    return f"{note.title}: {progress}{since}, {note.host}, process {note.pid}"
 
 
 def _who(note: Note) -> str:
