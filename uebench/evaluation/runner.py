@@ -76,7 +76,7 @@ class Runner:
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.protect_key, spec.title) as claim:
             known = _unless_damaged(self.store.read_protection, spec.protect_key)
-            is_there = self.store.read_protected_meta(spec.protect_key) is not None
+            is_there = _unless_damaged(self.store.read_protected, spec.protect_key) is not None
             if known and is_there and records.is_complete(known, self._lpips) and not self.settings.force:
                 return "done"
             self._protected(spec, both(progress, claim.tell), force=self.settings.force)
