@@ -40,43 +40,43 @@ class Standing:
 
 
 class Watch:
-    """Looks at a results folder again and again; what is finished stays finished and is not looked at twice."""
+    """Looks at a results folder again and again."""
 
     def __init__(self, store: Store) -> None:
         """Name the folder."""
         self._store = store
-        self._finished: dict[Path, set[str]] = {}
 
     def look(self) -> Standing:
         """Read how far the work is."""
         store = self._store
         working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
-        asked = requests(store)
+        asked, there = requests(store), store.keys("cells")
+        made = there | store.keys("protected") if asked else there
         wanted = {key for request in asked for key in request.keys}
-        finished = {key for request in asked for key in self._there(request)}
+        finished = {key for request in asked for key in made.intersection(request.keys) if self._counts(key, request)}
         begun = max((request.since for request in asked), default=0.0)
         failures = [
             failure
             for failure in store.failures()
-            if failure.key not in working and not (failure.key in wanted and self._changed(failure.key) < begun)
+            if failure.key not in working and not (failure.key in wanted and self._failed(failure.key) < begun)
         ]
         to_do = wanted - finished - working.keys() - {failure.key for failure in failures}
-        count = len(finished - working.keys()) if asked else len(store.files("cells"))
+        count = len(finished - working.keys() if asked else there)
         return Standing(count, working, failures, len(to_do))
 
-    def _there(self, request: Request) -> set[str]:
-        """Return the keys of a request that are finished; a forced one wants them made since it began."""
-        known = self._finished.setdefault(request.path, set())
-        for key in request.keys:
-            if key not in known:
-                for path in (self._store.cell_path(key), self._store.protection_path(key)):
-                    with suppress(OSError):
-                        if path.stat().st_mtime >= request.since or not request.force:
-                            known.add(key)
-        return known
+    def _counts(self, key: str, request: Request) -> bool:
+        """Return whether a record is what a request asked for: a forced one wants it made since it began."""
+        if not request.force:
+            return True
+        paths = (self._store.cell_path(key), self._store.protection_path(key))
+        return max(map(_changed, paths)) >= request.since
 
-    def _changed(self, key: str) -> float:
+    def _failed(self, key: str) -> float:
         """Return when it was noted that a cell failed."""
-        with suppress(OSError):
-            return self._store.failure_path(key).stat().st_mtime
-        return 0.0
+        return _changed(self._store.failure_path(key))
+
+
+def _changed(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0

@@ -149,6 +149,18 @@ class Store:
         suffix = ".safetensors" if kind == "blobs" else ".json"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
+    def keys(self, kind: str) -> set[str]:
+        """Return the keys of all records of cells, or of protected sets; faster than ``files`` where there are many.
+
+        Args:
+            kind: ``cells`` or ``protected``.
+        """
+        found = set[str]()
+        for folder in (self.root / kind).glob("*/"):
+            with suppress(OSError):
+                found.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
+        return found
+
     def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in self.files(kind):
             try:
