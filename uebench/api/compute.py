@@ -33,8 +33,8 @@ class Compute:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short; on a
             cluster 100.
-        executor: ``processes``: several tasks at once, in other processes; ``serial``: one after the other, in this
-            one; ``ray(...)`` or ``slurm(...)``: on many machines.
+        executor: ``processes``: several tasks at once, in other processes; ``isolated(...)``: each in one of its own,
+            with limits; ``serial``: one after the other, in this one; ``ray(...)`` or ``slurm(...)``: on many machines.
         force: Compute again what is there.
         lpips_trunk: AlexNet's weights, to measure LPIPS with.
         limit: When the run ends.

@@ -104,7 +104,8 @@ def run(
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
-        executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
+        executor: ``processes``; ``isolated(...)`` for plugins of others; ``serial`` to compute in this process;
+            ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.
         time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. The cells that it leaves
             are in ``left`` of the result; the same call resumes them.
