@@ -17,6 +17,9 @@ paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/face
 test: $(SETUP)  ## all tests, offline, one process per core
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
+soak: $(SETUP)  ## kill runs, flip bits and crowd a results folder for 15 minutes; prints its seed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak
+
 lint: $(SETUP)  ## style, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +45,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run paper-desk test lint types bench docs wheel clean
+.PHONY: help run paper-desk test soak lint types bench docs wheel clean

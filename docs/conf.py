@@ -17,7 +17,12 @@ release = uebench.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "plugin_pages"]
 root_doc = "docs/index"
 include_patterns = [
-    "*.md", "docs/*.md", "results/README.md", "results/*/README.md", "benchmarks/README.md", "examples/*/README.md",
+    "*.md",
+    "docs/*.md",
+    "results/README.md",
+    "results/*/README.md",
+    "benchmarks/README.md",
+    "examples/*/README.md",
 ]
 nitpicky = False
 

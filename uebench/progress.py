@@ -27,6 +27,16 @@ def guarded(progress: Progress) -> Progress:
     return show
 
 
+def both(one: Progress, other: Progress) -> Progress:
+    """Return a progress that goes to two places."""
+
+    def show(done: int, total: int, what: str) -> None:
+        one(done, total, what)
+        other(done, total, what)
+
+    return show
+
+
 def silent(_: str) -> Progress:
     """Show nothing."""
     return _nothing

@@ -39,11 +39,11 @@ def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     """Leave behind what killed processes leave behind."""
     store.write_checkpoint(key, "train", b"weights" * 100)
     store.write_protected("ef" + "0" * 62, protected_set("ef" + "0" * 62))
-    store.locks.mkdir()
+    store.claims.folder.mkdir()
     left = [
         store.cell_path(key).parent / ".new-abc",
         store.work / OTHER / ".new-abc",
-        store.locks / f"{key}.lock",
+        store.claims.folder / f"{key}.lock",
         store.failure_path(OTHER),
     ]
     for path in left:
@@ -58,7 +58,7 @@ def litter(store: Store, key: str = RECORD.key) -> list[Path]:
 def test_nothing_that_is_of_use_is_garbage(store: Store) -> None:
     before = tree(store)
     assert gc(store) == gc(store, delete=True) == []
-    assert {path for path in tree(store) if path not in before} <= {store.locks}
+    assert {path for path in tree(store) if path not in before} <= {store.claims.folder}
 
 
 def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(store: Store) -> None:
@@ -79,13 +79,13 @@ def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(
 def test_a_running_process_loses_nothing(store: Store) -> None:
     left = litter(store)
     made = "ef" + "0" * 62  # a set whose record is being written
-    taken = {store.locks / f"{RECORD.key}.lock", store.work / RECORD.key, store.blob_path(made)}
+    taken = {store.claims.folder / f"{RECORD.key}.lock", store.work / RECORD.key, store.blob_path(made)}
     taken |= {path for path in left if path.name == ".new-abc"}
-    with store.claim(RECORD.key), store.claim(made):
+    with store.claims.claim(RECORD.key), store.claims.claim(made):
         assert {one.path for one in gc(store)} == set(left) - taken
         assert {one.path for one in gc(store, delete=True)} == set(left) - taken
         assert all(path.exists() for path in taken)
-    assert {one.path for one in gc(store)} == {*taken, store.locks / f"{made}.lock"}
+    assert {one.path for one in gc(store)} == {*taken, store.claims.folder / f"{made}.lock"}
 
 
 def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Store) -> None:
@@ -105,9 +105,9 @@ def test_who_waits_for_a_lock_whose_file_is_deleted_still_takes_turns(store: Sto
     """The waiting process holds the deleted file open, and must notice that it is no lock any more."""
     code = (
         "import pathlib, sys, time; from uebench.store.store import Store\n"
-        "with Store(pathlib.Path(sys.argv[1])).claim(sys.argv[2]): print('held', flush=True); time.sleep(60)"
+        "with Store(pathlib.Path(sys.argv[1])).claims.claim(sys.argv[2]): print('held', flush=True); time.sleep(60)"
     )
-    with store.claim_if_free(OTHER) as free:
+    with store.claims.claim_if_free(OTHER) as free:
         assert free
         waiting = subprocess.Popen(
             [sys.executable, "-c", code, str(store.root), OTHER], stdout=subprocess.PIPE, text=True
@@ -116,13 +116,13 @@ def test_who_waits_for_a_lock_whose_file_is_deleted_still_takes_turns(store: Sto
             waiting.wait(1)
     assert waiting.stdout
     assert waiting.stdout.readline() == "held\n"
-    assert store.is_held(OTHER)
-    with store.claim_if_free(OTHER) as free:
+    assert store.claims.is_held(OTHER)
+    with store.claims.claim_if_free(OTHER) as free:
         assert not free
     os.kill(waiting.pid, signal.SIGKILL)
     waiting.wait()
     waiting.stdout.close()
-    assert not store.is_held(OTHER)
+    assert not store.claims.is_held(OTHER)
 
 
 def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(store: Store) -> None:
@@ -130,7 +130,7 @@ def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(stor
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store.claim(RECORD.key):
+        with store.claims.claim(RECORD.key):
             held.set()
             done.wait()
 

@@ -82,7 +82,7 @@ def test_damage_there_is_refused_and_damage_here_is_mended(here: Store, there: S
 
 
 def test_what_is_being_computed_here_is_left_alone(here: Store, there: Store) -> None:
-    with here.claim(ONE.key):
+    with here.claims.claim(ONE.key):
         assert outcomes(here, there)["busy"] == [ONE.key]
     assert outcomes(here, there)["taken"] == [ONE.key]
 

@@ -168,12 +168,12 @@ def test_two_holders_of_a_key_take_turns(store: Store) -> None:
 
     def second() -> None:
         held.wait()
-        with Store(store.root).claim(KEY):
+        with Store(store.root).claims.claim(KEY):
             order.append("second")
 
     thread = threading.Thread(target=second)
     thread.start()
-    with store.claim(KEY):
+    with store.claims.claim(KEY):
         held.set()
         thread.join(0.3)
         order.append("first")
@@ -184,11 +184,11 @@ def test_two_holders_of_a_key_take_turns(store: Store) -> None:
 def test_a_killed_holder_frees_its_key(store: Store) -> None:
     code = (
         "import os, pathlib, sys; from uebench.store.store import Store\n"
-        "with Store(pathlib.Path(sys.argv[1])).claim(sys.argv[2]): os.kill(os.getpid(), 9)"
+        "with Store(pathlib.Path(sys.argv[1])).claims.claim(sys.argv[2]): os.kill(os.getpid(), 9)"
     )
     holder = subprocess.run([sys.executable, "-c", code, str(store.root), KEY], check=False)
     assert holder.returncode == -9
-    with store.claim(KEY):
+    with store.claims.claim(KEY):
         pass
 
 

@@ -17,7 +17,7 @@ from uebench.store.store import DamagedError, Store
 def audit(
     specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[ProtectionResult]:
-    """Return the records of protected sets; sets of which nothing is known are made first.
+    """Return the records of protected sets; sets that are damaged, or of which nothing is known, are made first.
 
     Args:
         specs: The sets.
@@ -42,6 +42,7 @@ def audit(
 def _known(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionRecord | None:
     try:
         record = store.read_protection(spec.key)
+        store.read_protected(spec.key)
     except DamagedError:
         return None
     if record is None or (trunk and record.quality.trunk != trunk):

@@ -19,6 +19,7 @@ from uebench.planning.grid import Plan, PlannedCell, staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, silent
+from uebench.store.requests import done, requested
 from uebench.store.store import Store
 
 LEFT = "the time limit came before"
@@ -32,8 +33,8 @@ class Compute:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short; on a
             cluster 100.
-        executor: ``processes``: several tasks at once, in other processes; ``serial``: one after the other, in this
-            one; ``ray(...)`` or ``slurm(...)``: on many machines.
+        executor: ``processes``: several tasks at once, in other processes; ``isolated(...)``: each in one of its own,
+            with limits; ``serial``: one after the other, in this one; ``ray(...)`` or ``slurm(...)``: on many machines.
         force: Compute again what is there.
         lpips_trunk: AlexNet's weights, to measure LPIPS with.
         limit: When the run ends.
@@ -95,11 +96,23 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
-    statuses = _execute(tasks, len(plan.possible), workspace, how, progress)
+    statuses = _execute(tasks, [one.spec.key for one in plan.possible], workspace, how, progress)
     for one in plan.cells:
         if one.status == "done":
             workspace.store.tidy(one.spec.key)
     return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
+
+
+def collected(plan: Plan, workspace: Workspace) -> RunResult:
+    """Return what there is of a plan, as ``compute`` would, and compute nothing; what is not there is ``left``."""
+    failed: Statuses = {failure.key: "failed" for failure in workspace.store.failures()}
+    found = tuple(
+        CellResult(one.spec, "left", reason="not computed yet")
+        if one.waits and one.spec.key not in failed
+        else _result(one, failed if one.waits else {}, workspace)
+        for one in plan.cells
+    )
+    return RunResult(found, workspace)
 
 
 def protect_sets(
@@ -124,7 +137,8 @@ def protect_sets(
     store = workspace.store
     stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}
     possible = [spec for spec in specs if not spec.obstacle and not stale.get(spec.key)]
-    statuses = _execute(protect_tasks(possible), max(asked, len(possible)), workspace, how, progress)
+    keys = [spec.key for spec in possible]
+    statuses = _execute(protect_tasks(possible), keys, workspace, how, progress, asked=asked)
     results = []
     for spec in specs:
         if spec.obstacle:
@@ -143,10 +157,18 @@ def protect_sets(
 
 
 def _execute(
-    tasks: Sequence[Task], planned: int, workspace: Workspace, how: Compute, progress: ProgressFor
+    tasks: Sequence[Task],
+    keys: Sequence[str],
+    workspace: Workspace,
+    how: Compute,
+    progress: ProgressFor,
+    *,
+    asked: int = 0,
 ) -> Statuses:
+    """Compute tasks of a request, whose ``keys`` stand in the store meanwhile; threads follow from their number."""
     if not tasks:
         return {}
+    planned = max(asked, len(keys))
     workspace.store.check_writable()
     settings = Settings(
         results=workspace.store.root,
@@ -161,7 +183,12 @@ def _execute(
     if how.limit != UNLIMITED:
         estimates = how.estimates(workspace.store, planned)
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
-    return choose(how.executor).function(tasks, settings, min(how.jobs_for(planned), len(tasks)), progress)
+    jobs = min(how.jobs_for(planned), len(tasks))
+    with requested(workspace.store, keys, force=how.force) as request:
+        statuses = choose(how.executor).function(tasks, settings, jobs, progress)
+        if "left" not in statuses.values():
+            done(request)
+    return statuses
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:

@@ -15,7 +15,7 @@ from uebench.planning.parts import make_part
 from uebench.plugins import presets
 from uebench.plugins.base import Method
 from uebench.plugins.spec import Spec, parse
-from uebench.progress import Progress
+from uebench.progress import Progress, both
 
 
 def fit(
@@ -99,8 +99,9 @@ def fit_in(
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
-    with store.claim(address):
-        ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=progress, stop=stop)
+    with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
+        told = both(progress, claim.tell) if progress else claim.tell
+        ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=told, stop=stop)
         seed_everything(ctx)
         plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
         state = plugin.state()

@@ -87,7 +87,7 @@ def _protected(
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
     address = _address(chosen, true) if store else ""
-    with global_generators_restored(), store.claim(address) if store else nullcontext():
+    with global_generators_restored(), store.claims.claim(address) if store else nullcontext():
         labels, _ = chosen.side.make(true, num_classes, chosen.seed)
         copied = Split(true.images.copy(), labels.copy())
         chosen.fit(copied, num_classes, store=store, key=address, progress=progress)

@@ -78,7 +78,7 @@ class CellResult:
     Attributes:
         spec: The cell.
         status: ``done``: there already; ``computed``; ``failed``; ``impossible``; ``stale``: its protected set was
-            made by another source of the same version; ``left``: the time limit came before.
+            made by another source of the same version; ``left``: for a later run.
         record: Its record, if it has one.
         reason: Why it has none.
         failure: The same with its traceback, if it failed.

@@ -106,7 +106,8 @@ def run(
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
-        executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
+        executor: ``processes``; ``isolated(...)`` for plugins of others; ``serial`` to compute in this process;
+            ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.
         keep_models: Keep the weights of the networks that attackers train, as ``models/<2 digits>/<key>.safetensors``
             of the results folder.

@@ -33,7 +33,10 @@ Jobs = Annotated[
 ]
 Executor = Annotated[
     str,
-    typer.Option(envvar="UEBENCH_EXECUTOR", help="processes, serial, ray(option=value) or slurm(option=value)."),
+    typer.Option(
+        envvar="UEBENCH_EXECUTOR",
+        help="processes, isolated, serial, ray or slurm, with options as in ray(gpus=1).",
+    ),
 ]
 Cores = Annotated[
     int,

@@ -10,6 +10,8 @@ from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
 from uebench.evaluation.hardware import available_cores, has_bfloat16
+from uebench.executors.choice import choose
+from uebench.executors.confinement import can_give_up_network
 from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
@@ -64,15 +66,25 @@ def options_in_force(plan: Plan) -> list[str]:
 
 
 def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return what would make the computation faster: float32, where the processor has no bfloat16 arithmetic."""
+    """Return what would make the computation faster or safer than it can be here.
+
+    That is float32 where the processor has no bfloat16 arithmetic, and a network that plugins can be kept from.
+    """
+    said = _of_isolation(how) if plan.chosen(force=how.force) else []
     specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
     parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
     slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")
     if not slow or has_bfloat16(how.device):
-        return []
+        return said
     written = ", ".join(f'"{name}(precision=float32)"' for name in slow)
     is_faster = "is faster here, and another cell" if len(slow) == 1 else "are faster here, and other cells"
-    return [f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
+    return [*said, f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
+
+
+def _of_isolation(how: Compute) -> list[str]:
+    if choose(how.executor).name != "isolated" or can_give_up_network():
+        return []
+    return ["this system does not let a process give up the network; isolated plugins can use it"]
 
 
 def _row(one: PlannedCell, estimates: Estimates) -> dict[str, Any]:

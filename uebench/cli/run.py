@@ -58,6 +58,7 @@ def run(
     preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64 or paper [default: desk].")] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    collect: Annotated[bool, typer.Option("--collect", help="Compute nothing; show the cells that are done.")] = False,
     time_limit: TimeLimitText = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     keep_models: Annotated[
@@ -73,6 +74,7 @@ def run(
     how: Compute,
 ) -> None:
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
+    from uebench.api.compute import collected
     from uebench.api.protected_sets import method_texts, named
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
@@ -100,8 +102,8 @@ def run(
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    result = computing.computed(plan, workspace, how)
-    run_output.show(result, as_json, models=keep_models)
+    result = collected(plan, workspace) if collect else computing.computed(plan, workspace, how)
+    run_output.show(result, as_json, models=keep_models, collected=collect)
     if figure:
         files.save(matrix.figure(result.records), figure, "figure", [c.record for c in result.cells if c.record])
-    computing.end({"cell": len(result.left)}, failed=bool(result.failed))
+    computing.end({"cell": 0 if collect else len(result.left)}, failed=bool(result.failed))

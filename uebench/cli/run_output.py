@@ -16,8 +16,15 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def show(result: RunResult, as_json: bool, *, models: bool = False) -> None:
-    """Print the cells of a run, and what is to be said of them; with ``models`` also where their networks are kept."""
+def show(result: RunResult, as_json: bool, *, models: bool = False, collected: bool = False) -> None:
+    """Print the cells of a run, and what is to be said of them.
+
+    Args:
+        result: The run.
+        as_json: As one JSON document.
+        models: Also print where the networks of its attackers are kept.
+        collected: Nothing was computed.
+    """
     kept = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
     if as_json:
         output.print_json([_document(cell) | _of_model(kept.get(cell.spec.key)) for cell in result.cells])
@@ -36,13 +43,16 @@ def show(result: RunResult, as_json: bool, *, models: bool = False) -> None:
         output.note(f"{done} done without keeping the model; --force computes them again")
     if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:
         output.note(f"{', '.join(dict.fromkeys(computed))}: trains no network whose weights could be kept")
-    notes(result)
+    if collected:
+        there = sum(cell.record is not None for cell in result.cells)
+        output.note(f"{there} of {len(result.cells)} cells are done; uebench status --watch follows the others")
+    notes(result, collected=collected)
 
 
-def notes(result: RunResult) -> None:
+def notes(result: RunResult, *, collected: bool = False) -> None:
     """Say what was there already, what went wrong, which sources changed, and what the numbers are worth."""
     done = sum(cell.status == "done" for cell in result.cells)
-    if done:
+    if done and not collected:
         output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
     for cell in result.cells:
         if cell.record is None and cell.status != "left":

@@ -12,6 +12,12 @@ from uebench.errors import StoreError
 
 
 def status(
+    seconds: Annotated[
+        float, typer.Argument(metavar="[SECONDS]", min=0.1, help="Between two looks of --watch.", show_default=True)
+    ] = 2.0,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show who computes what until nothing is left to do, on all machines.")
+    ] = False,
     stale: Annotated[bool, typer.Option("--stale", help="Only cells whose plugin source has changed since.")] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
@@ -23,6 +29,14 @@ def status(
     from uebench.report import status
     from uebench.store.store import Store
 
+    if watch:
+        from uebench.api.workspace import existing
+        from uebench.cli import status_output
+        from uebench.cli.computing import FAILED
+
+        if status_output.watch(existing(results), seconds).failures:
+            raise typer.Exit(FAILED)
+        return
     found = status.status(Store(results), Registry(plugin or ()), stale_only=stale)
     if as_json:
         output.print_json(found.document())

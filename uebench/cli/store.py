@@ -54,7 +54,7 @@ def gc(
         files = [{"path": str(one.path), "reason": one.reason, "bytes": one.size} for one in found]
         output.print_json({"files": files, "bytes": size, "deleted": delete})
         return
-    locks = [one.path for one in found if one.path.suffix == ".lock"]
+    locks = [one.path for one in found if one.path.suffix in (".lock", ".lease")]
     for one in found:
         if one.path not in locks:
             typer.echo(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")

@@ -44,6 +44,12 @@ def died(task: Task, exit_code: int | None = None) -> Failure:
     return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
 
 
+def too_long(task: Task, minutes: float) -> Failure:
+    """Return what is recorded of a task that took longer than it may."""
+    message = f"took longer than {minutes:g} minutes and was killed; allow more, and run again to resume"
+    return Failure(key=task.key, title=task.spec.title, kind="TooLong", message=message)
+
+
 def passed_on(failure: Failure, task: Task) -> Failure:
     """Return what is recorded of an attack whose protected set could not be made."""
     return failure.model_copy(update={"key": task.key, "title": task.spec.title})

@@ -21,7 +21,7 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.metrics import Lpips
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
-from uebench.progress import Progress, ProgressFor, guarded, silent
+from uebench.progress import Progress, ProgressFor, both, guarded, silent
 from uebench.store.record import ProtectionRecord
 from uebench.store.store import DamagedError, Protected, Store
 
@@ -74,21 +74,22 @@ class Runner:
             return "failed"
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
-        with self.store.claim(spec.protect_key):
+        with self.store.claims.claim(spec.protect_key, spec.title) as claim:
             known = _unless_damaged(self.store.read_protection, spec.protect_key)
-            is_there = self.store.read_protected_meta(spec.protect_key) is not None
+            is_there = _unless_damaged(self.store.read_protected, spec.protect_key) is not None
             if known and is_there and records.is_complete(known, self._lpips) and not self.settings.force:
                 return "done"
-            self._protected(spec, progress, force=self.settings.force)
+            self._protected(spec, both(progress, claim.tell), force=self.settings.force)
             return "computed"
 
     def _attack(self, cell: CellSpec, progress: Progress) -> TaskStatus:
-        with self.store.claim(cell.key):
+        with self.store.claims.claim(cell.key, cell.title) as claim:
+            progress = both(progress, claim.tell)
             if self.settings.force:
                 self.store.forget_work(cell.key)
             elif _unless_damaged(self.store.read_cell, cell.key):
                 return "done"
-            with self.store.claim(cell.protect_key):
+            with self.store.claims.claim(cell.protect_key):
                 protected = self._protected(cell.protection, progress)
             dataset = self._load(cell.data)
             ctx = RunContext(

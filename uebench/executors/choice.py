@@ -65,11 +65,23 @@ class SlurmOptions(ClusterOptions):
     cluster: Literal["slurm", "local"] = "slurm"
 
 
+class IsolatedOptions(Options):
+    """Options of ``isolated``.
+
+    Attributes:
+        memory: GiB of a task's address space; None for no limit. torch alone takes 2.
+        minutes: How long a task may take; None for no limit.
+    """
+
+    memory: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0)
+
+
 EXECUTORS: dict[str, type[Options]] = {
-    "processes": Options, "serial": Options, "ray": RayOptions, "slurm": SlurmOptions,
+    "processes": Options, "isolated": IsolatedOptions, "serial": Options, "ray": RayOptions, "slurm": SlurmOptions,
 }  # fmt: skip
-"""``processes``: several tasks at once, in other processes; ``serial``: one after the other, in the caller's; ``ray``
-and ``slurm``: on many machines."""
+"""``processes``: several tasks at once, in other processes; ``isolated``: each in a process of its own, with limits;
+``serial``: one after the other, in the caller's; ``ray`` and ``slurm``: on many machines."""
 
 
 CLUSTER_JOBS = 100

@@ -19,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from uebench.errors import CellError, StoreError, UebenchError, in_words
-from uebench.evaluation.failures import died
+from uebench.evaluation.failures import died, too_long
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
+from uebench.executors.confinement import Confinement
 from uebench.executors.performer import outcome, packed, refused
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import ProgressFor, guarded
@@ -32,10 +33,26 @@ GRACE = 10.0
 stopped, at the next checkpoint of its task."""
 
 
-def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor) -> Statuses:
-    """Compute tasks as ``Executor`` says, each in one of ``jobs`` processes."""
+def processes(
+    tasks: Sequence[Task],
+    settings: Settings,
+    jobs: int,
+    progress: ProgressFor,
+    confinement: Confinement | None = None,
+    minutes: float | None = None,
+) -> Statuses:
+    """Compute tasks as ``Executor`` says, each in one of ``jobs`` processes.
+
+    Args:
+        tasks: As ``Executor`` has them.
+        settings: As ``Executor`` has them.
+        jobs: As ``Executor`` has it.
+        progress: As ``Executor`` has it.
+        confinement: What the processes give up. Each computes one task then, and ends with all that it started.
+        minutes: How long a task may take; None for no limit.
+    """
     store = Store(settings.results)
-    workers = [_Worker(settings, store, progress) for _ in range(jobs)]
+    workers = [_Worker(settings, store, progress, confinement, minutes) for _ in range(jobs)]
     idle = list(workers)
 
     def perform(task: Task) -> TaskStatus:
@@ -60,8 +77,16 @@ def processes(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Pr
 class _Worker:
     """A process that computes what it is told, begun when there is something to tell it; see ``worker.py``."""
 
-    def __init__(self, settings: Settings, store: Store, progress: ProgressFor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        progress: ProgressFor,
+        confinement: Confinement | None = None,
+        minutes: float | None = None,
+    ) -> None:
         self._settings, self._store, self._progress = settings, store, progress
+        self._confinement, self._minutes = confinement, minutes
         self._process: subprocess.Popen[bytes] | None = None
         self._is_at_work = False
         self._lock = threading.Lock()
@@ -82,14 +107,17 @@ class _Worker:
             return self._performed(task, content, process)
         finally:
             self._is_at_work = False
+            if self._confinement:
+                self.close(time.monotonic() + GRACE)
 
     def _performed(self, task: Task, content: bytes, process: subprocess.Popen[bytes]) -> TaskStatus:
         show = guarded(self._progress(task.spec.title))
-        for kind, *answer in _answers(process, content):
-            if kind != "progress":
-                return outcome((kind, *answer), task, self._store)
-            show(*answer)
-        return self._lost(task, process)
+        with _killed_after(self._minutes, process) as is_late:
+            for kind, *answer in _answers(process, content):
+                if kind != "progress":
+                    return outcome((kind, *answer), task, self._store)
+                show(*answer)
+        return self._lost(task, process, is_late=is_late.is_set())
 
     def stop(self) -> None:
         """Begin no other process, and let one that is at work end at its next checkpoint."""
@@ -103,18 +131,26 @@ class _Worker:
         with self._lock:
             process, self._process = self._process, None
         if process:
-            _end(process, give_up, is_at_work=self._is_at_work)
+            self._end(process, give_up)
 
-    def _lost(self, task: Task, process: subprocess.Popen[bytes]) -> TaskStatus:
+    def _end(self, process: subprocess.Popen[bytes], give_up: float) -> int:
+        code = _end(process, give_up, is_at_work=self._is_at_work)
+        if self._confinement:  # it leads a group, of which something may be left
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return code
+
+    def _lost(self, task: Task, process: subprocess.Popen[bytes], *, is_late: bool) -> TaskStatus:
         """Record that the process ended in the middle of a task; the next task begins another."""
-        code = _end(process, time.monotonic() + GRACE)
+        self._is_at_work = False
+        code = self._end(process, time.monotonic() + GRACE)
         with self._lock:
             if self._process is process:
                 self._process = None
         # A batch system sends SIGTERM to all processes at once: the one that is meant for this process may be under way
         if self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
             return "left"
-        self._store.write_failure(died(task, code))
+        self._store.write_failure(too_long(task, self._minutes) if is_late and self._minutes else died(task, code))
         return "failed"
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -122,14 +158,34 @@ class _Worker:
             if self._closing.is_set():
                 raise StoreError("the run is being stopped")
             if self._process is None:
-                self._process = _start()
+                self._process = _start(leads_group=self._confinement is not None)
                 with contextlib.suppress(OSError):  # it died already: the first task will tell
-                    _send(self._process, self._settings)
+                    _send(self._process, (self._settings, self._confinement))
             self._is_at_work = True
             return self._process
 
 
-def _start() -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _killed_after(minutes: float | None, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill a process that takes longer; the event says whether it did."""
+    is_late = threading.Event()
+
+    def kill() -> None:
+        is_late.set()
+        process.kill()
+
+    timer = threading.Timer(60 * minutes, kill) if minutes else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield is_late
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def _start(*, leads_group: bool = False) -> subprocess.Popen[bytes]:
     """Start a process that imports what this one does.
 
     Without ``-P`` it would look for modules in the working directory first, where any file may be called ``copy.py``.
@@ -142,6 +198,7 @@ def _start() -> subprocess.Popen[bytes]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": paths},
+                process_group=0 if leads_group else None,
             )
     except OSError as error:
         raise UebenchError(f"no process can be started ({in_words(error)}); use fewer jobs") from None

@@ -1,7 +1,7 @@
 """``python -m uebench.executors.worker``: a process that computes the tasks that it reads, until there are no more.
 
-It reads pickles of its parent's on stdin, first ``Settings``, then tasks, and answers on stdout; nobody else can use
-either. What a plugin prints goes to stderr, and what it reads is empty.
+It reads pickles of its parent's on stdin, first ``Settings`` and what to give up, then tasks, and answers on stdout;
+nobody else can use either. What a plugin prints goes to stderr, and what it reads is empty.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from uebench.evaluation.settings import Settings
 from uebench.evaluation.stopping import Stop
+from uebench.executors.confinement import Confinement
 from uebench.executors.performer import Performer
 from uebench.progress import OutputClosed, Progress
 
@@ -30,7 +31,9 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    settings: Settings = pickle.load(parent)
+    settings, confinement = _beginning(parent)
+    if confinement:
+        confinement.enter()
     stop = Stop(settings.limit)
     signal.signal(signal.SIGTERM, lambda *_: stop.ask())
     tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -48,6 +51,11 @@ def main() -> None:
     if stop.asked:  # end as whoever sent the signal expects
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _beginning(parent: BinaryIO) -> tuple[Settings, Confinement | None]:
+    beginning: tuple[Settings, Confinement | None] = pickle.load(parent)
+    return beginning
 
 
 def _read(parent: BinaryIO, tasks: queue.SimpleQueue[bytes | None], at_work: threading.Event) -> None:

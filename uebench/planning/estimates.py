@@ -6,7 +6,7 @@ alike: of this machine if there is one, then with the same countermeasures, opti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,6 +64,7 @@ class Estimates:
         self._here = conditions
         self._cells: dict[str, list[Record]] = {}
         self._sets: dict[str, list[tuple[ProtectionRecord | Record, Provenance]]] = {}
+        self._known: dict[tuple[int, ...], tuple[tuple[object, ...], float | None]] = {}
         for _, cell in store.cells():
             if cell and conditions.serve(cell.provenance):
                 self._cells.setdefault(cell.attacker[0].name, []).append(cell)
@@ -77,6 +78,20 @@ class Estimates:
 
         What acts in a step costs more than training alone, so only records with the same countermeasures will do then.
         """
+        return self._once((cell.data, *cell.chain), lambda: self._training(cell))
+
+    def protection(self, spec: ProtectionSpec) -> float | None:
+        """Return the seconds that the method takes to learn and to protect the set, or None if that is not known."""
+        return self._once((spec.data, spec.method, spec.side), lambda: self._protection(spec))
+
+    def _once(self, about: tuple[object, ...], estimate: Callable[[], float | None]) -> float | None:
+        """Estimate once for all seeds, which share these objects; they are kept, so that no other takes their place."""
+        key = tuple(map(id, about))
+        if key not in self._known:
+            self._known[key] = about, estimate()
+        return self._known[key][1]
+
+    def _training(self, cell: CellSpec) -> float | None:
         names = [part.name for part in cell.countermeasures]
         kinds = [names] if any(part.plugin.place == "step" for part in cell.countermeasures) else [names, []]
         options = _options(part.published() for part in cell.chain)
@@ -101,8 +116,7 @@ class Estimates:
         rate = best.timings.train_images_per_second * best.data.size**2
         return _pixels(cell.data.record) * epochs / rate if rate else None
 
-    def protection(self, spec: ProtectionSpec) -> float | None:
-        """Return the seconds that the method takes to learn and to protect the set, or None if that is not known."""
+    def _protection(self, spec: ProtectionSpec) -> float | None:
         is_trained, options = bool(spec.assets), _options([spec.method.published()])
         alike = [
             (record, made)

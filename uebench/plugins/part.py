@@ -41,7 +41,12 @@ class Part:
 
     def published(self) -> dict[str, Any]:
         """Return name, version and options, as keys and records hold them."""
-        return {"name": self.entry.name, "version": self.entry.version, "config": self.config.published()}
+        return {"name": self.entry.name, "version": self.entry.version, "config": dict(self._options)}
+
+    @cached_property
+    def _options(self) -> dict[str, Any]:
+        """Hold the options as keys hold them: a plan of many cells asks for them once for each seed."""
+        return self.config.published()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as strings and options, so that the other process imports the plugin's module by itself.

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from uebench.store import seal
+from uebench.store import requests, seal
 from uebench.store.atomic import TEMPORARY
 from uebench.store.store import DamagedError, Store
 
@@ -43,18 +43,24 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     temporary = [
         path for kind in ("cells", "protected", "blobs", "models", "work") for path in _temporary(store.root / kind)
     ]
-    locks = sorted(store.locks.glob("*.lock"))
-    if any(store.is_held(lock.stem) for lock in locks):
+    locks = store.claims.files()
+    if any(store.claims.is_held(lock.stem) for lock in locks):
         temporary = []  # of a file that a running process is writing, say
-    hold: Hold = store.claim_if_free if delete else _look_at(store)
+    hold: Hold = store.claims.claim_if_free if delete else _look_at(store)
 
     def found() -> Iterator[tuple[Path, str]]:
         yield from ((path, "was never finished") for path in temporary)
         for lock in locks:
             with hold(lock.stem) as free:
                 if free:
-                    yield lock, "a lock that nobody holds"
-        for folder in sorted(path for path in store.work.glob("*") if path.is_dir() and path != store.locks):
+                    is_note = lock.suffix == ".json"
+                    yield lock, "of a process that ended" if is_note else "a lock that nobody holds"
+        for request in requests.files(store):
+            with hold(request.stem) as free:
+                if free:
+                    yield request, "of a run that ended"
+        others = (store.claims.folder, requests.folder(store))
+        for folder in sorted(path for path in store.work.glob("*") if path.is_dir() and path not in others):
             with hold(folder.name) as free:
                 if free:
                     yield from _work(store, folder)
@@ -81,7 +87,7 @@ def _look_at(store: Store) -> Hold:
 
     @contextmanager
     def look(key: str) -> Iterator[bool]:
-        yield not store.is_held(key)
+        yield not store.claims.is_held(key)
 
     return look
 

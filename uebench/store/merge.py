@@ -70,7 +70,7 @@ def _merged(store: Store, other: Store, kind: str, path: Path) -> MergedFile:
         return MergedFile(path, "damaged", damage.fault)
     if theirs is None or content is None or path != place(other, key):
         return MergedFile(path, "damaged", f"{path}: lies in the wrong folder")
-    with store.claim_if_free(key) as free:
+    with store.claims.claim_if_free(key) as free:
         if not free:
             return MergedFile(path, "busy", f"{path}: is being computed here")
         ours = _unless_damaged(load, store, key)

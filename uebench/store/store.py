@@ -2,7 +2,7 @@
 
 A reader sees all of a record or nothing (``uebench.store.atomic``). Every record and every blob carries the digest of
 its content; what does not match is damaged and is computed again (``seal``, ``blob``). Two processes that want the same
-cell take turns by a file lock, which the system releases when a process dies. What ``work/`` holds may be deleted.
+cell take turns (``claims``). What ``work/`` holds may be deleted.
 """
 
 from __future__ import annotations
@@ -11,32 +11,36 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from uebench.errors import StoreError, UsageError
 from uebench.regular import read_regular
 from uebench.store import blob, seal
 from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
+from uebench.store.claims import Claims
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.seal import DamagedError, R, sealed, unusable
 from uebench.store.summary import Summary
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 __all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
 
 class Store:
-    """A results folder."""
+    """A results folder.
+
+    Attributes:
+        root: The folder.
+        work: Where what is under way lies.
+        claims: Who works on what.
+    """
 
     def __init__(self, root: Path) -> None:
         """Name the folder; nothing is touched until something is read or written."""
         self.root = root
         self.work = root / "work"
+        self.claims = Claims(root)
 
     def check_writable(self) -> None:
         """Make the folder and prove that it takes a file.
@@ -145,6 +149,18 @@ class Store:
         suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
+    def keys(self, kind: str) -> set[str]:
+        """Return the keys of all records of cells, or of protected sets; faster than ``files`` where there are many.
+
+        Args:
+            kind: ``cells`` or ``protected``.
+        """
+        found = set[str]()
+        for folder in (self.root / kind).glob("*/"):
+            with suppress(OSError):
+                found.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
+        return found
+
     def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in self.files(kind):
             try:
@@ -213,7 +229,7 @@ class Store:
     def tidy(self, key: str) -> None:
         """Forget the work of a finished cell whose process was killed before it could; never that of a running one."""
         if (self.work / key).is_dir():
-            with suppress(StoreError), self.claim_if_free(key) as free:
+            with suppress(StoreError), self.claims.claim_if_free(key) as free:
                 if free:
                     self.forget_work(key)
 
@@ -237,64 +253,6 @@ class Store:
         keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
         keys = [key for key in keys if not self.cell_path(key).is_file()]
         return [failure for key in keys if (failure := self.read_failure(key))]
-
-    # Locks
-
-    @property
-    def locks(self) -> Path:
-        """Return the folder of the locks."""
-        return self.work / "locks"
-
-    @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
-        """Hold a key, waiting for another process that holds it."""
-        lock = self._lock(key)
-        try:
-            self.locks.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError as error:
-            raise unusable(self.root, error) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def claim_if_free(self, key: str) -> Iterator[bool]:
-        """Hold a key to tidy up, unless a process holds it; yields whether it is held. Leaves no lock file behind."""
-        from filelock import Timeout
-
-        lock = self._lock(key)
-        try:
-            self.locks.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise unusable(self.root, error) from None
-        try:
-            yield True
-        finally:
-            with suppress(OSError):  # while it is held: whoever waits for it notices, and makes another
-                Path(lock.lock_file).unlink()
-            lock.release()
-
-    def is_held(self, key: str) -> bool:
-        """Return whether a process holds a key, or might: a lock in a read-only folder cannot be tried."""
-        lock = self._lock(key)
-        if not Path(lock.lock_file).exists():
-            return False
-        try:
-            with lock.acquire(timeout=0):
-                return False
-        except OSError:  # as the lock's timeout is one
-            return True
-
-    def _lock(self, key: str) -> BaseFileLock:
-        from filelock import FileLock
-
-        return FileLock(self.locks / f"{key}.lock")
 
     def put(self, path: Path, content: bytes) -> None:
         """Publish a file of the store; a folder in its place is no record, and is set aside for ``gc``.

@@ -1,0 +1,177 @@
+"""``uebench status --watch`` and ``uebench run --collect``: what others compute, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.conftest import ROOT, TINY, Command
+from tests.e2e.test_processes import command
+from tests.executors.test_failures import GRID, ROGUE
+from tests.records import made_up
+from uebench.cli import status_output
+from uebench.report.standing import Watch
+from uebench.store.gc import gc
+from uebench.store.record import Failure
+from uebench.store.requests import done, requested, requests
+from uebench.store.store import Store
+
+ONE, TWO, THREE = (made_up("lsp", seed=seed) for seed in range(3))
+KEYS = [record.key for record in (ONE, TWO, THREE)]
+ATTACKER = ("--attacker", "resnet18(epochs=1)")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "results")
+    store.write_cell(ONE)
+    return store
+
+
+def failure(key: str) -> Failure:
+    return Failure(key=key, title="lsp vs resnet18", kind="CellError", message="diverged")
+
+
+def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
+    store.write_cell(made_up("ue"))  # of another run, long ago
+    with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
+        standing = Watch(store).look()
+        assert str(standing) == "1 done, 1 running, 0 failed, 1 to do"
+        store.write_failure(failure(THREE.key))
+        standing = Watch(store).look()
+        assert str(standing) == "1 done, 1 running, 1 failed, 0 to do" and not standing.is_over
+        done(request)
+    standing = Watch(store).look()
+    assert str(standing) == "2 done, 0 running, 1 failed, 0 to do" and standing.is_over
+
+
+def test_what_failed_before_a_run_began_is_to_do_again(store: Store) -> None:
+    store.write_failure(failure(TWO.key))
+    os.utime(store.failure_path(TWO.key), (1, 1))
+    with requested(store, KEYS):
+        assert str(Watch(store).look()) == "1 done, 0 running, 0 failed, 2 to do"
+
+
+def test_the_request_of_a_killed_run_stays_until_it_is_done_or_tidied(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), requested(store, KEYS):
+        assert gc(store) == []
+        raise KeyboardInterrupt
+    assert Watch(store).look().to_do == 2
+    with requested(store, KEYS) as request:
+        done(request)
+    assert requests(store) == []
+    with requested(store, KEYS):
+        pass
+    assert [one.reason for one in gc(store, delete=True)] == ["of a run that ended"]
+    assert requests(store) == []
+    assert gc(store) == []
+
+
+def test_a_forced_run_counts_what_it_has_made_itself(store: Store) -> None:
+    os.utime(store.cell_path(ONE.key), (1, 1))
+    with requested(store, KEYS, force=True):
+        store.write_cell(TWO)
+        assert str(Watch(store).look()) == "1 done, 0 running, 0 failed, 2 to do"
+
+
+def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> None:
+    answer = uebench("status", "--watch")
+    assert (answer.code, answer.out, answer.err) == (0, "1 done, 0 running, 0 failed, 0 to do\n", "")
+    store.write_failure(failure(TWO.key))
+    answer = uebench("status", "--watch", "1")
+    assert answer.code == 1
+    assert answer.out.splitlines()[0] == f"failed: {TWO.key[:12]}  lsp vs resnet18: diverged"
+    assert "no such folder" in uebench("status", "--watch", "--results", "absent").complaint
+    assert uebench("status", "--watch", "0").code == 2
+
+
+def in_another_thread(store: Store) -> Callable[[], None]:
+    """Compute the other two cells while somebody watches; return what waits for the end."""
+    began = threading.Event()
+
+    def compute() -> None:
+        with requested(store, KEYS) as request:
+            for record in (TWO, THREE):
+                with store.claims.claim(record.key, f"cell {record.seed}"):
+                    began.set()
+                    time.sleep(0.3)
+                    store.write_cell(record)
+            done(request)
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    began.wait()
+    return thread.join
+
+
+def test_without_a_terminal_there_is_a_line_for_each_change(uebench: Command, store: Store) -> None:
+    wait = in_another_thread(store)
+    answer = uebench("status", "--watch", "0.1")
+    wait()
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("running: cell 1: ") and f", process {os.getpid()}, since 20" in lines[0]
+    assert lines[1] == "1 done, 1 running, 0 failed, 1 to do"
+    assert lines[-1] == "3 done, 0 running, 0 failed, 0 to do"
+    assert len(lines) == len(set(lines)) < 8
+
+
+def test_on_a_terminal_it_is_shown_in_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(force_terminal=True, record=True, width=120, markup=False, emoji=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(status_output, "Console", lambda **_: terminal)
+    store.write_failure(failure("ef" + "0" * 62).model_copy(update={"message": "\x1b[31m[bold]"}))
+    wait = in_another_thread(store)
+    standing = status_output.watch(store, 0.05)
+    wait()
+    assert standing.is_over
+    shown = terminal.export_text()
+    assert "cell 1" in shown and f"process {os.getpid()}" in shown
+    assert r"lsp vs resnet18: \x1b[31m[bold]" in shown
+    assert "3 done, 0 running, 1 failed, 0 to do" in shown
+
+
+def test_another_process_sees_what_a_run_computes_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    env = os.environ | {"UEBENCH_RESULTS": str(tmp_path), "UEBENCH_EXECUTOR": "serial", "PYTHONUNBUFFERED": "1"}
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", "resnet18(epochs=9999)"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env, "cwd": ROOT}
+    with subprocess.Popen(command(*grid), env=env, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
+        while not list(tmp_path.glob("work/locks/*.json")):
+            time.sleep(0.05)
+        with subprocess.Popen(command("status", "--watch", "0.1"), **pipes) as watching:  # type: ignore[call-overload]
+            first = watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            _, said = watching.communicate(timeout=60)
+        running.kill()
+    assert first.startswith("running: synthetic3: clean") and f"process {running.pid}" in first
+    assert watching.returncode == 130
+    assert said == "uebench: interrupted; run the same command again to resume\n"
+
+
+def test_collect_computes_nothing_and_shows_what_there_is(tiny_run: Command, tmp_path: Path) -> None:
+    one = tiny_run("--method", "lsp", *ATTACKER)
+    grid = ("--method", "lsp", "--method", "random", *ATTACKER)
+    answer = tiny_run(*grid, "--collect")
+    assert answer.code == 0
+    assert answer.out == one.out
+    assert "1 of 2 cells are done; uebench status --watch follows the others" in answer.err
+    assert [cell["status"] for cell in tiny_run(*grid, "--collect", "--json").json] == ["done", "left"]
+    assert len(list((tmp_path / "results").glob("cells/??/*.json"))) == 1
+
+
+def test_collect_says_what_failed(uebench: Command, tmp_path: Path) -> None:
+    rogue = tmp_path / "rogue.py"
+    rogue.write_text(ROGUE.format(statement="raise ValueError('no')"))
+    grid = [*GRID[:7], *GRID[9:], "--plugin", str(rogue)]
+    assert uebench(*grid).code == 1
+    answer = uebench(*grid, "--collect")
+    assert answer.code == 1
+    assert "ValueError in rogue.py:7: no" in answer.json[0]["reason"]

@@ -1,0 +1,1 @@
+"""``python -m tests.soak``: kills, damage and company for a results folder, for minutes or hours."""

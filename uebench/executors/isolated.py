@@ -1,0 +1,34 @@
+"""Each task in a process of its own, with limits: for plugins that somebody else wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from uebench.errors import UsageError
+from uebench.evaluation.hardware import on_cpu
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses
+from uebench.executors.confinement import Confinement
+from uebench.executors.processes import processes
+from uebench.planning.tasks import Task
+from uebench.progress import ProgressFor
+
+if TYPE_CHECKING:
+    from uebench.executors.choice import IsolatedOptions
+
+
+def isolated(
+    tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: IsolatedOptions
+) -> Statuses:
+    """Compute tasks as ``Executor`` says, each in a process of its own.
+
+    Raises:
+        UsageError: If the system cannot limit a process, or memory is to be limited on a GPU.
+    """
+    if not hasattr(os, "fork"):
+        raise UsageError("executor 'isolated': this system cannot limit a process; use processes")
+    if options.memory and not on_cpu(settings.device):
+        raise UsageError("executor 'isolated': memory cannot be limited on a GPU; leave it out, or use the device cpu")
+    return processes(tasks, settings, jobs, progress, Confinement(options.memory), options.minutes)
