@@ -33,7 +33,7 @@ def study(file: str | Path, *, results: str | Path = RESULTS, plugins: Iterable[
     r"""Read a study: data sets, methods, attackers and seeds under the names that its tables show.
 
     Args:
-        file: A TOML file; ``docs/guide.md`` explains it, and ``examples/`` holds one.
+        file: A TOML file; ``docs/study.md`` explains it, and ``examples/`` holds one.
         results: The results folder.
         plugins: Python files with plugins of your own.
 
