@@ -56,7 +56,8 @@ class Ops(Method[Config]):
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Find the pixel and the colour with the best score for each identity, none twice (Algorithm 1)."""
-        size, taken = train.size, []
+        size = train.size
+        taken: list[int] = []
         for label in range(train.num_classes):
             found = scores(train.images[train.labels == label]).flatten()
             found[taken] = 0

@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.methods.test_methods import build, faces
 from uebench.evaluation.context import RunContext
 from uebench.networks import classifier, frozen
-from uebench.ops import Noise, flip_crop
+from uebench.ops import Noise, flip_crop, sign_steps
 from uebench.plugins.base import Batch
 from uebench.testing import MemoryContext
 
@@ -51,17 +51,14 @@ def test_the_noise_takes_rues_steps_against_one_uniform_draw(ctx: RunContext) ->
 
 
 def test_the_surrogate_still_trains_on_adversarial_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    from uebench_methods import rue
-
     steps: list[int] = []
-    whole = rue.sign_steps
 
     def counting(*args: Any, **options: Any) -> Tensor:  # noqa: ANN401
         if options["ascend"]:
             steps.append(options["steps"])
-        return whole(*args, **options)
+        return sign_steps(*args, **options)
 
-    monkeypatch.setattr(rue, "sign_steps", counting)
+    monkeypatch.setattr("uebench_methods.rue.sign_steps", counting)
     text = "sem(rounds=1, batch=18, steps=1, samples=2, rho_steps=3, regenerate=false)"
     build(text).fit(faces(), MemoryContext())
     assert steps == [0, 0, 3]  # two draws for the noise, one adversary for the surrogate

@@ -57,7 +57,7 @@ def test_a_study_without_data_uses_the_set_of_its_preset(tmp_path: Path) -> None
         (STUDY.replace('method = "random"', 'grp = "random"'), "method 2: it has no method"),
         (STUDY.replace('group = "plain"', 'grup = "plain"'), "attacker 1: unknown option 'grup'"),
         (STUDY.replace('"smoke"', '"smok"'), "did you mean 'smoke'"),
-        (STUDY.replace('"lsp"', '"lps"'), "did you mean 'lsp'"),
+        (STUDY.replace('"lsp"', '"lsq"'), "did you mean 'lsp'"),
         ('attacker = ["resnet18"]', "no method given; add [[method]] with method = ..."),
         ("title = ", "not valid TOML"),
         ("seed = []\n" + SHORT, "seed=[]"),

@@ -58,7 +58,7 @@ class FixedSurrogateMethod(NoiseMethod[F]):
         if saved := ctx.restore():
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
-        parts = torch.arange(len(train), device=noise.steps.device).split(self.config.batch)
+        parts = torch.split(torch.arange(len(train), device=noise.steps.device), self.config.batch)
         for number, rows in enumerate(parts[first:], first):
             delta, value = self.improve(model, train.batch(rows), noise, ctx.rng("noise", number))
             noise[rows] = delta
