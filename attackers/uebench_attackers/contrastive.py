@@ -57,7 +57,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 WHY: Mapping[str, str] = {
     "desk": "contrastive learning needs more passes than the 20 of other attackers",
     "desk64": "the same",
-    "paper": "more passes again, and a batch that holds enough negatives",
+    "paper": "more passes again, and larger batches",
 }
 
 T = TypeVar("T", bound=ContrastiveOptions)

@@ -71,7 +71,8 @@ def test_all_train_as_simclr_does_unless_their_authors_settings_are_asked_for(na
     registry = Registry()
 
     def config(name: str, preset: str) -> dict[str, Any]:
-        return registry.build("attacker", parse(name), preset).config.published()
+        built: Any = registry.build("attacker", parse(name), preset)
+        return dict(built.config.published())
 
     for preset in ("", "smoke", "desk", "desk64", "paper"):
         shared = config("simclr", preset)

@@ -111,7 +111,9 @@ def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, t
     assert 1 <= cell["record"]["audit"]["max_levels"] <= 8
 
 
-@pytest.mark.parametrize("command", ["run", "list", "show", "status", "fit", "audit", "table", "compare", "reproduce"])
+@pytest.mark.parametrize(
+    "command", ["run", "list", "show", "status", "fit", "audit", "detect", "table", "compare", "reproduce"]
+)
 def test_every_command_explains_itself(uebench: Command, command: str) -> None:
     answer = uebench(command, "--help")
     assert answer.code == 0

@@ -24,7 +24,8 @@ def faces() -> NDArray[np.uint8]:
     rng = np.random.default_rng(0)
     own, shared = (scipy.ndimage.gaussian_filter(rng.normal(size=(n, 3, 32, 32)), (0, 0, 3, 3)) for n in (80, 4))
     mixed = own + 0.2 * shared[LABELS] + rng.normal(0, 0.005, own.shape)
-    return (128 + 400 * mixed).clip(0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = (128 + 400 * mixed).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 FACES = faces()

@@ -2,9 +2,9 @@
 
 Yifan Zhu, Lijia Yu, Xiao-Shan Gao. Detection and Defense of Unlearnable Examples. AAAI 2024 (arXiv:2312.08898),
 Algorithm 1: a linear and a two-layer network are trained on a part of the set and asked about the rest. Their bound of
-70% is for CIFAR-10; of portraits, the networks often recognise more without any protection. So uebench compares them
-with what they make of the clean photographs. Training accuracy would say nothing: with fewer images than pixels, a
-linear network fits any labels.
+70% is for CIFAR-10. Of portraits, the networks often recognise more without any protection, so uebench compares with
+what they make of the clean photographs. Training accuracy would say nothing: with fewer images than pixels, a linear
+network fits any labels.
 """
 
 from __future__ import annotations

@@ -46,4 +46,5 @@ def lowest_frequencies(images: Tensor, count: int) -> Tensor:
     waves = torch.cos(torch.arange(count, device=images.device)[:, None] * places)
     waves = waves / waves.norm(dim=1, keepdim=True)
     kept = waves.T @ waves  # projects a row, or a column, onto its lowest waves
-    return kept @ images @ kept
+    filtered: Tensor = kept @ images @ kept
+    return filtered
