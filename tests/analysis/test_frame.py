@@ -75,7 +75,7 @@ def test_the_latex_table_escapes_names_and_rounds_to_a_decimal() -> None:
 
 
 def test_the_lowest_accuracy_of_each_column_is_bold_and_the_clean_reference_never() -> None:
-    net = [("resnet50", {})]
+    net: list[tuple[str, dict[str, object]]] = [("resnet50", {})]
     records = [made_up("clean", correct=10), made_up("lsp", correct=41), made_up("ue", correct=60)]
     text = latex([*records, made_up("lsp", net, correct=90), made_up("ue", net, correct=80)])
     assert r"lsp & \textbf{20.5} & 45.0" in text and r"ue & 30.0 & \textbf{40.0}" in text and "clean & 5.0 & --" in text

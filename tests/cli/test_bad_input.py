@@ -34,7 +34,6 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--data", "webface10"), 2, "is not here; uebench data build webface10 --from RAW --out webface10"),
         ((*RUN, "--data", "faces50[:10]"), 2, "write 'folder(identities=10, path=\"PATH/faces50\")'"),
         ((*RUN, "--data", "faces validation"), 2, "write 'folder(path=\"PATH/faces\", validation=0.2)'"),
-        ((*RUN, "--data", "orl40"), 2, "write 'orl(identities=40)'"),
         ((*RUN, "--method", "lsp(eps=1/255, eps=8/255)"), 2, "'eps' is given twice; leave one out"),
         ((*RUN, "--seed", "-2"), 2, 'seed="-2" is not a seed; write 0, or a range as 0-2, or a list as 0,1,2'),
         ((*RUN, "--seed", "2-0"), 2, "write the smaller one first"),

@@ -45,7 +45,7 @@ def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run
     key = cell["record"]["key"]
     out = uebench("show", key[:8]).out
     assert key in out
-    assert "chance 33.3" in out
+    assert "chance 33.3" in out and "uebench run --data 'synthetic(" in out
     assert uebench("show", key[:8], "--json").json == cell["record"]
 
 

@@ -59,7 +59,7 @@ def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
 
 def wide(browser: webdriver.Chrome) -> list[str]:
     """Return what is wider than the window."""
-    return browser.execute_script(  # type: ignore[no-untyped-call,no-any-return]
+    return browser.execute_script(  # type: ignore[no-any-return]
         "return [...document.querySelectorAll('main *, header, footer')].filter((one) => "
         "one.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map((one) => one.outerHTML)"
     )
@@ -122,12 +122,12 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
 
 def test_nothing_is_cut_off_on_a_telephone(browser: webdriver.Chrome) -> None:
     size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)  # type: ignore[no-untyped-call]
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     assert wide(browser) == []
 
 
 def test_records_open_and_everything_is_shown_without_scripts(browser: webdriver.Chrome) -> None:
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})  # type: ignore[no-untyped-call]
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.refresh()
     browser.find_element(By.CSS_SELECTOR, "#best .open").click()
     assert "uebench run" in browser.find_element(By.CSS_SELECTOR, ".record:popover-open").text

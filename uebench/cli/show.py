@@ -40,7 +40,7 @@ def show(
     if isinstance(entry := known.get(name), Entry):
         _plugin(_describe(entry, registry, preset), as_json)
     elif len(name) >= 4 and all(sign in "0123456789abcdef" for sign in name):
-        _record(Store(results).find(name), as_json)
+        _record(Store(results).find(name), registry, as_json)
     else:
         raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, known)}")
 
@@ -103,12 +103,16 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
             say(f"{name}: {reason}")
 
 
-def _record(found: Record | ProtectionRecord | Failure, as_json: bool) -> None:
+def _record(found: Record | ProtectionRecord | Failure, registry: Registry, as_json: bool) -> None:
     from uebench.cli import output
     from uebench.report import record_text
+    from uebench.report.command import commands
+    from uebench.store.record import Record
 
     if as_json:
         output.print_json(found.model_dump(mode="json"))
         return
     for name, text in record_text.lines(found).items():
         say(f"{name:18} {text}")
+    if isinstance(found, Record):
+        say(f"{'to repeat it':18} {commands([found], registry)[0]}")

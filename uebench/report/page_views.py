@@ -150,7 +150,8 @@ def _strips(benchmark: Benchmark, store: Store) -> list[StripView]:
     """Return the strips of methods whose faces may be shown; methods that lack one for the same reason are together."""
     if benchmark.data.source not in strips.REDISTRIBUTABLE:
         return []
-    shown, missing = [], {}
+    shown: list[StripView] = []
+    missing: dict[str, list[str]] = {}
     for method in benchmark.methods:
         record = _records(benchmark, method)[0]
         if is_clean(record):

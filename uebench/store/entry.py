@@ -13,9 +13,6 @@ from uebench.regular import read_regular
 from uebench.store.record import Asset, DataRecord, Key, PluginRecord, Strict
 from uebench.store.seal import complaint
 
-PROTOCOL = 1
-"""How what an entry claims was measured: top-1 accuracy on the clean test photographs after the last epoch, of an
-attacker that trained on nothing but the protected set. It is raised when numbers are no longer comparable."""
 LARGEST = 1_000_000
 """Bytes of an entry's file, at most."""
 
@@ -90,7 +87,8 @@ class LeaderboardEntry(Strict):
 
     Attributes:
         format: Of this file.
-        protocol: See ``PROTOCOL``.
+        protocol: How it was measured. 1: top-1 accuracy on the clean test photographs after the last epoch, of an
+            attacker that trained on nothing but the protected set. It is raised when numbers no longer compare.
         uebench: The version that wrote it.
         by: Who submits it.
         about: What it is, in one line.
@@ -106,7 +104,7 @@ class LeaderboardEntry(Strict):
     """
 
     format: Literal[1] = 1
-    protocol: Literal[1] = PROTOCOL
+    protocol: Literal[1] = 1
     uebench: Line
     by: Line
     about: Line
