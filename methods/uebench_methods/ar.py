@@ -100,7 +100,8 @@ class Ar(Method[Config]):
                 self._processes = torch.stack(kept)
                 return
         found = f"{len(kept)} of {wanted} processes found in {DRAWS * ROUNDS:,} draws"
-        raise CellError(f"{self.name}: {found}; lower response={self.config.response:g}")
+        remedy = f"lower response={self.config.response:g} or raise bound={self.config.bound:g}"
+        raise CellError(f"{self.name}: {found}; {remedy}")
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Add to each image a pattern of its own, which its identity's process makes of Gaussian noise, and clip."""
@@ -123,7 +124,7 @@ class Ar(Method[Config]):
         """Return those processes (M, 3, 3, 3) whose patterns of ``size`` pixels are finite and keep the bound."""
         made = pattern(processes.repeat(trials, 1, 1, 1), gaussian(trials * len(processes), size, rng))
         inside = made.abs().flatten(1).le(self.config.bound).all(1)  # false for NaN
-        return processes[inside.view(trials, -1).all(0)]
+        return processes[inside.view(trials, len(processes)).all(0)]
 
     def _differs(self, process: Tensor, others: Sequence[Tensor], rng: torch.Generator) -> bool:
         """Return whether the filters of all others respond to a pattern of the process."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -99,12 +100,16 @@ def test_the_filters_of_other_identities_respond(ctx: RunContext) -> None:
             assert response < 1e-9 if label == other else response > 1
 
 
+@pytest.mark.parametrize(
+    ("option", "found", "remedy"),
+    [("response=1e6", 1, "lower response=1e+06 or raise bound=5"), ("bound=1e-3", 0, "raise bound=0.001")],
+)
 def test_a_search_that_finds_too_few_processes_says_what_to_change(
-    ctx: RunContext, monkeypatch: pytest.MonkeyPatch
+    option: str, found: int, remedy: str, ctx: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "ROUNDS", 1)
-    with pytest.raises(CellError, match=r"ar: 1 of 3 processes found in 1,024 draws; lower response=1e\+06"):
-        build("ar(response=1e6)").fit(faces(), ctx)
+    with pytest.raises(CellError, match=f"ar: {found} of 3 processes found in 1,024 draws; .*{re.escape(remedy)}"):
+        build(f"ar({option})").fit(faces(), ctx)
 
 
 def test_rounded_images_keep_the_budget(ctx: RunContext) -> None:
