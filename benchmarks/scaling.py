@@ -19,7 +19,8 @@ from typing import Any
 from tabulate import tabulate
 
 from benchmarks.processes import fresh
-from benchmarks.startup import ATTACKERS, METHODS, finish, grid_of
+from benchmarks.startup import ATTACKERS, METHODS, finish
+from uebench.planning.grid import Grid
 
 CELLS = (1_000, 10_000, 100_000)
 RECORDS = 200
@@ -47,18 +48,17 @@ def plan(cells: int) -> dict[str, Any]:
     """
     from uebench.executors.base import run_graph
     from uebench.planning.estimates import Conditions, Estimates
-    from uebench.planning.grid import Grid, Planner
+    from uebench.planning.grid import Planner
     from uebench.planning.tasks import Task, TaskStatus
     from uebench.plugins.registry import Registry
     from uebench.report.standing import Watch
     from uebench.store.requests import requested
     from uebench.store.store import Store
 
-    seeds = cells // (len(METHODS) * len(ATTACKERS))
-    grid = Grid(method=METHODS, attacker=ATTACKERS, data=("synthetic",), seed=range(seeds))  # type: ignore[arg-type]
+    grid = _grid(RECORDS, cells)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        fresh(finish, grid_of(RECORDS), store.root)  # whose memory is not counted
+        fresh(finish, _grid(0, RECORDS), store.root)  # whose memory is not counted
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         clock = _Clock()
         planned = Planner(Registry(), store).plan(grid)
@@ -81,6 +81,12 @@ def plan(cells: int) -> dict[str, Any]:
             took["status"] = clock()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": (peak - before) / 1024, **took}
+
+
+def _grid(first: int, cells: int) -> Grid:
+    """Return a grid of so many cells, a multiple of 20; ``first`` is the first seed."""
+    seeds = cells // (len(METHODS) * len(ATTACKERS))
+    return Grid(method=METHODS, attacker=ATTACKERS, data=("synthetic",), seed=tuple(range(first, first + seeds)))
 
 
 def claim(kind: str, workers: int, keys: int) -> dict[str, Any]:

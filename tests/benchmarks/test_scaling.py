@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,11 @@ def test_all_seeds_of_an_attack_are_estimated_once(tmp_path: Path, monkeypatch: 
     tasks = Planner(Registry(), store).plan(grid).tasks(store)
     looked = list[object]()
     compared = estimates._network
-    monkeypatch.setattr(estimates, "_network", lambda config: looked.append(0) or compared(config))
+
+    def count(config: Mapping[str, Any]) -> dict[str, Any]:
+        looked.append(config)
+        return compared(config)
+
+    monkeypatch.setattr(estimates, "_network", count)
     assert Estimates(store, Conditions("here", True, 1)).total(tasks).unknown == 0
     assert len(looked) == 2  # the record and the request

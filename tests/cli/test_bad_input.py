@@ -42,7 +42,6 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--device", "cuda:7"), 2, "device 'cuda:7': not available here; use auto or cpu"),
         ((*RUN, "--device", "abacus"), 2, "device 'abacus': unknown; use auto, cpu, cuda or cuda:1"),
         ((*RUN, "--time-limit", "soon"), 2, "time_limit 'soon': not a duration; write 2h, 1h30m"),
-        ((*RUN, "--time-limit", "2h", "--force"), 2, "force computes everything again"),
         ((*RUN, "--cores", "9999"), 2, "can be used here; ask for fewer"),
         ((*RUN, "--plugin", "absent.py"), 2, "plugin file absent.py: no such file"),
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),

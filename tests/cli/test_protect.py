@@ -200,6 +200,24 @@ def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_pat
     assert (out / first).stat().st_mtime_ns == before
 
 
+def test_a_killed_call_goes_on_from_the_copies_that_it_had_made(photos: Photos, tmp_path: Path) -> None:
+    source, out, killed = photos({"a": 70, "b": 3}), tmp_path / "out", tmp_path / "killed"
+    protect = partial(protect_folder, "random", source, registry=Registry(), store=Store(tmp_path), preset="smoke")
+
+    def kill(*_: object) -> None:
+        if not killed.exists():
+            shutil.copytree(out, killed)  # what is there at this moment is what a kill would leave
+
+    protect(out, progress=kill)
+    left = json.loads((killed / "protected.json").read_text())
+    assert left["copies"]
+    (first, *_) = left["copies"]
+    before = (killed / first).stat().st_mtime_ns
+    assert len(protect(killed)["copies"]) == 73
+    assert (killed / first).stat().st_mtime_ns == before
+    assert (killed / "protected.json").read_bytes() == (out / "protected.json").read_bytes()
+
+
 def test_the_manifest_tells_nobody_the_digest_of_a_photograph(uebench: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
     uebench("protect", source, out, "--method", "random", *SMOKE)

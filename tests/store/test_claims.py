@@ -90,6 +90,19 @@ def test_where_there_are_no_locks_a_lease_is_held_and_left_behind_by_nobody(tmp_
     assert not list(first.folder.glob("*.lease*"))
 
 
+def test_two_processes_may_find_out_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    claims_here = Claims(tmp_path)
+
+    def refuse_after_another_was_refused(*_: object) -> None:
+        (claims_here.folder / "leases").touch()
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse_after_another_was_refused)
+    with claims_here.claim(KEY):
+        assert claims_here.is_held(KEY)
+
+
 @pytest.mark.usefixtures("no_locks")
 def test_a_holder_keeps_its_lease_for_longer_than_a_lease_lasts(tmp_path: Path) -> None:
     with other(tmp_path, "without"):

@@ -59,10 +59,6 @@ class Compute:
         choose(self.executor)
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
-        if self.force and self.limit != UNLIMITED:
-            raise UsageError(
-                "force computes everything again, so a run with a time_limit could never end; use one of the two"
-            )
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""
@@ -174,7 +170,6 @@ def _execute(
         results=workspace.store.root,
         device=how.device,
         threads=how.threads_for(planned),
-        force=how.force,
         cache=workspace.cache,
         lpips_trunk=how.lpips_trunk,
         limit=how.limit,
@@ -185,6 +180,8 @@ def _execute(
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
     jobs = min(how.jobs_for(planned), len(tasks))
     with requested(workspace.store, keys, force=how.force) as request:
+        if how.force:
+            settings = replace(settings, redo_before=request.since)
         statuses = choose(how.executor).function(tasks, settings, jobs, progress)
         if "left" not in statuses.values():
             done(request)

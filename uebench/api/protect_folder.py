@@ -98,7 +98,7 @@ def protect_folder(
     manifest["copies"] = folder.pairs
     try:
         with global_generators_restored(), ThreadPoolExecutor(available_cores()) as pool:
-            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest["request"], progress)
+            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress)
     finally:  # an interrupted call, too, says which copies are whole
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
@@ -120,7 +120,7 @@ class _Copying:
         self.pool, self.limit = pool, AHEAD * available_cores()
         self.labels = np.array([photograph.label for photograph in photographs], np.int64)
 
-    def run(self, store: Store, request: str, progress: Progress | None) -> Mapping[str, Any]:
+    def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
         """Fit the method, then write all copies; return what the manifest learns from it."""
         chunks, learned = self._decoded(), {}
         streams = self.chosen.plugin.streams(self.shape.size) and self.chosen.side.true
@@ -131,11 +131,12 @@ class _Copying:
             self.labels, said = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
             learned["side_information"] = said or self.chosen.side.published()
         seen = Split(images, self.labels[: len(images)].copy())
-        self.chosen.fit(seen, self.shape.num_classes, store=store, key=request, progress=progress)
+        self.chosen.fit(seen, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
         del images, seen
         totals = RunningAudit()
         for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(known, chunks)), self.limit):
             totals.add(delta)
+            self.folder.keep(manifest)
             if progress:
                 progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
         return learned | {"audit": totals.result()}

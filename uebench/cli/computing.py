@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Mapping
 
 import typer
@@ -14,6 +15,7 @@ from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
 from uebench.cli import output, plan_output
 from uebench.planning.grid import Plan
+from uebench.store.requests import interrupted
 
 FAILED = 1
 LEFT = 5
@@ -30,10 +32,20 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
     if plan.chosen(force=how.force):
         workspace.store.check_writable()
     again = [f"{damaged.reason.split(';')[0]}; computing it again" for damaged in plan.damaged]
+    again += _begun(plan, workspace, how)
     for text in [*remarks(plan, workspace, how), *again, *plan_output.advice(plan, workspace, how)]:
         output.note(text)
     with output.progress_bars() as progress:
         return compute(plan, workspace, how, progress)
+
+
+def _begun(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
+    """Return that a forced run goes on where it was interrupted, if it does."""
+    began = interrupted(workspace.store, [one.spec.key for one in plan.possible]) if how.force else None
+    if began is None:
+        return []
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
+    return [f"goes on with the forced run of {when}; uebench store gc --delete forgets it"]
 
 
 def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:

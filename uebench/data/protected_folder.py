@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from uebench.regular import is_regular, read_regular
 from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"
+PAUSE = 10.0
+"""Seconds after which the manifest is written again, at least: a killed call goes on from there."""
+SHARE = 0.02
+"""What this may take of the time: the manifest names every copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,7 @@ class ProtectedFolder:
         self.target = target
         self.pairs: dict[str, str] = {}
         """The copies that are known to be here: for each, the digest of its photograph's digest and its own."""
+        self._next = 0.0
 
     def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
         """Make the folder, or take it over if an interrupted call for the same request began it.
@@ -186,6 +192,19 @@ class ProtectedFolder:
             StoreError: If it cannot be written.
         """
         self.write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
+
+    def keep(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest with the copies that are here by now, unless the last one is too young.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        began = time.monotonic()
+        if began < self._next:
+            return
+        self.write_manifest({**manifest, "copies": dict(self.pairs)})
+        ended = time.monotonic()
+        self._next = ended + max(PAUSE, (ended - began) / SHARE)
 
     def holds(self, chunk: Chunk) -> bool:
         """Return whether all copies of a chunk are here already, made of the photographs of today.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -77,18 +78,18 @@ class Runner:
         with self.store.claims.claim(spec.protect_key, spec.title) as claim:
             known = _unless_damaged(self.store.read_protection, spec.protect_key)
             is_there = _unless_damaged(self.store.read_protected, spec.protect_key) is not None
-            if known and is_there and records.is_complete(known, self._lpips) and not self.settings.force:
+            is_whole = known and is_there and records.is_complete(known, self._lpips)
+            if is_whole and not self._is_old(self.store.protection_path(spec.protect_key)):
                 return "done"
-            self._protected(spec, both(progress, claim.tell), force=self.settings.force)
+            self._protected(spec, both(progress, claim.tell), force=bool(self.settings.redo_before))
             return "computed"
 
     def _attack(self, cell: CellSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(cell.key, cell.title) as claim:
             progress = both(progress, claim.tell)
-            if self.settings.force:
-                self.store.forget_work(cell.key)
-            elif _unless_damaged(self.store.read_cell, cell.key):
+            if _unless_damaged(self.store.read_cell, cell.key) and not self._is_old(self.store.cell_path(cell.key)):
                 return "done"
+            self.store.forget_work_before(self.settings.redo_before, cell.key)
             with self.store.claims.claim(cell.protect_key):
                 protected = self._protected(cell.protection, progress)
             dataset = self._load(cell.data)
@@ -115,8 +116,7 @@ class Runner:
         key = spec.protect_key
         protected = stored = None if force else _unless_damaged(self.store.read_protected, key)
         if protected is None:
-            if force:
-                self.store.forget_work(key)
+            self.store.forget_work_before(self.settings.redo_before, key)
 
             def context(piece: str) -> RunContext:
                 return RunContext(
@@ -137,6 +137,10 @@ class Runner:
             )
         self.store.forget_work(key)
         return protected
+
+    def _is_old(self, record: Path) -> bool:
+        """Return whether a record, which is there, is to be made again."""
+        return record.stat().st_mtime < self.settings.redo_before
 
     def _load(self, info: DatasetInfo) -> Dataset:
         if self._dataset is None or self._dataset.key != info.key:

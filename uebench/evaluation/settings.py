@@ -16,7 +16,8 @@ class Settings:
         results: The store's folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         threads: CPU threads of a process; 0 leaves torch's own choice.
-        force: Compute again what the store holds.
+        redo_before: What the store has held since before this moment is computed again; the moment is one of the file
+            system's clock, and 0 if nothing is.
         cache: A folder for decoded photographs, or None.
         lpips_trunk: AlexNet's weights, to measure LPIPS of protected sets with, or None.
         limit: When the run ends.
@@ -26,7 +27,7 @@ class Settings:
     results: Path
     device: str = "auto"
     threads: int = 0
-    force: bool = False
+    redo_before: float = 0.0
     cache: Path | None = None
     lpips_trunk: Path | None = None
     limit: TimeLimit = UNLIMITED

@@ -69,7 +69,7 @@ class IsolatedOptions(Options):
     """Options of ``isolated``.
 
     Attributes:
-        memory: GiB of a task's address space; None for no limit. torch alone takes 2.
+        memory: GiB of a task's address space; None for no limit. torch alone takes about 4.
         minutes: How long a task may take; None for no limit.
     """
 

@@ -130,7 +130,7 @@ class Claims:
         try:
             yield True
         finally:
-            if Path(lock.lock_file).suffix == ".lock":  # the end of a lease deletes its file
+            if _is_file_lock(lock):  # the end of a lease deletes its file
                 with suppress(OSError):  # while it is held: whoever waits for it notices, and makes another
                     Path(lock.lock_file).unlink()
             lock.release()
@@ -187,8 +187,12 @@ class Claims:
         except Timeout:
             return None
         except OSError as error:
-            if error.errno not in NO_LOCKS or self.uses_leases:
+            if error.errno not in NO_LOCKS or not _is_file_lock(lock):
                 raise seal.unusable(self._root, error) from None
             self._mark.touch()
             return self._acquired(key, wait=wait)
         return lock
+
+
+def _is_file_lock(lock: BaseFileLock) -> bool:
+    return Path(lock.lock_file).suffix == ".lock"

@@ -53,11 +53,18 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iter
         StoreError: If it cannot be written.
     """
     content = _File(force=force, keys=tuple(keys))
-    path = folder(store) / f"{digest(content.model_dump())[:32]}.json"
+    path = _path(store, content)
     with store.claims.claim_if_free(path.stem):  # for ``gc``; two runs may work on the same
         if not (force and path.is_file()):
             store.put(path, content.model_dump_json().encode())
         yield Request(path, content.keys, force, path.stat().st_mtime)
+
+
+def interrupted(store: Store, keys: Iterable[str]) -> float | None:
+    """Return when a forced run of these keys began that ended before it was done, or None if there is none."""
+    with suppress(OSError):
+        return _path(store, _File(force=True, keys=tuple(keys))).stat().st_mtime
+    return None
 
 
 def done(request: Request) -> None:
@@ -79,6 +86,10 @@ def requests(store: Store) -> list[Request]:
 def files(store: Store) -> list[Path]:
     """Return where they are kept; the name of each is the key by which it is held."""
     return sorted(folder(store).glob("[!.]*.json"))
+
+
+def _path(store: Store, content: _File) -> Path:
+    return folder(store) / f"{digest(content.model_dump())[:32]}.json"
 
 
 def folder(store: Store) -> Path:

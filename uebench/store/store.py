@@ -226,6 +226,13 @@ class Store:
         """Delete the checkpoints and the failure of a cell."""
         shutil.rmtree(self.work / key, ignore_errors=True)
 
+    def forget_work_before(self, moment: float, key: str) -> None:
+        """Delete what of the work on a cell is older than a moment of the file system's clock."""
+        for file in (self.work / key).glob("*"):
+            with suppress(OSError):
+                if file.stat().st_mtime < moment:
+                    file.unlink()
+
     def tidy(self, key: str) -> None:
         """Forget the work of a finished cell whose process was killed before it could; never that of a running one."""
         if (self.work / key).is_dir():

@@ -1,0 +1,49 @@
+"""``--force``: everything is computed again, once, however often the run is interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY, Answer, Command
+from tests.soak.trials import PLUGIN, state
+from uebench.store.record import Record
+from uebench.store.store import Store
+
+
+def forced(uebench: Command, *args: object) -> Answer:
+    grid = ("--method", "soak_pattern", "--attacker", "soak_means", "--seed", "0-2", "--plugin", PLUGIN)
+    return uebench("run", *grid, "--preset", "smoke", "--data", TINY, "--json", *args)
+
+
+def statuses(answer: Answer) -> list[str]:
+    return [cell["status"] for cell in answer.json]
+
+
+def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
+    uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    assert statuses(forced(uebench)) == ["computed"] * 3
+    before, blobs = state(results), [path.stat().st_ino for path in Store(results).files("blobs")]
+    write = Store.write_cell
+    written = list[str]()
+
+    def interrupt(store: Store, record: Record) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(record.key)
+        write(store, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write_cell", interrupt)
+        assert forced(uebench, "--force").code == 130
+    assert {key for key, found in state(results).items() if found != before[key]} == set(written)
+    assert [path.stat().st_ino for path in Store(results).files("blobs")] != blobs
+    answer = forced(uebench, "--force", "--time-limit", "1h")
+    assert statuses(answer) == ["done", "done", "computed"]
+    assert "goes on with the forced run of 20" in answer.err
+    answer = forced(uebench, "--force")
+    assert statuses(answer) == ["computed"] * 3
+    assert "goes on" not in answer.err
