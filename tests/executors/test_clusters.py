@@ -59,7 +59,7 @@ def told(answer: subprocess.CompletedProcess[str], results: Path) -> dict[str, A
 @pytest.mark.parametrize(
     ("executor", "complaint"),
     [
-        ("dask", "executor 'dask': unknown; known: processes, ray, serial, slurm"),
+        ("dask", "executor 'dask': unknown; known: isolated, processes, ray, serial, slurm"),
         ("ray(gpu=1)", "executor ray: unknown option 'gpu'; options: cpus, gpus, address"),
         ("slurm(minutes=0)", "executor slurm: minutes=0 is refused: input should be greater than or equal to 1"),
         ("serial(cpus=1)", "executor serial: unknown option 'cpus'; options: none"),

@@ -85,7 +85,7 @@ def test_lsp_has_exactly_the_authors_length_before_clipping(ctx: RunContext, siz
 def test_lsp_is_made_of_patches_and_linearly_separable(ctx: RunContext) -> None:
     from sklearn.linear_model import LogisticRegression
 
-    train, method = faces(32, "synthetic(identities=4, train=20)"), build("lsp")
+    train, method = faces(32, "synthetic(identities=4, train=20)"), build("lsp(patch=8)")
     method.fit(train, ctx)
     noise = method.state()["noise"]
     patches = noise.unfold(2, 8, 8).unfold(3, 8, 8)
