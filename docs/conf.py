@@ -19,7 +19,7 @@ root_doc = "docs/index"
 include_patterns = [
     "*.md",
     "docs/*.md",
-    "results/README.md",
+    "results/*.md",
     "results/*/README.md",
     "benchmarks/README.md",
     "examples/*/README.md",

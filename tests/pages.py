@@ -22,7 +22,7 @@ from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
 
-PAGES = ("README.md", "results/README.md", "results/tuning/README.md")
+PAGES = ("README.md", "results/README.md", "results/orl_varied.md", "results/tuning/README.md")
 QUOTED = re.compile(r"(<!-- uebench ((?:table|compare|leaderboard) .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MACHINES = re.compile(r"(<!-- machines -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -66,7 +66,8 @@ def _records() -> dict[str, Record]:
 
 def _table(command: str) -> str:
     words = [sys.executable, "-m", "uebench", *shlex.split(command), "--format", "md", "--results", "results"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return made.removeprefix("## Leaderboard\n\n")  # the page has headings of its own
 
 
 if __name__ == "__main__":
