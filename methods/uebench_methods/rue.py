@@ -105,7 +105,8 @@ class Rue(NoiseMethod[Config]):
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each, no transformations; "
         "unlike theirs, the surrogate trains on adversarial examples and the adversary starts at random",
         desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
-        "pass to pass, no regeneration, a batch that small sets fill; and Adam",
+        "pass to pass, no regeneration, a batch that small sets fill; the best of three optimisers on held-out "
+        "photographs, see docs/evidence.md",
         desk64="as desk was in the first edition, in float32: half the radius, because so few steps find no noise that "
         "withstands 4/255",
     )
