@@ -1,0 +1,106 @@
+"""TUE: noise against an attacker that needs no labels."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pytest
+import torch
+from torch import Tensor
+from uebench_methods.tue import separability
+
+from tests.methods.surrogates import rand
+from tests.methods.test_methods import build, faces, raw
+from uebench.evaluation.context import RunContext
+from uebench.networks import contrastive
+from uebench.ops import Noise, contrastive_view
+
+
+def brute_force(delta: Tensor, labels: Tensor) -> float:
+    """Eq. 5 as it is written, one pair at a time."""
+    rows = {
+        c: [d.flatten() for d, label in zip(delta, labels, strict=True) if label == c] for c in set(labels.tolist())
+    }
+    centre = {c: sum(own) / len(own) for c, own in rows.items()}
+    spread = {c: sum(float((d - centre[c]).norm()) for d in own) / len(own) for c, own in rows.items()}
+    pairs = [
+        (spread[i] + spread[j] + 1e-5) / (float((centre[i] - centre[j]).norm()) + 1e-5)
+        for i, j in combinations(rows, 2)
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def test_the_separability_is_the_papers() -> None:
+    delta, labels = rand(11, 3, 4, 4) - 0.5, torch.tensor([0, 4, 2, 2, 0, 4, 4, 0, 2, 2, 2])
+    assert separability(delta, labels).item() == pytest.approx(brute_force(delta, labels), rel=1e-5)
+
+
+def test_a_detached_spread_moves_centres_only() -> None:
+    delta, labels = (rand(6, 3, 4, 4) - 0.5).requires_grad_(), torch.tensor([0, 0, 0, 1, 1, 1])
+    (whole,) = torch.autograd.grad(separability(delta, labels), delta)
+    (detached,) = torch.autograd.grad(separability(delta, labels, detach_spread=True), delta)
+    assert torch.allclose(detached[0], detached[1])
+    assert not torch.allclose(whole[0], whole[1])
+
+
+def test_one_identity_alone_has_no_separability() -> None:
+    delta = torch.zeros(3, 3, 4, 4, requires_grad=True)
+    value = separability(delta, torch.zeros(3, dtype=torch.int64))
+    assert value.item() == 0
+    assert not torch.autograd.grad(value, delta)[0].any()
+
+
+@pytest.mark.parametrize("encoder", ["simclr", "simsiam"])
+def test_the_joint_objective_uses_the_encoder_and_the_demo_does_not(encoder: str, ctx: RunContext) -> None:
+    options = f"encoder={encoder}, rounds=1, batch=9, train_steps=1, steps=1, stem=imagenet"
+    train, noise = faces(), {}
+    for variant in ("demo", "paper"):
+        for csd in (1.0, 0.0):
+            method = build(f"tue(variant={variant}, csd_weight={csd}, {options})")
+            method.fit(train, ctx)
+            noise[variant, csd] = method.state()["noise"]
+    assert not torch.equal(noise["paper", 1.0], noise["demo", 1.0])
+    assert not torch.equal(noise["paper", 0.0], noise["demo", 0.0])  # without either term nothing moves
+    start = Noise.uniform(len(train), 32, 8 / 255, torch.device("cpu"), ctx.rng("start"))
+    assert (noise["demo", 0.0] - start.steps).abs().max() <= 127
+    assert raw(method, train, ctx).isfinite().all()
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_contrastive_views_are_images_and_have_gradients(grey: bool) -> None:
+    images = rand(12, 1 if grey else 3, 16, 16).expand(-1, 3, -1, -1).clone().requires_grad_()
+    view = contrastive_view(images, torch.Generator().manual_seed(0))
+    assert view.shape == images.shape
+    assert 0 <= view.min() <= view.max() <= 1 + 1e-5
+    (gradient,) = torch.autograd.grad(view.pow(2).sum(), images)
+    assert gradient.isfinite().all()
+    assert gradient.flatten(1).abs().sum(1).gt(0).all()
+
+
+def test_simclr_agrees_with_the_formula_pair_by_pair() -> None:
+    torch.manual_seed(0)
+    learner = contrastive("simclr", 32).eval()
+    first, second = rand(3, 3, 32, 32, seed=1), rand(3, 3, 32, 32, seed=2)
+    with torch.no_grad():
+        points = torch.nn.functional.normalize(learner.projector(learner.encoder(torch.cat([first, second]))), dim=1)
+        found = learner(first, second).item()
+    terms = []
+    for i in range(6):
+        others = [math.exp(float(points[i] @ points[j]) / 0.5) for j in range(6) if j != i]
+        terms.append(-math.log(math.exp(float(points[i] @ points[(i + 3) % 6]) / 0.5) / sum(others)))
+    assert found == pytest.approx(sum(terms) / 6, rel=1e-4)
+
+
+def test_simsiam_stops_the_gradient_of_the_key_unless_noise_asks_for_it() -> None:
+    torch.manual_seed(0)
+    learner = contrastive("simsiam", 32)
+    learner.predictor = torch.nn.Identity()
+
+    def gradient(*, key_gradient: bool) -> Tensor:
+        images = rand(4, 3, 32, 32).requires_grad_()
+        (found,) = torch.autograd.grad(learner(images, rand(4, 3, 32, 32, seed=3), key_gradient=key_gradient), images)
+        return found
+
+    stopped, whole = gradient(key_gradient=False), gradient(key_gradient=True)
+    assert torch.allclose(whole, 2 * stopped, atol=1e-7)
