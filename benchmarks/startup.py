@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.timing import Comparison, compare
 from uebench.planning.grid import Grid, Planner
 from uebench.plugins.registry import Registry
-from uebench.store.record import PluginRecord, Record
+from uebench.store.record import Record
+from uebench.store.record_parts import PluginRecord
 from uebench.store.store import Store
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "cells"

@@ -14,7 +14,8 @@ from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.answers import encode
-from uebench.store.record import DataRecord, Fit, ProtectionRecord, Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import DataRecord, Fit
 
 PUBLISHED = ROOT / "results" / "cells"
 

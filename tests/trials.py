@@ -11,7 +11,8 @@ from typing import Any
 from tests.conftest import ROOT
 from uebench.hashing import digest
 from uebench.plugins.spec import Spec, parse
-from uebench.store.record import PluginRecord, Record
+from uebench.store.record import Record
+from uebench.store.record_parts import PluginRecord
 from uebench.store.store import Store
 
 STORE = ROOT / "results" / "tuning"

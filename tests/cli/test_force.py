@@ -43,7 +43,7 @@ def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
     assert [path.stat().st_ino for path in Store(results).files("blobs")] != blobs
     answer = forced(uebench, "--force", "--time-limit", "1h")
     assert statuses(answer) == ["done", "done", "computed"]
-    assert "goes on with the forced run of 20" in answer.err
+    assert "resumes the forced run of 20" in answer.err
     answer = forced(uebench, "--force")
     assert statuses(answer) == ["computed"] * 3
-    assert "goes on" not in answer.err
+    assert "resumes" not in answer.err

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TINY, Command
-from uebench.store.record import ProtectionRecord, ProtectionTimings, Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import ProtectionTimings
 from uebench.store.store import Protected, Store
 
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY, "--method")

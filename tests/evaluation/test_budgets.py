@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from uebench.store.record import Audit
+from uebench.store.record_parts import Audit
 
 HEAD = """
 import torch

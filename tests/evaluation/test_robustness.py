@@ -11,7 +11,7 @@ from tests.conftest import Command
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.robustness import NO_GRADIENT, robustness
 from uebench.plugins.base import ImageSet
-from uebench.store.record import Counts, Robustness
+from uebench.store.record_parts import Counts, Robustness
 
 RHO = 4 / 255
 WEIGHTS = torch.randn(2, 3 * 4 * 4, generator=torch.Generator().manual_seed(1))

@@ -12,7 +12,8 @@ from tests.records import PEOPLE, as_asked, made_up
 from uebench.plugins import presets
 from uebench.report import page
 from uebench.report.caveats import caveats
-from uebench.store.record import Record, TrainingRecord
+from uebench.store.record import Record
+from uebench.store.record_parts import TrainingRecord
 from uebench.store.store import Store
 
 SMOKE = presets.get("smoke").caveat

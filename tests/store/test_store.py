@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from tests.records import made_up
 from uebench.errors import StoreError, UsageError
-from uebench.store.record import Audit, Failure, Fit, ProtectedMeta, Record, Round
+from uebench.store.record import Failure, ProtectedMeta, Record
+from uebench.store.record_parts import Audit, Fit, Round
 from uebench.store.store import DamagedError, Protected, Store
 
 KEY = "ab" + "0" * 62

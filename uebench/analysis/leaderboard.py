@@ -9,7 +9,8 @@ from functools import cached_property
 from uebench.analysis.ranking import Rank, ranks
 from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
 from uebench.analysis.statistics import Runs, interval
-from uebench.store.record import DataRecord, Record
+from uebench.store.record import Record
+from uebench.store.record_parts import DataRecord
 
 
 @dataclass(frozen=True)

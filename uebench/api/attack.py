@@ -25,7 +25,7 @@ from uebench.plugins import presets
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 from uebench.progress import Progress
-from uebench.store.record import Counts, Epoch
+from uebench.store.record_parts import Counts, Epoch
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Classifier

@@ -77,7 +77,7 @@ def fit_in(
     """Do what ``fit`` does, in a workspace.
 
     Raises:
-        Stopped: If ``stop`` says so; the next call goes on from there.
+        Stopped: If ``stop`` says so; the next call resumes there.
     """
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext

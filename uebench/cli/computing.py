@@ -40,12 +40,12 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
 
 
 def _begun(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return that a forced run goes on where it was interrupted, if it does."""
+    """Return that a forced run resumes, if it does."""
     began = interrupted(workspace.store, [one.spec.key for one in plan.possible]) if how.force else None
     if began is None:
         return []
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
-    return [f"goes on with the forced run of {when}; uebench store gc --delete forgets it"]
+    return [f"resumes the forced run of {when}; uebench store gc --delete forgets it"]
 
 
 def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:

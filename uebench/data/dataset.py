@@ -20,7 +20,7 @@ from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.store.record import DataRecord
+from uebench.store.record_parts import DataRecord
 
 
 @dataclass(frozen=True, slots=True)

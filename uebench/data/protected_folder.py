@@ -27,7 +27,7 @@ from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"
 PAUSE = 10.0
-"""Seconds after which the manifest is written again, at least: a killed call goes on from there."""
+"""Seconds after which the manifest is written again, at least: a killed call resumes there."""
 SHARE = 0.02
 """What this may take of the time: the manifest names every copy."""
 

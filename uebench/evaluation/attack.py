@@ -17,7 +17,7 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
 from uebench.store import answers
-from uebench.store.record import Counts, Robustness, Scope
+from uebench.store.record_parts import Counts, Robustness, Scope
 from uebench.training.loop import on_set
 
 

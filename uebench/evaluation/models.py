@@ -1,4 +1,4 @@
-"""Keeps the networks that attackers train, for whoever wants to look at them or go on from them."""
+"""Keeps the networks that attackers train, for whoever wants to look at them or to train them further."""
 
 from __future__ import annotations
 

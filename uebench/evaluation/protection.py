@@ -17,7 +17,8 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
 from uebench.plugins.base import Method, Split
-from uebench.store.record import Audit, Fit, ProtectedMeta, SideInformationRecord
+from uebench.store.record import ProtectedMeta
+from uebench.store.record_parts import Audit, Fit, SideInformationRecord
 from uebench.store.store import Protected
 
 

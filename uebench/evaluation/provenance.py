@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from uebench.evaluation.hardware import machine
-from uebench.store.record import Provenance
+from uebench.store.record_parts import Provenance
 
 PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image", "lpips")
 

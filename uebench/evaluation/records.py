@@ -16,16 +16,8 @@ from uebench.metrics import Lpips, quality
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.plugins.base import Trained
 from uebench.progress import Progress
-from uebench.store.record import (
-    FORMAT,
-    Epoch,
-    ProtectionRecord,
-    ProtectionTimings,
-    Quality,
-    Record,
-    Timings,
-    TrainingRecord,
-)
+from uebench.store.record import FORMAT, ProtectionRecord, Record
+from uebench.store.record_parts import Epoch, ProtectionTimings, Quality, Timings, TrainingRecord
 from uebench.store.store import Protected
 
 

@@ -6,7 +6,7 @@ import torch
 
 from uebench.ops import sign_steps
 from uebench.plugins.base import Batch, Classifier, Context, ImageSet
-from uebench.store.record import Counts, Robustness
+from uebench.store.record_parts import Counts, Robustness
 
 STEPS = 20
 REACH = 2.5

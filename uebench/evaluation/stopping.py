@@ -6,7 +6,7 @@ from uebench.planning.time_limit import UNLIMITED, TimeLimit
 
 
 class Stopped(BaseException):
-    """Work ended at a checkpoint, from which a later run goes on.
+    """Work ended at a checkpoint, from which a later run resumes.
 
     Not an ``Exception``, so that no plugin takes it for an error of its own.
     """

@@ -11,7 +11,8 @@ from uebench.analysis.statistics import interval
 from uebench.paper.match import Plugins, Records, Roles, clean_cells, matching_cells, matching_protection
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
-from uebench.store.record import Fit, ProtectionRecord, Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import Fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

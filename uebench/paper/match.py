@@ -21,7 +21,8 @@ from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.store.record import DataRecord, ProtectionRecord, Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import DataRecord
 from uebench.store.store import Store
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task
 from uebench.plugins.base import Training
-from uebench.store.record import DataRecord, PluginRecord, ProtectionRecord, Provenance, Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import DataRecord, PluginRecord, Provenance
 from uebench.store.store import Store
 
 PASSES = ("epochs", "rounds")

@@ -61,7 +61,7 @@ class TimeLimit:
         """Return whether work of so many seconds may still start.
 
         Work that takes longer than the whole limit may, because it would not start in any run: it is stopped at its
-        last checkpoint, and goes on in the next run. So may work of which no time is known.
+        last checkpoint, and resumes in the next run. So may work of which no time is known.
         """
         left = self.left
         return left > 0 and (estimate is None or estimate <= left or estimate > self.seconds)

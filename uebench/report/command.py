@@ -13,7 +13,8 @@ from uebench.planning.identity import MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.store.record import PluginRecord, Record
+from uebench.store.record import Record
+from uebench.store.record_parts import PluginRecord
 
 
 def commands(records: Sequence[Record], registry: Registry) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from uebench.analysis.detection import Detection, Detector
 from uebench.report.tables import Block, Page
 from uebench.report.text import p_value, percent
-from uebench.store.record import Counts
+from uebench.store.record_parts import Counts
 
 COLUMNS = (
     "data", "set", "verdict", "network", "sees", "published", "clean", "n", "chance", "difference", "low", "high", "p",

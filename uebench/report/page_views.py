@@ -10,7 +10,8 @@ from uebench.analysis.leaderboard import Benchmark, Pairing, Standing
 from uebench.analysis.records import is_clean
 from uebench.report import charts, strips
 from uebench.report.caveats import caveats
-from uebench.store.record import Audit, Record
+from uebench.store.record import Record
+from uebench.store.record_parts import Audit
 from uebench.store.store import Store
 
 

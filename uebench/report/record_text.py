@@ -5,7 +5,8 @@ from __future__ import annotations
 from uebench.analysis.records import least_recognised, most_recognised
 from uebench.plugins.spec import format_value
 from uebench.report import text
-from uebench.store.record import Audit, Failure, Fit, ProtectionRecord, Provenance, Record, Robustness
+from uebench.store.record import Failure, ProtectionRecord, Record
+from uebench.store.record_parts import Audit, Fit, Provenance, Robustness
 
 Lines = dict[str, str]
 """What a line is about -> what it says."""

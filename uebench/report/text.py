@@ -9,7 +9,7 @@ from uebench.analysis.statistics import wilson
 from uebench.plugins.spec import format_value
 
 if TYPE_CHECKING:
-    from uebench.store.record import Counts, Quality
+    from uebench.store.record_parts import Counts, Quality
 
 
 def percent(counts: Counts) -> str:

@@ -42,7 +42,7 @@ class Request:
 
 @contextmanager
 def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[Request]:
-    """Keep a request while it is worked on; ``done`` removes it. A forced one that was interrupted goes on.
+    """Keep a request while it is worked on; ``done`` removes it. A forced one that was interrupted resumes.
 
     Args:
         store: The results folder.

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from uebench.store.record import Counts, Key, demand
+from uebench.store.record_parts import Counts, Key, demand
 
 
 class _Glance(BaseModel):

@@ -15,7 +15,7 @@ from uebench.data.dataset import Dataset
 from uebench.evaluation import records, referee
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Config, Countermeasure, Info, Split, Trained
-from uebench.store.record import TrainingRecord
+from uebench.store.record_parts import TrainingRecord
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite, kills, people, same, shuffled
 from uebench.testing.context import MemoryContext, Saved
