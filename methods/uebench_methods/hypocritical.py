@@ -10,7 +10,7 @@ ResNet-18 rather than a VGG-16 and trains on all images, with a cosine rather th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -27,13 +27,7 @@ class Config(FixedSurrogateOptions):
 
     steps: int = Field(100, ge=1)
     step: Radius = 1.6 / 255
-    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
-    lr: float = Field(0.1, gt=0)
-    weight_decay: float = Field(5e-4, ge=0)
-    batch: int = Field(128, ge=2)
     epochs: int = Field(150, ge=1)
-    flip: bool = True
-    crop: int = Field(4, ge=0)
 
 
 DESK = {"batch": 32, "epochs": 20, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "steps": 20}

@@ -39,13 +39,7 @@ class Config(FixedSurrogateOptions):
     restarts: int = Field(8, ge=1)
     augment: bool = True
     start: Literal["zero", "uniform"] = "uniform"
-    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
-    lr: float = Field(0.1, gt=0)
-    weight_decay: float = Field(5e-4, ge=0)
-    batch: int = Field(128, ge=2)
     epochs: int = Field(40, ge=1)
-    flip: bool = True
-    crop: int = Field(4, ge=0)
 
 
 DESK = {

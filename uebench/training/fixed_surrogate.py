@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class FixedSurrogateOptions(NoiseOptions, Training):
-    """Options of every such method; those of the training are the surrogate's, on clean images.
+    """Options of every such method; those of the training are the surrogate's, on clean images, and by
+    default the usual ones for CIFAR-10.
 
     Attributes:
         steps: Descending sign steps for the noise of each image.
@@ -33,6 +34,12 @@ class FixedSurrogateOptions(NoiseOptions, Training):
     step: Radius = 0.8 / 255
     restarts: int = Field(1, ge=1)
     augment: bool = False
+    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
+    lr: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
+    batch: int = Field(128, ge=2)
+    flip: bool = True
+    crop: int = Field(4, ge=0)
 
 
 F = TypeVar("F", bound=FixedSurrogateOptions)
