@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class FixedSurrogateOptions(NoiseOptions, Training):
-    """Options of every such method; those of the training are the surrogate's, on clean images, and by
-    default the usual ones for CIFAR-10.
+    """Options of every such method; those of the training are the surrogate's, on clean images.
+
+    By default they are the usual ones for CIFAR-10.
 
     Attributes:
         steps: Descending sign steps for the noise of each image.
