@@ -1,7 +1,7 @@
-"""Does CUDA measure what the CPU does? The same small grid on both. UNTESTED ON A GPU: none was at hand.
+"""Does CUDA measure what the CPU does? The same small grid on both. This script has not finished on a GPU yet.
 
-``python -m benchmarks.cuda`` should take about two minutes beside a GPU. ``python -m benchmarks``, which runs anywhere,
-leaves it out. It computes the same cells on the CPU and on the device, and says
+``python -m benchmarks``, which runs anywhere, leaves it out. ``python -m benchmarks.cuda`` computes the same cells on
+the CPU, in a process for every two cores, and on the device, and says
 
 - whether the accuracies of each method agree, by a paired test over seeds and photographs (5% over all methods, Holm);
 - how many images a second the attacker trains on, and the most memory that tensors took on the device;
@@ -25,10 +25,11 @@ import uebench
 from benchmarks.processes import fresh
 from uebench.analysis.records import runs_of
 from uebench.analysis.statistics import Difference, difference, holm
+from uebench.evaluation.hardware import available_cores
 from uebench.store.record import Record
 
 METHODS = ("clean", "lsp", "ue(rounds=3, precision=float32)", "segue(weights=none, epochs=3, precision=float32)")
-ATTACKER = "resnet18(epochs=15, precision=float32)"
+ATTACKER = "resnet18(epochs=6, precision=float32)"
 DATA = "orl_varied"
 SEEDS = 3
 
@@ -118,7 +119,7 @@ def main(words: Sequence[str] | None = None, grid: Grid | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=4, help="processes side by side on it [%(default)s]")
     parser.add_argument("--out", type=Path, help="also write the lines to this file")
     given, grid = parser.parse_args(words), grid or Grid()
-    cpu, device = fresh(grid.on, "cpu"), fresh(grid.on, given.device)
+    cpu, device = fresh(grid.on, "cpu", max(1, available_cores() // 2)), fresh(grid.on, given.device)
     together = fresh(grid.on, given.device, given.jobs)
     try:
         lines, is_well = report(cpu, device, together, given.jobs)

@@ -22,7 +22,13 @@ from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
 
-PAGES = ("README.md", "results/README.md", "results/orl_varied.md", "results/tuning/README.md")
+PAGES = (
+    "README.md",
+    "results/README.md",
+    "results/orl_varied.md",
+    "results/webface10_224.md",
+    "results/tuning/README.md",
+)
 QUOTED = re.compile(r"(<!-- uebench ((?:table|compare|leaderboard) .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MACHINES = re.compile(r"(<!-- machines -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

@@ -49,6 +49,16 @@ def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
     return {(row["row"], row["column"]): row for row in csv.DictReader(io.StringIO(text))}
 
 
+def test_a_table_is_drawn_too(uebench: Command, measured: Store, tmp_path: Path) -> None:
+    figure = tmp_path / "table5.svg"
+    assert uebench("table", 5, "--preset", "smoke", "--figure", figure).code == 0
+    known = [record for _, record in measured.cells() if record]
+    drawn = {record.written["method"] for record in known if record.key[:12] in figure.read_text()}
+    assert drawn == {"segue"}  # of the set with most results; a clean reference is no row of table 5
+    refused = uebench("table", 5, "--preset", "smoke", "--figure", tmp_path / "table5.gif")
+    assert (refused.code, refused.out) == (2, "")
+
+
 def test_a_table_shows_measured_beside_reported(uebench: Command, measured: Store) -> None:
     answer = uebench("table", 5, "--preset", "smoke")
     assert answer.code == 0, answer.err

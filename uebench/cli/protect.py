@@ -9,8 +9,9 @@ import typer
 
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
 
-TRAINED = ("segue", "desk")
-"""A method and a preset that the package has a trained generator for: it protects any folder within seconds."""
+TRAINED = ("segue(weights=auto)", "desk")
+"""A method and a preset that the package has a trained generator for: it protects any folder within seconds. It has one
+for ``paper`` too."""
 
 
 def protect(

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from uebench.paper.fill import fill_table
-from uebench.paper.match import Plugins, Records, Roles, choose_sets
+from uebench.paper.fill import FilledTable, fill_table
+from uebench.paper.match import Plugins, Records, choose_sets
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
 from uebench.report import claims, tables
@@ -21,12 +21,14 @@ class View:
 
     Attributes:
         page: The page.
+        filled: The tables behind it.
         main: The set; empty if there is none.
         others: Sets that could have been taken instead, where none was named.
         damaged: Records that were left out because they are damaged.
     """
 
     page: Page
+    filled: tuple[FilledTable, ...]
     main: str
     others: tuple[str, ...]
     damaged: tuple[Path, ...]
@@ -50,30 +52,19 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     records, plugins = Records(store, preset), Plugins(registry, preset, store)
     roles = choose_sets(places, records, plugins, given)
     others = {one.name for one in records.sets} - {one.name for one in roles.values()}
-    main = roles[MAIN].name if MAIN in roles else ""
-    shown = page(name, roles, records, plugins)
-    return View(shown, main, () if MAIN in given else tuple(sorted(others)), tuple(records.damaged))
+    filled = {one.name: fill_table(one, roles, records, plugins) for one in named(name)}
+    return View(
+        page=_arranged(name, filled, preset),
+        filled=tuple(filled.values()),
+        main=roles[MAIN].name if MAIN in roles else "",
+        others=() if MAIN in given else tuple(sorted(others)),
+        damaged=tuple(records.damaged),
+    )
 
 
-def page(
-    name: str,
-    roles: Roles,
-    records: Records,
-    plugins: Plugins,
-    reasons: Mapping[tuple[str, str], str] | None = None,
-) -> Page:
-    """Fill the tables behind a view and arrange them.
-
-    Args:
-        name: As in ``measured``.
-        roles: The data set of each role.
-        records: What has been measured.
-        plugins: What the places ask for.
-        reasons: Why cells could not be computed, as ``fill_table`` takes them.
-    """
-    filled = {one.name: fill_table(one, roles, records, plugins, reasons) for one in named(name)}
+def _arranged(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
     if len(filled) > 1:
         whole = claims.claims_page if name == "claims" else claims.requirements_page
-        return whole(filled, plugins.preset)
+        return whole(filled, preset)
     (one,) = filled.values()
-    return tables.page(one, plugins.preset)
+    return tables.page(one, preset)
