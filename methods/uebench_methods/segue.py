@@ -117,8 +117,8 @@ class Segue(Method[Config]):
     }  # fmt: skip
     why: ClassVar = {
         "official": "the authors' released code",
-        "segue_paper": "the paper's text: 20 epochs, batch normalisation where the code has instance normalisation, and "
-        "a generator that is trained on the set to protect",
+        "segue_paper": "the paper's text: 20 epochs, batch normalisation where the code has instance normalisation, "
+        "and a generator that is trained on the set to protect",
         "paper": "as segue_paper: the settings that the tables are compared with",
         "desk": "segue_paper with more epochs and a one-step adversary, for sets of a few hundred images; the usual "
         "stem, because the small one takes many times as long",

@@ -20,13 +20,13 @@ from uebench.paper.match import DataName, Plugins, Records, address
 from uebench.paper.reported import reported
 from uebench.paper.request import Request
 from uebench.paper.requirements import REQUIREMENTS, circles
-from uebench.paper.tables import MAIN, ROLES, TABLES, VARIANT, TablePlace, by_role, named
+from uebench.paper.tables import CONTROL, MAIN, ROLES, TABLES, VARIANT, TablePlace, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
 from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
-from uebench.report.tables import page
+from uebench.report.tables import OF_ROWS, page
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
@@ -65,8 +65,17 @@ def test_the_packaged_figures_are_those_typed_from_the_paper() -> None:
 
 def test_every_reported_figure_has_its_place_and_every_place_its_figure() -> None:
     numbered = [table for table in TABLES.values() if table.name.isdigit()]
-    addresses = [table.address(place) for table in numbered for place in table.places if place.row != VARIANT]
+    addresses = [table.address(place) for table in numbered for place in table.places if place.row not in OF_ROWS]
     assert Counter(addresses) == Counter(list(reported()))
+
+
+def test_the_control_stands_beside_the_methods_of_tables_3_and_5() -> None:
+    for name in ("3", "5"):
+        segue, control = (
+            {(place.column, place.role, place.attacker) for place in TABLES[name].places if place.row == row}
+            for row in ("segue", CONTROL)
+        )
+        assert control == segue
 
 
 def test_our_variant_stands_beside_segue_wherever_an_attacker_is_trained() -> None:
@@ -112,9 +121,9 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
 def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
     request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner(tmp_path))
     three, five = ({one.spec.key for one in request.plan((table,)).cells} for table in request.tables)
-    assert (len(three), len(five)) == (7, 35)
+    assert (len(three), len(five)) == (8, 40)
     assert three < five
-    assert len(request.plan().cells) == 35
+    assert len(request.plan().cells) == 40
 
 
 def test_only_desk_asks_for_three_seeds(tmp_path: Path) -> None:

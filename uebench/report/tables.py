@@ -10,7 +10,7 @@ from html import escape
 
 from uebench.errors import UsageError, nearest
 from uebench.paper.fill import FilledPlace, FilledTable
-from uebench.paper.tables import ROLES, VARIANT
+from uebench.paper.tables import CONTROL, ROLES, VARIANT
 from uebench.paper.verdicts import RULES, at_chance, order
 from uebench.report.caveats import caveats
 
@@ -24,9 +24,13 @@ MARKUP = {
 }
 """How a format writes the title, the title of a block, and a note."""
 
-OF_VARIANT = (
-    f"{VARIANT} is uebench's variant of Segue, whose surrogate is a new network again and again; not the paper's"
-)
+OF_ROWS = {
+    VARIANT: f"{VARIANT} is uebench's variant of Segue, whose surrogate is a new network again and again; not the "
+    "paper's",
+    CONTROL: f"{CONTROL} is a control: noise that nobody optimised, the same for all photographs of a person; not the "
+    "paper's",
+}
+"""What must be said of rows that the paper does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,7 @@ def page(shown: FilledTable, preset: str) -> Page:
         notes += [f"{name}: {rule}" for name, rule in RULES.items()]
     if table.note:
         notes.append(table.note)
-    if any(filled.place.row == VARIANT for filled in shown.places):
-        notes.append(OF_VARIANT)
+    notes += [text for row, text in OF_ROWS.items() if any(filled.place.row == row for filled in shown.places)]
     notes += caveats((cell for filled in shown.places for cell in filled.cells), preset)
     return Page(
         f"{table.heading}. {table.title}",
