@@ -196,7 +196,9 @@ def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: 
         monkeypatch.setattr(plugin, "fit", diverge)
     answer = uebench("reproduce", "9", "--preset", "smoke", "--data", TINY)
     assert answer.code == 1
-    assert f"failed: training segue on {TINY}: the loss is no number" in answer.err
-    gap = "gap: ue at generation_time, rue at generation_time, tue at generation_time: failed: the loss is no number"
+    gap = "gap: ue at generation_time, rue at generation_time, tue at generation_time and 1 more: failed: the loss is"
     assert gap in answer.out
-    assert "gap: segue at generation_time: not measured yet" in answer.out
+    answer = uebench("reproduce", "6", "--preset", "smoke", "--data", TINY, "--data", f"vggface10={OTHER}")
+    assert answer.code == 1
+    assert f"failed: training segue on {TINY}: the loss is no number" in answer.err
+    assert "tue at VGGFace10 and 2 more: not measured yet" in answer.out

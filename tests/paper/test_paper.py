@@ -145,14 +145,6 @@ def test_transfer_is_measured_with_what_was_trained_on_the_main_set(tmp_path: Pa
     assert "ue-faces-" in text
 
 
-def test_the_time_of_a_trained_generator_is_that_of_the_one_in_the_package_where_there_is_one(tmp_path: Path) -> None:
-    (place,) = (place for place in TABLES["9"].places if place.row == "segue")
-    roles, shipped = {MAIN: DataName("faces", "ab")}, replace(place, method=VARIANT)
-    assert Plugins(Registry(), "desk64", Store(tmp_path)).method(shipped, roles) == VARIANT
-    assert "segue_restart-faces-" in Plugins(Registry(), "smoke", Store(tmp_path)).method(shipped, roles)
-    assert "segue-faces-" in Plugins(Registry(), "smoke", Store(tmp_path)).method(place, roles)
-
-
 def test_patches_scale_with_the_resolution(tmp_path: Path) -> None:
     (place,) = (p for p in TABLES["4"].places if (p.row, p.role) == ("lsp(patch=8)", "imagenet10"))
     for preset, text in (("smoke", "lsp(patch=1)"), ("desk", "lsp(patch=3)"), ("paper", "lsp(patch=8)")):
@@ -289,22 +281,23 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
     assert [one.value for one in segue("7")] == [cell.audit.psnr_mean, None, None]
 
 
-def test_seconds_are_those_of_a_generator_that_was_trained_before(tmp_path: Path) -> None:
-    store, some = Store(tmp_path), as_asked("segue", "resnet18", preset="smoke")
-    roles, plugins = {MAIN: DataName(some.data.name, some.data_key)}, Plugins(Registry(), "smoke", store)
-    (place,) = (place for place in TABLES["9"].places if place.row == "segue")
-    file = plugins.weights_file(place, roles)
-    assert file is not None
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"a generator")
-    cell = as_asked(plugins.method(place, roles), "resnet18", preset="smoke")
-    store.write_cell(cell)
-    (filled,) = (
-        one
-        for one in fill_table(TABLES["9"], roles, Records(store, "smoke"), plugins).places
-        if one.place.row == "segue"
-    )
-    assert filled.value == cell.timings.fit_seconds + cell.timings.protect_seconds
+def test_seconds_of_a_generator_do_not_count_its_training(tmp_path: Path) -> None:
+    """Loading one counts, and so does searching noise."""
+    made = as_asked("segue", "resnet18", preset="smoke")
+    seconds = made.timings.protect_seconds, made.timings.fit_seconds + made.timings.protect_seconds
+    loaded = made.model_copy(update={"assets": as_asked("segue", "resnet18").assets})
+    assert loaded.assets and not made.assets
+    searched = as_asked("ue", "resnet18", preset="smoke")
+    for record, row, expected in (
+        (made, "segue", seconds[0]),
+        (loaded, "segue", seconds[1]),
+        (searched, "ue", seconds[1]),
+    ):
+        store = Store(tmp_path / record.key[:8] / str(len(record.assets)))
+        store.write_cell(record)
+        roles = {MAIN: DataName(record.data.name, record.data_key)}
+        table = fill_table(TABLES["9"], roles, Records(store, "smoke"), Plugins(Registry(), "smoke", store))
+        assert [one.value for one in table.places if one.place.row == row] == [expected]
 
 
 def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins() -> None:

@@ -79,12 +79,10 @@ class Plugins:
 
     def weights_file(self, place: TablePlace, roles: Roles) -> Path | None:
         """Return where the weights of a method lie that is trained once; None if it need not be."""
-        if not place.trained_on:
+        if place.trained_on in ("", place.role):
             return None
         spec = parse(place.method)
         part, _ = method_part(self.registry, spec, self.preset)
-        if place.trained_on == place.role and part.plugin.assets(self.size):
-            return None
         data = roles[place.trained_on]
         return self._weights / f"{spec.name}-{data.name}-{digest([part.published(), data.key])[:8]}.safetensors"
 

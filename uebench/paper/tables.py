@@ -54,7 +54,8 @@ class TablePlace:
         attacker: ``name+countermeasure``; none if empty.
         metric: What is measured.
         trained_on: Role of the set on which the method is trained once, if that is a matter of its own. Where it is the
-            role of the set to protect as well, a method that comes trained is used as it comes.
+            role of the set to protect as well, the method is used as its preset has it, trained or not, and seconds do
+            not count its training.
         skip: Why nothing can be measured here.
     """
 
