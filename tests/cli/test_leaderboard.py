@@ -63,3 +63,11 @@ def test_an_attacker_without_records_is_refused(uebench: Command, measured: None
 
 def test_an_empty_store_says_so(uebench: Command) -> None:
     assert "no records" in uebench("leaderboard").out
+
+
+def test_a_method_alone_has_no_rank(uebench: Command, tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    for method, right in (("clean", MOST), ("lsp", HALF)):
+        store.write_cell(answered(method, right, seed=0))
+    rows = list(csv.DictReader(io.StringIO(uebench("leaderboard", "--format", "csv").out)))
+    assert [(row["method"], row["rank_first"]) for row in rows] == [("clean", ""), ("lsp", "")]

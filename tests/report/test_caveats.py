@@ -70,3 +70,11 @@ def test_a_result_of_smoke_says_that_nothing_follows_from_it(
     assert f"\n{SMOKE}\n" in uebench("table", "7", "--preset", "smoke").out
     assert f"\n{SMOKE}\n" not in uebench("table", "7", "--preset", "desk").out
     assert SMOKE in page.render([trained("knn", 96, preset="smoke")], Store(tmp_path))
+
+
+def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> None:
+    ue = as_asked("ue", "resnet18")
+    lsp = as_asked("lsp", "resnet18").model_copy(update={"audit": ue.audit.model_copy(update={"norm": "l2"})})
+    said = "lsp: bounded in L2, not at each pixel; a pixel may change by more than with the others"
+    assert [text for text in caveats([ue, lsp]) if "L2" in text] == [said]
+    assert not [text for text in caveats([lsp]) if "L2" in text]

@@ -148,8 +148,8 @@ def _of_protected_set(place: TablePlace, known: ProtectionRecord | Record) -> di
     keys = (known.protect_key,)
     if place.metric == "seconds":
         trained_here = place.trained_on and not known.assets
-        fit = 0.0 if trained_here else known.timings.fit_seconds  # else loading weights, or searching noise
-        return {"value": fit + known.timings.protect_seconds, "keys": keys}
+        before = 0.0 if trained_here else known.timings.fit_seconds  # else loading weights, or searching noise
+        return {"value": before + known.timings.protect_seconds, "keys": keys}
     if place.metric == "surrogate_loss":
         fit = known.fit if isinstance(known, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}

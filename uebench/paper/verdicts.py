@@ -19,7 +19,7 @@ RULES = {
     "at chance": "the 95% interval holds chance; undecided where it also holds more than "
     f"{100 * HELD:.0f}% of what lies between chance and the clean reference",
     "order": "pairs of this method with another under the same condition: as the paper has them, against it, or "
-    "undecided where the intervals meet; the order holds if pairs are decided and none is against",
+    "undecided where the intervals meet; the order holds where decided if some pairs are decided and none is against",
 }
 
 
@@ -65,7 +65,7 @@ class Order:
         if self.against:
             return "does not hold"
         if self.agree:
-            return "holds"
+            return "holds where decided" if self.undecided else "holds"
         return "undecided" if self.undecided else "not yet measured"
 
 

@@ -20,12 +20,20 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     """
     known = list(records)
     presets = {record.preset for record in known} | {preset}
-    return [*of_presets(presets), *_enlarged(known), *_stems(known)]
+    return [*of_presets(presets), *_budgets(known), *_enlarged(known), *_stems(known)]
 
 
 def of_presets(names: Collection[str]) -> list[str]:
     """Return what must be said of every number that one of these presets gave."""
     return [one.caveat for name, one in PRESETS.items() if name in names and one.caveat]
+
+
+def _budgets(records: Collection[Record]) -> list[str]:
+    norms = {record.written["method"]: record.audit.norm for record in records}
+    names = sorted(name for name, norm in norms.items() if norm == "l2")
+    if not names or len(names) == len(norms):
+        return []
+    return [f"{', '.join(names)}: bounded in L2, not at each pixel; a pixel may change by more than with the others"]
 
 
 def _enlarged(records: Iterable[Record]) -> list[str]:

@@ -9,7 +9,7 @@ from uebench.analysis.comparison import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
 from uebench.analysis.records import is_clean
 from uebench.report.caveats import caveats
-from uebench.report.tables import Block, Page
+from uebench.report.tables import WORST_IDENTITY, Block, Page
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",
@@ -21,9 +21,10 @@ HEADER = (
 NOTES = (
     "rank: methods share a rank unless a paired test on the same photographs and seeds tells them apart at the 5% "
     "level, corrected for all pairs (Holm)",
+    "order: by accuracy; a method with fewer runs stands below those that it is not proven better than",
     "accuracy: what the attacker recognises of clean test photographs, with its interval over method seeds, attacker "
     "seeds and photographs; drop: how far below the clean reference",
-    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set",
+    WORST_IDENTITY,
     "cost: seconds to train the method and to protect the set, on the machine of the record",
     "seeds: method seeds x attacker seeds; n: test photographs",
 )
@@ -60,7 +61,8 @@ def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page
 
 
 def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
-    rank = benchmark.ranks.get(pairing.attacker, {}).get(pairing.method)
+    ranked = benchmark.ranks.get(pairing.attacker, {})
+    rank = ranked.get(pairing.method) if len(ranked) > 1 else None
     low, high = pairing.interval
     sets = {one.protect_key: one.timings.fit_seconds + one.timings.protect_seconds for one in pairing.records}
     clean = is_clean(pairing.records[0])

@@ -24,11 +24,15 @@ MARKUP = {
 }
 """How a format writes the title, the title of a block, and a note."""
 
+WORST_IDENTITY = (
+    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set; near "
+    "chance it need not be a face that was learned: a network that always answers one name is always right about it"
+)
 OF_ROWS = {
-    VARIANT: f"{VARIANT} is uebench's variant of Segue, whose surrogate is a new network again and again; not the "
-    "paper's",
-    CONTROL: f"{CONTROL} is a control: noise that nobody optimised, the same for all photographs of a person; not the "
-    "paper's",
+    VARIANT: f"{VARIANT} is uebench's variant of Segue: its surrogate starts afresh in every second epoch; it is not "
+    "in the paper",
+    CONTROL: f"{CONTROL} is a control: noise that nobody optimised, the same for all photographs of a person; it is "
+    "not in the paper",
 }
 """What must be said of rows that the paper does not have."""
 
@@ -166,7 +170,7 @@ def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
     notes = [
         "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
         "photographs; where there is only one seed, its spread is unknown and not counted",
-        "worst identity: the one that the attacker recognises best over all runs, and its number in the data set",
+        WORST_IDENTITY,
         "seeds: method seeds x attacker seeds; n: test photographs",
     ]
     return notes + about_early(filled.place.label for filled in places if filled.lacks_answers)
