@@ -9,6 +9,8 @@ help:  ## show this list
 
 run: $(SETUP)  ## the main job: protect faces with Segue, train Inception-V3 on them, test on clean photos
 	$(BIN)/uebench run --method segue --attacker inception_v3
+	@echo; echo "What is measured on these faces so far:"; echo
+	@$(BIN)/uebench leaderboard --data orl_varied10 --preset desk --attacker inception_v3 --attacker resnet18
 
 paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/faces; hours: see the first line it prints)
 	$(BIN)/uebench reproduce --all --preset desk --data $(DATA) --dry-run
