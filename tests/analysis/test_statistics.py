@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -229,7 +230,7 @@ def test_only_common_attacker_seeds_are_compared() -> None:
     elsewhere = Runs({(0, 9): one.shares[0, 0]}, N, {(0, 9): one.answers[0, 0]})
     assert difference(three, elsewhere).seeds == ("1 x 3", "1 x 1")
     assert difference(three, elsewhere).value == pytest.approx(three.mean - one.mean)
-    with pytest.raises(ValueError, match="200 and 3 photographs"):
+    with pytest.raises(ValueError, match="200 and 3 images"):
         difference(three, Runs({(0, 0): 1.0}, 3))
 
 
@@ -270,3 +271,46 @@ def test_single_runs_are_told_apart_too_often_unless_the_spread_over_seeds_is_bo
         borrowed += difference(one, other, spread(others)).p < 0.05
     assert borrowed / 200 <= 0.075 < 0.25 < alone / 200
     assert spread([one]) is None
+
+
+PHOTOGRAPHS, OF_EACH = 30, 7
+
+
+def copied(rng: np.random.Generator, seeds: tuple[int, int], shift: float = 0.0) -> tuple[Runs, float]:
+    """Return runs on several images of each photograph, and the accuracy on many photographs."""
+    level, noise = -0.5 + shift, 0.6
+    own = rng.normal(0, 0.3, (*seeds, 1, 1)) if math.prod(seeds) > 1 else 0.0
+    photograph = rng.normal(0, 1.5, (PHOTOGRAPHS, 1))
+    logits = level + own + photograph + rng.normal(0, noise, (*seeds, PHOTOGRAPHS, OF_EACH))
+    right = (rng.random(logits.shape) < expit(logits)).reshape(*seeds, -1)
+    spread_of_seeds = 0.3 if math.prod(seeds) > 1 else 0.0
+    truth = expit(level + rng.normal(0, math.hypot(1.5, noise, spread_of_seeds), POINTS)).mean()
+    return replace(as_runs(right), of_each=OF_EACH), float(truth)
+
+
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3)])
+def test_images_of_the_same_photograph_do_not_count_as_photographs(seeds: tuple[int, int]) -> None:
+    rng, held, naive = np.random.default_rng(5), 0, 0
+    for _ in range(EXPERIMENTS):
+        runs, truth = copied(rng, seeds)
+        low, high = interval(runs)
+        held += low <= truth <= high
+        low, high = interval(replace(runs, of_each=1))
+        naive += low <= truth <= high
+    assert held / EXPERIMENTS >= 0.93
+    assert naive / EXPERIMENTS <= 0.85  # as independent images they would cover far too little
+
+
+def test_a_difference_on_several_images_of_each_photograph_is_not_found_where_there_is_none() -> None:
+    rng, found = np.random.default_rng(6), 0
+    for _ in range(EXPERIMENTS):
+        one, other = copied(rng, (1, 1))[0], copied(rng, (1, 1))[0]
+        found += difference(one, other).p < 0.05
+    assert found / EXPERIMENTS <= 0.07
+
+
+def test_copies_without_answers_count_as_one_photograph_each() -> None:
+    runs = Runs({(0, 0): 0.5}, 70, None, 7)
+    assert interval(runs) == wilson(5, 10)
+    with pytest.raises(ValueError, match="of each photograph"):
+        difference(runs, replace(runs, of_each=1))

@@ -78,3 +78,10 @@ def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> No
     said = "lsp: bounded in L2, not at each pixel; a pixel may change by more than with the others"
     assert [text for text in caveats([ue, lsp]) if "L2" in text] == [said]
     assert not [text for text in caveats([lsp]) if "L2" in text]
+
+
+def test_several_images_of_each_photograph_are_told() -> None:
+    record = as_asked("lsp", "resnet18")
+    data = record.data.model_copy(update={"name": "orl_varied10", "options": {"test_copies": 7}, "test_images": 210})
+    said = "orl_varied10: 210 test images are made of 30 photographs; intervals and tests count the photographs"
+    assert said in caveats([record.model_copy(update={"data": data})])

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.pages import PAGES, refreshed, unbound
 from uebench.report.files import mark
-from uebench.report.text import percent, seconds
+from uebench.report.text import accuracy, seconds
 from uebench.store.record import Record
 from uebench.store.store import Store
 
@@ -84,6 +84,6 @@ def test_the_output_of_make_run_in_the_readme_is_that_of_its_record() -> None:
     row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(" orl_varied10"))
     peak = f"{100 * record.peak.share:.1f} (epoch {record.peak.epoch} of {record.training.epochs})"
     made = seconds(record.timings.fit_seconds + record.timings.protect_seconds)
-    shown = [percent(record.counts), peak, made, seconds(record.timings.train_seconds), f"{record.key[:12]}…json"]
+    shown = [accuracy(record), peak, made, seconds(record.timings.train_seconds), f"{record.key[:12]}…json"]
     assert [text for text in shown if text not in row] == []
     assert [record.data.name, record.written["method"], record.written["attacker"]] == row.split()[:3]

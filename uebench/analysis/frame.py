@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from uebench.analysis.records import Labels, least_recognised, most_recognised
-from uebench.analysis.statistics import wilson
+from uebench.analysis.records import Labels, interval_of, least_recognised, most_recognised
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
 
@@ -102,7 +101,7 @@ def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
 
 def _row(record: Record, labels: Labels) -> dict[str, Any]:
     counts, audit, timings = record.counts, record.audit, record.timings
-    low, high = wilson(counts.correct, counts.n)
+    low, high = interval_of(record)
     most, least = most_recognised([record]), least_recognised([record])
     return {
         "data": record.data.name, "size": record.data.size, "preset": record.preset,

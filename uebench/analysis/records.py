@@ -99,7 +99,7 @@ def identities(records: Sequence[Record]) -> list[Identity]:
         n = people[0].n
         shares = {(one.method_seed, one.seed): counts.share for one, counts in zip(records, people, strict=True)}
         answers = {seeds: right[first : first + n] for seeds, right in runs.answers.items()} if runs.answers else None
-        found.append(Identity(number, Runs(shares, n, answers)))
+        found.append(Identity(number, Runs(shares, n, answers, _of_each(records[0], n))))
         first += n
     return found
 
@@ -122,8 +122,21 @@ def runs_of(records: Iterable[Record]) -> Runs:
     """Return what statistics need of the records of one method against one attacker on one data set."""
     known = {(record.method_seed, record.seed): record for record in records}
     answers = {seeds: right for seeds, record in known.items() if (right := record.correct) is not None}
+    first = next(iter(known.values()))
     return Runs(
         {seeds: record.counts.share for seeds, record in known.items()},
-        next(iter(known.values())).counts.n,
+        first.counts.n,
         answers if len(answers) == len(known) else None,
+        _of_each(first, first.counts.n),
     )
+
+
+def interval_of(record: Record) -> tuple[float, float]:
+    """Return the 95% interval of the accuracy of one run."""
+    return interval(runs_of([record]))
+
+
+def _of_each(record: Record, n: int) -> int:
+    """Return how many of n images are made of each photograph; 1 if they cannot be divided so."""
+    made = record.data.images_of_each
+    return made if n % made == 0 else 1

@@ -23,6 +23,10 @@ symmetric. Two photographs that every run recognises and two that none does are 
 Coull 1998), so that at 0% and 100% it is Wilson's of the number of photographs, and not of photographs x runs. One run
 has Wilson's interval itself.
 
+**Several test images of one photograph**, as ``orl_varied`` makes them, say less than as many photographs. They count
+as one observation, with the share of them that a run recognises; Student's quantile then has the degrees of freedom of
+so many photographs (Korn and Graubard 1998).
+
 **Without answers to each photograph** (early records) nobody knows whether runs recognise the same ones. They are
 taken to: the interval is Wilson's of the mean with the number of photographs, widened by the spread over seeds, and a
 difference of two methods gets no credit for their having met the same photographs. Both are conservative.
@@ -32,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -79,13 +83,20 @@ class Runs:
 
     Attributes:
         shares: The accuracy of each run, by method seed and attacker seed.
-        n: How many photographs each was tested on.
+        n: How many images each was tested on.
         answers: Which of them each run recognised, in one order for all; None if that is not known of every run.
+        of_each: How many of the images are made of each photograph; they lie side by side.
     """
 
     shares: Mapping[tuple[int, int], float]
     n: int
     answers: Mapping[tuple[int, int], Sequence[bool]] | None = None
+    of_each: int = 1
+
+    @property
+    def photographs(self) -> int:
+        """Return how many photographs there are behind the images."""
+        return self.n // self.of_each
 
     @cached_property
     def by_method_seed(self) -> dict[int, list[int]]:
@@ -110,7 +121,7 @@ class Runs:
         """Return the runs of some attacker seeds."""
         kept = [one for one in self.shares if one[1] in seeds]
         answers = {one: self.answers[one] for one in kept} if self.answers else None
-        return Runs({one: self.shares[one] for one in kept}, self.n, answers)
+        return replace(self, shares={one: self.shares[one] for one in kept}, answers=answers)
 
     @property
     def several(self) -> bool:
@@ -120,8 +131,8 @@ class Runs:
 
 def interval(runs: Runs) -> tuple[float, float]:
     """Return the 95% interval of the mean accuracy of some runs; see the head of this module."""
-    n, mean = runs.n, runs.mean
-    if not runs.several:
+    n, mean = runs.photographs, runs.mean
+    if not runs.several and (runs.of_each == 1 or not runs.answers):
         return wilson(mean * n, n)
     import numpy as np
 
@@ -133,6 +144,8 @@ def interval(runs: Runs) -> tuple[float, float]:
         with_pseudo = np.concatenate([table.mean((0, 1)), np.repeat([0.0, 1.0], int(PSEUDO))])
         of_photographs = float(with_pseudo.var(ddof=1)) / more
     variance, degrees = _variance([table], of_photographs)
+    if runs.of_each > 1:
+        degrees = _with_photographs(degrees, of_photographs / variance, n)
     effective = n * one_run / variance * (Z / _quantile(degrees)) ** 2
     return wilson(mean * effective, effective)
 
@@ -194,13 +207,13 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
             covers the choice of photographs only, and is about these two runs.
 
     Raises:
-        ValueError: If the numbers of photographs differ.
+        ValueError: If the numbers of images or of photographs differ.
     """
     from scipy.special import stdtr
 
-    if one.n != other.n:
-        raise ValueError(f"{one.n} and {other.n} photographs")
-    n = one.n
+    if (one.n, one.of_each) != (other.n, other.of_each):
+        raise ValueError(f"{one.n} and {other.n} images, {one.of_each} and {other.of_each} of each photograph")
+    n = one.photographs
     common = set.intersection(*(set(seeds) for runs in (one, other) for seeds in runs.by_method_seed.values()))
     if common:
         one, other = one.only(common), other.only(common)
@@ -219,10 +232,17 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
         of_both = 2 * of_one_run.variance
         variance += of_both
         degrees = variance**2 / (of_both**2 / of_one_run.degrees)
+    if one.of_each > 1:
+        degrees = _with_photographs(degrees, of_photographs / variance, n)
     value, error = one.mean - other.mean, math.sqrt(variance)
     half = _quantile(degrees) * error
     p = 2 * float(stdtr(degrees, -abs(value) / error))
     return Difference(value, max(-1.0, value - half), min(1.0, value + half), p, (one.seeds, other.seeds))
+
+
+def _with_photographs(degrees: float, share: float, photographs: int) -> float:
+    """Return degrees of freedom that also count few photographs, which a share of the variance comes from."""
+    return 1 / (1 / degrees + share**2 / max(photographs - 1, 1))
 
 
 def _quantile(degrees: float) -> float:
@@ -233,7 +253,7 @@ def _quantile(degrees: float) -> float:
 
 
 def _table(runs: Runs, paired: bool = True) -> Floats:
-    """Return what runs recognised, as (method seeds, attacker seeds, photographs) of 0 and 1.
+    """Return what runs recognised, as (method seeds, attacker seeds, photographs): 0, 1, or a share of several images.
 
     Without answers the last axis is one accuracy. Where attacker seeds are nested, or are not those of the method that
     this one is compared with, they are not an axis: each row is a method seed's mean, or a run of the only method seed.
@@ -246,6 +266,8 @@ def _table(runs: Runs, paired: bool = True) -> Floats:
         np.array([known[method_seed, seed] for seed in seeds], np.float64)
         for method_seed, seeds in runs.by_method_seed.items()
     ]
+    if runs.answers and runs.of_each > 1:
+        rows = [row.reshape(len(row), -1, runs.of_each).mean(-1) for row in rows]
     crossed = len({tuple(seeds) for seeds in runs.by_method_seed.values()}) == 1
     if crossed and paired:
         return np.stack(rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from uebench.cli.terminal import say, visible
-from uebench.report.text import options, percent, quality, seconds, seed
+from uebench.report.text import accuracy, options, percent, quality, seconds, seed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uebench.report.tables import Page
 
 __all__ = [
-    "lines", "note", "note_damaged", "options", "percent", "print_json", "print_page", "print_table", "progress_bars",
-    "quality", "seconds", "seed",
+    "accuracy", "lines", "note", "note_damaged", "options", "percent", "print_json", "print_page", "print_table",
+    "progress_bars", "quality", "seconds", "seed",
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
         spec.protection.method.written,
         spec.attacker_text,
         output.seed(spec.seed, spec.protection.method_seed),
-        output.percent(record.counts),
+        output.accuracy(record),
         f"{100 * clean.counts.share:.1f}" if clean else "- (--with-clean)",
         f"{100 * record.data.chance:.1f}",
         f"{100 * peak.share:.1f} (epoch {peak.epoch} of {record.training.epochs})",

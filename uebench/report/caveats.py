@@ -20,12 +20,21 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     """
     known = list(records)
     presets = {record.preset for record in known} | {preset}
-    return [*of_presets(presets), *_budgets(known), *_enlarged(known), *_stems(known)]
+    return [*of_presets(presets), *_varied(known), *_budgets(known), *_enlarged(known), *_stems(known)]
 
 
 def of_presets(names: Collection[str]) -> list[str]:
     """Return what must be said of every number that one of these presets gave."""
     return [one.caveat for name, one in PRESETS.items() if name in names and one.caveat]
+
+
+def _varied(records: Iterable[Record]) -> list[str]:
+    found = {record.data.name: record.data for record in records if record.data.images_of_each > 1}
+    return [
+        f"{name}: {data.test_images} test images are made of {data.test_images // data.images_of_each} photographs; "
+        "intervals and tests count the photographs"
+        for name, data in sorted(found.items())
+    ]
 
 
 def _budgets(records: Collection[Record]) -> list[str]:

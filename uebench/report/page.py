@@ -16,8 +16,7 @@ from markupsafe import Markup
 from uebench import __version__
 from uebench.analysis.frame import frame
 from uebench.analysis.leaderboard import Pairing, benchmarks
-from uebench.analysis.records import identities, is_clean, percent
-from uebench.analysis.statistics import wilson
+from uebench.analysis.records import identities, interval_of, is_clean, percent
 from uebench.errors import UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.registry import Registry
@@ -108,8 +107,8 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
     environment.filters |= {"breakable": _breakable, "uri": _uri, "duration": _duration}
     environment.globals |= {
         "version": __version__, "charts": charts, "credit": strips.CREDIT, "magnified": strips.MAGNIFIED,
-        "percent": percent, "wilson": wilson, "is_clean": is_clean, "identities": identities, "commands": again,
-        "options": text.options, "details": record_text.lines,
+        "percent": percent, "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
+        "commands": again, "options": text.options, "details": record_text.lines,
     }  # fmt: skip
     return environment
 

@@ -26,7 +26,7 @@ NOTES = (
     "seeds and photographs; drop: how far below the clean reference",
     WORST_IDENTITY,
     "cost: seconds to train the method and to protect the set, on the machine of the record",
-    "seeds: method seeds x attacker seeds; n: test photographs",
+    "seeds: method seeds x attacker seeds; n: test images",
 )
 
 

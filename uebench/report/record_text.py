@@ -25,7 +25,7 @@ def _failure(failure: Failure) -> Lines:
 
 
 def _cell(record: Record) -> Lines:
-    counts, peak, timings, training = record.counts, record.peak, record.timings, record.training
+    peak, timings, training = record.peak, record.timings, record.training
     most, least = most_recognised([record]), least_recognised([record])
     return {
         "key": record.key,
@@ -34,7 +34,7 @@ def _cell(record: Record) -> Lines:
         "  options": text.options(record.attacker[0].config),
         "  model": text.options(training.model),
         "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
-        "clean test acc. %": f"{text.percent(counts)}, chance {100 * record.data.chance:.1f}",
+        "clean test acc. %": f"{text.accuracy(record)}, chance {100 * record.data.chance:.1f}",
         "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
         "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
         **_robust(record.robust),

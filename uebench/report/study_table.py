@@ -162,7 +162,7 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
         "clean test accuracy in %, the mean over seeds: the lower, the better the protection; in brackets its 95% "
         "interval over method seeds, attacker seeds and photographs; where there is only one seed, its spread is "
         "unknown and not counted",
-        "seeds: method seeds x attacker seeds; n: test photographs",
+        "seeds: method seeds x attacker seeds; n: test images",
     ]
     if any(one.best for one in measured):
         notes.append(

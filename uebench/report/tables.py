@@ -171,7 +171,7 @@ def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
         "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
         "photographs; where there is only one seed, its spread is unknown and not counted",
         WORST_IDENTITY,
-        "seeds: method seeds x attacker seeds; n: test photographs",
+        "seeds: method seeds x attacker seeds; n: test images",
     ]
     return notes + about_early(filled.place.label for filled in places if filled.lacks_answers)
 

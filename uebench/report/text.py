@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from uebench.analysis.records import interval_of
 from uebench.analysis.statistics import wilson
 from uebench.plugins.spec import format_value
 
 if TYPE_CHECKING:
+    from uebench.store.record import Record
     from uebench.store.record_parts import Counts, Quality
 
 
@@ -16,6 +18,12 @@ def percent(counts: Counts) -> str:
     """Return an accuracy in percent with its 95% Wilson interval: ``11.7 [7.1, 18.6]``."""
     low, high = wilson(counts.correct, counts.n)
     return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def accuracy(record: Record) -> str:
+    """Return the accuracy of a run in percent with its 95% interval."""
+    low, high = interval_of(record)
+    return f"{100 * record.counts.share:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def p_value(value: float) -> str:

@@ -124,6 +124,12 @@ class DataRecord(Strict):
         """Return the accuracy of guessing, 1 / num_classes."""
         return 1 / self.num_classes
 
+    @property
+    def images_of_each(self) -> int:
+        """Return how many test images are made of each photograph, by the option ``test_copies`` of the source."""
+        made = self.options.get("test_copies", 1)
+        return made if isinstance(made, int) and made > 0 else 1
+
 
 class Epoch(Strict):
     """One epoch of the attacker's training; counts are of its whole training set and of the clean test set."""
