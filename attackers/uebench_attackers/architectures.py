@@ -139,6 +139,7 @@ class ResNet50(Residual):
     name = "resnet50"
     version = 1
     info = Info(title="ResNet-50", venue="CVPR", year=2016, family="residual")
+    why: ClassVar = {**WHY_BY_SIZE, "desk": TUNED}
     model = "resnet50"
 
 
@@ -150,7 +151,11 @@ class MobileNetV1(Architecture[Scratch]):
     info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
     Config = Scratch
     presets: ClassVar = DEPTHWISE
-    why: ClassVar = WHY_DEPTHWISE
+    why: ClassVar = {
+        **WHY_DEPTHWISE,
+        "desk": "the best of four trials on held-out photographs, in float32, which is faster for depthwise convolutions "
+        "on a CPU; see docs/evidence.md",
+    }
     model = "mobilenetv1_100"
 
 
