@@ -153,8 +153,8 @@ class MobileNetV1(Architecture[Scratch]):
     presets: ClassVar = DEPTHWISE
     why: ClassVar = {
         **WHY_DEPTHWISE,
-        "desk": "the best of four trials on held-out photographs, in float32, which is faster for depthwise convolutions "
-        "on a CPU; see docs/evidence.md",
+        "desk": "the best of four trials on held-out photographs, in float32, which is faster on a CPU for depthwise "
+        "convolutions; see docs/evidence.md",
     }
     model = "mobilenetv1_100"
 
