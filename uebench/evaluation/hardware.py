@@ -51,7 +51,8 @@ def bind(cores: int) -> None:
 def suitable_jobs(cells: int, device: str) -> int:
     """Return how many processes to use where the user does not say: one per core on a CPU, one on a GPU.
 
-    Fewer where there are fewer cells, or where half of the memory is less than they take.
+    Fewer where there are fewer cells, or where half of the memory, if the system says how much there is, is less than
+    they take.
 
     Args:
         cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
@@ -59,8 +60,9 @@ def suitable_jobs(cells: int, device: str) -> int:
     """
     if cells < 2 or not on_cpu(device):
         return 1
-    memory = physical_memory() or 0
-    return max(1, min(cells, available_cores(), memory // 2 // (GIB_PER_PROCESS << 30)))
+    memory = physical_memory()
+    fit = cells if memory is None else memory // 2 // (GIB_PER_PROCESS << 30)
+    return max(1, min(cells, available_cores(), fit))
 
 
 def on_cpu(device: str) -> bool:
