@@ -6,11 +6,10 @@ Every method runs in a process of its own, one after the other, on the same set;
 from __future__ import annotations
 
 import importlib
-import resource
 import time
 from typing import Any
 
-from benchmarks.processes import fresh
+from benchmarks.processes import fresh, peak_memory
 
 IMPORTS = ("sklearn.datasets", "torch.fx.experimental.optimization", "torchvision.transforms.v2")
 """What methods import on first use, which is no cost of theirs."""
@@ -61,7 +60,7 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
     clean = referee.image_set(dataset.train, dataset.num_classes, device)
     ctx = RunContext(device, 0)
     seed_everything(ctx)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     started = time.perf_counter()
     plugin.fit(clean, ctx)
     fitted = time.perf_counter()
@@ -75,7 +74,7 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
         "fit_seconds": fitted - started,
         "protect_seconds": ended - fitted,
         "image_gradients": gradients,
-        "peak_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "peak_mib": peak_memory() - before,
         "identities": dataset.num_classes,
     }
 

@@ -6,7 +6,6 @@ The generator has random weights: only time and memory are measured here.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import torch
 from PIL import Image
 
 from benchmarks.generator import generator
-from benchmarks.processes import fresh
+from benchmarks.processes import fresh, peak_memory
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
 from uebench.api.protect_folder import protect_folder
@@ -105,6 +104,6 @@ def one_after_the_other(root: Path) -> Path:
 def peak(count: int, preset: str = PRESET) -> float:
     """Return the peak memory in MiB beyond the imports of protecting ``count`` photographs."""
     with case(count, presets.get(preset).size) as root:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_memory()
         side_by_side(root, preset)
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        return peak_memory() - before

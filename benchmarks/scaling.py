@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.processes import fresh
+from benchmarks.processes import fresh, peak_memory
 from benchmarks.startup import ATTACKERS, METHODS, finish
 from uebench.planning.grid import Grid
 
@@ -59,7 +58,7 @@ def plan(cells: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         fresh(finish, _grid(0, RECORDS), store.root)  # whose memory is not counted
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_memory()
         clock = _Clock()
         planned = Planner(Registry(), store).plan(grid)
         tasks = planned.tasks(store)
@@ -79,8 +78,8 @@ def plan(cells: int) -> dict[str, Any]:
             took["request"] = clock()
             assert Watch(store).look().to_do == len(planned.cells)
             took["status"] = clock()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": (peak - before) / 1024, **took}
+        peak = peak_memory()
+    return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": peak - before, **took}
 
 
 def _grid(first: int, cells: int) -> Grid:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import alternatives, engine, generator, protect, training, ue
+from benchmarks import alternatives, engine, generator, processes, protect, training, ue
 from benchmarks.sets import training_set
 from uebench.data.images import read_image
 
@@ -32,6 +35,14 @@ def test_alternatives_train_what_the_step_trains() -> None:
     assert len(others) == 4
     assert [theirs() for theirs in others.values()] == pytest.approx([loss] * 4, rel=0.05)
     assert ours() < loss
+
+
+@pytest.mark.parametrize(("platform", "peak"), [("linux", 5 << 10), ("darwin", 5 << 20)])
+def test_peak_memory_is_in_mib_on_every_system(platform: str, peak: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=peak))
+    monkeypatch.setattr(sys, "platform", platform)
+    assert processes.peak_memory() == 5
 
 
 def test_every_batch_countermeasure_is_timed() -> None:

@@ -37,6 +37,15 @@ def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFix
     assert "mine(places=[eyes, mouth], path=[/x])" in capsys.readouterr().out
 
 
-def test_a_plan_says_that_the_serial_executor_starts_no_process() -> None:
-    assert computed_by(Plan(()), Compute(executor="serial", jobs=2)).startswith("computed in this process, ")
-    assert computed_by(Plan(()), Compute(jobs=2)).startswith("computed by 2 processes, ")
+@pytest.mark.parametrize(
+    ("executor", "said"),
+    [
+        ("serial", "computed in this process, "),
+        ("serial()", "computed in this process, "),
+        ("processes", "computed by 2 processes, "),
+        ("processes()", "computed by 2 processes, "),
+        ("isolated(memory=8)", "computed by isolated(memory=8), at most 2 at once, "),
+    ],
+)
+def test_a_plan_says_what_computes_it(executor: str, said: str) -> None:
+    assert computed_by(Plan(()), Compute(executor=executor, jobs=2)).startswith(said)

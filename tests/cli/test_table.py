@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from uebench_methods.rue import Rue
@@ -164,6 +166,26 @@ def test_a_file_that_cannot_be_written_is_refused_before_any_work(uebench: Comma
     answer = uebench("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out", tmp_path / "gone" / "t.md")
     assert answer.code == 4
     assert "create it first" in answer.complaint
+
+
+def test_the_file_of_tables_is_utf_8_and_its_errors_name_the_option(
+    uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SimpleNamespace(tables=[None], run=SimpleNamespace(cells=()), failures=(), failed=False, left={})
+    monkeypatch.setattr("uebench.api.reproduce.reproduce_in", lambda *_: made)
+    monkeypatch.setattr("uebench.report.tables.page", lambda *_: None)
+    monkeypatch.setattr("uebench.report.tables.render", lambda *_: "Zoë\n")
+    write_text = Path.write_text
+
+    def ascii_by_default(self: Path, text: str, encoding: str = "ascii", **names: Any) -> int:  # noqa: ANN401
+        return write_text(self, text, encoding, **names)
+
+    monkeypatch.setattr(Path, "write_text", ascii_by_default)
+    request = ("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out")
+    answer = uebench(*request, tmp_path / "tables")
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "tables").read_bytes() == "Zoë\n".encode()
+    assert uebench(*request, tmp_path).complaint.startswith(f"uebench: --out {tmp_path}: cannot be written")
 
 
 def test_a_clean_clone_shows_its_records_without_torch(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import pytest
 from rich.table import Table
 
 from tests.conftest import ROOT, Command
+from tests.records import made_up
 from uebench.cli import output
 from uebench.cli.terminal import visible
+from uebench.store.store import Store
 
 HOSTILE = "\x1b[31m[bold]:smile:[/b]\u202e"
 SHOWN = r"\x1b[31m[bold]:smile:[/b]\u202e"
@@ -35,6 +37,21 @@ def test_a_name_is_shown_as_it_is_in_tables_lines_and_errors(
     assert shown in uebench("data", "verify", root).out
     (root / "a" / "0.png").write_text("no photograph")
     assert shown in uebench("run", *PLAN, "--data", root).complaint
+
+
+def test_the_names_of_results_folders_are_shown_as_they_are(uebench: Command, tmp_path: Path) -> None:
+    name, shown = HOSTILE.replace("/", ""), SHOWN.replace("/", "")
+    mine, other = Store(tmp_path / name), Store(tmp_path / f"other{name}")
+    finished, damaged = made_up("clean"), made_up("lsp")
+    mine.write_cell(finished)
+    mine.write_checkpoint(finished.key, "train", b"weights")
+    for store in (mine, other):
+        store.write_cell(damaged)
+        store.cell_path(damaged.key).write_text("{}")
+    for words in (("verify",), ("gc",), ("merge", other.root)):
+        out = uebench("store", *words, "--results", mine.root).out
+        assert shown in out
+        assert "\x1b" not in out and "\u202e" not in out
 
 
 def test_a_progress_bar_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

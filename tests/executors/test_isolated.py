@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import TINY, Command
+from tests.conftest import ROOT, TINY, Command
 from uebench.api.audit import audit
 from uebench.api.compute import Compute
 from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
 from uebench.cli import plan_output
+from uebench.errors import UebenchError
+from uebench.executors import isolated
 from uebench.executors.confinement import can_give_up_network
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net/dev").exists(), reason="limits processes as Linux does")
@@ -76,6 +80,25 @@ def is_running(process: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def test_nothing_that_starts_threads_is_imported_before_the_network_is_given_up() -> None:
+    code = "import sys, uebench.executors.worker; sys.exit(not {'numpy', 'torch'}.isdisjoint(sys.modules))"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(path or str(ROOT) for path in sys.path)}
+    assert subprocess.run([sys.executable, "-P", "-c", code], env=env, check=False).returncode == 0
+
+
+def test_a_process_that_keeps_the_network_where_it_need_not_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from uebench.executors import confinement\nconfinement.give_up_network = lambda: False\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(isolated, "can_give_up_network", lambda: True)
+    with pytest.raises(UebenchError, match="a process kept the network, though this system lets"):
+        protected(tmp_path, "isolated", "guest")
+    assert not (tmp_path / "told").read_text()
 
 
 def test_what_takes_too_long_is_killed_and_says_so(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def test_by_default_there_is_one_process_per_core_and_never_more_than_cells(monk
     assert [hardware.suitable_jobs(cells, "cpu") for cells in (0, 1, 2, 4, 9)] == [1, 1, 2, 4, 4]
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 8 << 18, "SC_PAGE_SIZE": 4096}.__getitem__)
     assert hardware.suitable_jobs(9, "cpu") == 2
+    monkeypatch.delattr(os, "sysconf")  # as on Windows: the memory is unknown
+    assert hardware.suitable_jobs(9, "cpu") == 4
 
 
 @contextmanager

@@ -44,9 +44,10 @@ def computed_by(plan: Plan, how: Compute) -> str:
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
     count, unit = (threads, "thread") if threads else (available_cores(), "core")
     each = f"{count} {unit}{'s' * (count > 1)}"
-    if how.executor == "serial":
+    name = choose(how.executor).name
+    if name == "serial":
         return f"computed in this process, {each}"
-    if how.executor not in ("processes", "serial"):
+    if name != "processes":
         return f"computed by {how.executor}, at most {jobs} at once, {each} each"
     return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
 

@@ -11,7 +11,7 @@ import typer
 
 from uebench.cli.options import AsJson, Format, PresetName, TimeLimitText, with_compute, with_workspace
 from uebench.cli.terminal import say
-from uebench.errors import StoreError, UsageError
+from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def reproduce(
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or say --all")
     tables.check(form)
-    if out and not out.parent.is_dir():
-        raise StoreError(f"--out {out}: there is no folder {out.parent}; create it first")
+    if out:
+        files.check(out, "--out", suffixes=None)
     how = replace(how, limit=TimeLimit.of(time_limit))
     how.check()
     chosen = tables_of(EVERYTHING if everything else name)
@@ -70,8 +70,8 @@ def reproduce(
     shown = [tables.page(one, preset) for one in made.tables]
     text = "\n".join(tables.render(one, form) for one in shown)
     if out:
-        with files.writing(out, "out"):
-            out.write_text(text)
+        with files.writing(out, "--out"):
+            out.write_text(text, encoding="utf-8")
     if as_json:
         output.print_json([one.document() for one in shown])
     else:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli.options import RESULTS, AsJson, Results
+from uebench.cli.terminal import say
 from uebench.errors import StoreError
 
 app = typer.Typer(help="Check the results folder, tidy it, merge others into it, export its records.")
@@ -26,8 +27,8 @@ def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
         output.print_json(asdict(found))
     else:
         for fault in found.faults:
-            typer.echo(fault)
-        typer.echo(
+            say(fault)
+        say(
             f"verified {found.cells} cells, {found.protected} records of protected sets and {found.blobs} protected "
             f"sets: {len(found.faults)} damaged"
         )
@@ -57,11 +58,11 @@ def gc(
     locks = [one.path for one in found if one.path.suffix in (".lock", ".lease")]
     for one in found:
         if one.path not in locks:
-            typer.echo(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")
+            say(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")
     if locks:  # one for each key that was ever computed
-        typer.echo(f"{locks[0].parent}: {len(locks)} locks that nobody holds")
+        say(f"{locks[0].parent}: {len(locks)} locks that nobody holds")
     what = "deleted" if delete else "--delete deletes this" if found else "nothing to delete"
-    typer.echo(f"{len(found)} in all, {size / 1e6:.1f} MB; {what}")
+    say(f"{len(found)} in all, {size / 1e6:.1f} MB; {what}")
 
 
 @app.command()
@@ -84,8 +85,8 @@ def merge(
     else:
         for one in files:
             if one.reason:
-                typer.echo(f"{one.outcome}: {one.reason}")
-        typer.echo(f"files taken: {counts['taken']}, here already: {counts['same']}")
+                say(f"{one.outcome}: {one.reason}")
+        say(f"files taken: {counts['taken']}, here already: {counts['same']}")
     if left := sum(bool(one.reason) for one in files):
         raise StoreError(
             f"{left} files were not taken: {counts['conflict']} conflict, {counts['damaged']} damaged, "

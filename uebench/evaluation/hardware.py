@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ NICENESS = 10
 """How far a process that is bound to cores stands back for others on them."""
 GIB_PER_PROCESS = 2
 """What a training at ``desk`` takes, with room to spare."""
+DEV, WSL = Path("/dev"), Path("/usr/lib/wsl")
+"""Where Linux has its devices; and where Windows puts its drivers in WSL 2, whose one device is that of any GPU."""
 
 
 def available_cores() -> int:
@@ -51,7 +54,8 @@ def bind(cores: int) -> None:
 def suitable_jobs(cells: int, device: str) -> int:
     """Return how many processes to use where the user does not say: one per core on a CPU, one on a GPU.
 
-    Fewer where there are fewer cells, or where half of the memory is less than they take.
+    Fewer where there are fewer cells, or where half of the memory, if the system says how much there is, is less than
+    they take.
 
     Args:
         cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
@@ -59,8 +63,9 @@ def suitable_jobs(cells: int, device: str) -> int:
     """
     if cells < 2 or not on_cpu(device):
         return 1
-    memory = physical_memory() or 0
-    return max(1, min(cells, available_cores(), memory // 2 // (GIB_PER_PROCESS << 30)))
+    memory = physical_memory()
+    fit = cells if memory is None else memory // 2 // (GIB_PER_PROCESS << 30)
+    return max(1, min(cells, available_cores(), fit))
 
 
 def on_cpu(device: str) -> bool:
@@ -150,4 +155,22 @@ def _has_cuda() -> bool:
         import torch
 
         return torch.cuda.is_available()
-    return any(Path("/dev").glob("nvidia[0-9]*")) or sys.platform == "win32"
+    if _hides_cuda(os.environ.get("CUDA_VISIBLE_DEVICES")) or _torch_is_for_cpus():
+        return False
+    if (DEV / "dxg").exists():
+        return any(next(WSL.glob(pattern), None) for pattern in ("lib/libcuda.so*", "drivers/*/libcuda.so*"))
+    return any(DEV.glob("nvidia[0-9]*")) or sys.platform == "win32"
+
+
+def _hides_cuda(visible: str | None) -> bool:
+    """Return whether ``CUDA_VISIBLE_DEVICES`` names none: what follows the first name that is none is not read."""
+    first = "0" if visible is None else visible.partition(",")[0].strip()
+    return not (first[:1].isdecimal() or first.startswith(("GPU-", "MIG-")))
+
+
+def _torch_is_for_cpus() -> bool:
+    """Return whether the torch that is installed says of itself that it was built without CUDA."""
+    try:
+        return version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        return False

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from uebench.errors import UebenchError
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """Flags of Linux's ``unshare``: name spaces of users, and of the network."""
@@ -22,19 +25,29 @@ class Confinement:
 
     Attributes:
         memory: GiB of address space; None for no limit.
+        has_no_network: Whether not to be able to give up the network is an error.
     """
 
     memory: float | None = None
+    has_no_network: bool = False
 
     def enter(self) -> None:
-        """Confine this process and those that it starts. Nothing undoes this; no thread may be running yet."""
+        """Confine this process and those that it starts. Nothing undoes this; no thread may be running yet.
+
+        Raises:
+            UebenchError: If the network stays, and must not.
+        """
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.memory:
             limit = int(self.memory * 2**30)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        give_up_network()
+        if not give_up_network() and self.has_no_network:
+            raise UebenchError(
+                "executor 'isolated': a process kept the network, though this system lets processes give it up; run "
+                "again, or use processes if you trust the plugins"
+            )
 
 
 def give_up_network() -> bool:
@@ -57,6 +70,7 @@ def give_up_network() -> bool:
     return bool(unshare(CLONE_NEWNET) == 0)
 
 
+@cache
 def can_give_up_network() -> bool:
     """Return whether ``give_up_network`` would succeed, tried in another process."""
     words = [sys.executable, "-P", "-m", "uebench.executors.confinement"]

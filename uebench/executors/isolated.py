@@ -10,7 +10,7 @@ from uebench.errors import UsageError
 from uebench.evaluation.hardware import on_cpu
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
-from uebench.executors.confinement import Confinement
+from uebench.executors.confinement import Confinement, can_give_up_network
 from uebench.executors.processes import processes
 from uebench.planning.tasks import Task
 from uebench.progress import ProgressFor
@@ -26,9 +26,11 @@ def isolated(
 
     Raises:
         UsageError: If the system cannot limit a process, or memory is to be limited on a GPU.
+        UebenchError: If a process keeps the network that this system lets it give up.
     """
     if not hasattr(os, "fork"):
         raise UsageError("executor 'isolated': this system cannot limit a process; use processes")
     if options.memory and not on_cpu(settings.device):
         raise UsageError("executor 'isolated': memory cannot be limited on a GPU; leave it out, or use the device cpu")
-    return processes(tasks, settings, jobs, progress, Confinement(options.memory), options.minutes)
+    confinement = Confinement(options.memory, can_give_up_network())
+    return processes(tasks, settings, jobs, progress, confinement, options.minutes)

@@ -12,12 +12,13 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
+from uebench.errors import UebenchError
 from uebench.evaluation.settings import Settings
 from uebench.evaluation.stopping import Stop
 from uebench.executors.confinement import Confinement
-from uebench.executors.performer import Performer
 from uebench.progress import OutputClosed, Progress
 
 
@@ -31,19 +32,25 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    settings, confinement = _beginning(parent)
-    if confinement:
-        confinement.enter()
-    stop = Stop(settings.limit)
-    signal.signal(signal.SIGTERM, lambda *_: stop.ask())
-    tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    at_work = threading.Event()
-    threading.Thread(target=_read, args=(parent, tasks, at_work), daemon=True).start()
 
     def tell(*answer: object) -> None:
         pickle.dump(answer, answers)
         answers.flush()
 
+    settings, confinement = _beginning(parent)
+    try:
+        if confinement:
+            confinement.enter()
+    except UebenchError as error:
+        with suppress(EOFError, OSError):  # nobody reads the answer before the first task is sent, or ever
+            pickle.load(parent)
+            tell("error", error)
+        return
+    stop = Stop(settings.limit)
+    signal.signal(signal.SIGTERM, lambda *_: stop.ask())
+    tasks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    at_work = threading.Event()
+    threading.Thread(target=_read, args=(parent, tasks, at_work), daemon=True).start()
     try:
         _serve(settings, tasks, at_work, tell, stop)
     except (OutputClosed, BrokenPipeError):  # the parent died
@@ -83,6 +90,8 @@ def _serve(
     stop: Stop,
 ) -> None:
     """Compute tasks and answer, until there are no more or the process is told to stop."""
+    # Imports NumPy, which starts threads, and with those Linux lets no user but root give up the network
+    from uebench.executors.performer import Performer
 
     def progress(_: str) -> Progress:
         return lambda done, total, what: tell("progress", done, total, what)

@@ -18,19 +18,19 @@ FIGURES = {".png": "Source", ".svg": "Source", ".pdf": "Keywords"}
 """Suffix -> the field of the file that says which records it was drawn from."""
 
 
-def check(file: Path, name: str, suffixes: Iterable[str] = tuple(FIGURES)) -> None:
+def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)) -> None:
     """Refuse a file that could not be written, before hours of work are spent on it.
 
     Args:
         file: Where it should go.
         name: What the caller calls it, for the message.
-        suffixes: What its name may end with.
+        suffixes: What its name may end with; None for anything.
 
     Raises:
         UsageError: If the suffix is none of these.
         StoreError: If there is no such folder.
     """
-    if file.suffix.lower() not in suffixes:
+    if suffixes is not None and file.suffix.lower() not in suffixes:
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
         raise UsageError(f"{name} {file}: end the name with {words}")
     if not file.parent.is_dir():
