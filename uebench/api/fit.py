@@ -82,6 +82,7 @@ def fit_in(
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
+    from uebench.evaluation.isolation import isolated
     from uebench.evaluation.seeding import seed_everything
     from uebench.pretrained import weights
 
@@ -102,9 +103,10 @@ def fit_in(
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
         told = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=told, stop=stop)
-        seed_everything(ctx)
-        plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
-        state = plugin.state()
+        with isolated():
+            seed_everything(ctx)
+            plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
+            state = plugin.state()
         if not state:
             raise UsageError(f"{method}: learns nothing, so there are no weights to save")
         meta = {
