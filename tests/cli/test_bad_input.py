@@ -108,6 +108,17 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     assert "learns nothing" in answer.complaint
 
 
+@pytest.mark.parametrize("method", ["ops", "lsp(patch=4)"])
+def test_weights_that_nothing_could_use_are_not_made(
+    uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr("uebench.api.fit.load", lambda *_: pytest.fail("it began to work"))
+    answer = uebench("fit", method, "--out", tmp_path / "x.safetensors", "--preset", "smoke")
+    assert answer.code == 2
+    assert f"{method}: has no option weights, so nothing could use the file; let uebench run" in answer.complaint
+    assert not (tmp_path / "x.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
