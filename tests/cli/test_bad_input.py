@@ -26,7 +26,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
         ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the folder in full"),
-        ((*RUN, "--data", "folder(path='~nobody-here/x')"), 3, "there is no user 'nobody-here'"),
+        ((*RUN, "--data", "folder(path='~nobody-here/x')"), 2, "there is no user 'nobody-here'"),
         ((*RUN, "--data", "a" * 300), 2, "unknown source"),
         ((*RUN, "--data", "/" + "a" * 300), 3, "no such folder"),
         ((*RUN, "--data", "synthetic(identities=1000000, train=1000)"), 3, "take 73728.0 GB of memory, and this"),
@@ -106,6 +106,17 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     answer = uebench("fit", "random", "--out", tmp_path / "x.safetensors", "--preset", "smoke")
     assert answer.code == 2
     assert "learns nothing" in answer.complaint
+
+
+@pytest.mark.parametrize("method", ["ops", "lsp(patch=4)"])
+def test_weights_that_nothing_could_use_are_not_made(
+    uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr("uebench.api.fit.load", lambda *_: pytest.fail("it began to work"))
+    answer = uebench("fit", method, "--out", tmp_path / "x.safetensors", "--preset", "smoke")
+    assert answer.code == 2
+    assert f"{method}: has no option weights, so nothing could use the file; let uebench run" in answer.complaint
+    assert not (tmp_path / "x.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
 
 from tests.conftest import TINY, Command
+from uebench.pretrained.weights import metadata
 from uebench.store.record import Failure
 from uebench.store.store import Store
 
@@ -109,6 +112,17 @@ def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, t
     assert cell["record"]["method"]["config"]["weights"] == "g.safetensors"
     assert str(tmp_path) not in json.dumps(cell["record"])
     assert 1 <= cell["record"]["audit"]["max_levels"] <= 8
+
+
+def test_the_command_in_a_weights_file_can_be_pasted(
+    uebench: Command, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = photos({"ann": 4, "bob": 4}, name="my faces' set")
+    file = tmp_path / "noise.safetensors"
+    answer = uebench("fit", "ue(rounds=1)", "--data", root, "--preset", "smoke", "--out", file)
+    assert answer.code == 0, answer.err
+    words = ["uebench", "fit", "ue(rounds=1, weights=none)", "--data", "my faces' set"]
+    assert shlex.split(str(metadata(file, "ue")["command"])) == [*words, "--preset", "smoke", "--method-seed", "0"]
 
 
 @pytest.mark.parametrize(

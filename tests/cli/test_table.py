@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from uebench_methods.rue import Rue
 from uebench_methods.segue import Segue
 from uebench_methods.tue import Tue
@@ -19,7 +20,8 @@ from uebench_methods.ue import Ue
 
 from tests.conftest import ROOT, TINY, Command
 from tests.records import as_asked
-from uebench.errors import CellError
+from uebench.api.reproduce import reproduce
+from uebench.errors import CellError, StoreError
 from uebench.planning.grid import Grid, Planner
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
@@ -224,3 +226,41 @@ def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: 
     assert answer.code == 1
     assert f"failed: training segue on {TINY}: the loss is no number" in answer.err
     assert "tue at VGGFace10 and 2 more: not measured yet" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("no\nroom"), "OutOfMemoryError in test_table.py:{line}: no room"),
+        (SystemExit(3), "ended the process in test_table.py:{line}: 3"),
+    ],
+)
+def test_a_training_that_ends_in_any_way_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        torch.set_default_dtype(torch.float64)
+        raise error
+
+    for plugin in (Ue, Rue, Tue, Segue):
+        monkeypatch.setattr(plugin, "fit", end)
+    data = (TINY, f"vggface10={OTHER}")
+    made = reproduce("table6", data=data, preset="smoke", results=tmp_path, executor="serial")
+    words = words.format(line=end.__code__.co_firstlineno + 2)
+    methods = ("ue", "rue", "tue", "segue", "segue_restart")
+    assert list(made.failures) == [f"training {method} on {TINY}: {words}" for method in methods]
+    assert {one.place.row for one in made.tables[0].places if one.value is not None} == {"lsp"}
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StoreError])
+def test_what_concerns_all_trainings_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise error
+
+    for plugin in (Ue, Rue, Tue, Segue):
+        monkeypatch.setattr(plugin, "fit", end)
+    with pytest.raises(error):
+        reproduce("table6", data=(TINY, f"vggface10={OTHER}"), preset="smoke", results=tmp_path, executor="serial")

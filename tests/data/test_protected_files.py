@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from uebench.data.dataset import describe
+from uebench.data.images import FORMATS
 from uebench.data.protected_files import Photographs, read_protected
 from uebench.errors import DataError
 from uebench.plugins.registry import Registry
@@ -93,6 +95,21 @@ def test_images_of_another_size_are_refused_unless_they_are_to_be_resized(tmp_pa
     np.save(tmp_path / "large.npy", large)
     with pytest.raises(DataError, match=r"large.npy: 64 x 64 pixels; this preset has photographs of 32 x 32"):
         read_protected(tmp_path / "large.npy", CLEAN)
+
+
+def test_every_image_is_opened_by_the_decoders_that_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed, original = [], Image.open
+    file = folder(tmp_path / "set")
+
+    def watched(opened: IO[bytes], formats: tuple[str, ...] | None = None) -> Image.Image:
+        allowed.append(formats)
+        return original(opened, formats=formats)
+
+    monkeypatch.setattr(Image, "open", watched)
+    read_protected(file, CLEAN)
+    assert set(allowed) == {FORMATS}
 
 
 def test_a_folder_of_jpeg_files_is_read_with_a_remark(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_clusters_of_well_apart_embeddings_are_the_identities() -> None:
     assert purity(cluster(points, 5, seed=0), LABELS) == {"correct": 200, "n": 200}
 
 
+@pytest.mark.parametrize("seed", [2**32, 2**63 - 1])
+def test_any_seed_of_a_run_can_seed_the_clusters(seed: int) -> None:
+    points = np.random.default_rng(0).normal(size=(60, 3))
+    assert np.array_equal(cluster(points, 5, seed), cluster(points, 5, seed % 2**32))
+
+
 def test_faces_of_the_embedded_set_cluster_by_person() -> None:
     data = load("orl(identities=3)", 64, Registry())
     labels, said = SideInformation(labels="kmeans").make(data.train, 3, seed=0)

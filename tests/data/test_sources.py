@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import ROOT
 from uebench.data.dataset import load
 from uebench.data.folders import natural_names
 from uebench.errors import DataError, UsageError
@@ -157,3 +158,33 @@ def test_synthetic_is_the_same_every_time(registry: Registry) -> None:
     one, two = (load("synthetic(identities=3)", 32, registry) for _ in range(2))
     assert one.key == two.key
     assert np.bincount(one.train.labels).tolist() == [8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("Split(images[0],", "Split(images[0] / 255,", r"train images are \(6, 3, 16, 16\) float64; return uint8"),
+        ("Split(images[1],", "Split(images[1].tolist(),", "test images are a list; return uint8"),
+        ("Split(images[1],", "Split(images[1][:, :1],", r"test images are \(6, 1, 16, 16\) uint8; return uint8"),
+        (", labels), Split", ", labels.astype(float)), Split", r"train labels are \(6,\) float64; return \(N,\) int64"),
+        ("np.arange(3).repeat(2)", "np.arange(1).repeat(2)", "at least two people"),
+        ("np.arange(3).repeat(2)", "np.arange(-1, 2).repeat(2)", r"labels must be 0\.\.K-1"),
+        ("np.arange(3).repeat(2)", "np.arange(3).repeat(0)", "at least two people"),
+        (
+            "Split(images[1], labels)",
+            "Split(images[1][:0], labels[:0])",
+            "each of them in both splits; add photographs",
+        ),
+    ],
+)
+@pytest.mark.parametrize("lists", ["", "listing"])
+def test_what_a_source_returns_is_checked(tmp_path: Path, before: str, after: str, complaint: str, lists: str) -> None:
+    text = (ROOT / "tests" / "testing" / "good" / "source.py").read_text()
+    assert before in text
+    listing = (
+        "    def listing(self):\n        from uebench.plugins.base import Listing\n        return Listing((), ())\n\n"
+    )
+    text = text.replace("    def read(", f"{listing if lists else ''}    def read(").replace(before, after)
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(DataError, match=f"data 'mine': the .*{complaint}"):
+        load("mine", 16, Registry([tmp_path / "mine.py"]), tmp_path / "cache")

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from tests.conftest import TINY, Command
+from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.metrics import count_correct
 from uebench.networks import classifier
-from uebench.plugins.base import Classifier, Countermeasure, ImageSet, Training
+from uebench.plugins.base import Classifier, Config, Countermeasure, ImageSet, Info, Training
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
+from uebench.training.epoch_choice import hold_back
 from uebench.training.loop import supervised
 
 LABELS = torch.arange(40) % 4
@@ -98,6 +100,30 @@ def test_early_stop_returns_the_epoch_that_did_best_on_what_it_held_back() -> No
     assert trained.chosen == 1 + seen.index(max(seen))
     assert int(count_correct(trained.classifier, validation).sum()) == max(seen)
     assert trained.images == 6 * int((~held).sum())
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (torch.ones(8, dtype=torch.bool), r"\(8,\) torch.bool"),
+        ((torch.arange(8), 0), r"\(8,\) torch.int64, 0"),
+        ((torch.arange(7) < 2, 0), r"\(7,\) torch.bool, 0"),
+        ((torch.arange(8) < 2, None), r"\(8,\) torch.bool, None"),
+        ((torch.arange(8) < 2, True), r"\(8,\) torch.bool, True"),
+        ((torch.arange(8) < 2, -1), r"\(8,\) torch.bool, -1"),
+        (([True] + 7 * [False], 0), r"\[True, .*\], 0"),
+    ],
+)
+def test_another_choice_of_the_epoch_is_refused(answer: object, got: str) -> None:
+    class Wrong(Countermeasure[Config]):
+        name, version, info, place = "wrong", 1, Info(title="Wrong"), "epoch"
+        Config = Config
+
+        def on_epoch(self, labels: Tensor, rng: torch.Generator) -> Any:  # noqa: ANN401
+            return answer
+
+    with pytest.raises(CellError, match=rf"'wrong': on_epoch returned {got}; return \(8,\) bool and a whole number"):
+        hold_back(noisy(8), (Wrong(Config()),), RunContext(torch.device("cpu"), 0))
 
 
 def test_early_stop_gives_up_after_its_patience() -> None:

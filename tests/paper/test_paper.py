@@ -126,6 +126,14 @@ def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
     assert len(request.plan().cells) == 40
 
 
+def test_protected_sets_that_places_share_are_asked_for_once(tmp_path: Path) -> None:
+    request = Request([TABLES["7"], TABLES["9"]], [TINY], "smoke", planner(tmp_path))
+    keys = [one.protect_key for one in request.protections()]
+    assert len(keys) == len(set(keys)) > 1
+    places = [place for table in request.tables for place in table.places if not place.attacker]
+    assert len(keys) < len(places)
+
+
 def test_only_desk_asks_for_three_seeds(tmp_path: Path) -> None:
     for preset, seeds in (("smoke", {0}), ("desk", {0, 1, 2})):
         request = Request([TABLES["3"]], [TINY], preset, planner(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def fit(
         The metadata written into the file, as ``uebench.pretrained.weights.metadata`` lists it.
 
     Raises:
-        UsageError: If the method learns nothing, or cannot serve the set.
+        UsageError: If the method learns nothing, has no option ``weights`` that takes the file, or cannot serve the
+            set.
         DataError: If the data set cannot be read.
         StoreError: If the file or the results folder cannot be written.
 
@@ -82,6 +84,7 @@ def fit_in(
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
+    from uebench.evaluation.isolation import isolated
     from uebench.evaluation.seeding import seed_everything
     from uebench.pretrained import weights
 
@@ -90,9 +93,15 @@ def fit_in(
     store.check_writable()
     chosen = presets.get(preset)
     spec = parse(method)
-    if "weights" in registry.entry("method", spec.name).plugin.Config.model_fields:
-        spec = Spec(spec.name, {"weights": None} | dict(spec.options))
-    part = make_part(registry, "method", spec, preset)
+    kind: Any = registry.entry("method", spec.name).plugin
+    if kind.state is Method.state:
+        raise UsageError(f"{method}: learns nothing, so there are no weights to save")
+    if "weights" not in kind.Config.model_fields:
+        raise UsageError(
+            f"{method}: has no option weights, so nothing could use the file; let uebench run train it on each set, or "
+            "give it the option (CONTRIBUTING.md)"
+        )
+    part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
     plugin: Method[Any] = part.build()
     if reason := plugin.obstacle(dataset.info.shape):
@@ -102,11 +111,13 @@ def fit_in(
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
         told = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=told, stop=stop)
-        seed_everything(ctx)
-        plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
-        state = plugin.state()
+        with isolated():
+            seed_everything(ctx)
+            plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
+            state = plugin.state()
         if not state:
             raise UsageError(f"{method}: learns nothing, so there are no weights to save")
+        words = ["uebench", "fit", part.written, "--data", dataset.name, "--preset", preset, "--method-seed", str(seed)]
         meta = {
             "method": part.name,
             "version": part.entry.version,
@@ -117,7 +128,7 @@ def fit_in(
             "counts": dataset.info.train_counts,
             "seed": seed,
             "seconds": ctx.seconds,
-            "command": f"uebench fit '{spec}' --data {dataset.name} --preset {preset} --method-seed {seed}",
+            "command": shlex.join(words),
         }
         weights.save(out, state, meta)
         store.forget_work(address)

@@ -10,7 +10,8 @@ from uebench.api.compute import Compute, compute, protect_sets
 from uebench.api.fit import fit_in
 from uebench.api.result import RunResult
 from uebench.api.workspace import RESULTS, Workspace
-from uebench.errors import StoreError, UebenchError, UsageError
+from uebench.errors import StoreError, UsageError
+from uebench.evaluation.failures import message_of
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import address
@@ -20,6 +21,7 @@ from uebench.paper.tables import TABLES, Table, named
 from uebench.planning.grid import Plan
 from uebench.planning.time_limit import TimeLimit
 from uebench.plugins import presets
+from uebench.plugins.spec import parse
 from uebench.progress import ProgressFor, silent
 
 EVERYTHING = "all"
@@ -169,6 +171,7 @@ def _train(request: Request, workspace: Workspace, how: Compute, progress: Progr
             break
         except StoreError:
             raise
-        except UebenchError as error:
-            failures.append(f"{title}: {error}")
+        except (Exception, SystemExit) as error:
+            source = workspace.registry.entry("method", parse(place.method).name).source
+            failures.append(f"{title}: {message_of(error, {str(source)})}")
     return failures

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from uebench.data.folders import SPLITS, contents
-from uebench.data.images import read_image
+from uebench.data.images import open_image, read_image
 from uebench.data.protected_arrays import Content, Scale, Values, read_array
 from uebench.data.protected_folder import Photograph, photographs_in
 from uebench.errors import DataError
@@ -160,7 +159,7 @@ def _by_name(found: Sequence[Photograph], folder: Path, names: Sequence[str]) ->
 
 def _decoded(file: Path, size: int, resize: bool) -> NDArray[np.uint8]:
     image = read_image(file, size)
-    with Image.open(file) as opened:
+    with open_image(file) as opened:
         width, height = opened.size
     if not resize and (width, height) != (size, size):
         raise DataError(f"{file}: {width} x {height} pixels; {_other_size(size)}, or say resize=true")

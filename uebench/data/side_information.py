@@ -104,14 +104,14 @@ def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray
     Args:
         points: (N, D), one embedding per image.
         num_classes: How many clusters.
-        seed: Of the starts.
+        seed: Of the starts; scikit-learn takes 32 bits of it.
 
     Returns:
         The cluster (N,) of each point, 0..num_classes-1.
     """
     from sklearn.cluster import KMeans
 
-    found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed).fit_predict(points)
+    found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed % 2**32).fit_predict(points)
     return np.asarray(found, np.int64)
 
 

@@ -12,23 +12,31 @@ from uebench.store.record import Failure
 
 
 def failure_of(error: BaseException, task: Task) -> Failure:
-    """Return what is recorded of an exception that ended a task.
-
-    The message of an unexpected error names the last line of a plugin's own file that was being executed, because
-    that is the line that its author can mend; without one, the line where the error arose.
-    """
-    sources = {str(part.entry.source) for part in task.spec.parts()}
-    message = " ".join(str(error).split())
-    if not isinstance(error, UebenchError):
-        what = "ended the process" if isinstance(error, SystemExit) else type(error).__name__
-        message = f"{what} in {line_of(error, sources) or line_of(error) or '?'}: {message}".rstrip(": ")
+    """Return what is recorded of an exception that ended a task."""
     return Failure(
         key=task.key,
         title=task.spec.title,
         kind=type(error).__name__,
-        message=message,
+        message=message_of(error, {str(part.entry.source) for part in task.spec.parts()}),
         traceback="".join(traceback.format_exception(error)),
     )
+
+
+def message_of(error: BaseException, sources: Collection[str]) -> str:
+    """Return an exception in one line.
+
+    That of an unexpected error names the last line of a plugin's own file that was being executed, because that is the
+    line that its author can mend; without one, the line where the error arose.
+
+    Args:
+        error: The exception.
+        sources: The files of the plugins that took part.
+    """
+    message = " ".join(str(error).split())
+    if isinstance(error, UebenchError):
+        return message
+    what = "ended the process" if isinstance(error, SystemExit) else type(error).__name__
+    return f"{what} in {line_of(error, sources) or line_of(error) or '?'}: {message}".rstrip(": ")
 
 
 def died(task: Task, exit_code: int | None = None) -> Failure:

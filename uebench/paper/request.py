@@ -63,13 +63,13 @@ class Request:
         return {file: place for file, place in files.items() if file and not file.is_file()}
 
     def protections(self, tables: Sequence[Table] = ()) -> list[ProtectionSpec]:
-        """List the protected sets that are asked for without an attacker and of which nothing is known yet.
+        """List the protected sets, each once, that are asked for without an attacker and of which nothing is known yet.
 
         Args:
             tables: By which tables; all if none is named.
         """
         records = self.records()
-        return [
+        found = (
             one
             for place in self._trained(tables or self.tables)
             if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
@@ -79,7 +79,8 @@ class Request:
                 self.plugins.preset,
                 self.method_seed[:1],
             )
-        ]
+        )
+        return list({one.protect_key: one for one in found}.values())
 
     def plan(self, tables: Sequence[Table] = ()) -> Plan:
         """Return the cells of the tables (all if none is named), each once, with the clean references."""

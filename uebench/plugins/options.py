@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _pixel_scale(value: object) -> object:
@@ -40,10 +40,27 @@ Inputs = Literal["scaled", "raw", "centred"]
 """How a network's images are normalised: to [-1, 1]; not at all, so that they stay in [0, 1]; or to [-0.5, 0.5]."""
 
 
+def at_home(path: Path) -> Path:
+    """Return a path with the home folder that ``~`` or ``~user`` stands for.
+
+    Raises:
+        ValueError: If there is no such user, in the words that ``uebench.plugins.registry.validate`` completes.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"is nowhere: there is no user {path.parts[0][1:]!r}; write the path in full") from None
+
+
 class Config(BaseModel):
-    """A plugin's options: frozen, validated, every unknown name refused."""
+    """A plugin's options: frozen, validated, every unknown name refused, and ``~`` expanded in paths."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _expanded(cls, value: Any) -> Any:  # noqa: ANN401
+        return at_home(value) if isinstance(value, Path) else value
 
     @classmethod
     def meanings(cls) -> dict[str, str]:

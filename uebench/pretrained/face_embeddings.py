@@ -14,6 +14,7 @@ from pydantic import field_validator
 
 from uebench.lazy import networks, torch
 from uebench.plugins.base import Config
+from uebench.plugins.options import at_home
 from uebench.plugins.timm_names import check_model
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class EmbeddingOptions(Config):
         model, _, file = value.partition(":")
         if value != "dlib" and not file:
             raise ValueError("is unknown; write embedding=dlib or embedding='MODEL:FILE'")
-        return value if value == "dlib" else f"{check_model(model)}:{file}"
+        return value if value == "dlib" else f"{check_model(model)}:{at_home(Path(file))}"
 
     @property
     def checkpoint(self) -> Path | None:

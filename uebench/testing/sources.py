@@ -7,9 +7,8 @@ from pathlib import PurePath
 from typing import Any
 from unittest import SkipTest
 
-import numpy as np
-
 from uebench.data.dataset import Dataset
+from uebench.data.splits import fault
 from uebench.plugins.base import Listing, Source, Split
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite
@@ -52,18 +51,7 @@ class SourceSuite(Suite[Source[Any], Reading]):
     @proves("it returns uint8 images and labels 0..K-1 in both splits")
     def form(self) -> None:
         """Look at shapes, dtypes and labels."""
-        done = self.whole
-        for name, split in (("train", done.train), ("test", done.test)):
-            images, labels, count = split.images, split.labels, len(split.labels)
-            wanted = (count, 3, self.size, self.size)
-            if images.dtype != np.uint8 or images.shape != wanted:
-                got = f"{images.shape} {images.dtype}"
-                raise self.returns(f"the {name} images are {got}; return uint8 of shape {wanted}")
-            if labels.dtype != np.int64 or labels.ndim != 1:
-                raise self.returns(f"the {name} labels are {labels.shape} {labels.dtype}; return (N,) int64")
-        people = set(done.train.labels.tolist())
-        if people != set(range(len(people))) or set(done.test.labels.tolist()) != people or len(people) < 2:
-            reason = "the labels must be 0..K-1 with at least two people, each of them in both splits"
+        if reason := fault(self.whole.train, self.whole.test, self.size):
             raise self.returns(reason)
 
     @proves("its label is short and names no folder")

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError
+from uebench.lazy import torch
 from uebench.metrics import count_correct
 from uebench.plugins.base import Context, Countermeasure, ImageSet
+from uebench.plugins.spec import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,15 +32,34 @@ def hold_back(
         The set to train on, and what chooses the epoch; the whole set and None if no countermeasure does.
 
     Raises:
-        CellError: If nothing, or everything, is held back.
+        CellError: If it answers with anything other than (N,) bool and a whole number from 0, or holds back nothing or
+            everything.
     """
     chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
     if chooser is None:
         return train, None
-    held, patience = chooser.on_epoch(train.labels, ctx.rng("epoch"))
+    answer: Any = chooser.on_epoch(train.labels, ctx.rng("epoch"))
+    if not _is_choice(answer, len(train)):
+        got = ", ".join(map(_form, answer if isinstance(answer, tuple) else (answer,)))
+        raise CellError(
+            f"countermeasure {chooser.name!r}: on_epoch returned {got}; return ({len(train)},) bool and a whole number "
+            "from 0"
+        )
+    held, patience = answer
     if not held.any() or held.all():
         raise CellError(f"countermeasure {chooser.name!r}: holds back {int(held.sum())} of {len(train)} images")
     return _rows(train, ~held), EpochChoice(_rows(train, held), patience)
+
+
+def _is_choice(answer: object, count: int) -> bool:
+    match answer:
+        case (torch.Tensor(shape=shape, dtype=torch.bool), int(patience)):
+            return bool(shape == (count,) and type(patience) is int and patience >= 0)
+    return False
+
+
+def _form(value: object) -> str:
+    return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, torch.Tensor) else shortened(repr(value))
 
 
 def _rows(images: ImageSet, mask: Tensor) -> ImageSet:

@@ -53,7 +53,7 @@ class Template(Method[TemplateConfig]):
         return (batch.images + delta).clamp(0, 1)
 
     def state(self) -> dict[str, Tensor]:
-        """Return what ``fit`` learned, so that ``uebench fit`` can save it."""
+        """Return what ``fit`` learned, as tensors; with an option ``weights``, ``uebench fit`` can save it."""
         return {"patterns": self._patterns}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
