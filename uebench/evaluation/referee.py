@@ -49,7 +49,7 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
         (N, 3, H, W) int8, or int16 where a change exceeds 127: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
     """
     parts, done = [], 0
     rows = torch.arange(len(clean), device=clean.images.device)
@@ -84,7 +84,7 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
         (B, 3, H, W) int16 on the CPU: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
     """
     with torch.no_grad():
         images = method.perturb(batch, ctx)
@@ -110,12 +110,17 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
 
 
 def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
-    """Return a protected batch as ``check`` takes it, or refuse its shape or its dtype."""
+    """Return a protected batch as ``check`` takes it, or refuse its shape, its dtype or its device."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
     if not images.is_floating_point():
         raise CellError(f"method {name!r}: perturb returned {images.dtype}; return float images in [0, 1]")
+    if images.device != clean.device:
+        raise CellError(
+            f"method {name!r}: perturb returned images on {images.device}, and was given them on {clean.device}; "
+            "use .to(batch.images.device)"
+        )
     return images
 
 
