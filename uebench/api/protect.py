@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod, global_generators_restored
 from uebench.api.workspace import plugin_files
-from uebench.data.cache import array_digest
 from uebench.evaluation import referee
-from uebench.hashing import file_digest, key
+from uebench.hashing import array_digest, file_digest, key
 from uebench.plugins import presets
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
