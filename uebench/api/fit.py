@@ -82,6 +82,7 @@ def fit_in(
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
+    from uebench.evaluation.isolation import generators_restored
     from uebench.evaluation.seeding import seed_everything
     from uebench.pretrained import weights
 
@@ -99,7 +100,8 @@ def fit_in(
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
-    with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
+    claiming = store.claims.claim(address, f"{dataset.name}: fit {part.written}")
+    with generators_restored(where), claiming as claim:
         told = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=told, stop=stop)
         seed_everything(ctx)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.api.arrays import Images, class_numbers, grey_levels
-from uebench.api.chosen_method import ChosenMethod, global_generators_restored
+from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import plugin_files
 from uebench.evaluation import referee
+from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
 from uebench.plugins import presets
 from uebench.plugins.base import Shape, Split
@@ -86,7 +87,7 @@ def _protected(
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
     address = _address(chosen, true) if store else ""
-    with global_generators_restored(), store.claims.claim(address) if store else nullcontext():
+    with generators_restored(chosen.device), store.claims.claim(address) if store else nullcontext():
         labels, _ = chosen.side.make(true, num_classes, chosen.seed)
         copied = Split(true.images.copy(), labels.copy())
         chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
