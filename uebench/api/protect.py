@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import plugin_files
+from uebench.data.images import perturbed
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
@@ -96,8 +97,7 @@ def _protected(
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     if store:
         store.forget_work(address)
-    protected: NDArray[np.uint8] = (true.images.astype(np.int16) + delta).astype(np.uint8)
-    return protected
+    return perturbed(true.images, delta)
 
 
 def _address(chosen: ChosenMethod, true: Split) -> str:

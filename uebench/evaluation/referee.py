@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset
+from uebench.data.images import perturbed
 from uebench.errors import CellError
 from uebench.metrics import predict
 from uebench.norms import NORMS, TOLERANCE
@@ -175,8 +176,7 @@ def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | Non
         spared: (N,), true where an image stays clean; None: nowhere.
     """
     kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
-    images = dataset.train.images.astype(np.int16) + kept
-    return Split(images.astype(np.uint8), dataset.train.labels)
+    return Split(perturbed(dataset.train.images, kept), dataset.train.labels)
 
 
 class Examiner:
