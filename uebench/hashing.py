@@ -6,9 +6,13 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError, in_words
 from uebench.regular import open_regular
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEY_FORMAT = 1
 
@@ -26,6 +30,15 @@ def digest(content: object) -> str:
 def key(**parts: object) -> str:
     """Return a content address: the digest of the named parts and of the key format."""
     return digest({"key_format": KEY_FORMAT, **parts})
+
+
+def array_digest(array: NDArray[Any], more: str = "") -> str:
+    """Return the sha256 of an array's type, shape and values, and of ``more``, without a copy of the array."""
+    import numpy as np
+
+    found = hashlib.sha256(f"{array.dtype.str}{array.shape}{more}".encode())
+    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
 
 
 def file_digest(file: Path) -> str:

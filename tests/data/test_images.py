@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import BOMB
-from uebench.data.images import read_image
+from uebench.data.images import image_digest, perturbed, read_image
 from uebench.errors import DataError
 
 
@@ -211,3 +211,15 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(BOMB)
     with pytest.raises(DataError, match=r"x\.png: .*pixels.*scale it down"):
         read_image(tmp_path / "x.png", 8)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_a_perturbation_is_added_without_overflow(dtype: type) -> None:
+    clean = np.array([0, 250, 255, 130], np.uint8)
+    assert perturbed(clean, np.array([100, 5, -128, -127], dtype)).tolist() == [100, 255, 127, 3]
+    assert np.array_equal(perturbed(clean, np.zeros((), dtype)), clean)
+
+
+def test_a_file_without_a_digest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
+        image_digest(tmp_path / "gone.png")

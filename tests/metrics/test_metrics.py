@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +54,21 @@ def test_audit_of_nothing_changed_has_no_psnr() -> None:
 
 def test_the_most_negative_change_does_not_overflow() -> None:
     assert audit(np.full((1, 3, 2, 2), -128, np.int8))["max_levels"] == 128
+
+
+def test_an_audit_copies_no_perturbation() -> None:
+    delta = np.ones((300, 3, 32, 32), np.int8)
+    assert _peak(lambda: audit(delta)) < delta.nbytes // 2
+
+
+def _peak(work: Callable[[], object]) -> int:
+    """Return the bytes that some work takes at once."""
+    work()
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
 
 
 def test_separability_tells_classwise_noise_from_samplewise_noise() -> None:

@@ -66,6 +66,12 @@ def test_it_keeps_its_contract(kind: str, name: str, given: dict[str, str], phot
     assert sum(one.status == "ok" for one in outcomes) >= 8
 
 
+def test_noise_for_each_identity_keeps_its_contract() -> None:
+    method = REGISTRY.build("method", parse("ue(noise=classwise)"), "smoke")
+    outcomes = [one.outcome() for one in checks(method) if one.name not in TOO_LONG["ue"]]
+    assert not [one for one in outcomes if one.status == "failed"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_template_keeps_its_contract(kind: str) -> None:
     assert not [one for one in check([str(ROOT / f"uebench/api/templates/{kind}.py")]) if one.status == "failed"]

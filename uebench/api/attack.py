@@ -11,7 +11,6 @@ import numpy as np
 
 from uebench.analysis.statistics import wilson
 from uebench.api.arrays import Images, class_numbers, grey_levels
-from uebench.api.chosen_method import global_generators_restored
 from uebench.api.workspace import plugin_files
 from uebench.data.dataset import Dataset, of_arrays
 from uebench.errors import UsageError
@@ -19,6 +18,7 @@ from uebench.evaluation import referee
 from uebench.evaluation.attack import attack as train_and_count
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.hardware import choose_device
+from uebench.evaluation.isolation import generators_restored
 from uebench.evaluation.records import epochs
 from uebench.planning.parts import attacker_parts
 from uebench.plugins import presets
@@ -116,7 +116,7 @@ def attack(
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
     where = choose_device(device)
     ctx = RunContext(where, seed, progress=progress, examine=referee.Examiner(dataset, where))
-    with global_generators_restored():
+    with generators_restored(where):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     curve = tuple(epochs(done.trained))
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from uebench.errors import UsageError
 from uebench.evaluation import referee
@@ -70,14 +65,3 @@ class ChosenMethod:
         ctx = RunContext(self.device, self.seed, progress=progress, **checkpoints)
         seed_everything(ctx)
         return ctx
-
-
-@contextmanager
-def global_generators_restored() -> Iterator[None]:
-    """Give the caller's global generators of torch and NumPy back as they were, though the work seeds them."""
-    before = np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        try:
-            yield
-        finally:
-            np.random.set_state(before)  # noqa: NPY002

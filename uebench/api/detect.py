@@ -16,6 +16,7 @@ from uebench.api.protected_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.dataset import Dataset
+from uebench.data.images import perturbed
 from uebench.errors import CellError, StoreError, UsageError
 from uebench.metrics.detection import recognised
 from uebench.planning.tasks import protect_tasks
@@ -137,7 +138,8 @@ def _sets(
     """Yield name, photographs and images of each set."""
     if request.key:
         stored = stored_set(workspace, request.key, "".join(request.data))
-        yield stored.record.written["method"], stored.dataset, _images(stored.dataset, stored.protected.delta)
+        images = perturbed(stored.dataset.train.images, stored.protected.delta)
+        yield stored.record.written["method"], stored.dataset, images
         return
     methods = (*request.method, *method_texts(request.protected, workspace))
     specs = workspace.planner.protections(methods, request.data, request.preset, (request.method_seed,))
@@ -150,9 +152,4 @@ def _sets(
         if protected is None:
             raise StoreError(f"{spec.title}: the set is gone; run again")
         dataset = spec.data.load(workspace.cache)
-        yield spec.method.written, dataset, _images(dataset, protected.delta)
-
-
-def _images(dataset: Dataset, delta: NDArray[np.int8] | NDArray[np.int16]) -> NDArray[np.uint8]:
-    images: NDArray[np.uint8] = (dataset.train.images.astype(np.int16) + delta).astype(np.uint8)
-    return images
+        yield spec.method.written, dataset, perturbed(dataset.train.images, protected.delta)

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.api.arrays import Images, class_numbers, grey_levels
-from uebench.api.chosen_method import ChosenMethod, global_generators_restored
+from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import plugin_files
-from uebench.data.cache import array_digest
+from uebench.data.images import perturbed
 from uebench.evaluation import referee
-from uebench.hashing import file_digest, key
+from uebench.evaluation.isolation import generators_restored
+from uebench.hashing import array_digest, file_digest, key
 from uebench.plugins import presets
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
@@ -87,7 +88,7 @@ def _protected(
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
     address = _address(chosen, true) if store else ""
-    with global_generators_restored(), store.claims.claim(address) if store else nullcontext():
+    with generators_restored(chosen.device), store.claims.claim(address) if store else nullcontext():
         labels, _ = chosen.side.make(true, num_classes, chosen.seed)
         copied = Split(true.images.copy(), labels.copy())
         chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
@@ -96,8 +97,7 @@ def _protected(
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     if store:
         store.forget_work(address)
-    protected: NDArray[np.uint8] = (true.images.astype(np.int16) + delta).astype(np.uint8)
-    return protected
+    return perturbed(true.images, delta)
 
 
 def _address(chosen: ChosenMethod, true: Split) -> str:

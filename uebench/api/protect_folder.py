@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench.api.chosen_method import ChosenMethod, global_generators_restored
+from uebench.api.chosen_method import ChosenMethod
 from uebench.data.bounded_map import bounded_map
 from uebench.data.protected_folder import (
     Chunk,
@@ -29,6 +29,7 @@ from uebench.data.protected_folder import (
 )
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
+from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
 from uebench.plugins import presets
 from uebench.plugins.base import Batch, Shape, Split
@@ -97,7 +98,7 @@ def protect_folder(
     folder.begin(source, manifest)
     manifest["copies"] = folder.pairs
     try:
-        with global_generators_restored(), ThreadPoolExecutor(available_cores()) as pool:
+        with generators_restored(chosen.device), ThreadPoolExecutor(available_cores()) as pool:
             manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress)
     finally:  # an interrupted call, too, says which copies are whole
         folder.write_manifest(manifest)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uebench.data.cache import array_digest
 from uebench.data.dataset import Dataset
 from uebench.data.protected_files import Photographs
 from uebench.data.protected_set import ProtectedConfig, checked
 from uebench.errors import StoreError, UsageError, in_words
+from uebench.hashing import array_digest
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.tasks import Task
 from uebench.plugins.spec import Spec

@@ -7,7 +7,6 @@ cannot be read, counts as missing. A cache that cannot be written costs time, an
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
-from uebench.hashing import digest
+from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
 from uebench.regular import is_regular, read_regular
 
@@ -184,9 +183,3 @@ def _telling(folder: Path, done: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"cache {folder}: cannot be {done} ({in_words(error)})") from None
-
-
-def array_digest(array: NDArray[Any]) -> str:
-    """Return the sha256 of an array's type, shape and values."""
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

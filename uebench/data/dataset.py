@@ -15,7 +15,7 @@ from uebench.data.folders import expanded, is_folder
 from uebench.data.labels import named
 from uebench.data.splits import fault
 from uebench.errors import DataError, in_words
-from uebench.hashing import digest, key
+from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
@@ -242,7 +242,7 @@ def _load(part: Part, size: int, cache: Path | None) -> Dataset:
     parts = (train.images, train.labels, test.images, test.labels)
     description = _Description.model_validate(
         {
-            "arrays": [files.array_digest(array) for array in parts],
+            "arrays": [array_digest(array) for array in parts],
             "train_counts": np.bincount(train.labels).tolist(),
             "test_counts": np.bincount(test.labels).tolist(),
         }

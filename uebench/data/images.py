@@ -1,4 +1,4 @@
-"""One photograph -> one uint8 array, or one line that says what is wrong with the file."""
+"""Images as uint8 arrays: of one file, or one line that says what is wrong with it; and with a perturbation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from uebench.errors import DataError, in_words
+from uebench.hashing import content_digest
 from uebench.regular import open_regular
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -81,6 +83,29 @@ def read_image(file: Path, size: int) -> NDArray[np.uint8]:
         image = image.convert("RGB")
     fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.ascontiguousarray(np.asarray(fitted, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def image_digest(file: Path) -> str:
+    """Return the sha256 of an image file, read now.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        return content_digest(file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+
+
+def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return images with a perturbation that is known to keep them in 0..255.
+
+    Args:
+        clean: (N, 3, H, W) uint8.
+        delta: Integers that broadcast to the same shape, in grey levels.
+    """
+    images: NDArray[np.uint8] = np.add(clean, delta, dtype=np.int16).astype(np.uint8)
+    return images
 
 
 def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Image:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.data.images import perturbed
 from uebench.data.protected_folder import Chunk, Photograph, ProtectedFolder
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.plugins.base import Split
@@ -48,7 +49,7 @@ def write_protected(
         StoreError: If it cannot be written.
     """
     arrays = {
-        "images": (clean.images + delta.astype(np.int16)).astype(np.uint8),
+        "images": perturbed(clean.images, delta),
         "perturbations": delta,
         "labels": clean.labels,
     }

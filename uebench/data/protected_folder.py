@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from uebench.data.folders import contents, identities, is_folder
-from uebench.data.images import read_image
+from uebench.data.images import image_digest, perturbed, read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
-from uebench.hashing import content_digest, digest
+from uebench.hashing import digest
 from uebench.metrics import audit
 from uebench.regular import is_regular, read_regular
 from uebench.store.atomic import publish
@@ -130,14 +130,7 @@ def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
         DataError: Naming the file that cannot be read.
     """
     images = [read_image(photograph.file, size) for photograph in photographs]
-    return Chunk(photographs, first, [_digest(photograph.file) for photograph in photographs], np.stack(images))
-
-
-def _digest(file: Path) -> str:
-    try:
-        return content_digest(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+    return Chunk(photographs, first, [image_digest(photograph.file) for photograph in photographs], np.stack(images))
 
 
 class ProtectedFolder:
@@ -219,7 +212,7 @@ class ProtectedFolder:
             file, pair = self.target / photograph.copy, self.pairs.get(photograph.copy.as_posix())
             if pair is None or not is_regular(file):
                 whole = False
-            elif pair != _pair(clean, _digest(file)):
+            elif pair != _pair(clean, image_digest(file)):
                 raise DataError(
                     f"{file}: this copy or its photograph {photograph.file} has changed; delete the copy and run again"
                 )
@@ -235,7 +228,7 @@ class ProtectedFolder:
         Raises:
             StoreError: If one cannot be written.
         """
-        made = (chunk.images + delta).astype(np.uint8)
+        made = perturbed(chunk.images, delta)
         for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, made, strict=True):
             encoded = io.BytesIO()
             Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)

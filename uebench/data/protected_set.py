@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import field_validator
 
 from uebench.data.alignment import Alignment, align, order_in_words
+from uebench.data.images import perturbed
 from uebench.data.protected_arrays import PICKLES, SUFFIXES
 from uebench.data.protected_files import Photographs, ProtectedSet, read_protected
 from uebench.errors import DataError
@@ -129,7 +130,7 @@ def alignment_of(found: ProtectedSet, clean: Photographs, test: Any = None) -> A
     """Return where its images belong, or None for perturbations, of which this cannot be seen."""
     if found.content == "perturbations":
         return None
-    return align((clean.images + found.delta).astype("uint8"), clean.images, test)
+    return align(perturbed(clean.images, found.delta), clean.images, test)
 
 
 def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photographs) -> str:

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from uebench.data.images import open_image
+from uebench.data.images import image_digest, open_image
 from uebench.data.likeness import SIDE, Grey, Picture, likeness
 from uebench.errors import DataError, in_words
-from uebench.hashing import content_digest
 from uebench.plugins.base import Listing
 from uebench.progress import Progress
 
@@ -114,7 +113,7 @@ class _Album:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files
-        self.digests = [_digest(file) for file in files]
+        self.digests = [image_digest(file) for file in files]
         self.pictures = [Picture.read(file) for file in files]
         self.large_enough = np.array([_side(file) >= SIDE // 2 for file in files], bool)
         self.coarse: Grey = np.stack([one.coarse for one in self.pictures]) if files else np.empty((0, 256), np.float32)
@@ -146,13 +145,6 @@ def _repeat(new: _Album, row: int, old: _Album, first: int) -> Repeat | None:
             if value >= max(THRESHOLD, best.likeness if best else 0.0):
                 best = Repeat(file, old.files[place], value, mirrored=mirrored)
     return best
-
-
-def _digest(file: Path) -> str:
-    try:
-        return content_digest(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 def _side(file: Path) -> int:

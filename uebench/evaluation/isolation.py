@@ -45,16 +45,35 @@ def isolated() -> Iterator[None]:
     for name in TOOLS:
         importlib.import_module(name)
     attributes = _attributes()
-    settings = [(read(), write) for read, write in (*SETTINGS.values(), *GENERATORS)]
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        replaced = _put_back(attributes)
-        for before, write in settings:
-            write(before)
+    settings = [(read(), write) for read, write in SETTINGS.values()]
+    with generators_restored():
+        try:
+            with warnings.catch_warnings():
+                yield
+        finally:
+            replaced = _put_back(attributes)
+            for before, write in settings:
+                write(before)
     if replaced:
         raise CellError(f"a plugin replaced {', '.join(replaced)}; uebench restored it and discarded this result")
+
+
+@contextmanager
+def generators_restored(device: torch.device | None = None) -> Iterator[None]:
+    """Give the global generators back as they were, though the work seeds them and draws from them.
+
+    Args:
+        device: Where the work computes. Only a GPU that is named here is started to read its generator; one that the
+            work itself starts has none to give back.
+    """
+    if device and device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    states = [(read(), write) for read, write in GENERATORS]
+    try:
+        yield
+    finally:
+        for before, write in states:
+            write(before)
 
 
 def _attributes() -> Attributes:

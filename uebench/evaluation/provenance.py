@@ -16,6 +16,7 @@ from uebench.evaluation.hardware import machine
 from uebench.store.record_parts import Provenance
 
 PACKAGES = ("uebench", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image", "lpips")
+CHECKOUT = Path(__file__).parents[2]
 
 
 def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
@@ -30,23 +31,25 @@ def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
         machine=machine(),
-        commit=_commit(),
+        commit=commit_of(CHECKOUT),
         sources=dict(sources),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
 @cache
-def _commit() -> str | None:
-    """Return the commit of the checkout that uebench runs from (with ``+`` if it was changed), or None."""
-    here = Path(__file__).parents[1]
-    if not (here.parent / ".git").exists():
+def commit_of(checkout: Path) -> str | None:
+    """Return the commit of a checkout, or None if the folder is none.
+
+    It ends with ``+`` if a file was changed, added or removed, other than the JSON files that results are kept in.
+    """
+    if not (checkout / ".git").exists():
         return None
     try:
-        git = ["git", "-C", str(here)]
+        git = ["git", "-C", str(checkout)]
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        status = [*git, "status", "--porcelain", "--untracked-files=all", "--", ":(exclude)*.json"]
+        changed = subprocess.run(status, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    changed = any(not line.endswith(".json") for line in dirty.stdout.splitlines())
-    return head.stdout.strip() + ("+" if changed else "")
+    return head.stdout.strip() + ("+" if changed.stdout else "")

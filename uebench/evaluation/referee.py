@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset
+from uebench.data.images import perturbed
 from uebench.errors import CellError
 from uebench.metrics import predict
 from uebench.norms import NORMS, TOLERANCE
@@ -49,7 +50,7 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
         (N, 3, H, W) int8, or int16 where a change exceeds 127: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
     """
     parts, done = [], 0
     rows = torch.arange(len(clean), device=clean.images.device)
@@ -84,7 +85,7 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
         (B, 3, H, W) int16 on the CPU: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
     """
     with torch.no_grad():
         images = method.perturb(batch, ctx)
@@ -110,12 +111,17 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
 
 
 def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
-    """Return a protected batch as ``check`` takes it, or refuse its shape or its dtype."""
+    """Return a protected batch as ``check`` takes it, or refuse its shape, its dtype or its device."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
     if not images.is_floating_point():
         raise CellError(f"method {name!r}: perturb returned {images.dtype}; return float images in [0, 1]")
+    if images.device != clean.device:
+        raise CellError(
+            f"method {name!r}: perturb returned images on {images.device}, and was given them on {clean.device}; "
+            "use .to(batch.images.device)"
+        )
     return images
 
 
@@ -170,8 +176,7 @@ def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | Non
         spared: (N,), true where an image stays clean; None: nowhere.
     """
     kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
-    images = dataset.train.images.astype(np.int16) + kept
-    return Split(images.astype(np.uint8), dataset.train.labels)
+    return Split(perturbed(dataset.train.images, kept), dataset.train.labels)
 
 
 class Examiner:

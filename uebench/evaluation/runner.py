@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
@@ -24,9 +22,8 @@ from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import Progress, ProgressFor, both, guarded, silent
 from uebench.store.record import ProtectionRecord
-from uebench.store.store import DamagedError, Protected, Store
-
-T = TypeVar("T")
+from uebench.store.seal import unless_damaged
+from uebench.store.store import Protected, Store
 
 
 class Runner:
@@ -76,8 +73,8 @@ class Runner:
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.protect_key, spec.title) as claim:
-            known = _unless_damaged(self.store.read_protection, spec.protect_key)
-            is_there = _unless_damaged(self.store.read_protected, spec.protect_key) is not None
+            known = unless_damaged(self.store.read_protection, spec.protect_key)
+            is_there = unless_damaged(self.store.read_protected, spec.protect_key) is not None
             is_whole = known and is_there and records.is_complete(known, self._lpips)
             if is_whole and not self._is_old(self.store.protection_path(spec.protect_key)):
                 return "done"
@@ -87,7 +84,7 @@ class Runner:
     def _attack(self, cell: CellSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(cell.key, cell.title) as claim:
             progress = both(progress, claim.tell)
-            if _unless_damaged(self.store.read_cell, cell.key) and not self._is_old(self.store.cell_path(cell.key)):
+            if unless_damaged(self.store.read_cell, cell.key) and not self._is_old(self.store.cell_path(cell.key)):
                 return "done"
             self.store.forget_work_before(self.settings.redo_before, cell.key)
             with self.store.claims.claim(cell.protect_key):
@@ -114,7 +111,7 @@ class Runner:
     def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
         """Return a protected set; what the store lacks of it is made, and with ``force`` all. The key must be held."""
         key = spec.protect_key
-        protected = stored = None if force else _unless_damaged(self.store.read_protected, key)
+        protected = stored = None if force else unless_damaged(self.store.read_protected, key)
         if protected is None:
             self.store.forget_work_before(self.settings.redo_before, key)
 
@@ -128,7 +125,7 @@ class Runner:
             with isolated():
                 protected = make(spec, dataset, self.device, context)
             self.store.write_protected(key, protected)
-        known: ProtectionRecord | None = None if force else _unless_damaged(self.store.read_protection, key)
+        known: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
         is_of_another = known is not None and stored is None and known.audit != protected.meta.audit
         if known is None or is_of_another or not records.is_complete(known, self._lpips):
             dataset = self._load(spec.data)
@@ -146,10 +143,3 @@ class Runner:
         if self._dataset is None or self._dataset.key != info.key:
             self._dataset = info.load(self.settings.cache)
         return self._dataset
-
-
-def _unless_damaged(read: Callable[[str], T | None], key: str) -> T | None:
-    try:
-        return read(key)
-    except DamagedError:
-        return None

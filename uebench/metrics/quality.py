@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import pickle
 import warnings
 from collections.abc import Callable
@@ -123,9 +124,13 @@ def psnr(delta: NDArray[Any]) -> float | None:
     Args:
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
     """
-    squares = squared_lengths(delta)
+    return psnr_of(squared_lengths(delta), math.prod(delta.shape[1:]))
+
+
+def psnr_of(squares: NDArray[np.float64], values: int) -> float | None:
+    """Return ``psnr`` of perturbations whose ``squared_lengths`` are known, with ``values`` numbers in each image."""
     changed = squares[squares > 0]
-    return float((10 * np.log10(delta[0].size / changed)).mean()) if len(changed) else None
+    return float((10 * np.log10(values / changed)).mean()) if len(changed) else None
 
 
 def ssim(clean: Images, protected: Images, progress: Callable[[int, int, str], None] | None = None) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
+from uebench.hashing import file_digest
 from uebench.lazy import networks, torch
 from uebench.plugins.base import Config
 from uebench.plugins.options import at_home
@@ -72,7 +73,8 @@ class EmbeddingOptions(Config):
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return L2-normalised face embeddings (N, D) of images (N, 3, H, W)."""
         model = self.embedding.partition(":")[0]
-        rows = (_with_timm(model, self.checkpoint) if self.checkpoint else _with_dlib())(images)
+        file = self.checkpoint
+        rows = (_with_timm(model, file, file_digest(file)) if file else _with_dlib())(images)
         unit: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return unit
 
@@ -106,7 +108,7 @@ def _with_dlib() -> Embedder:
 
 
 @lru_cache(maxsize=1)
-def _with_timm(model: str, file: Path) -> Embedder:
+def _with_timm(model: str, file: Path, _: str) -> Embedder:
     """Return what gives the features before the classifier of a timm model with the given checkpoint."""
     import timm
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.hashing import digest
+from uebench.hashing import array_digest, digest
 from uebench.regular import open_regular
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError
@@ -33,7 +32,7 @@ class Protected:
     @property
     def digest(self) -> str:
         """Return the sha256 of the perturbation and of what is stored beside it."""
-        return _digest(self.delta, self.meta.stored())
+        return array_digest(self.delta, digest(self.meta.stored()))
 
 
 def content(protected: Protected) -> bytes:
@@ -59,7 +58,7 @@ def load(path: Path) -> Protected | None:
     meta, delta = found
     seal = meta.pop("digest", None)
     known = _meta(path, meta)
-    if seal != _digest(delta, meta):
+    if seal != array_digest(delta, digest(meta)):
         raise DamagedError(path, "damaged protected set (content and digest differ)")
     return Protected(delta, known)
 
@@ -103,8 +102,3 @@ def _meta(path: Path, meta: dict[str, Any]) -> ProtectedMeta:
     if known.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
         raise DamagedError(path, "damaged protected set (it belongs to another key)")
     return known
-
-
-def _digest(delta: NDArray[Any], meta: dict[str, Any]) -> str:
-    head = f"{delta.dtype.str}{delta.shape}{digest(meta)}".encode()
-    return hashlib.sha256(head + delta.tobytes()).hexdigest()

@@ -73,13 +73,13 @@ def _merged(store: Store, other: Store, kind: str, path: Path) -> MergedFile:
     with store.claims.claim_if_free(key) as free:
         if not free:
             return MergedFile(path, "busy", f"{path}: is being computed here")
-        ours = _unless_damaged(load, store, key)
+        ours = seal.unless_damaged(load, store, key)
         if ours is not None:
             if _measured(ours) == _measured(theirs):
                 return MergedFile(path, "same")
             return MergedFile(path, "conflict", f"{path}: differs from the one here")
         if isinstance(theirs, Protected):
-            record = _unless_damaged(Store.read_protection, store, key)
+            record = seal.unless_damaged(Store.read_protection, store, key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
         store.put(place(store, key), content)
@@ -91,10 +91,3 @@ def _measured(stored: Stored) -> Any:  # noqa: ANN401
     if isinstance(stored, Protected):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
     return stored.model_dump(mode="json", exclude=CIRCUMSTANCES)
-
-
-def _unless_damaged(load: Callable[[Store, str], Any], store: Store, key: str) -> Any:  # noqa: ANN401
-    try:
-        return load(store, key)
-    except DamagedError:
-        return None

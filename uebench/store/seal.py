@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,6 +16,8 @@ from uebench.regular import read_regular
 from uebench.store.record import FORMAT, Failure, ProtectionRecord, Record
 from uebench.store.summary import Summary
 
+P = ParamSpec("P")
+T = TypeVar("T")
 R = TypeVar("R", Record, ProtectionRecord, Summary)
 
 NOT_A_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
@@ -37,6 +40,14 @@ class DamagedError(StoreError):
     def __str__(self) -> str:
         """Return the same with the remedy."""
         return f"{self.fault}; run its command again to recompute it"
+
+
+def unless_damaged(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Return what ``read`` gives, or None if there is nothing or it is damaged."""
+    try:
+        return read(*args, **kwargs)
+    except DamagedError:
+        return None
 
 
 def sealed(record: Record | ProtectionRecord) -> bytes:

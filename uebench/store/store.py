@@ -72,10 +72,7 @@ class Store:
 
     def read_cell_or_none(self, key: str) -> Record | None:
         """Return a record, or None if there is none or it is damaged."""
-        try:
-            return self.read_cell(key)
-        except DamagedError:
-            return None
+        return seal.unless_damaged(self.read_cell, key)
 
     def write_cell(self, record: Record) -> None:
         """Publish a record with its digest."""
@@ -191,10 +188,7 @@ class Store:
 
     def read_protected_meta(self, key: str) -> ProtectedMeta | None:
         """Return what is stored beside the pixels of a protected set, unchecked; None if there is none to be had."""
-        try:
-            return blob.load_meta(self.blob_path(key))
-        except DamagedError:
-            return None
+        return seal.unless_damaged(blob.load_meta, self.blob_path(key))
 
     def write_protected(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
@@ -250,10 +244,7 @@ class Store:
 
     def read_failure(self, key: str) -> Failure | None:
         """Return why a cell or a protected set failed, or None if it did not or the file is damaged."""
-        try:
-            return seal.load_failure(self.failure_path(key))
-        except DamagedError:
-            return None
+        return seal.unless_damaged(seal.load_failure, self.failure_path(key))
 
     def failures(self) -> list[Failure]:
         """Return the recorded failures, but for cells that have succeeded since."""

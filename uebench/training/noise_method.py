@@ -86,7 +86,7 @@ class NoiseMethod(Method[N]):
 
     _noise: Noise
     _owners: Tensor  # (R,) the identity that each row of the noise was made for
-    _rows: Tensor  # (N,) the row of each image of the set at hand
+    _rows: Tensor  # (N,) the row of each image of the set at hand, unless each identity has its own
 
     @abstractmethod
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
@@ -155,11 +155,12 @@ class NoiseMethod(Method[N]):
                 raise CellError(f"{self.name}: {reason}")
             state = weights.load(config.weights, self.name, train.size, self.shaped_by)
             self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})
-            self._rows = train.labels if self.classwise else _rows_in_order(train.labels, self._owners)
+            if not self.classwise:
+                self._rows = _rows_in_order(train.labels, self._owners)
             return
         labels = train.labels
         self._owners = torch.arange(train.num_classes, device=ctx.device) if self.classwise else labels
-        self._rows = labels if self.classwise else torch.arange(len(labels), device=ctx.device)
+        self._rows = torch.arange(len(labels), device=ctx.device)
         if config.start == "zero":
             self._noise = Noise.zeros(len(self._owners), train.size, config.eps, ctx.device)
         else:
@@ -169,7 +170,8 @@ class NoiseMethod(Method[N]):
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Add each image's noise, or its identity's."""
-        return (batch.images + self.applied(self._noise[self._rows[batch.index]])).clamp(0, 1)
+        rows = batch.labels if self.classwise else self._rows[batch.index]
+        return (batch.images + self.applied(self._noise[rows])).clamp(0, 1)
 
     def applied(self, delta: Tensor) -> Tensor:
         """Return the part of the noise (B, 3, S, S) that is added to images: by default all of it."""
