@@ -132,7 +132,7 @@ def keep_description(folder: Path | None, fingerprint: str, description: Mapping
     if folder is None:
         return
     content = json.dumps({"digest": digest(description), "description": description})
-    _put(folder / f"{fingerprint}.json", lambda path: path.write_text(content))
+    _put(folder / f"{fingerprint}.json", lambda path: path.write_text(content, "utf-8"))
 
 
 def _put(file: Path, write: Callable[[Path], object]) -> None:

@@ -120,8 +120,8 @@ def _write(builder: Builder, photos: Sequence[SourceImage], folder: Path, seed: 
         progress(done, len(photos), "images")
     counts = {"identities": len({photo.identity for photo in photos})} | Counter[str](photo.split for photo in photos)
     manifest = Manifest(builder=builder.name, version=builder.version, seed=seed, counts=counts, files=tuple(entries))
-    (folder / NAME).write_text(manifest.text())
-    (folder / "CARD.md").write_text(_card(builder, manifest))
+    (folder / NAME).write_text(manifest.text(), "utf-8")
+    (folder / "CARD.md").write_text(_card(builder, manifest), "utf-8")
     return manifest
 
 

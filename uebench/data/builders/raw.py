@@ -57,7 +57,7 @@ class CelebA(Reader):
         if not images.is_dir() or not identities.is_file():
             raise LayoutError(raw, self.layout)
         people = defaultdict(list)
-        for number, line in enumerate(identities.read_text(errors="replace").splitlines(), 1):
+        for number, line in enumerate(identities.read_text("utf-8", errors="replace").splitlines(), 1):
             name, _, identity = line.strip().partition(" ")
             if not identity.isdecimal() or Path(name).name != name:
                 raise DataError(f"{identities}: line {number} is not 'IMAGE.jpg IDENTITY'; download the list again")
