@@ -20,8 +20,10 @@ from uebench.pretrained import weights
 from uebench.store.store import Store
 
 WEIGHTS = ROOT / "methods" / "uebench_methods" / "weights"
-GENERATORS = [("segue_restart", 64, "desk64"), ("segue_restart", 96, "desk"), ("segue", 96, "desk")]
-"""Method, size, and the preset that takes it."""
+GENERATORS = [
+    ("segue_restart", 64, "desk64"), ("segue_restart", 96, "desk"), ("segue", 96, "desk"), ("segue", 224, "paper"),
+]  # fmt: skip
+"""Method, size, and the preset that it was trained with."""
 CELLS = sorted((ROOT / "results" / "cells").glob("??/*.json"))
 
 
@@ -38,7 +40,7 @@ def test_a_shipped_generator_is_small_and_says_how_it_was_made(method: str, size
     assert file_of(method, size).stat().st_size < 500_000
     meta = weights.metadata(file_of(method, size), method)
     assert {"data", "size", "seconds", "command", "config", "seed", "counts"} <= set(meta)
-    assert (meta["data"], meta["num_classes"]) == (("faces50[10:]", 40) if preset == "desk" else ("faces50", 50))
+    assert (meta["data"], meta["num_classes"]) == (("faces50", 50) if preset == "desk64" else ("faces50[10:]", 40))
 
 
 @pytest.mark.parametrize(("method", "size", "preset"), GENERATORS)
@@ -48,11 +50,13 @@ def test_it_serves_what_it_was_trained_as_and_no_other_options(method: str, size
     def assets(text: str, size: int = size) -> tuple[Path, ...]:
         return registry.build("method", parse(text), preset).assets(size)
 
+    automatic = f"{method}(weights=auto)"
     for precision in ("float32", "bfloat16"):
-        assert assets(f"{method}(precision={precision})") == assets(method) == (file_of(method, size),)
-    for other in ("weights=none", "eps=4/255", "epochs=1", "norm=instance", "inputs=raw"):
-        assert assets(f"{method}({other})") == ()
-    assert assets(method, 32) == assets("segue_unguided") == ()
+        assert assets(f"{method}(weights=auto, precision={precision})") == assets(automatic) == (file_of(method, size),)
+    for other in ("eps=4/255", "epochs=1", "norm=instance", "inputs=centred"):
+        assert assets(f"{method}(weights=auto, {other})") == ()
+    assert assets(f"{method}(weights=none)") == assets(automatic, 32) == assets("segue_unguided") == ()
+    assert assets(method) == (() if preset == "paper" else assets(automatic))  # the paper trains on the set to protect
 
 
 def test_it_is_no_generator_of_another_method() -> None:
@@ -67,7 +71,7 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext, name: str, siz
 
     registry = Registry()
     data = load("orl(identities=10)", size, registry)
-    method = registry.build("method", parse(name), preset)
+    method = registry.build("method", parse(f"{name}(weights=auto)"), preset)
     train = referee.image_set(data.train, 10, torch.device("cpu"))
     method.fit(train, ctx)  # type: ignore[attr-defined]
     delta = referee.protect(method, train, method.budget(size), ctx)  # type: ignore[arg-type, attr-defined]
