@@ -25,11 +25,11 @@ class Confinement:
 
     Attributes:
         memory: GiB of address space; None for no limit.
-        has_no_network: Whether not to be able to give up the network is an error.
+        gives_up_network: Whether the network must be given up; that it stays is then an error.
     """
 
     memory: float | None = None
-    has_no_network: bool = False
+    gives_up_network: bool = False
 
     def enter(self) -> None:
         """Confine this process and those that it starts. Nothing undoes this; no thread may be running yet.
@@ -43,7 +43,7 @@ class Confinement:
         if self.memory:
             limit = int(self.memory * 2**30)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        if not give_up_network() and self.has_no_network:
+        if not give_up_network() and self.gives_up_network:
             raise UebenchError(
                 "executor 'isolated': a process kept the network, though this system lets processes give it up; run "
                 "again, or use processes if you trust the plugins"

@@ -144,7 +144,11 @@ class Source(Plugin[C], ABC):
 
     @abstractmethod
     def read(self, size: int) -> tuple[Split, Split]:
-        """Return the train and the test split, images square with ``size`` pixels."""
+        """Return the train and the test split, images square with ``size`` pixels.
+
+        Test images that are made of one photograph lie side by side. The source then has an option ``test_copies`` that
+        says how many, so that intervals count photographs.
+        """
 
 
 class Countermeasure(Plugin[C]):
