@@ -7,14 +7,18 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
 from tests.conftest import ROOT, TINY, Command
+from uebench.data.dataset import load
 from uebench.evaluation.models import keep
 from uebench.networks import classifier
-from uebench.networks.pretrained import read_checkpoint
+from uebench.networks.pretrained import pretrained, read_checkpoint
+from uebench.plugins.registry import Registry
 from uebench.report.files import mark
+from uebench.store.answers import decode
 from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
@@ -313,6 +317,15 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     assert file not in [one.path for one in gc(store)]
     store.cell_path(file.stem).unlink()
     assert file in [one.path for one in gc(store)]
+
+
+def test_a_kept_model_answers_as_its_attacker_did(tiny_run: Command, tmp_path: Path) -> None:
+    assert tiny_run("--method", "clean", "--attacker", "resnet18(epochs=6)", "--keep-models").code == 0
+    (record,), (file,) = records(tmp_path), Store(tmp_path / "results").files("models")
+    test = load(TINY, 32, Registry()).test
+    with torch.inference_mode():
+        logits = pretrained("resnet18", 3, 32, file).eval()(torch.tensor(test.images) / 255)
+    assert tuple(logits.argmax(1).tolist()) == decode(record["answers"])
 
 
 def test_an_attacker_without_a_network_keeps_no_model(tmp_path: Path) -> None:

@@ -24,15 +24,16 @@ def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
     Raises:
         StoreError: If they cannot be written.
     """
-    network = trained.classifier
+    network, normalisation = trained.classifier, {}
     if isinstance(network, FaceClassifier):
+        normalisation = {"mean": network.mean.flatten().tolist(), "std": network.std.flatten().tolist()}
         network = network.network
     if not isinstance(network, nn.Module):
         return
     meta = {
         "key": cell.key,
         "attacker": [part.published() for part in cell.chain],
-        "model": dict(trained.details),
+        "model": {**trained.details, **normalisation},
         "num_classes": cell.data.num_classes,
         "seed": cell.seed,
     }

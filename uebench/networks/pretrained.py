@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import timm
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
@@ -18,7 +19,9 @@ from uebench.networks.classifier import FaceClassifier, Precision, classifier, i
 def pretrained(
     model: str, num_classes: int, size: int, file: Path, *, input_size: int = 0, precision: Precision = "float32"
 ) -> FaceClassifier:
-    """Make a network with the weights of a checkpoint and the normalisation that timm names for it.
+    """Make a network with the weights of a checkpoint, and with the normalisation that they were trained with.
+
+    A file that ``--keep-models`` wrote says which; of any other, it is the one that timm names for the model.
 
     Args:
         model: A name of timm's.
@@ -33,10 +36,20 @@ def pretrained(
     """
     made = classifier(model, num_classes, max(size, input_size), precision=precision)
     adopt(made.network, read_checkpoint(file), str(file))
-    settings = timm.data.resolve_model_data_config(made.network)  # type: ignore[attr-defined,no-untyped-call]
+    settings = _kept_settings(file) or timm.data.resolve_model_data_config(made.network)  # type: ignore[attr-defined,no-untyped-call]
     made.normalise(settings["mean"], settings["std"])
     made.details["upsampled_from"] = size if made.input_size != size else None
     return made
+
+
+def _kept_settings(file: Path) -> Mapping[str, Sequence[float]] | None:
+    """Return mean and standard deviation of the images, a value a channel, where a file of uebench's says them."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            model = json.loads(opened.metadata()["uebench"])["model"]
+        return {name: [float(value) for value in model[name]] for name in ("mean", "std")}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+        return None  # anybody else's
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
