@@ -3,8 +3,8 @@
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
-for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, and one cell on several machines
-after ``<!-- machines -->``.
+for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after
+``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from functools import cache
 from statistics import fmean
 
-from tests import machines, trials
+from tests import machines, trials, verdicts
 from tests.conftest import ROOT
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
@@ -27,10 +27,12 @@ PAGES = (
     "results/README.md",
     "results/orl_varied.md",
     "results/webface10_224.md",
+    "results/claims.md",
     "results/tuning/README.md",
 )
 QUOTED = re.compile(r"(<!-- uebench ((?:table|compare|leaderboard) .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MACHINES = re.compile(r"(<!-- machines -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+JUDGED = re.compile(r"(<!-- verdicts -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 STATED = re.compile(r"(<!-- (cell|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -43,12 +45,13 @@ def refreshed(text: str) -> str:
     text = QUOTED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[4]}", text)
     text = TRIED.sub(lambda found: f"{found[1]}\n{trials.table(found[2])}\n\n{found[4]}", text)
     text = MACHINES.sub(lambda found: f"{found[1]}\n{machines.table()}\n\n{found[3]}", text)
+    text = JUDGED.sub(lambda found: f"{found[1]}\n{verdicts.table()}\n\n{found[3]}", text)
     return STATED.sub(lambda found: f"{found[1]}{100 * _value(found[2], found[3].split()):.1f}%", text)
 
 
 def unbound(text: str) -> list[str]:
     """Return the percentages of a page, or lists of numbers that end in one, that are bound to no record."""
-    for known in (QUOTED, TRIED, MACHINES, STATED, CODE, CONFIDENCE):
+    for known in (QUOTED, TRIED, MACHINES, JUDGED, STATED, CODE, CONFIDENCE):
         text = known.sub("", text)
     return PERCENTAGE.findall(text)
 

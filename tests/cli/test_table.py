@@ -129,7 +129,7 @@ def test_a_table_can_be_written_in_every_format(
 
 def test_claims_and_table_1_follow_from_all_tables(uebench: Command, measured: Store) -> None:
     claims = uebench("table", "claims", "--preset", "smoke", "--json").json["rows"]
-    assert {row["verdict"] for row in claims} == {"not yet measured"}
+    assert {row["verdict"] for row in claims} == {"not yet decided"}
     assert len(claims[0]["keys"]) == 3
     circles = uebench("table", "1", "--preset", "smoke", "--json").json["rows"]
     (segue,) = (row for row in circles if (row["method"], row["requirement"]) == ("segue", "effectiveness"))

@@ -21,7 +21,8 @@ def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "name",
     [
         "faces50", "faces50[:10]", "faces50[10:]", "faces50[5:10] validation", "faces50 without repeats",
-        "faces50[:10] validation without repeats", "orl40", "orl_varied10", "synthetic4", "orl[5:7]", "orl_varied[10:40]",
+        "faces50[:10] validation without repeats", "orl40", "orl_varied10", "synthetic4",
+        "orl[5:7]", "orl_varied[10:40]",
     ],
 )  # fmt: skip
 def test_a_name_that_tables_print_is_a_data_set(faces: Path, name: str) -> None:

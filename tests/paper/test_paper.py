@@ -217,7 +217,7 @@ def test_the_papers_own_figures_uphold_its_claims() -> None:
     verdicts = {one.claim.table: one.verdict for one in judge(as_the_paper_has_it())}
     assert verdicts == {
         "5": "holds", "6": "holds", "8": "holds", "9": "holds",
-        "figure4.1": "not yet measured", "figure4.3": "not yet measured",
+        "figure4.1": "not yet decided", "figure4.3": "not yet decided",
     }  # fmt: skip
 
 
@@ -243,6 +243,29 @@ def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, va
     assert [one.claim.table for one in overturned if one.verdict == "does not hold"] == [table]
 
 
+@pytest.mark.parametrize(
+    ("table", "label", "column", "value"),
+    [
+        ("5", "lsp", "inception_v3", 40.0),
+        ("6", "segue", "CelebA10", 24.0),
+        ("8", "segue(rho_d=4/255)", "rho_a=4/255", 20.0),
+    ],
+)
+def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
+    table: str, label: str, column: str, value: float
+) -> None:
+    tables = as_the_paper_has_it()
+    changed = tuple(
+        replace(e, value=value, low=value - 15, high=value + 15)
+        if (e.place.label, e.place.column) == (label, column)
+        else e
+        for e in tables[table].places
+    )
+    found = judge(tables | {table: FilledTable(TABLES[table], {}, changed)})
+    (claim,) = (one for one in found if one.claim.table == table and one.verdict == "not yet decided")
+    assert (claim.no, claim.yes) == (0, claim.asked - 1)
+
+
 def test_side_information_is_judged_attacker_by_attacker() -> None:
     tables = as_the_paper_has_it()
     values = {"true": 12.0, "kmeans": 20.0, "none": 40.0}
@@ -252,6 +275,10 @@ def test_side_information_is_judged_attacker_by_attacker() -> None:
     filled = tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)}
     (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
     assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
+    close = tuple(replace(e, low=e.value - 9, high=e.value + 9) for e in places if e.value)
+    judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, close)})
+    (side,) = (one for one in judged if one.claim.table == "figure4.3")
+    assert (side.verdict, side.yes, side.no) == ("not yet decided", 0, 0)
 
 
 def test_circles_follow_their_thresholds() -> None:

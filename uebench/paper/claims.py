@@ -1,4 +1,7 @@
-"""The central claims of the Segue paper, each with the rule by which records decide it."""
+"""The central claims of the Segue paper, each with the rule by which records decide it.
+
+A measurement speaks against a claim only where its whole interval does.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from typing import Literal
 
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import BASELINES, JPEG, MAIN
-from uebench.paper.verdicts import FAILED, HELD, apart, at_chance, learned
+from uebench.paper.verdicts import FAILED, HELD, apart, at_chance, learned, learned_between
 
 Answer = bool | None
-"""Whether a measurement agrees with a claim; None if it is missing."""
+"""Whether a measurement agrees with a claim; None if it is missing or cannot tell."""
+
+Verdict = Literal["holds", "does not hold", "not yet decided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Judged:
     """
 
     claim: Claim
-    verdict: Literal["holds", "does not hold", "not yet measured"]
+    verdict: Verdict
     yes: int
     no: int
     asked: int
@@ -63,7 +68,7 @@ def judge(tables: Mapping[str, FilledTable]) -> list[Judged]:
         places = [filled for filled in tables[claim.table].places if claim.concerns(filled)]
         answers = claim.judge(places)
         yes, no = answers.count(True), answers.count(False)
-        verdict: Literal["holds", "does not hold", "not yet measured"] = "not yet measured"
+        verdict: Verdict = "not yet decided"
         if no:
             verdict = "does not hold"
         elif yes == len(answers):
@@ -78,13 +83,17 @@ def _each(judge_one: Callable[[FilledPlace], Answer]) -> Callable[[Sequence[Fill
 
 
 def _held(filled: FilledPlace) -> Answer:
-    share = learned(filled)
-    return None if share is None else share <= HELD
+    share, ends = learned(filled), learned_between(filled)
+    if share is None or share <= HELD:
+        return None if share is None else True
+    return False if ends and ends[0] > HELD else None
 
 
 def _failed(filled: FilledPlace) -> Answer:
-    share = learned(filled)
-    return None if share is None else share >= FAILED
+    share, ends = learned(filled), learned_between(filled)
+    if share is None or share >= FAILED:
+        return None if share is None else True
+    return False if ends and ends[1] < FAILED else None
 
 
 def _faster(places: Sequence[FilledPlace]) -> list[Answer]:
@@ -101,7 +110,8 @@ def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     answers: list[Answer] = []
     for column in dict.fromkeys(filled.place.column for filled in places):
         true, pseudo = known["true", column], known["kmeans", column]
-        answers.append(apart(true, pseudo) < 0 if true.interval and pseudo.interval else None)
+        sign = apart(true, pseudo) if true.interval and pseudo.interval else 0
+        answers.append(sign < 0 if sign else None)
     return answers
 
 

@@ -39,6 +39,14 @@ def learned(filled: FilledPlace) -> float | None:
     return None if filled.value is None else _share(filled.value, filled)
 
 
+def learned_between(filled: FilledPlace) -> tuple[float, float] | None:
+    """Return ``learned`` at both ends of the 95% interval; None without all that it needs."""
+    if filled.interval is None:
+        return None
+    low, high = (_share(end, filled) for end in filled.interval)
+    return None if low is None or high is None else (low, high)
+
+
 def _share(accuracy: float, filled: FilledPlace) -> float | None:
     if filled.chance is None or filled.clean is None or filled.clean <= filled.chance:
         return None
