@@ -162,6 +162,12 @@ def test_a_single_source_needs_no_letter(tmp_path: Path) -> None:
     assert "reported: by The paper, Table 2" in table.notes
 
 
+def test_latex_gives_negative_numbers_a_minus_sign(tmp_path: Path) -> None:
+    file = written(tmp_path, f'metrics = ["relative_unlearnability"]\n{STUDY}')
+    table = arrange(*measured(file, Store(tmp_path), {"clean reference": 0.5, "LSP": 0.9}))
+    assert re.search(r"LSP & \$-\$\d+\.\d & ", study_forms.render(table, "tex"))
+
+
 @pytest.mark.parametrize("form", ["md", "html", "tex"])
 def test_every_format_has_the_blocks_and_the_reported_numbers(more: StudyTable, form: str) -> None:
     text = study_forms.render(more, form)

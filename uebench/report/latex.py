@@ -93,7 +93,7 @@ def _number(number: Number, blank: str) -> str:
         number: What to write.
         blank: What else of its column stands behind the mean; empty if nothing does.
     """
-    value = "--" if number.value == "-" else number.value
+    value = "--" if number.value == "-" else re.sub("^-", "$-$", number.value)
     value = rf"\textbf{{{value}}}" if number.best else value
     if not number.interval:
         return rf"{value} {{\footnotesize\phantom{{{blank}}}}}" if blank else value
