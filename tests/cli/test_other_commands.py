@@ -32,6 +32,7 @@ def test_list_shows_everything_and_speaks_json(uebench: Command) -> None:
         "desk",
         "desk64",
         "paper",
+        "official",
     }
 
 

@@ -75,6 +75,7 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
         (("figure", "--out", "f.gif"), 2, "end the name with .png, .svg or .pdf"),
         (("figure", "--out", "f.png", "--kind", "bar"), 2, "figure 'bar': unknown; did you mean 'bars'"),
         (("report", "--html", "out.txt"), 2, "end the name with .html or .htm"),
+        (("table", "--data", "orl"), 2, "leaves no data sets open; leave it out"),
     ],
 )
 def test_wrong_requests_are_refused(
@@ -90,6 +91,31 @@ def test_the_example_can_be_planned(uebench: Command) -> None:
     assert answer.code == 0, answer.err
     assert len(answer.json) == 16
     assert {one["status"] for one in answer.json} == {"to do"}
+
+
+def test_a_study_of_the_package_is_listed_planned_and_shown_by_its_name(uebench: Command) -> None:
+    listed = {one["name"]: one["about"] for one in uebench("list", "studies", "--json").json["studies"]}
+    assert {"apbench", "today"} <= listed.keys()
+    answer = uebench("study", "run", "today", "--results", ROOT / "results", "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert len(answer.json) == 64
+    shown = uebench("study", "table", "today", "--results", ROOT / "results").out
+    (line,) = [one for one in shown.partition("relative")[0].splitlines() if " UE " in one]
+    assert " 18.6 [9.7, 32.6]" in line
+    assert "PSNR, dB" in shown
+
+
+def test_the_data_set_that_a_study_leaves_open_is_given(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("study", "table", "apbench")
+    assert answer.code == 2
+    assert "which data set is 'CIFAR-10'? add --data SET" in answer.complaint
+    shown = uebench("study", "table", "apbench", "--data", "synthetic(identities=10)", "--format", "csv").out
+    assert "github.com/apbench/apbench.github.io" in shown
+    file = written(tmp_path, SMALL.replace(f'["{TINY}"]', '[{ name = "Faces" }]').replace("rogue", "random"))
+    planned = uebench("study", "run", file, "--data", TINY, "--dry-run", "--json")
+    assert [one["status"] for one in planned.json] == ["to do"] * 3
+    study = package.study(file, data=TINY, results=tmp_path / "results")
+    assert study.summary()["data"].unique().tolist() == ["Faces"]
 
 
 def test_python_gives_the_names_of_the_study_and_looks_again_after_a_run(tmp_path: Path) -> None:

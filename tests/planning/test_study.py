@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import TINY
 from tests.studies import STUDY, written
-from uebench.errors import DataError, UebenchError
+from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, Planner
 from uebench.planning.study import StudyPlan, plan_study
 from uebench.planning.study_file import read_study
@@ -61,6 +61,9 @@ def test_a_study_without_data_uses_the_set_of_its_preset(tmp_path: Path) -> None
         ('attacker = ["resnet18"]', "no method given; add [[method]] with method = ..."),
         ("title = ", "not valid TOML"),
         ("seed = []\n" + SHORT, "seed=[]"),
+        ('metrics = ["pnsr"]\n' + SHORT, "unknown metric 'pnsr'; did you mean 'psnr'"),
+        ("reported = 3\n" + SHORT, 'reported names no file; write reported = "numbers.csv"'),
+        (STUDY.replace('set = "synthetic', 'set = ""  # "synthetic'), "which data set is 'Made up'? add --data SET"),
     ],
 )
 def test_a_wrong_study_is_refused_with_the_entry_at_fault(tmp_path: Path, text: str, complaint: str) -> None:
@@ -68,6 +71,84 @@ def test_a_wrong_study_is_refused_with_the_entry_at_fault(tmp_path: Path, text: 
         plan(tmp_path, text)
     assert complaint in str(refused.value)
     assert refused.value.exit_code == 2
+
+
+NUMBERS = 'reported = "numbers.csv"\n'
+HEAD = "method,attacker,accuracy,source\n"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "complaint"),
+    [
+        (HEAD + "lps,resnet18,1,x\n", "numbers.csv: line 2: no method 'lps' in this study; did you mean 'lsp'"),
+        (HEAD + "lsp,resnet,1,x\n", "line 2: no attacker 'resnet' in this study; did you mean 'resnet18'"),
+        (HEAD.replace("source", "source,data") + "lsp,resnet18,1,x,orl\n", "line 2: no data 'orl' in this study"),
+        (HEAD + "lsp,resnet18,ten,x\n", "line 2: accuracy"),
+        (HEAD + "lsp,resnet18,101,x\n", "line 2: accuracy"),
+        (HEAD + "lsp,resnet18,1,\n", "line 2: source"),
+        (HEAD + "lsp,resnet18,1,a, b\n", "line 2: it has more fields than the header"),
+        (HEAD + "lsp,resnet18,1,x\nlsp,resnet18,2,y\n", "line 3: lsp against resnet18 is there twice"),
+        ("method,attacker,accuracy\nlsp,resnet18,1\n", "no column 'source'"),
+        ("methods,attacker,accuracy,source\n", "unknown column 'methods'; did you mean 'method'"),
+        (HEAD + 'lsp,resnet18,1,"x\n', "not valid CSV"),
+    ],
+)
+def test_wrong_reported_numbers_are_refused_with_their_line(tmp_path: Path, numbers: str, complaint: str) -> None:
+    (tmp_path / "numbers.csv").write_text(numbers)
+    with pytest.raises(UsageError) as refused:
+        read_study(written(tmp_path, NUMBERS + SHORT))
+    assert complaint in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_reported_numbers_lie_beside_the_study_and_name_the_data_set_if_there_are_several(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"numbers\.csv: cannot be read"):
+        read_study(written(tmp_path, NUMBERS + SHORT))
+    (tmp_path / "numbers.csv").write_text(HEAD + "clean reference,resnet18,94.5,x\n", encoding="utf-8-sig")
+    (found,) = read_study(written(tmp_path, NUMBERS + SHORT)).reported
+    assert (found.data, found.method, found.attacker, found.accuracy) == (TINY, "clean reference", "resnet18", 94.5)
+    several = NUMBERS + SHORT.replace("data = [", 'data = ["orl", ')
+    with pytest.raises(UsageError, match="no column 'data'"):
+        read_study(written(tmp_path, several))
+    (tmp_path / "numbers.csv").write_text("data," + HEAD + "orl,lsp,resnet18,1,x\n,lsp,resnet18,2,x\n")
+    with pytest.raises(UsageError, match=r"line 3: it names no data set; known: orl, synthetic"):
+        read_study(written(tmp_path, several))
+
+
+OPEN = """
+method = ["lsp"]
+attacker = ["resnet18"]
+data = [{ name = "Faces" }, { name = "Others" }, "synthetic"]
+"""
+
+
+def test_what_a_study_leaves_open_is_filled_by_name_or_alone(tmp_path: Path) -> None:
+    file = written(tmp_path, OPEN)
+    found = read_study(file, ["Others=orl", "Faces=folder(path=a=b)"])
+    assert [one.set for one in found.data] == ["folder(path=a=b)", "orl", "synthetic"]
+    alone = written(tmp_path, OPEN.replace(', { name = "Others" }', ""))
+    assert [one.set for one in read_study(alone, ["folder(path=a=b)"]).data] == ["folder(path=a=b)", "synthetic"]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ((), "which data set is 'Faces'? add --data 'Faces=SET'"),
+        (("Faces=orl",), "which data set is 'Others'?"),
+        (("Faces=orl", "Others="), "which data set is 'Others'?"),
+        (("orl",), "data 'orl': "),
+        (("Face=orl",), "leaves 2 data sets open; write NAME=SET; did you mean 'Faces'?"),
+        (("Faces=orl", "Faces=a"), "data 'Faces=a': 'Faces' is given twice"),
+    ],
+)
+def test_a_data_set_too_few_or_too_many_is_refused(tmp_path: Path, data: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_study(written(tmp_path, OPEN), data)
+    assert complaint in str(refused.value)
+
+
+def test_a_study_that_leaves_nothing_open_takes_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"data 'orl': .*mine\.toml leaves no data sets open; leave it out"):
+        read_study(written(tmp_path, SHORT), ["orl"])
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:

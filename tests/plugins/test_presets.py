@@ -174,7 +174,13 @@ def test_show_prints_the_options_in_force(uebench: Command, tmp_path: Path) -> N
 
 def test_the_precision_of_a_preset_is_listed_and_shown(uebench: Command) -> None:
     listed = {row["name"]: row["precision"] for row in uebench("list", "presets", "--json").json["presets"]}
-    assert listed == {"smoke": "float32", "desk": "bfloat16", "desk64": "float32", "paper": "float32"}
+    assert listed == {
+        "smoke": "float32",
+        "desk": "bfloat16",
+        "desk64": "float32",
+        "paper": "float32",
+        "official": "float32",
+    }
     for preset, precision in listed.items():
         shown = uebench("show", "resnet18", "--preset", preset, "--json").json
         assert shown["in_force"]["precision"] == precision

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.errors import UsageError
 from uebench.report import bars, study_forms
-from uebench.report.study_table import COLUMNS, StudyTable, arrange
+from uebench.report.study_blocks import StudyTable
+from uebench.report.study_rows import COLUMNS
+from uebench.report.study_table import arrange
 from uebench.store.store import Store
 
 DOCUMENT = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table.tex}\ref{%s}\end{document}"
@@ -69,7 +72,9 @@ def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on this machine")
-def test_latex_compiles(table: StudyTable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", ["table", "more"])
+def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    table: StudyTable = request.getfixturevalue(which)
     study_forms.write(table, tmp_path / "table.tex", "tex")
     (tmp_path / "document.tex").write_text(DOCUMENT % table.label)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
@@ -93,6 +98,86 @@ def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20, abs=0.1)
     assert len(noise["keys"].split()) == int(noise["runs"]) == 6
     assert study_forms.frame(table).shape == (12, len(COLUMNS))
+
+
+METRICS = 'metrics = ["peak", "ssim", "worst_identity", "psnr"]\n'
+NUMBERS = """method,attacker,accuracy,source
+LSP,JPEG,12.34,"The paper, Table 2"
+clean reference,JPEG,94,A leaderboard
+"""
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> StudyTable:
+    """Return a table with metrics and with what others report."""
+    folder = tmp_path_factory.mktemp("more")
+    (folder / "numbers.csv").write_text(NUMBERS)
+    file, store = written(folder, f'reported = "numbers.csv"\n{METRICS}{STUDY}'), Store(folder)
+    for one in measured(file, store)[1]:
+        for record in one.records:
+            store.write_protection(protection_of(record, None))
+    return arrange(*measured(file, store))
+
+
+def test_a_study_shows_the_metrics_that_it_names_in_blocks_of_their_own(more: StudyTable) -> None:
+    text = study_forms.render(more, "text")
+    titles = [block.title for block in more.blocks]
+    assert titles == [
+        "Made up, n = 200", "peak accuracy, % (epoch): Made up", "worst identity, % (number): Made up",
+        "protected sets: Made up",
+    ]  # fmt: skip
+    peak = text.partition("peak accuracy, %")[2]
+    assert re.search(r"LSP +\d+\.\d \(epoch \d+\) ", line(peak.partition("\n\nworst")[0], "LSP"))
+    sets = text.partition("protected sets")[2].partition("preset smoke")[0]
+    assert re.search(r"^group +method +SSIM +PSNR, dB$", sets, re.M)
+    assert re.search(r"structured +LSP +0\.900 +\d+\.\d\d$", line(sets, "LSP"))
+    assert "peak accuracy: that of the epoch that is best on the test photographs" in text
+
+
+def test_what_others_report_stands_beside_what_is_measured_with_its_source(more: StudyTable) -> None:
+    text = study_forms.render(more, "text").partition("peak accuracy")[0]
+    assert re.search(r"with a countermeasure: JPEG +reported +with a countermeasure: Blur", text)
+    assert text.count("reported") == 1  # of the only attacker of which somebody reports
+    assert re.search(r"LSP +20\.0 \[.*\]‡ +20\.0 \[.*\]‡ +12\.34 \(a\) +20\.0 ", line(text, "LSP"))
+    assert re.search(r"\] +94 \(b\) +\d", line(text, "clean reference"))
+    assert line(text, "  chance ").split() == ["chance", "10.0", "10.0", "10.0"]
+    assert "reported: by (a) The paper, Table 2; (b) A leaderboard" in more.notes
+
+
+def test_rows_for_programs_hold_metrics_and_reported_numbers(more: StudyTable) -> None:
+    rows = study_forms.frame(more).set_index(["method", "attacker"])
+    lsp = rows.loc["LSP", "JPEG"]
+    assert (lsp["reported"], lsp["source"], lsp["ssim"]) == (12.34, "The paper, Table 2", 0.9)
+    assert len(lsp["peak_epochs"]) == len(lsp["keys"]) == 6
+    assert lsp["relative_unlearnability"] == pytest.approx(100 * (lsp["clean"] - lsp["accuracy"]) / (lsp["clean"] - 10))
+    assert rows["reported"].count() == 2 and rows["robust"].count() == rows["unprotected"].count() == 0
+    assert lsp["worst_identity_accuracy"] >= lsp["accuracy"]
+
+
+def test_a_single_source_needs_no_letter(tmp_path: Path) -> None:
+    (tmp_path / "numbers.csv").write_text(NUMBERS.rpartition("clean")[0])
+    file = written(tmp_path, f'reported = "numbers.csv"\n{STUDY}')
+    table = arrange(*measured(file, Store(tmp_path), {}))
+    assert re.search(r"LSP +- +- +12\.34 +-$", line(study_forms.render(table, "text"), "LSP"))
+    assert "reported: by The paper, Table 2" in table.notes
+
+
+def test_latex_gives_negative_numbers_a_minus_sign(tmp_path: Path) -> None:
+    file = written(tmp_path, f'metrics = ["relative_unlearnability"]\n{STUDY}')
+    table = arrange(*measured(file, Store(tmp_path), {"clean reference": 0.5, "LSP": 0.9}))
+    assert re.search(r"LSP & \$-\$\d+\.\d & ", study_forms.render(table, "tex"))
+
+
+@pytest.mark.parametrize("form", ["md", "html", "tex"])
+def test_every_format_has_the_blocks_and_the_reported_numbers(more: StudyTable, form: str) -> None:
+    text = study_forms.render(more, form)
+    for found in ("protected sets: Made up", "SSIM", "reported", "12.34"):
+        assert found in text
+    if form == "tex":
+        assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == len(more.blocks)
+        assert r"\multicolumn{3}{c}{with a countermeasure}" in text and r"\cmidrule(lr){4-6}" in text
+    if form == "html":
+        assert '<th colspan="3" halign="left">with a countermeasure</th>' in text
 
 
 def test_a_gap_is_a_dash_with_a_reason_in_every_form(tmp_path: Path) -> None:

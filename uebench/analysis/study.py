@@ -11,7 +11,8 @@ from uebench.analysis.ranking import Rank, ranks
 from uebench.analysis.statistics import Difference, difference, holm
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
-from uebench.store.record import Record
+from uebench.store.record import ProtectionRecord, Record
+from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 NOT_COMPUTED = "not computed yet: uebench study run"
@@ -25,6 +26,7 @@ class MeasuredPlace:
         place: The place.
         records: The records of its cells, under the study's names; fewer than cells where some are missing.
         clean: Those of the clean reference of the same attacker.
+        protections: Those of the protected sets that were attacked, as far as the store holds them.
         gaps: Why a cell has no record -> how many have none for this reason.
         rank: Where the method stands against this attacker; None of the clean reference, and of a single method.
         best: Whether it is the best of its column: the first in the order of ``analysis.ranking.ranks``.
@@ -35,6 +37,7 @@ class MeasuredPlace:
     place: StudyPlace
     records: tuple[Record, ...]
     clean: tuple[Record, ...]
+    protections: tuple[ProtectionRecord, ...]
     gaps: dict[str, int]
     rank: Rank | None = None
     best: bool = False
@@ -67,10 +70,12 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
     """
     reference = plan.spec.reference
     known = {(place.data.name, place.attacker.name, place.method.name): _read(place, store) for place in plan.places}
+    sets = _protections(store, (record for _, records, _ in known.values() for record in records))
     measured = []
     for (data, attacker, _), (place, records, gaps) in known.items():
         _, clean, _ = known[data, attacker, reference.name]
-        measured.append(MeasuredPlace(place, records, clean, gaps))
+        keys = dict.fromkeys(record.protect_key for record in records)
+        measured.append(MeasuredPlace(place, records, clean, tuple(sets[key] for key in keys if key in sets), gaps))
     ranked = [one for column in columns(measured) for one in _ranked(column, reference.name)]
     return _tested(ranked, plan.spec.baseline, reference.name)
 
@@ -93,6 +98,12 @@ def _read(place: StudyPlace, store: Store) -> tuple[StudyPlace, tuple[Record, ..
             reason = _reason(cell, store)
             gaps[reason] = gaps.get(reason, 0) + 1
     return place, tuple(records), gaps
+
+
+def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
+    """Return the readable records of protected sets by key."""
+    found = {key: unless_damaged(store.read_protection, key) for key in {record.protect_key for record in records}}
+    return {key: record for key, record in found.items() if record}
 
 
 def _named(record: Record, place: StudyPlace) -> Record:

@@ -38,7 +38,7 @@ class Request:
         protected: Sets that others made, by name.
         data: The photographs that they protect; of a key, the folder with them.
         method_seed: The methods' seed.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
     """
 
     key: str = ""
@@ -87,7 +87,7 @@ def detect(
         protected: Protected sets that others made, as ``run`` takes them.
         data: The photographs, as ``run`` takes them. With ``key``, the folder with them, which records do not name.
         method_seed: The methods' seed.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``; with ``key`` without effect.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``; with ``key`` without effect.
         results: The results folder.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``: where sets are made.

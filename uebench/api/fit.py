@@ -39,7 +39,7 @@ def fit(
         method: The method, as ``name(option=value)``.
         out: Where the weights go (safetensors).
         data: A folder or ``name(option=value)``; the preset's own set if none is named.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         seed: The method's seed.
         results: The results folder, for checkpoints.
         plugins: Python files with plugins of your own.

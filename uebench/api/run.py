@@ -100,7 +100,7 @@ def run(
         data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
         seeds: The attackers' seeds.
         method_seed: The methods' seeds, crossed with those of the attackers; ``clean`` is measured once.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         with_clean: Also train every attacker on the unprotected images.
         results: The results folder.
         plugins: Python files with plugins of your own.

@@ -22,23 +22,30 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from uebench.report.study_table import StudyTable
+    from uebench.report.study_blocks import StudyTable
     from uebench.store.entry import LeaderboardEntry
 
 FIGURES = ("bars", "matrix")
 """``bars``: means with intervals, a panel for each data set; ``matrix``: a heat map."""
 
 
-def study(file: str | Path, *, results: str | Path = RESULTS, plugins: Iterable[str | Path] = ()) -> Study:
+def study(
+    study: str | Path,
+    *,
+    data: str | Iterable[str] = (),
+    results: str | Path = RESULTS,
+    plugins: Iterable[str | Path] = (),
+) -> Study:
     r"""Read a study: data sets, methods, attackers and seeds under the names that its tables show.
 
     Args:
-        file: A TOML file; ``docs/study.md`` explains it, and ``examples/`` holds one.
+        study: A TOML file, or the name of a study that comes with uebench; ``docs/study.md`` explains both.
+        data: The data set that the study leaves open; ``NAME=SET`` for each if there are several.
         results: The results folder.
         plugins: Python files with plugins of your own.
 
     Raises:
-        UsageError: If the file is not a study.
+        UsageError: If there is no such study, or the file is none.
         DataError: If the file cannot be read.
 
     Example:
@@ -52,7 +59,8 @@ def study(file: str | Path, *, results: str | Path = RESULTS, plugins: Iterable[
         >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
-    return Study(read_study(Path(file)), Workspace.of(results, plugins))
+    sets = (data,) if isinstance(data, str) else tuple(data)
+    return Study(read_study(study, sets), Workspace.of(results, plugins))
 
 
 class Study:
@@ -110,7 +118,7 @@ class Study:
         return self.records.frame()
 
     def summary(self) -> pd.DataFrame:
-        """Return one row per number of the table; ``uebench.report.study_table`` names the columns."""
+        """Return one row per number of the table; ``uebench.report.study_rows`` names the columns."""
         from uebench.report import study_forms
 
         return study_forms.frame(self.arranged())

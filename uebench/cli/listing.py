@@ -13,7 +13,7 @@ from uebench.errors import UsageError, nearest
 if TYPE_CHECKING:
     from uebench.plugins.registry import Registry
 
-KINDS = ("methods", "attackers", "countermeasures", "sources", "presets")
+KINDS = ("methods", "attackers", "countermeasures", "sources", "presets", "studies")
 
 
 def list_(
@@ -21,7 +21,7 @@ def list_(
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """List methods, attackers, countermeasures, sources of faces and presets."""
+    """List methods, attackers, countermeasures, sources of faces, presets and studies."""
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
     from uebench.cli.output import note, print_json
@@ -51,6 +51,10 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
             }
             for name, p in PRESETS.items()
         ]  # fmt: skip
+    if kind == "studies":
+        from uebench.planning.study_file import about_studies
+
+        return [{"name": name, "about": about} for name, about in about_studies().items()]
     entries = registry.entries(kind[:-1])
     if kind == "sources":
         return [{"name": entry.name, "title": entry.info.get("title", ""), "from": entry.origin} for entry in entries]

@@ -52,14 +52,14 @@ TimeLimitText = Annotated[
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
-PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")]
+PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64, paper or official.")]
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
 OnlyAttackers = Annotated[
     list[str] | None,
     typer.Option("--attacker", help="Only these, as resnet18 or resnet18+jpeg, or as written. Repeatable."),
 ]
 OnlySets = Annotated[list[str] | None, typer.Option("--data", help="Only these measured sets. Repeatable.")]
-OnlyPreset = Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64 or paper.")]
+OnlyPreset = Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64, paper or official.")]
 MethodSeed = Annotated[int, typer.Option("--method-seed", min=0, help="Seed of the method.")]
 Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Seed of the attacker: 0, 0-2 or 0,1,2. Repeatable.")]
 MethodSeeds = Annotated[

@@ -16,15 +16,26 @@ if TYPE_CHECKING:
     from uebench.api.study import Study
     from uebench.api.workspace import Workspace
 
-app = typer.Typer(help="Compute a study of your own, and show it as tables, figures and a page.")
-File = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Data sets, methods, attackers, seeds and names.")]
+app = typer.Typer(help="Compute a study, and show it as tables, figures and a page.")
+Name = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A TOML file, or the name of a study that uebench list studies shows.")
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="orl, a folder or name(option=value) for the data set that the study leaves open; NAME=SET if there are "
+        "several. Repeatable.",
+    ),
+]
 
 
 @app.command()
 @with_workspace
 @with_compute
 def run(
-    file: File,
+    name: Name,
+    data: Data = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     time_limit: TimeLimitText = None,
@@ -38,7 +49,7 @@ def run(
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import study_forms
 
-    study, how = _study(file, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
+    study, how = _study(name, data, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
     how.check()
     plan = study.plan()
     if dry_run:
@@ -55,7 +66,8 @@ def run(
 @app.command()
 @with_workspace
 def table(
-    file: File,
+    name: Name,
+    data: Data = None,
     form: Annotated[
         str,
         typer.Option("--format", help="text, md, tex, csv, html or parquet [default: by the name of --out, or text]."),
@@ -73,7 +85,7 @@ def table(
     from uebench.report import study_forms
 
     form = study_forms.check(form, out)
-    shown = _study(file, workspace).arranged()
+    shown = _study(name, data, workspace).arranged()
     if out:
         study_forms.write(shown, out, form)
     elif as_json:
@@ -85,9 +97,10 @@ def table(
 @app.command()
 @with_workspace
 def figure(
-    file: File,
+    name: Name,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
     kind: Annotated[str, typer.Option(help="bars: means with intervals; matrix: a heat map.")] = "bars",
+    data: Data = None,
     *,
     workspace: Workspace,
 ) -> None:
@@ -97,15 +110,16 @@ def figure(
 
     files.check(out, "--out")
     check_figure(kind)
-    study = _study(file, workspace)
+    study = _study(name, data, workspace)
     files.save(study.figure(kind), out, "--out", study.drawn_from)
 
 
 @app.command()
 @with_workspace
 def report(
-    file: File,
+    name: Name,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="HTML file to write.")],
+    data: Data = None,
     *,
     workspace: Workspace,
 ) -> None:
@@ -114,14 +128,14 @@ def report(
     from uebench.report import files
 
     files.check(html, "--html", (".html", ".htm"))
-    study = _study(file, workspace)
+    study = _study(name, data, workspace)
     with files.writing(html, "--html"):
         html.write_text(study.page(), encoding="utf-8")
     note(f"{html}: {len(study.records)} records of {workspace.store.root}")
 
 
-def _study(file: Path, workspace: Workspace) -> Study:
+def _study(name: str, data: list[str] | None, workspace: Workspace) -> Study:
     from uebench.api.study import Study
     from uebench.planning.study_file import read_study
 
-    return Study(read_study(file), workspace)
+    return Study(read_study(name, data or ()), workspace)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli.options import with_workspace
+from uebench.cli.study import Data, Name
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @with_workspace
 def submit(
-    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study, all computed.")],
+    name: Name,
     out: Annotated[Path, typer.Option(metavar="FILE", help="JSON file to write.")],
     by: Annotated[str, typer.Option(help="Who submits it.")],
     about: Annotated[str, typer.Option(help="What it is, in one line.")],
@@ -25,6 +26,7 @@ def submit(
         list[str] | None,
         typer.Option(metavar="ATTACKER=PERCENT", help="The accuracy that you claim it leaves. Repeatable."),
     ] = None,
+    data: Data = None,
     url: Annotated[str, typer.Option(help="Where more is to be found, https://.")] = "",
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When [default: today].")] = "",
     *,
@@ -40,7 +42,7 @@ def submit(
     from uebench.report import files
 
     files.check(out, "--out", (".json",))
-    study = Study(read_study(file), workspace)
+    study = Study(read_study(name, data or ()), workspace)
     entry = study.entry(method=method, by=by, about=about, url=url, date=_date(date), claims=_claims(claim or ()))
     with files.writing(out, "--out"):
         out.write_text(entry.text(), encoding="utf-8")

@@ -62,7 +62,7 @@ class Grid(Config):
         seed: Seeds of the attackers.
         method_seed: Seeds of the methods; the unprotected images and sets made by others have none, and are attacked
             once per attacker seed.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         with_clean: Also train every attacker on the unprotected images.
         plugin: Python files with plugins, relative to the working directory; whoever runs the grid runs them.
     """

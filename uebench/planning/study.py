@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import Field
@@ -30,14 +31,30 @@ class Entry(Config):
     name: str = Field(min_length=1)
 
 
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "relative_unlearnability": "relative unlearnability, %",
+        "peak": "peak accuracy, % (epoch)",
+        "worst_identity": "worst identity, % (number)",
+        "robust": "accuracy under PGD-20, %",
+        "unprotected": "accuracy of unprotected people, %",
+        "psnr": "PSNR, dB",
+        "ssim": "SSIM",
+        "lpips": "LPIPS",
+        "seconds": "seconds per 1,000 images",
+    }
+)
+"""What a table may show beside the accuracy, and its heading there."""
+
+
 class StudyData(Entry):
     """A data set.
 
     Attributes:
-        set: A folder, or ``name(option=value)``.
+        set: A folder, or ``name(option=value)``; empty if whoever runs the study says which it is.
     """
 
-    set: str
+    set: str = ""
 
 
 class StudyMethod(Entry):
@@ -64,22 +81,44 @@ class StudyAttacker(Entry):
     group: str = ""
 
 
+class Reported(Config):
+    """A number that somebody else reports.
+
+    Attributes:
+        data: The study's name of the data set.
+        method: The study's name of the method.
+        attacker: The study's name of the attacker.
+        accuracy: Clean test accuracy in percent.
+        source: Where it stands.
+    """
+
+    data: str
+    method: str
+    attacker: str
+    accuracy: float = Field(ge=0, le=100)
+    source: str = Field(min_length=1)
+
+
 class StudySpec(Config):
     """What a study asks for; its TOML file holds the same names.
 
     Attributes:
         title: What it is about; the caption of its table.
+        about: The same in a sentence.
         data: Data sets; the preset's own if none is named.
         method: Methods. The unprotected images, ``clean``, are attacked in every study and need not be named.
         attacker: Attackers.
         seed: Seeds of the attackers.
         method_seed: Seeds of the methods.
-        preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         baseline: Name of the method that every other is tested against; no tests if empty.
         label: What LaTeX refers to the table by.
+        metrics: What the table shows beside the accuracy, of ``METRICS``.
+        reported: What others report of the same; in the TOML file, the name of a CSV file.
     """
 
     title: str
+    about: str = ""
     data: tuple[StudyData, ...]
     method: tuple[StudyMethod, ...] = Field(min_length=1)
     attacker: tuple[StudyAttacker, ...] = Field(min_length=1)
@@ -88,6 +127,8 @@ class StudySpec(Config):
     preset: str = presets.DEFAULT
     baseline: str = ""
     label: str = ""
+    metrics: tuple[str, ...] = ()
+    reported: tuple[Reported, ...] = ()
 
     @property
     def reference(self) -> StudyMethod:

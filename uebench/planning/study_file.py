@@ -1,54 +1,126 @@
-"""A study as a TOML file."""
+"""A study as a TOML file: one's own, or one that comes with the package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid_file import read_toml
-from uebench.planning.study import Entry, StudyAttacker, StudyData, StudyMethod, StudySpec
+from uebench.planning.study import METRICS, Entry, StudyAttacker, StudyData, StudyMethod, StudySpec
+from uebench.planning.study_reported import read_reported
 from uebench.plugins import presets
 from uebench.plugins.registry import validate
 
 E = TypeVar("E", bound=Entry)
 
+FOLDER = Path(__file__).parents[1] / "studies"
+"""Where the studies lie that come with the package."""
 
-def read_study(file: Path) -> StudySpec:
-    """Return the study of a TOML file.
+
+def known_studies() -> dict[str, Path]:
+    """Return the files of the studies that come with the package, by name."""
+    return {file.stem: file for file in sorted(FOLDER.glob("*.toml"))}
+
+
+def about_studies() -> dict[str, str]:
+    """Return what each study that comes with the package is about, by name."""
+    return {name: read_toml(file, StudySpec.model_fields)["about"] for name, file in known_studies().items()}
+
+
+def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
+    """Return a study.
+
+    Args:
+        study: A TOML file, or the name of a study that comes with the package.
+        data: The data sets that it leaves open, each as ``SET`` or, where there are several, as ``NAME=SET``.
 
     Raises:
-        UsageError: If the file is not a study; the message names the entry at fault.
-        DataError: If the file cannot be read.
+        UsageError: If there is no such study, or the file is none; the message names the entry at fault.
+        DataError: If a file cannot be read.
     """
+    file = _file(study)
     options = {"title": file.stem, "label": f"tab:{file.stem}", **read_toml(file, StudySpec.model_fields)}
     preset = presets.get(str(options.get("preset", presets.DEFAULT)))
     options.setdefault("data", [preset.data])
-    options["data"] = _entries(file, "data", options, "set", StudyData)
+    entries = _entries(file, "data", options, "set", StudyData)
+    options["data"] = _filled(file, entries, tuple(data))
     options["method"] = _entries(file, "method", options, "method", StudyMethod)
     options["attacker"] = _entries(file, "attacker", options, "attacker", StudyAttacker)
+    numbers = options.pop("reported", None)
     spec: StudySpec = validate(StudySpec, options, str(file))
-    names = [one.name for one in (spec.reference, *spec.methods)]
-    if spec.baseline and spec.baseline not in names:
+    methods = [one.name for one in (spec.reference, *spec.methods)]
+    if spec.baseline and spec.baseline not in methods:
         raise UsageError(
-            f"{file}: baseline {spec.baseline!r} is no method of this study; {nearest(spec.baseline, names)}"
+            f"{file}: baseline {spec.baseline!r} is no method of this study; {nearest(spec.baseline, methods)}"
         )
-    return spec
+    for name in spec.metrics:
+        if name not in METRICS:
+            raise UsageError(f"{file}: unknown metric {name!r}; {nearest(name, METRICS)}")
+    if numbers is None:
+        return spec
+    if not isinstance(numbers, str):
+        raise UsageError(f'{file}: reported names no file; write reported = "numbers.csv"')
+    names = {
+        "method": methods,
+        "attacker": [one.name for one in spec.attackers],
+        "data": [one.name for one in spec.data],
+    }
+    return spec.model_copy(update={"reported": read_reported(file.parent / numbers, names)})
+
+
+def _file(study: str | Path) -> Path:
+    """Return the file of a study; a name without a suffix and a folder is that of one in the package.
+
+    Raises:
+        UsageError: If there is none of that name.
+    """
+    known, file = known_studies(), Path(study)
+    if str(study) in known:
+        return known[str(study)]
+    if file.suffix or len(file.parts) != 1 or file.is_file():
+        return file
+    raise UsageError(f"study {str(study)!r}: neither a TOML file nor a study of uebench; {nearest(str(study), known)}")
+
+
+def _filled(file: Path, entries: Sequence[StudyData], given: Sequence[str]) -> tuple[StudyData, ...]:
+    """Return the data sets with those in the places that the study leaves open.
+
+    Raises:
+        UsageError: If one is missing or superfluous.
+    """
+    left = [one.name for one in entries if not one.set]
+    found: dict[str, str] = {}
+    for text in given:
+        name = next((one for one in left if text.startswith(f"{one}=")), "")
+        if not name and len(left) != 1:
+            remedy = f"write NAME=SET; {nearest(text.partition('=')[0], left)}" if left else "leave it out"
+            raise UsageError(f"data {text!r}: {file} leaves {len(left) or 'no'} data sets open; {remedy}")
+        role = name or left[0]
+        if role in found:
+            raise UsageError(f"data {text!r}: {role!r} is given twice; give it once")
+        found[role] = text.removeprefix(f"{name}=") if name else text
+    for name in left:
+        if not found.get(name):
+            value = "SET" if len(left) == 1 else f"'{name}=SET'"
+            raise UsageError(f"{file}: which data set is {name!r}? add --data {value} (data= in Python)")
+    return tuple(one.model_copy(update={"set": one.set or found[one.name]}) for one in entries)
 
 
 def _entries(file: Path, kind: str, options: Mapping[str, Any], field: str, model: type[E]) -> tuple[E, ...]:
-    """Return the entries of one kind; a text alone names itself."""
+    """Return the entries of one kind; a text alone names itself, and a data set that is left open needs a name only."""
     given = options.get(kind) or ()
     if not isinstance(given, list) or not given:
         raise UsageError(f"{file}: no {kind} given; add [[{kind}]] with {field} = ...")
+    needed = {field, "name"} if model is StudyData else {field}
     entries: dict[str, E] = {}
     for number, one in enumerate(given, 1):
         where = f"{file}: {kind} {number}"
         values = {field: one} if isinstance(one, str) else one
-        if not isinstance(values, dict) or field not in values:
+        if not isinstance(values, dict) or not needed & values.keys():
             raise UsageError(f"{where}: it has no {field}; add {field} = ...")
-        entry = validate(model, {"name": values[field], **values}, where)
+        entry = validate(model, {"name": values.get(field), **values}, where)
         if entry.name in entries:
             raise UsageError(f"{where}: the name {entry.name!r} is taken; give it another name")
         entries[entry.name] = entry

@@ -105,6 +105,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             size=224,
             training=PROTOCOLS["segue_paper"],
         ),
+        "official": Preset(
+            title="32 pixels as in CIFAR-10, with the settings of each method's authors, for a GPU",
+            data="folder(path=cifar10)",
+            size=32,
+            training={**PROTOCOLS["sgd"], "stem": "by_size"},
+        ),
     }
 )
 DEFAULT = "desk"

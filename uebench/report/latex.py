@@ -8,32 +8,25 @@ from itertools import groupby
 
 from tabulate import LATEX_ESCAPE_RULES
 
-from uebench.report.study_table import AS_GOOD, BEST, DIFFERS, DataBlock, Number, Row, StudyTable
+from uebench.report.study_blocks import AS_GOOD, BEST, DIFFERS, DataBlock, Number, Row, StudyTable
 
 MARKS = {DIFFERS: "*", AS_GOOD: r"\dagger"}
 END = r" \\"
 
 
 def render(table: StudyTable) -> str:
-    """Return a table environment: caption, label, a tabular with all data sets, and the notes below it."""
-    grouped = any(block.has_groups for block in table.blocks)
-    first, digits = table.blocks[0], _digits(table.blocks)
+    """Return a table environment: caption, label, a tabular for each kind of block, and the notes below them."""
+    notes = "; ".join(table.notes).replace(BEST, "bold")
     lines = [
         r"% It needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{escaped(table.title)}}}",
         rf"\label{{{table.label}}}",
-        rf"\begin{{tabular}}{{{'ll' if grouped else 'l'}{'r' * len(first.columns)}r}}",
-        r"\toprule",
-        *_header(first.columns, grouped),
     ]
-    for block in table.blocks:
-        lines += [r"\midrule", *_block(block, grouped, digits)]
-    notes = "; ".join(table.notes).replace(BEST, "bold")
+    for number, (_, blocks) in enumerate(groupby(table.blocks, lambda block: (block.kind, block.columns))):
+        lines += [r"\par\medskip"] * bool(number) + list(_tabular(list(blocks)))
     lines += [
-        r"\bottomrule",
-        r"\end{tabular}",
         r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
         f"{escaped(notes)}.",
         r"\end{minipage}",
@@ -48,42 +41,63 @@ def escaped(text: str) -> str:
     return plain.replace(AS_GOOD, r"$\dagger$")
 
 
-def _header(columns: Sequence[tuple[str, str]], grouped: bool) -> Iterator[str]:
+def _tabular(blocks: Sequence[DataBlock]) -> Iterator[str]:
+    """Yield blocks with the same columns."""
+    grouped = any(block.has_groups for block in blocks)
+    first, blanks = blocks[0], _blanks(blocks)
+    yield rf"\begin{{tabular}}{{{'l' * (1 + grouped)}{'r' * (len(first.columns) + first.has_seeds)}}}"
+    yield r"\toprule"
+    yield from _header(first, grouped)
+    for block in blocks:
+        yield r"\midrule"
+        yield from _block(block, grouped, blanks)
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+
+
+def _header(block: DataBlock, grouped: bool) -> Iterator[str]:
     """Yield the groups of the attackers with a rule under each, then their names."""
-    stub = 1 + grouped
-    if any(group for group, _ in columns):
+    stub, seeds = 1 + grouped, block.has_seeds
+    if any(column.group for column in block.columns):
         cells, rules, start = [""] * stub, [], stub + 1
-        for group, members in groupby(group for group, _ in columns):
+        for group, members in groupby(column.group for column in block.columns):
             width = len(list(members))
             cells.append(rf"\multicolumn{{{width}}}{{c}}{{{escaped(group)}}}")
             if group:
                 rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
             start += width
-        yield _line([*cells, ""])
+        yield _line([*cells, *[""] * seeds])
         yield " ".join(rules)
-    names = [rf"\multicolumn{{1}}{{c}}{{{escaped(name)}}}" for _, name in columns]
-    yield _line([*[""] * grouped, "method", *names, "seeds"])
+    names = [rf"\multicolumn{{1}}{{c}}{{{escaped(column.name)}}}" for column in block.columns]
+    yield _line([*[""] * grouped, "method", *names, *["seeds"] * seeds])
 
 
-def _block(block: DataBlock, grouped: bool, digits: int) -> Iterator[str]:
-    width = 2 + grouped + len(block.columns)
+def _block(block: DataBlock, grouped: bool, blanks: Sequence[str]) -> Iterator[str]:
+    width = 1 + grouped + len(block.columns) + block.has_seeds
     yield _line([rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escaped(block.title)}}}}}"])
     for group, section in block.sections:
         yield r"\midrule" if group else r"\addlinespace"
         for number, row in enumerate(section):
-            yield _line([*[escaped(group) * (number == 0)] * grouped, *_row(row, digits)])
+            seeds = [row.seeds.replace("x", r"$\times$")] * block.has_seeds
+            yield _line([*[escaped(group) * (number == 0)] * grouped, *_row(row, blanks), *seeds])
 
 
-def _row(row: Row, digits: int) -> list[str]:
-    return [escaped(row.name), *(_number(one, digits) for one in row.numbers), row.seeds.replace("x", r"$\times$")]
+def _row(row: Row, blanks: Sequence[str]) -> list[str]:
+    return [escaped(row.name), *(_number(one, blank) for one, blank in zip(row.numbers, blanks, strict=True))]
 
 
-def _number(number: Number, digits: int) -> str:
-    """Return the mean and its interval; the means of a column stand below each other, and marks beside it."""
-    value = "--" if number.value == "-" else number.value
+def _number(number: Number, blank: str) -> str:
+    """Return the mean and its interval; the means of a column stand below each other, and marks beside it.
+
+    Args:
+        number: What to write.
+        blank: What else of its column stands behind the mean; empty if nothing does.
+    """
+    value = "--" if number.value == "-" else re.sub("^-", "$-$", number.value)
     value = rf"\textbf{{{value}}}" if number.best else value
     if not number.interval:
-        return rf"{value} {{\footnotesize\phantom{{[{'0' * digits}.0, {'0' * digits}.0]}}}}"
+        return rf"{value} {{\footnotesize\phantom{{{blank}}}}}" if blank else value
+    digits = len(blank.partition(".")[0]) - 1
     ends = re.sub(r"\d+\.", lambda end: _padded(end[0], digits), number.interval)
     marks = "".join(MARKS[mark] for mark in number.marks)
     beside = rf"\rlap{{$^{{{marks}}}$}}" if marks else ""
@@ -92,14 +106,19 @@ def _number(number: Number, digits: int) -> str:
 
 def _padded(whole: str, digits: int) -> str:
     missing = digits + 1 - len(whole)
-    return rf"\phantom{{{'0' * missing}}}{whole}" if missing else whole
+    return rf"\phantom{{{'0' * missing}}}{whole}" if missing > 0 else whole
 
 
-def _digits(blocks: Iterable[DataBlock]) -> int:
-    """Return with how many digits the longest end of an interval begins."""
-    rows = (row for block in blocks for _, section in block.sections for row in section)
-    ends = (end for row in rows for number in row.numbers for end in re.findall(r"(\d+)\.", number.interval))
-    return max(map(len, ends), default=2)
+def _blanks(blocks: Sequence[DataBlock]) -> list[str]:
+    """Return for each column the widest text behind a mean; for intervals, one as long as the longest of all."""
+    rows = [row for block in blocks for _, section in block.sections for row in section]
+    behind = [[row.numbers[place].interval for row in rows] for place in range(len(blocks[0].columns))]
+    ends = [end for texts in behind for text in texts for end in re.findall(r"(\d+)\.", text)]
+    zeros = "0" * max(map(len, ends), default=2)
+    return [
+        f"[{zeros}.0, {zeros}.0]" if any(text.startswith("[") for text in texts) else max(texts, key=len)
+        for texts in behind
+    ]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
 from uebench.report import files, latex, tables
-from uebench.report.study_table import BEST, COLUMNS, DataBlock, Number, StudyTable
+from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
+from uebench.report.study_rows import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def check(form: str, file: Path | None) -> str:
 
 
 def frame(table: StudyTable) -> pd.DataFrame:
-    """Return one row per place with the columns of ``study_table.COLUMNS``."""
+    """Return one row per place with the columns of ``study_rows.COLUMNS``."""
     import pandas as pd
 
     return pd.DataFrame(table.rows, columns=list(COLUMNS))
@@ -98,13 +99,18 @@ def notes(table: StudyTable, form: str) -> list[str]:
 
 def _flat(block: DataBlock, clean: Callable[[str], str], written: Callable[[Number], str]) -> tables.Block:
     """Return a block whose groups are in the header, and in a column of their own."""
-    header = ["method", *(f"{group}: {name}" if group else name for group, name in block.columns), "seeds"]
+    header = ["method", *map(_heading, block.columns), *["seeds"] * block.has_seeds]
     rows = []
     for group, section in block.sections:
         for number, row in enumerate(section):
-            line = [clean(row.name), *map(written, row.numbers), row.seeds]
+            line = [clean(row.name), *map(written, row.numbers), *[row.seeds] * block.has_seeds]
             rows.append([clean(group) * (number == 0), *line] if block.has_groups else line)
     return tables.Block(clean(block.title), [*["group"][: block.has_groups], *map(clean, header)], rows)
+
+
+def _heading(column: Column) -> str:
+    """Return the name of a column with its group; what others report needs none, as it stands beside the measured."""
+    return f"{column.group}: {column.name}" if column.group and not column.of_others else column.name
 
 
 def _in_text(number: Number) -> str:
@@ -135,9 +141,9 @@ def _html_block(block: DataBlock) -> str:
 
     rows = [(group, row) for group, section in block.sections for row in section]
     shown = pd.DataFrame(
-        [[*map(_in_html, row.numbers), row.seeds] for _, row in rows],
+        [[*map(_in_html, row.numbers), *[row.seeds] * block.has_seeds] for _, row in rows],
         index=_axis([(group, row.name) for group, row in rows], "method"),
-        columns=_axis([*block.columns, ("", "seeds")], None),
+        columns=_axis([*(one[:2] for one in block.columns), *[("", "seeds")] * block.has_seeds], None),
     )
     return str(shown.to_html(escape=False, border=0, justify="left", index_names=False))
 

@@ -309,5 +309,7 @@ def _csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: " ".join(value) if isinstance(value, list) else value for name, value in row.items()})
+        writer.writerow(
+            {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
+        )
     return file.getvalue()

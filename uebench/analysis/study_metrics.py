@@ -1,0 +1,96 @@
+"""What a study's table may show beside the accuracy, from the records; ``planning.study.METRICS`` names it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from statistics import fmean
+from types import MappingProxyType
+
+from uebench.analysis.records import chance
+from uebench.analysis.study import MeasuredPlace
+from uebench.store.record import Record
+from uebench.store.record_parts import Counts
+
+
+def relative_unlearnability(one: MeasuredPlace) -> float | None:
+    """Return which share of what lies between chance and the clean reference the attacker does not learn, in percent.
+
+    It is below 0 if the attacker learned more than from clean images, and above 100 if it fell below chance. None
+    without a clean reference, or if that is no better than chance.
+    """
+    found = one.pairing
+    if found is None or found.reference is None:
+        return None
+    room = found.reference - chance(one.records[0])
+    return 100 * (found.reference - found.accuracy) / room if room > 0 else None
+
+
+def peak(one: MeasuredPlace) -> float | None:
+    """Return the mean accuracy of the best epochs in percent: those of an oracle that no attacker has."""
+    return _percent(record.peak for record in one.records)
+
+
+def worst_identity(one: MeasuredPlace) -> float | None:
+    """Return the accuracy in percent on the identity that the attacker recognises best over all runs."""
+    return 100 * one.pairing.worst.share if one.pairing else None
+
+
+def robust(one: MeasuredPlace) -> float | None:
+    """Return the mean accuracy in percent under attack; None if the attacker did not train adversarially."""
+    return _percent(record.robust.counts for record in one.records if record.robust)
+
+
+def unprotected(one: MeasuredPlace) -> float | None:
+    """Return the mean accuracy in percent on people none of whose images is protected; None if there are none."""
+    return _percent(record.scope.unprotected for record in one.records if record.scope)
+
+
+def psnr(one: MeasuredPlace) -> float | None:
+    """Return the mean PSNR of the changed images in dB; None if nothing changed."""
+    return _mean(record.audit.psnr_mean for record in _sets(one))
+
+
+def ssim(one: MeasuredPlace) -> float | None:
+    """Return the mean SSIM of the protected sets; None if there is no record of them."""
+    return _mean(found.quality.ssim for found in one.protections)
+
+
+def lpips(one: MeasuredPlace) -> float | None:
+    """Return the mean LPIPS of the protected sets; None if it was not measured."""
+    return _mean(found.quality.lpips for found in one.protections)
+
+
+def seconds(one: MeasuredPlace) -> float | None:
+    """Return how long the method learned and protected, for each 1,000 images of its training set."""
+    times = ((record.timings, record.data.train_images) for record in _sets(one))
+    return _mean(1000 * (spent.fit_seconds + spent.protect_seconds) / images for spent, images in times)
+
+
+OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
+    {
+        "relative_unlearnability": relative_unlearnability,
+        "peak": peak,
+        "worst_identity": worst_identity,
+        "robust": robust,
+        "unprotected": unprotected,
+    }
+)
+"""What depends on the attacker."""
+OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
+    {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds}
+)
+"""What is the same for every attacker."""
+
+
+def _sets(one: MeasuredPlace) -> list[Record]:
+    """Return a record for each protected set that was attacked."""
+    return list({record.protect_key: record for record in one.records}.values())
+
+
+def _percent(counts: Iterable[Counts | None]) -> float | None:
+    return _mean(100 * one.share for one in counts if one)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

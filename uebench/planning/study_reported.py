@@ -1,0 +1,65 @@
+"""What others report of a study's numbers, from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from uebench.errors import DataError, UsageError, in_words, nearest
+from uebench.planning.study import Reported
+from uebench.plugins.registry import validate
+
+COLUMNS = ("method", "attacker", "accuracy", "source")
+"""What every row has; ``data`` too, if the study has several data sets."""
+
+
+def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Reported, ...]:
+    """Return the numbers of a CSV file.
+
+    Args:
+        file: Its columns are ``COLUMNS`` and, if the study has several data sets, ``data``.
+        names: What the study calls each ``method``, ``attacker`` and ``data``.
+
+    Raises:
+        UsageError: If the file is none of that kind, names what the study has not, or gives a number twice.
+        DataError: If it cannot be read.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.DictReader(opened, strict=True)
+            _check_header(file, reader.fieldnames or (), names)
+            rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not valid CSV ({error})") from None
+    found: dict[tuple[str, str, str], Reported] = {}
+    for line, row in rows:
+        where = f"{file}: line {line}"
+        values = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)}
+        if None in row:
+            raise UsageError(f"{where}: it has more fields than the header; put texts with commas in quotation marks")
+        if not values.get("data"):
+            if len(names["data"]) > 1:
+                raise UsageError(f"{where}: it names no data set; {nearest('', names['data'])}")
+            values["data"] = names["data"][0]
+        for kind, known in names.items():
+            if values[kind] not in known:
+                raise UsageError(f"{where}: no {kind} {values[kind]!r} in this study; {nearest(values[kind], known)}")
+        number: Reported = validate(Reported, values, where)
+        address = number.data, number.method, number.attacker
+        if address in found:
+            raise UsageError(f"{where}: {number.method} against {number.attacker} is there twice; leave one out")
+        found[address] = number
+    return tuple(found.values())
+
+
+def _check_header(file: Path, given: Sequence[str], names: Mapping[str, Sequence[str]]) -> None:
+    known = (*COLUMNS, "data")
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{file}: unknown column {name!r}; {nearest(name, known)}")
+    for name in known if len(names["data"]) > 1 else COLUMNS:
+        if name not in given:
+            raise UsageError(f"{file}: no column {name!r}; it needs {', '.join(COLUMNS)}")

@@ -1,0 +1,89 @@
+"""What a study's table shows beside the accuracy: further blocks, and what must be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from uebench.analysis.study import MeasuredPlace, columns
+from uebench.analysis.study_metrics import OF_ATTACKS, OF_SETS
+from uebench.planning.study import METRICS, StudySpec
+from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
+from uebench.report.tables import WORST_IDENTITY
+
+DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3})
+"""How many decimals are shown; 1 of everything else."""
+NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "relative_unlearnability": "relative unlearnability: the share of what lies between chance and the clean "
+        "reference that the attacker does not learn; 100: it is left at chance",
+        "peak": "peak accuracy: that of the epoch that is best on the test photographs, an oracle that no attacker has",
+        "worst_identity": WORST_IDENTITY,
+        "robust": "accuracy under PGD-20: of an attacker that trained adversarially, on test photographs attacked "
+        "within the same radius",
+        "unprotected": "unprotected people: those none of whose images is protected, under the countermeasure partial",
+        "psnr": "PSNR: over the images that the method changed",
+        "lpips": "LPIPS: a dash where no weights for it were given: uebench audit --lpips-trunk",
+        "seconds": "seconds: to learn and to protect, on the machine of each record; compare ratios",
+    }
+)
+"""What must be said of a number."""
+
+
+def blocks(spec: StudySpec, sets: Sequence[Sequence[MeasuredPlace]]) -> list[DataBlock]:
+    """Return a block for each data set and each metric that depends on the attacker, then one for all others.
+
+    Args:
+        spec: The study, with the metrics that it asks for.
+        sets: Its places on each data set.
+    """
+    asked = dict.fromkeys(spec.metrics)
+    found = [_of_attacks(spec, name, places) for name in asked if name in OF_ATTACKS for places in sets]
+    if others := [name for name in asked if name in OF_SETS]:
+        found += [_of_sets(spec, others, places) for places in sets]
+    return found
+
+
+def notes(spec: StudySpec) -> list[str]:
+    """Return what must be said of the metrics that a study asks for."""
+    return [NOTES[name] for name in dict.fromkeys(spec.metrics) if name in NOTES]
+
+
+def _of_attacks(spec: StudySpec, name: str, places: Sequence[MeasuredPlace]) -> DataBlock:
+    lines = {
+        line[0].place.method.name: Row(
+            line[0].place.method.name, [_number(name, OF_ATTACKS[name](one), one) for one in line], seeds_of(line)
+        )
+        for line in zip(*columns(places), strict=True)
+    }
+    shown = [Column(one.group, one.name) for one in spec.attackers]
+    return DataBlock(f"{METRICS[name]}: {places[0].place.data.name}", shown, sections(spec, lines), name)
+
+
+def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPlace]) -> DataBlock:
+    lines = {
+        line[0].place.method.name: Row(line[0].place.method.name, [_of_first(name, line) for name in names])
+        for line in zip(*columns(places), strict=True)
+    }
+    shown = [Column("", METRICS[name]) for name in names]
+    title = f"protected sets: {places[0].place.data.name}"
+    return DataBlock(title, shown, sections(spec, lines), "sets", has_seeds=False)
+
+
+def _of_first(name: str, line: Sequence[MeasuredPlace]) -> Number:
+    """Return a number of the protected sets of a method, which all its attackers have in common."""
+    one = max(line, key=lambda one: len(one.records))
+    return _number(name, OF_SETS[name](one), one)
+
+
+def _number(name: str, value: float | None, one: MeasuredPlace) -> Number:
+    if value is None:
+        return Number()
+    behind = ""
+    if name == "peak":
+        epochs = [record.peak.epoch for record in one.records]
+        first, last = min(epochs), max(epochs)
+        behind = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
+    elif name == "worst_identity" and one.pairing:
+        behind = f"(no. {one.pairing.worst.number})"
+    return Number(f"{value:.{DECIMALS.get(name, 1)}f}", behind)

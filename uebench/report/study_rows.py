@@ -1,0 +1,85 @@
+"""The numbers of a study for programs: one row for each place of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from uebench.analysis import study_metrics
+from uebench.analysis.study import MeasuredPlace
+from uebench.planning.study import Reported
+
+COLUMNS = {
+    "data": "the study's name of the data set",
+    "method_group": "the group of the method",
+    "method": "the study's name of the method",
+    "attacker_group": "the group of the attacker",
+    "attacker": "the study's name of the attacker",
+    "accuracy": "mean clean test accuracy in percent; missing where nothing was measured",
+    "low": "lower end of its 95% interval",
+    "high": "upper end of its 95% interval",
+    "seeds": "method seeds x attacker seeds",
+    "runs": "number of runs behind the mean",
+    "n": "number of clean test photographs",
+    "clean": "mean of the clean reference in percent",
+    "chance": "accuracy of guessing in percent",
+    "relative_unlearnability": "share of what lies between chance and the clean reference that the attacker does not "
+    "learn, in percent",
+    "peak": "mean accuracy of the best epochs in percent: an oracle that no attacker has",
+    "peak_epochs": "the best epoch of each run, in the order of keys",
+    "worst_identity": "number of the identity that the attacker recognises best",
+    "worst_identity_accuracy": "accuracy on it in percent",
+    "robust": "mean accuracy in percent under PGD-20 within the radius of adversarial training",
+    "unprotected": "mean accuracy in percent on people none of whose images is protected",
+    "psnr": "mean PSNR of the changed images in dB; missing where nothing changed",
+    "ssim": "mean SSIM of the protected images",
+    "lpips": "mean LPIPS of the protected images; missing where it was not measured",
+    "seconds": "seconds to learn and to protect, for each 1,000 images of the training set",
+    "rank_first": "best place that the method may have against this attacker",
+    "rank_last": "worst place that it may have",
+    "difference": "accuracy minus that of the baseline, in points",
+    "difference_low": "lower end of its 95% interval",
+    "difference_high": "upper end of its 95% interval",
+    "p": "two-sided p value of there being no difference",
+    "p_holm": "the same, corrected for all tests of the study (Holm)",
+    "reported": "accuracy that others report, in percent",
+    "source": "where they do",
+    "reason": "why runs are missing",
+    "keys": "keys of the records",
+}
+"""What the rows for programs hold."""
+
+
+def rows(measured: Iterable[MeasuredPlace], reported: Iterable[Reported]) -> list[dict[str, object]]:
+    """Return the places of a study with the values of ``COLUMNS``.
+
+    Args:
+        measured: The places, as ``analysis.study.measure`` returns them.
+        reported: What others report of them.
+    """
+    known = {(one.data, one.method, one.attacker): one for one in reported}
+    return [
+        _row(one, known.get((one.place.data.name, one.place.method.name, one.place.attacker.name))) for one in measured
+    ]
+
+
+def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
+    place, found, test = one.place, one.pairing, one.test
+    about = place.cells[0].spec.data.record
+    low, high = found.interval if found else (None, None)
+    values: dict[str, object] = {
+        "data": place.data.name, "method_group": place.method.group, "method": place.method.name,
+        "attacker_group": place.attacker.group, "attacker": place.attacker.name,
+        "accuracy": found.accuracy if found else None, "low": low, "high": high,
+        "seeds": found.runs.seeds if found else "", "runs": len(one.records), "n": about.test_images,
+        "clean": found.reference if found else None, "chance": 100 * about.chance,
+        "peak_epochs": [record.peak.epoch for record in one.records],
+        "rank_first": one.rank.first if one.rank else None, "rank_last": one.rank.last if one.rank else None,
+        "difference": 100 * test.value if test else None, "difference_low": 100 * test.low if test else None,
+        "difference_high": 100 * test.high if test else None, "p": test.p if test else None, "p_holm": one.p_holm,
+        "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
+        "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
+    }  # fmt: skip
+    values |= {name: of(one) for name, of in {**study_metrics.OF_ATTACKS, **study_metrics.OF_SETS}.items()}
+    values["worst_identity_accuracy"] = values["worst_identity"]
+    values["worst_identity"] = found.worst.number if found else None
+    return {name: values[name] for name in COLUMNS}
