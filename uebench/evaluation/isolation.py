@@ -98,6 +98,10 @@ def _put_back(attributes: Attributes) -> list[str]:
     return replaced
 
 
+def _default_device() -> torch.device:
+    return torch.empty(0).device  # torch 2.9's own function fails once the device has been reset
+
+
 def _put_back_device(device: torch.device) -> None:
     torch.set_default_device(None if device.type == "cpu" else device)  # None costs nothing; a CPU device does
 
@@ -164,7 +168,7 @@ ReadAndWrite = tuple[Callable[[], Any], Callable[[Any], object]]
 
 SETTINGS: Mapping[str, ReadAndWrite] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's default device": (torch.get_default_device, _put_back_device),
+    "torch's default device": (_default_device, _put_back_device),
     "torch's number of threads": (torch.get_num_threads, _put_back_threads),
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's deterministic algorithms": (_deterministic, _put_back_deterministic),
