@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.data.memory import physical_memory
+from uebench import cgroups
+from uebench.data.memory import usable_memory
 from uebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ DEV, WSL = Path("/dev"), Path("/usr/lib/wsl")
 
 
 def available_cores() -> int:
-    """Return the cores that this process may use."""
+    """Return the cores that this process may use: those that it is bound to, or as many as a container grants."""
+    bound, granted = _bound_cores(), cgroups.cores()
+    return bound if granted is None else max(1, min(bound, int(granted)))
+
+
+def _bound_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -63,9 +69,20 @@ def suitable_jobs(cells: int, device: str) -> int:
     """
     if cells < 2 or not on_cpu(device):
         return 1
-    memory = physical_memory()
+    memory = usable_memory()
     fit = cells if memory is None else memory // 2 // (GIB_PER_PROCESS << 30)
     return max(1, min(cells, available_cores(), fit))
+
+
+def suitable_threads(jobs: int) -> int:
+    """Return how many threads each of so many processes should have; 0 leaves it to torch.
+
+    torch asks which cores it is bound to, and so takes all cores of the machine in a container that grants only some.
+    """
+    is_told = jobs == 1 and "OMP_NUM_THREADS" in os.environ
+    if jobs > 1 or (available_cores() < _bound_cores() and not is_told):
+        return max(1, available_cores() // jobs)
+    return 0
 
 
 def on_cpu(device: str) -> bool:

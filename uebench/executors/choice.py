@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from uebench.errors import UsageError, nearest
-from uebench.evaluation.hardware import available_cores, suitable_jobs
+from uebench.evaluation.hardware import suitable_jobs, suitable_threads
 from uebench.executors.base import Executor
 from uebench.plugins.registry import validate
 from uebench.plugins.spec import parse
@@ -120,8 +120,9 @@ class Chosen:
         """Return how many threads each of them has; 0: torch's own choice. The arguments are those of ``jobs_for``."""
         if isinstance(self.options, ClusterOptions):
             return self.options.cpus
-        jobs = self.jobs_for(planned, asked, device)
-        return max(1, available_cores() // jobs) if jobs > 1 else 0
+        if self.name == "serial":
+            return 0
+        return suitable_threads(self.jobs_for(planned, asked, device))
 
 
 def choose(text: str) -> Chosen:
