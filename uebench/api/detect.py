@@ -91,7 +91,7 @@ def detect(
         results: The results folder.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``: where sets are made.
-        jobs: How many sets are made at once; 0: one per core on a CPU, one on a GPU.
+        jobs: How many sets are made at once; 0: one per core on a CPU, as many as fit on a GPU.
         executor: How sets are made, as ``run`` takes it.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from uebench import cgroups
 from uebench.data.memory import usable_memory
 from uebench.errors import UsageError
+from uebench.evaluation.gpu import jobs_in
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +58,8 @@ def bind(cores: int) -> None:
     os.nice(NICENESS)
 
 
-def suitable_jobs(cells: int, device: str) -> int:
-    """Return how many processes to use where the user does not say: one per core on a CPU, one on a GPU.
+def suitable_jobs(cells: int, device: str, free: int | None = None) -> int:
+    """Return how many processes to use where the user does not say: one per core on a CPU, ``gpu.jobs_in`` on a GPU.
 
     Fewer where there are fewer cells, or where half of the memory, if the system says how much there is, is less than
     they take.
@@ -66,12 +67,13 @@ def suitable_jobs(cells: int, device: str) -> int:
     Args:
         cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
         device: As ``choose_device`` takes it.
+        free: Of a GPU, as ``gpu.jobs_in`` takes it.
     """
-    if cells < 2 or not on_cpu(device):
+    if cells < 2:
         return 1
-    memory = usable_memory()
+    memory, cores = usable_memory(), available_cores()
     fit = cells if memory is None else memory // 2 // (GIB_PER_PROCESS << 30)
-    return max(1, min(cells, available_cores(), fit))
+    return max(1, min(cells, cores if on_cpu(device) else jobs_in(free, cores), fit))
 
 
 def suitable_threads(jobs: int) -> int:
