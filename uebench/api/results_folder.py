@@ -17,7 +17,7 @@ from uebench.store.store import Store
 
 
 def verify(results: str | Path = RESULTS) -> verifying.Verified:
-    """Check every record and every protected set: digest, schema, key, and each set against its record.
+    """Check every record, protected set and kept model: digest, schema, key, and each set against its record.
 
     Args:
         results: The results folder.
@@ -48,7 +48,7 @@ def gc(results: str | Path = RESULTS, *, delete: bool = False) -> list[garbage.G
 
 
 def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[merging.MergedFile]:
-    """Take the records and the protected sets of other results folders into one; what is there already stays.
+    """Take records, protected sets and kept models of other results folders into one; what is there already stays.
 
     Args:
         others: The folders to take from.
