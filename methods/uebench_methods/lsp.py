@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from uebench.lazy import torch
-from uebench.plugins.base import Batch, Budget, Context, ImageSet, Info, Method, Radius
+from uebench.plugins.base import Batch, Budget, Context, ImageSet, Info, Method, Radius, Shape
 from uebench.plugins.base import Config as BaseConfig
 from uebench.plugins.presets import of_baseline, why_of_baseline
 
@@ -64,6 +64,16 @@ class Lsp(Method[Config]):
     )
 
     _noise: Tensor
+
+    def obstacle(self, shape: Shape) -> str | None:
+        """Say why there are too few colour values for a corner of the hypercube for each identity, or None."""
+        values = 3 * math.ceil(shape.size / self.config.patch) ** 2
+        if (len(shape.counts) - 1).bit_length() <= values:
+            return None
+        return (
+            f"patch={self.config.patch}: at {shape.size} pixels its {values} colour values tell {2**values} identities "
+            f"apart, and the set has {len(shape.counts)}; use a smaller patch"
+        )
 
     def budget(self, size: int) -> Budget:
         """Return an L2 bound: the authors give none in L-inf."""

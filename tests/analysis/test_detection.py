@@ -52,6 +52,19 @@ def test_where_clean_photographs_are_recognised_anyway_nothing_can_stand_out() -
     assert found((40, 40), (39, 20)).verdict == "poisoned"  # one network is enough
 
 
+def test_copies_of_a_photograph_count_as_one() -> None:
+    answers = [{ONE: first(count, 240)} for count in (108, 72)]
+    images, photographs = detection("lsp", "faces", 4, *answers), detection("lsp", "faces", 4, *answers, of_each=12)
+    assert [one.verdict for one in (images, photographs)] == ["poisoned", "not detected"]
+    assert (images.photographs, photographs.photographs) == (240, 20)
+    narrow, wide = (one.detectors[0].published_interval for one in (images, photographs))
+    assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
+    (block,) = page([photographs]).blocks
+    assert block.title == "faces: 240 images of 20 photographs of 4 people, chance 25.0%"
+    assert block.rows[0][3] == f"45.0 [{100 * wide[0]:.1f}, {100 * wide[1]:.1f}]"
+    assert page([photographs]).rows[0]["photographs"] == 20
+
+
 def test_the_page_has_a_line_for_each_network_and_a_sentence_for_each_set() -> None:
     shown = page([found((20, 38), (20, 12)), found((14, 12), (12, 12))])
     (block,) = shown.blocks

@@ -30,7 +30,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--data", "a" * 300), 2, "unknown source"),
         ((*RUN, "--data", "/" + "a" * 300), 3, "no such folder"),
         ((*RUN, "--data", "synthetic(identities=1000000, train=1000)"), 3, "take 73728.0 GB of memory, and this"),
-        ((*RUN, "--data", "orl_varied(copies=1000000000)"), 3, "GB of memory, and this machine has"),
+        ((*RUN, "--data", "orl_varied(copies=1000000000)"), 3, "GB of memory, and this process may use"),
         ((*RUN, "--data", "webface10"), 2, "is not here; uebench data build webface10 --from RAW --out webface10"),
         ((*RUN, "--data", "faces50[:10]"), 2, "write 'folder(identities=10, path=\"PATH/faces50\")'"),
         ((*RUN, "--data", "faces validation"), 2, "write 'folder(path=\"PATH/faces\", validation=0.2)'"),

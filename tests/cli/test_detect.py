@@ -71,6 +71,13 @@ def test_patterns_that_everybody_can_tell_apart_leave_nothing_to_detect(uebench:
     assert "lsp on synthetic3: cannot tell. The networks recognise 100.0% or more even on clean" in answer.out
 
 
+def test_images_of_one_photograph_are_counted_together(uebench: Command) -> None:
+    data = "orl_varied(identities=3, copies=4, test_copies=1)"
+    answer = uebench("detect", "--preset", "smoke", "--data", data, "--method", CLASSWISE)
+    assert answer.code == 0, answer.err
+    assert "orl_varied3: 84 images of 21 photographs of 3 people, chance 33.3%" in answer.out
+
+
 @pytest.mark.parametrize(
     ("args", "code", "complaint"),
     [

@@ -49,3 +49,14 @@ def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFix
 )
 def test_a_plan_says_what_computes_it(executor: str, said: str) -> None:
     assert computed_by(Plan(()), Compute(executor=executor, jobs=2)).startswith(said)
+
+
+def test_a_plan_says_how_many_processes_share_a_gpu_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uebench.cli.plan_output.on_cpu", lambda _: False)
+    monkeypatch.setattr(Compute, "jobs_for", lambda *_: 8)
+    monkeypatch.setattr(Compute, "threads_for", lambda *_: 2)
+    monkeypatch.setattr(Compute, "free_gpu_memory", 75 << 30)
+    said = "computed by 8 processes, 2 threads each, on one GPU"
+    assert computed_by(Plan(()), Compute()) == f"{said}, which has 75 GiB free"
+    monkeypatch.setattr(Compute, "free_gpu_memory", None)
+    assert computed_by(Plan(()), Compute(jobs=8)) == said

@@ -18,6 +18,7 @@ from uebench.networks import classifier
 from uebench.networks.pretrained import pretrained, read_checkpoint
 from uebench.plugins.registry import Registry
 from uebench.report.files import mark
+from uebench.store import model
 from uebench.store.answers import decode
 from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
@@ -313,7 +314,9 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     assert f"seed 0: {file}" in tiny_run(*asked, "--keep-models").err
     classifier("resnet18", 3, 32).network.load_state_dict(read_checkpoint(file))
     with safe_open(file, framework="np") as opened:
-        assert json.loads(opened.metadata()["uebench"])["key"] == file.stem
+        meta = json.loads(opened.metadata()["uebench"])
+    assert meta["key"] == file.stem
+    assert meta["digest"] == model.digest(file.read_bytes())
     assert file not in [one.path for one in gc(store)]
     store.cell_path(file.stem).unlink()
     assert file in [one.path for one in gc(store)]

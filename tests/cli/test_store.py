@@ -52,7 +52,7 @@ def finished(template: Path, tmp_path: Path) -> Store:
 def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store) -> None:
     answer = uebench("store", "verify")
     assert answer.code == 0, answer.err
-    assert answer.out == "verified 1 cells, 1 records of protected sets and 1 protected sets: 0 damaged\n"
+    assert answer.out == "verified 1 cells, 1 records of protected sets, 1 protected sets and 0 models: 0 damaged\n"
     ((cell, record),) = finished.cells()
     assert record
     key = record.protect_key

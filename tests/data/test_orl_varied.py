@@ -30,6 +30,10 @@ def test_every_photograph_is_taken_anew_so_many_times(registry: Registry) -> Non
     assert data.test.images.shape == (3 * 3 * 2, 3, 32, 32)
     assert (data.info.train_counts, data.info.test_counts) == ((28,) * 3, (6,) * 3)
     assert data.name == "orl_varied3"
+    record = data.info.record
+    assert (record.train_images_of_each, record.images_of_each) == (4, 2)
+    assert record.model_copy(update={"train_images": 85}).train_images_of_each == 1
+    assert load("orl(identities=3)", 32, registry).info.record.train_images_of_each == 1
     assert len({image.tobytes() for image in [*data.train.images, *data.test.images]}) == 84 + 18
 
 

@@ -95,6 +95,21 @@ def test_lsp_is_made_of_patches_and_linearly_separable(ctx: RunContext) -> None:
     assert fitted.score(features[1::2], train.labels[1::2]) > 0.95
 
 
+def test_lsp_says_beforehand_which_patch_is_too_large_for_so_many_identities(ctx: RunContext) -> None:
+    method = build("lsp(patch=32)")
+    assert method.obstacle(Shape(32, (2,) * 8)) is None
+    said = "patch=32: at 32 pixels its 3 colour values tell 8 identities apart, and the set has 9; use a smaller patch"
+    assert method.obstacle(Shape(32, (2,) * 9)) == said
+    assert build("lsp(patch=31)").obstacle(Shape(32, (2,) * 4096)) is None
+    for identities in (8, 9):
+        train = ImageSet(torch.zeros(identities, 3, 32, 32, dtype=torch.uint8), torch.arange(identities), identities)
+        if identities == 8:
+            method.fit(train, ctx)
+        else:
+            with pytest.raises(ValueError, match="n_informative"):  # as scikit-learn would say it
+                method.fit(train, ctx)
+
+
 def test_lsp_serves_unequal_identities(ctx: RunContext) -> None:
     images = torch.zeros(7, 3, 16, 16, dtype=torch.uint8)
     train = ImageSet(images, torch.tensor([0, 1, 1, 1, 1, 1, 0]), 2)

@@ -41,7 +41,7 @@ def found(images: NDArray[np.uint8]) -> Detection:
 
 
 def listed(answers: Answers) -> dict[tuple[str, str], list[bool]]:
-    return {one: right.tolist() for one, right in answers.items()}
+    return {one: right.ravel().tolist() for one, right in answers.items()}
 
 
 def test_clean_faces_are_neither_easy_nor_hopeless() -> None:
@@ -87,5 +87,26 @@ def test_images_without_any_difference_are_recognised_by_chance() -> None:
 
 
 def test_an_identity_with_one_image_is_refused() -> None:
-    with pytest.raises(DataError, match="identity 1 has 1 image to look at; detection needs 2 or more of each"):
+    with pytest.raises(DataError, match="identity 1 has 1 photograph to look at; detection needs 2 or more of each"):
         recognised(FACES[:4], np.array([0, 0, 1, 3]))
+
+
+def test_images_of_one_photograph_are_never_on_both_sides() -> None:
+    labels = np.random.default_rng(2).permutation(LABELS)[:40]  # of people whom the photographs do not show
+    noise = np.random.default_rng(3).integers(-2, 3, (40, 6, *FACES.shape[1:]))
+    images = (FACES[:40, None] + noise).clip(0, 255).astype(np.uint8).reshape(-1, *FACES.shape[1:])
+    together, apart = recognised(images, labels.repeat(6), 6), recognised(images, labels.repeat(6))
+    assert all(right.shape == (40, 6) and right.mean() < 0.45 for right in together.values())
+    assert apart["linear", "image"].mean() > 0.95
+
+
+def test_several_images_of_one_photograph_are_not_enough() -> None:
+    with pytest.raises(DataError, match="identity 1 has 1 photograph to look at"):
+        recognised(FACES[:6], np.array([0, 0, 0, 0, 1, 1]), 2)
+
+
+def test_of_a_large_set_every_photograph_is_looked_at() -> None:
+    labels = np.arange(300) % 4
+    images = np.zeros((300 * 12, 3, 2, 2), np.uint8)
+    assert {right.shape for right in recognised(images, labels.repeat(12), 12).values()} == {(300, 6)}
+    assert {right.shape for right in recognised(images, labels.repeat(12)).values()} == {(1800, 1)}

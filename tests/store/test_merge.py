@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.records import made_up
+from tests.store.test_model import write_model
 from tests.store.test_seal import of_set, protected_set
 from uebench.errors import UsageError
 from uebench.store.merge import merge
@@ -108,6 +109,33 @@ def test_a_merge_that_was_ended_leaves_whole_files_and_can_be_run_again(
     monkeypatch.undo()
     merge(here, there)
     assert content(here) == content(there)
+
+
+def test_a_kept_model_comes_along_with_the_record_of_its_cell(here: Store, there: Store) -> None:
+    write_model(there, ONE.key)
+    assert ONE.key in outcomes(here, there)["taken"]
+    assert content(here) == content(there)
+    assert outcomes(here, there).keys() == {"same"}
+
+
+def test_a_model_of_another_measurement_than_the_one_here_is_not_taken(here: Store, there: Store) -> None:
+    here.write_cell(made_up("lsp", correct=13).model_copy(update={"key": ONE.key}))
+    write_model(there, ONE.key)
+    lost = "ab" + "0" * 62
+    write_model(there, lost)
+    assert sorted(outcomes(here, there)["conflict"]) == sorted([ONE.key, ONE.key, lost])
+    assert not here.files("models")
+
+
+def test_the_model_here_stays_and_a_damaged_one_is_neither_taken_nor_kept(here: Store, there: Store) -> None:
+    write_model(here, ONE.key, weight=1.0)
+    write_model(there, ONE.key, weight=2.0)
+    assert outcomes(here, there)["same"] == [ONE.key]
+    assert here.model_path(ONE.key).read_bytes() != there.model_path(ONE.key).read_bytes()
+    here.model_path(ONE.key).write_bytes(b"")
+    assert outcomes(here, there)["taken"] == [ONE.key]
+    there.model_path(ONE.key).write_bytes(b"")
+    assert outcomes(here, there)["damaged"] == [ONE.key]
 
 
 def test_a_folder_that_is_no_store_is_refused(here: Store, there: Store, tmp_path: Path) -> None:

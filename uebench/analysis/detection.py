@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from uebench.analysis.statistics import Difference, Runs, difference, holm
+from uebench.analysis.statistics import Difference, Runs, difference, holm, interval
 
 Verdict = Literal["poisoned", "not detected", "cannot tell"]
 LEVEL = 0.05
@@ -22,6 +22,8 @@ class Detector:
         published: Images of the set that it recognised.
         clean: The same of the clean photographs, after training on those.
         n: Of how many.
+        published_interval: The 95% interval of the first accuracy; photographs count, and not the images of each.
+        clean_interval: The same of the second.
         difference: Of the two accuracies; photographs are paired.
         p: Its p value, corrected for the number of detectors (Holm).
         has_room: Whether the set would stand out from the clean photographs if all its images were recognised.
@@ -32,6 +34,8 @@ class Detector:
     published: int
     clean: int
     n: int
+    published_interval: tuple[float, float]
+    clean_interval: tuple[float, float]
     difference: Difference
     p: float
     has_room: bool
@@ -50,12 +54,14 @@ class Detection:
         name: What the caller calls the set.
         data: The name of the data set.
         identities: How many people it shows.
+        photographs: How many photographs its images are made of.
         detectors: What each network says.
     """
 
     name: str
     data: str
     identities: int
+    photographs: int
     detectors: tuple[Detector, ...]
 
     @property
@@ -80,6 +86,8 @@ def detection(
     identities: int,
     published: Mapping[tuple[str, str], Sequence[bool]],
     clean: Mapping[tuple[str, str], Sequence[bool]],
+    *,
+    of_each: int = 1,
 ) -> Detection:
     """Compare what networks make of a set with what they make of the clean photographs.
 
@@ -89,17 +97,23 @@ def detection(
         identities: K.
         published: For each network and view, which images of the set it recognised.
         clean: The same of the clean photographs, in the same order.
+        of_each: How many of the images are made of each photograph; they lie side by side.
     """
-    apart = [difference(_runs(published[one]), _runs(clean[one])) for one in published]
-    best = [difference(_runs([True] * len(clean[one])), _runs(clean[one])) for one in published]
+    seen = {one: (_runs(published[one], of_each), _runs(clean[one], of_each)) for one in published}
+    apart = [difference(*runs) for runs in seen.values()]
+    best = [difference(_runs([True] * runs.n, of_each), runs) for _, runs in seen.values()]
     detectors = (
-        Detector(*one, sum(published[one]), sum(clean[one]), len(clean[one]), found, p, has_room=most < LEVEL)
-        for one, found, p, most in zip(
-            published, apart, holm([one.p for one in apart]), holm([one.p for one in best]), strict=True
+        Detector(
+            *one, sum(published[one]), sum(clean[one]), runs[0].n, interval(runs[0]), interval(runs[1]),
+            found, p, has_room=most < LEVEL,
         )
-    )
-    return Detection(name, data, identities, tuple(detectors))
+        for (one, runs), found, p, most in zip(
+            seen.items(), apart, holm([one.p for one in apart]), holm([one.p for one in best]), strict=True
+        )
+    )  # fmt: skip
+    photographs = next(iter(seen.values()))[0].photographs
+    return Detection(name, data, identities, photographs, tuple(detectors))
 
 
-def _runs(answers: Sequence[bool]) -> Runs:
-    return Runs({(0, 0): sum(answers) / len(answers)}, len(answers), {(0, 0): answers})
+def _runs(answers: Sequence[bool], of_each: int) -> Runs:
+    return Runs({(0, 0): sum(answers) / len(answers)}, len(answers), {(0, 0): answers}, of_each)

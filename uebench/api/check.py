@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.api.workspace import plugin_files
+from uebench.api.workspace import as_path, plugin_files
 from uebench.errors import UsageError, nearest
 from uebench.plugins.registry import Entry, Registry
 from uebench.plugins.scan import KINDS
@@ -30,12 +30,12 @@ def check(targets: Iterable[str], plugins: str | Path | Iterable[str | Path] = (
         UsageError: If there is no such file or plugin, or if an option is wrong or missing.
     """
     targets = tuple(targets)
-    files = [Path(one) for one in targets if one.endswith(".py")]
+    files = [as_path(one) for one in targets if one.endswith(".py")]
     registry = Registry((*plugin_files(plugins), *files))
     chosen: list[tuple[Entry, Spec]] = []
     for target in targets:
         if target.endswith(".py"):
-            source = Path(target).resolve()
+            source = as_path(target).resolve()
             entries = [one for kind in KINDS for one in registry.entries(kind) if one.source == source]
             chosen += [(entry, Spec(entry.name)) for entry in entries]
         else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import Workspace
 from uebench.errors import UsageError
+from uebench.evaluation.gpu import free_memory
 from uebench.evaluation.hardware import available_cores, check_device, machine, on_cpu
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
@@ -31,8 +33,8 @@ class Compute:
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many tasks at once; 0: one per core on a CPU, one on a GPU, fewer where memory is short; on a
-            cluster 100.
+        jobs: How many tasks at once; 0: one per core on a CPU, fewer where memory is short; on a GPU one for each 6 GiB
+            of its free memory, at most one per core and 8 in all, and 1 if that cannot be read; on a cluster 100.
         executor: ``processes``: several tasks at once, in other processes; ``isolated(...)``: each in one of its own,
             with limits; ``serial``: one after the other, in this one; ``ray(...)`` or ``slurm(...)``: on many machines.
         force: Compute again what is there.
@@ -58,15 +60,20 @@ class Compute:
         check_device(self.device)
         choose(self.executor)
         if self.jobs < 0:
-            raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for one per core")
+            raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for as many as suit")
+
+    @cached_property
+    def free_gpu_memory(self) -> int | None:
+        """Return what decides ``jobs`` on a GPU, in bytes; asked once, so that jobs and threads belong together."""
+        return None if self.jobs or on_cpu(self.device) else free_memory(self.device)
 
     def jobs_for(self, planned: int) -> int:
         """Return how many processes a request of so many cells is computed by, resumed or not."""
-        return choose(self.executor).jobs_for(planned, self.jobs, self.device)
+        return choose(self.executor).jobs_for(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def threads_for(self, planned: int) -> int:
         """Return how many threads each of them has; 0: torch's own choice."""
-        return choose(self.executor).threads_for(planned, self.jobs, self.device)
+        return choose(self.executor).threads_for(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def estimates(self, store: Store, planned: int) -> Estimates:
         """Return how long the cells of a request of so many take here, by the records of a store."""

@@ -91,7 +91,7 @@ def detect(
         results: The results folder.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``: where sets are made.
-        jobs: How many sets are made at once; 0: one per core on a CPU, one on a GPU.
+        jobs: How many sets are made at once; 0: one per core on a CPU, as many as fit on a GPU.
         executor: How sets are made, as ``run`` takes it.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).
 
@@ -123,12 +123,13 @@ def detect_in(
     request.check()
     found, known = [], {}
     for name, dataset, images in _sets(workspace, request, how, progress):
-        labels = dataset.train.labels
+        train, copies = dataset.train, dataset.info.record.train_images_of_each
         if dataset.key not in known:
-            known[dataset.key] = recognised(dataset.train.images, labels, progress(f"{dataset.name}: clean"))
-        answers = recognised(images, labels, progress(f"{dataset.name}: {name}"))
-        rows = ({one: right.tolist() for one, right in seen.items()} for seen in (answers, known[dataset.key]))
-        found.append(detection(name, dataset.name, dataset.num_classes, *rows))
+            known[dataset.key] = recognised(train.images, train.labels, copies, progress(f"{dataset.name}: clean"))
+        answers = recognised(images, train.labels, copies, progress(f"{dataset.name}: {name}"))
+        rows = ({one: right.ravel().tolist() for one, right in seen.items()} for seen in (answers, known[dataset.key]))
+        of_each = next(iter(answers.values())).shape[1]
+        found.append(detection(name, dataset.name, dataset.num_classes, *rows, of_each=of_each))
     return found
 
 

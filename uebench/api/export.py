@@ -8,7 +8,7 @@ from typing import Any
 
 import uebench
 from uebench.api.stored_set import stored_set
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.data.dataset import Dataset
 from uebench.data.protected_export import check_target, write_protected
 from uebench.store.record import ProtectionRecord, Record
@@ -48,7 +48,7 @@ def export(
         >>> uebench.export(result.cells[0].spec.key, "lsp.npz")["written"]
         'lsp'
     """
-    return export_from(Workspace.of(results, plugins), key, Path(to), data)
+    return export_from(Workspace.of(results, plugins), key, as_path(to), data)
 
 
 def export_from(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
@@ -61,7 +61,7 @@ def fit(
         32
     """
     workspace = Workspace.of(results, plugins)
-    return fit_in(workspace, method, data, preset, seed, Path(out), device=device, progress=progress)
+    return fit_in(workspace, method, data, preset, seed, as_path(out), device=device, progress=progress)
 
 
 def fit_in(

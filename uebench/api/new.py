@@ -6,6 +6,7 @@ import re
 from keyword import iskeyword
 from pathlib import Path
 
+from uebench.api.workspace import as_path
 from uebench.errors import StoreError, UsageError, in_words, nearest
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import KINDS
@@ -43,7 +44,7 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
             raise UsageError(
                 f"name {name!r}: taken by a {other} of {registry.entry(other, name).origin}; choose another"
             )
-    file = Path(to or f"{name}.py")
+    file = as_path(to or f"{name}.py")
     if file.suffix != ".py":
         raise UsageError(f"{file}: a plugin is a Python file; end its name in .py")
     if file.exists():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod
-from uebench.api.workspace import plugin_files
+from uebench.api.workspace import as_path, plugin_files
 from uebench.data.images import perturbed
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
@@ -79,7 +79,7 @@ def protect(
     shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers).tolist()))
     presets.get(preset)
     chosen = ChosenMethod(method, shape, preset, seed, device, Registry(plugin_files(plugins)))
-    store = Store(Path(results)) if results is not None else None
+    store = Store(as_path(results)) if results is not None else None
     return given.like_original(_protected(chosen, Split(given.pixels, numbers), len(names), store, progress))
 
 

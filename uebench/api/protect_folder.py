@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from uebench.api.chosen_method import ChosenMethod
+from uebench.api.workspace import as_path
 from uebench.data.bounded_map import bounded_map
 from uebench.data.protected_folder import (
     Chunk,
@@ -43,8 +44,8 @@ AHEAD = 2
 
 def protect_folder(
     method: str,
-    source: Path,
-    target: Path,
+    source: str | Path,
+    target: str | Path,
     *,
     registry: Registry,
     store: Store,
@@ -77,6 +78,7 @@ def protect_folder(
         UsageError: If the method cannot serve this folder, or ``target`` holds something else.
         CellError: If the method misbehaves.
     """
+    source, target = as_path(source), as_path(target)
     size = presets.get(preset).size
     people = photographs_in(source)
     shape = Shape(size, tuple(map(len, people.values())))

@@ -73,7 +73,7 @@ def reproduce(
         method_seed: The methods' seeds; what is trained once for several sets has seed 0.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
+        jobs: How many cells at once; 0: one per core on a CPU, as many as fit on a GPU.
         executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
         time_limit: How long this may take, as ``uebench.run`` takes it.
         progress: Called with the title of each piece of work; returns a function of (done, total, what).

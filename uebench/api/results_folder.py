@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from uebench.api.workspace import RESULTS, existing
+from uebench.api.workspace import RESULTS, as_path, existing
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.planning.cell import has_its_own_key
 from uebench.store import gc as garbage
@@ -17,7 +17,7 @@ from uebench.store.store import Store
 
 
 def verify(results: str | Path = RESULTS) -> verifying.Verified:
-    """Check every record and every protected set: digest, schema, key, and each set against its record.
+    """Check every record, protected set and kept model: digest, schema, key, and each set against its record.
 
     Args:
         results: The results folder.
@@ -48,7 +48,7 @@ def gc(results: str | Path = RESULTS, *, delete: bool = False) -> list[garbage.G
 
 
 def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[merging.MergedFile]:
-    """Take the records and the protected sets of other results folders into one; what is there already stays.
+    """Take records, protected sets and kept models of other results folders into one; what is there already stays.
 
     Args:
         others: The folders to take from.
@@ -61,8 +61,8 @@ def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[m
         UsageError: If one of ``others`` is no results folder.
         StoreError: If a folder cannot be used.
     """
-    store = Store(Path(results))
-    return [file for other in others for file in merging.merge(store, Store(Path(other)))]
+    store = Store(as_path(results))
+    return [file for other in others for file in merging.merge(store, Store(as_path(other)))]
 
 
 def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
@@ -81,7 +81,7 @@ def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[P
     """
     from uebench.analysis.frame import frame
 
-    file = Path(file)
+    file = as_path(file)
     if file.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: end the name with .csv or .parquet")
     if file.suffix == ".parquet" and find_spec("pyarrow") is None:

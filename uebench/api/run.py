@@ -105,7 +105,7 @@ def run(
         results: The results folder.
         plugins: Python files with plugins of your own.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many cells at once; 0: one per core on a CPU, one on a GPU.
+        jobs: How many cells at once; 0: one per core on a CPU, as many as fit on a GPU.
         executor: ``processes``; ``isolated(...)`` for plugins of others; ``serial`` to compute in this process;
             ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uebench.analysis.study import MeasuredPlace, measure
 from uebench.api.compute import Compute, compute
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
 from uebench.planning.study import StudySpec, plan_study
@@ -60,7 +60,7 @@ def study(
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
     sets = (data,) if isinstance(data, str) else tuple(data)
-    return Study(read_study(study, sets), Workspace.of(results, plugins))
+    return Study(read_study(as_path(study), sets), Workspace.of(results, plugins))
 
 
 class Study:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from uebench.data.cache import default_cache
+from uebench.data.folders import expanded
 from uebench.errors import StoreError
 from uebench.planning.grid import Planner
 from uebench.plugins.registry import Registry
@@ -16,9 +17,18 @@ from uebench.store.store import Store
 RESULTS = "results"
 
 
+def as_path(given: str | Path) -> Path:
+    """Return a path that a caller gave, with the home folder that ``~`` or ``~user`` stands for.
+
+    Raises:
+        DataError: If there is no such user.
+    """
+    return expanded(Path(given))
+
+
 def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the plugin files that a caller named; one alone need not stand in a list."""
-    return tuple(map(Path, (plugins,) if isinstance(plugins, str | Path) else plugins))
+    return tuple(map(as_path, (plugins,) if isinstance(plugins, str | Path) else plugins))
 
 
 def existing(results: str | Path) -> Store:
@@ -27,9 +37,10 @@ def existing(results: str | Path) -> Store:
     Raises:
         StoreError: If there is no such folder.
     """
-    if not Path(results).is_dir():
-        raise StoreError(f"results {str(results)!r}: no such folder")
-    return Store(Path(results))
+    folder = as_path(results)
+    if not folder.is_dir():
+        raise StoreError(f"results {str(folder)!r}: no such folder")
+    return Store(folder)
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """Return the results folder as a store."""
-        return Store(Path(self.results))
+        return Store(as_path(self.results))
 
     @cached_property
     def cache(self) -> Path | None:

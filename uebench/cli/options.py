@@ -28,9 +28,11 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 Jobs = Annotated[
     int,
     typer.Option(
-        min=0, envvar="UEBENCH_JOBS", help="Cells to compute at once; 0: one per core, one on a GPU, 100 on a cluster."
+        min=0, envvar="UEBENCH_JOBS",
+        help="Cells to compute at once; 0: one per core; on a GPU one per 6 GiB of its free memory, at most one per "
+        "core and 8 in all; 100 on a cluster.",
     ),
-]
+]  # fmt: skip
 Executor = Annotated[
     str,
     typer.Option(

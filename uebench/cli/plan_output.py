@@ -9,7 +9,7 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
-from uebench.evaluation.hardware import available_cores, has_bfloat16
+from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
 from uebench.executors.choice import choose
 from uebench.executors.confinement import can_give_up_network
 from uebench.planning.cell import CellSpec
@@ -49,7 +49,12 @@ def computed_by(plan: Plan, how: Compute) -> str:
         return f"computed in this process, {each}"
     if name != "processes":
         return f"computed by {how.executor}, at most {jobs} at once, {each} each"
-    return f"computed by {jobs} processes, {each} each" if jobs > 1 else f"computed by 1 process, {each}"
+    if jobs == 1:
+        return f"computed by 1 process, {each}"
+    if on_cpu(how.device):
+        return f"computed by {jobs} processes, {each} each"
+    free = f", which has {how.free_gpu_memory / (1 << 30):.0f} GiB free" if how.free_gpu_memory else ""
+    return f"computed by {jobs} processes, {each} each, on one GPU{free}"
 
 
 def duration(seconds: float, unknown: int, jobs: int) -> str:

@@ -76,6 +76,7 @@ def run(
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
     from uebench.api.compute import collected
     from uebench.api.protected_sets import method_texts, named
+    from uebench.api.workspace import plugin_files
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
@@ -87,7 +88,7 @@ def run(
         "plugin": [str(file) for file in workspace.plugins],
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
-    workspace = replace(workspace, plugins=tuple(map(Path, grid.plugin)))
+    workspace = replace(workspace, plugins=plugin_files(grid.plugin))
     if figure:
         from uebench.report import files, matrix
 

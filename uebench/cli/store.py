@@ -18,7 +18,7 @@ app = typer.Typer(help="Check the results folder, tidy it, merge others into it,
 
 @app.command()
 def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
-    """Check every record and every protected set against its digest, its schema and its key. Exit code 4 on faults."""
+    """Check every record, protected set and kept model against digest, schema and key. Exit code 4 on faults."""
     from uebench.api import results_folder
     from uebench.cli import output
 
@@ -29,13 +29,13 @@ def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
         for fault in found.faults:
             say(fault)
         say(
-            f"verified {found.cells} cells, {found.protected} records of protected sets and {found.blobs} protected "
-            f"sets: {len(found.faults)} damaged"
+            f"verified {found.cells} cells, {found.protected} records of protected sets, {found.blobs} protected sets "
+            f"and {found.models} models: {len(found.faults)} damaged"
         )
     if found.faults:
         raise StoreError(
             f"{results}: {len(found.faults)} damaged; run the commands of these cells again (for a protected set: "
-            "uebench audit)"
+            "uebench audit; for a model: with --keep-models --force)"
         )
 
 
@@ -71,7 +71,7 @@ def merge(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Take in the records and protected sets of other results folders. Exit code 4 if some were not taken.
+    """Take in the records, protected sets and models of other results folders. Exit code 4 if some were not taken.
 
     What is here already stays. A file that differs from the one here is named and left out, as is a damaged one.
     """

@@ -209,7 +209,7 @@ def source_part(text: str, registry: Registry) -> Part:
         UsageError: If it names none, or a data set that is not here.
         DataError: If it begins with the home folder of a user that there is not.
     """
-    there = is_folder(Path(text))
+    there = is_folder(expanded(Path(text)))
     known = None if there or ("source", text) in registry else named(text)
     is_path = there or (any(sign in text for sign in "/\\.~") and "(" not in text)
     spec = known or (Spec("folder", {"path": str(expanded(Path(text)))}) if is_path else parse(text))

@@ -9,8 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.data.memory import physical_memory
+from uebench import cgroups
+from uebench.data.memory import usable_memory
 from uebench.errors import UsageError
+from uebench.evaluation.gpu import jobs_in
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +27,12 @@ DEV, WSL = Path("/dev"), Path("/usr/lib/wsl")
 
 
 def available_cores() -> int:
-    """Return the cores that this process may use."""
+    """Return the cores that this process may use: those that it is bound to, or as many as a container grants."""
+    bound, granted = _bound_cores(), cgroups.cores()
+    return bound if granted is None else max(1, min(bound, int(granted)))
+
+
+def _bound_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -51,8 +58,8 @@ def bind(cores: int) -> None:
     os.nice(NICENESS)
 
 
-def suitable_jobs(cells: int, device: str) -> int:
-    """Return how many processes to use where the user does not say: one per core on a CPU, one on a GPU.
+def suitable_jobs(cells: int, device: str, free: int | None = None) -> int:
+    """Return how many processes to use where the user does not say: one per core on a CPU, ``gpu.jobs_in`` on a GPU.
 
     Fewer where there are fewer cells, or where half of the memory, if the system says how much there is, is less than
     they take.
@@ -60,12 +67,24 @@ def suitable_jobs(cells: int, device: str) -> int:
     Args:
         cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
         device: As ``choose_device`` takes it.
+        free: Of a GPU, as ``gpu.jobs_in`` takes it.
     """
-    if cells < 2 or not on_cpu(device):
+    if cells < 2:
         return 1
-    memory = physical_memory()
+    memory, cores = usable_memory(), available_cores()
     fit = cells if memory is None else memory // 2 // (GIB_PER_PROCESS << 30)
-    return max(1, min(cells, available_cores(), fit))
+    return max(1, min(cells, cores if on_cpu(device) else jobs_in(free, cores), fit))
+
+
+def suitable_threads(jobs: int) -> int:
+    """Return how many threads each of so many processes should have; 0 leaves it to torch.
+
+    torch asks which cores it is bound to, and so takes all cores of the machine in a container that grants only some.
+    """
+    is_told = jobs == 1 and "OMP_NUM_THREADS" in os.environ
+    if jobs > 1 or (available_cores() < _bound_cores() and not is_told):
+        return max(1, available_cores() // jobs)
+    return 0
 
 
 def on_cpu(device: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import safetensors.torch
 from torch import Tensor, nn
 
 from uebench.networks import FaceClassifier
 from uebench.planning.cell import CellSpec
 from uebench.plugins.base import Trained
 from uebench.pretrained import weights
+from uebench.store import model
 from uebench.store.store import Store
 
 
@@ -37,5 +39,8 @@ def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
         "num_classes": cell.data.num_classes,
         "seed": cell.seed,
     }
-    tensors = {name: one.clone() for name, one in network.state_dict().items() if isinstance(one, Tensor)}
-    weights.save(store.model_path(cell.key), tensors, meta)
+    tensors = {
+        name: one.cpu().contiguous().clone() for name, one in network.state_dict().items() if isinstance(one, Tensor)
+    }
+    seal = model.digest(safetensors.torch.save(tensors))
+    weights.save(store.model_path(cell.key), tensors, {**meta, "digest": seal})

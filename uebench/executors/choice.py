@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from uebench.errors import UsageError, nearest
-from uebench.evaluation.hardware import available_cores, suitable_jobs
+from uebench.evaluation.hardware import suitable_jobs, suitable_threads
 from uebench.executors.base import Executor
 from uebench.plugins.registry import validate
 from uebench.plugins.spec import parse
@@ -102,26 +102,28 @@ class Chosen:
         found: Executor = partial(function, options=self.options) if type(self.options) is not Options else function
         return found
 
-    def jobs_for(self, planned: int, asked: int, device: str) -> int:
+    def jobs_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
         """Return how many tasks of a request are computed at once.
 
         Args:
             planned: The cells of the request, finished or not.
             asked: What the user asked for; 0 leaves it to the executor.
             device: As ``choose_device`` takes it.
+            free: Bytes of a GPU's memory that nobody has taken, or None if that is not known.
         """
         if self.name == "serial":
             return 1
         if isinstance(self.options, ClusterOptions):
             return asked or CLUSTER_JOBS
-        return asked or suitable_jobs(planned, device)
+        return asked or suitable_jobs(planned, device, free)
 
-    def threads_for(self, planned: int, asked: int, device: str) -> int:
+    def threads_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
         """Return how many threads each of them has; 0: torch's own choice. The arguments are those of ``jobs_for``."""
         if isinstance(self.options, ClusterOptions):
             return self.options.cpus
-        jobs = self.jobs_for(planned, asked, device)
-        return max(1, available_cores() // jobs) if jobs > 1 else 0
+        if self.name == "serial":
+            return 0
+        return suitable_threads(self.jobs_for(planned, asked, device, free))
 
 
 def choose(text: str) -> Chosen:

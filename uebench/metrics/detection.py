@@ -17,43 +17,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.errors import DataError
-from uebench.metrics.separability import thinned
+from uebench.metrics.separability import LIMIT, thinned
 from uebench.progress import Progress
 
 Images = NDArray[np.uint8]
 """(N, 3, S, S) uint8."""
 
 Answers = Mapping[tuple[str, str], NDArray[np.bool_]]
-"""For each network and what it sees, which images (n,) it recognised."""
+"""For each network and what it sees, which images it recognised: (photographs, images of each)."""
+
+Halves = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 HIDDEN = 128
 SIGMA = 1.0
 """Pixels: what a Gaussian blur of this width takes away is the residue."""
 
 
-def recognised(images: Images, labels: NDArray[np.int64], progress: Progress | None = None) -> Answers:
+def recognised(
+    images: Images, labels: NDArray[np.int64], of_each: int = 1, progress: Progress | None = None
+) -> Answers:
     """Train simple networks on one half of a set, ask them about the other half, and the reverse.
 
     Each sees the images, or their residue: their high spatial frequencies, in which photographs differ less from
-    person to person than most perturbations do. Nothing is random: the same set gives the same answers.
+    person to person than most perturbations do. All images of a photograph are in one half: a network that has seen
+    some of them would recognise the others without any perturbation. Nothing is random: the same set gives the same
+    answers.
 
     Args:
-        images: The set; of more than 2,000 images, evenly spaced ones.
+        images: The set; of more than 2,000 images, the first ones of each photograph, and then evenly spaced ones.
         labels: (N,) identities.
+        of_each: How many images are made of each photograph; they lie side by side.
         progress: Called with (done, total, what).
 
     Raises:
-        DataError: If an identity has a single image.
+        DataError: If an identity has a single photograph.
     """
-    rows = thinned(len(labels))
-    images, labels = images[rows], labels[rows]
-    if (alone := np.bincount(labels) == 1).any():
-        raise DataError(f"identity {int(alone.argmax())} has 1 image to look at; detection needs 2 or more of each")
+    photographs = np.arange(len(labels)).reshape(-1, of_each)
+    rows = photographs[thinned(len(photographs)), : max(1, LIMIT // len(photographs))]
+    images, labels, people = images[rows.ravel()], labels[rows.ravel()], labels[rows[:, 0]]
+    if (alone := np.bincount(people) == 1).any():
+        name = int(alone.argmax())
+        raise DataError(f"identity {name} has 1 photograph to look at; detection needs 2 or more of each")
+    halves = _halves(people, rows.shape[1])
     answers, total = {}, len(_VIEWS) * len(_NETWORKS)
     for view, transform in _VIEWS.items():
         features = _coordinates(transform(images.astype(np.float32)))
         for network, make in _NETWORKS.items():
-            answers[network, view] = _held_out(make(), features, labels) == labels
+            answers[network, view] = (_held_out(make(), features, labels, halves) == labels).reshape(rows.shape)
             if progress:
                 progress(len(answers), total, f"asking a {network} network about each {view}")
     return answers
@@ -81,13 +91,31 @@ def _coordinates(images: NDArray[np.float32]) -> NDArray[np.float64]:
     return coordinates / max(float(np.sqrt(np.square(coordinates).sum(1).mean())), 1e-12)
 
 
-def _held_out(network: Any, features: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: ANN401
+def _halves(people: NDArray[np.int64], of_each: int) -> Halves:
+    """Return which images train and which are asked about, for each of two turns.
+
+    Args:
+        people: The identity of each photograph.
+        of_each: How many images each has.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    images = np.arange(len(people) * of_each).reshape(-1, of_each)
+    turns = StratifiedKFold(2, shuffle=True, random_state=0).split(people, people)
+    return [(images[known].ravel(), images[asked].ravel()) for known, asked in turns]
+
+
+def _held_out(
+    network: Any,  # noqa: ANN401
+    features: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    halves: Halves,
+) -> NDArray[np.int64]:
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import cross_val_predict
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a simple network need not be trained to the end
-        halves = StratifiedKFold(2, shuffle=True, random_state=0)
         answers: NDArray[np.int64] = cross_val_predict(network, features, labels, cv=halves)
     return answers
 

@@ -146,8 +146,9 @@ class Source(Plugin[C], ABC):
     def read(self, size: int) -> tuple[Split, Split]:
         """Return the train and the test split, images square with ``size`` pixels.
 
-        Test images that are made of one photograph lie side by side. The source then has an option ``test_copies`` that
-        says how many, so that intervals count photographs.
+        Images that are made of one photograph are in one split and lie side by side. The source then has an option
+        ``copies`` that says how many train, and ``test_copies`` how many test, so that intervals count photographs and
+        ``uebench detect`` divides a set between them.
         """
 
 

@@ -7,11 +7,11 @@ from itertools import groupby
 
 from uebench.analysis.detection import Detection, Detector
 from uebench.report.tables import Block, Page
-from uebench.report.text import p_value, percent
-from uebench.store.record_parts import Counts
+from uebench.report.text import p_value
 
 COLUMNS = (
-    "data", "set", "verdict", "network", "sees", "published", "clean", "n", "chance", "difference", "low", "high", "p",
+    "data", "set", "verdict", "network", "sees", "published", "clean", "n", "photographs", "chance",
+    "difference", "low", "high", "p",
 )  # fmt: skip
 
 
@@ -56,11 +56,15 @@ def sentence(found: Detection) -> str:
 
 def _title(found: Detection) -> str:
     people, images = found.identities, found.detectors[0].n
-    return f"{found.data}: {images} images of {people} people, chance {100 / people:.1f}%"
+    of_photographs = f" of {found.photographs} photographs" if found.photographs < images else ""
+    return f"{found.data}: {images} images{of_photographs} of {people} people, chance {100 / people:.1f}%"
 
 
 def _line(one: Detector) -> tuple[str, ...]:
-    published, clean = (percent(Counts(correct=correct, n=one.n)) for correct in (one.published, one.clean))
+    both = ((one.published, one.published_interval), (one.clean, one.clean_interval))
+    published, clean = (
+        f"{100 * correct / one.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]" for correct, (low, high) in both
+    )
     low, high = (100 * bound for bound in (one.difference.low, one.difference.high))
     apart = f"{100 * one.difference.value:+.1f} [{low:+.1f}, {high:+.1f}]"
     return one.network, one.view, published, clean, apart, p_value(one.p)
@@ -69,6 +73,6 @@ def _line(one: Detector) -> tuple[str, ...]:
 def _row(found: Detection, one: Detector) -> dict[str, object]:
     values = (
         found.data, found.name, found.verdict, one.network, one.view, one.published, one.clean, one.n,
-        1 / found.identities, one.difference.value, one.difference.low, one.difference.high, one.p,
+        found.photographs, 1 / found.identities, one.difference.value, one.difference.low, one.difference.high, one.p,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))

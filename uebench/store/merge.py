@@ -1,4 +1,4 @@
-"""Takes the records and the protected sets of another results folder into this one."""
+"""Takes the records, the protected sets and the kept models of another results folder into this one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any, Literal
 from uebench.errors import UsageError
 from uebench.store import seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.store import DamagedError, Model, Protected, Store
 
-Stored = Record | ProtectionRecord | Protected
+Stored = Record | ProtectionRecord | Protected | Model
 
 KINDS: dict[str, tuple[Callable[[Store, str], Stored | None], Callable[[Store, str], Path]]] = {
     "protected": (Store.read_protection, Store.protection_path),
     "blobs": (Store.read_protected, Store.blob_path),
     "cells": (Store.read_cell, Store.cell_path),
+    "models": (Store.read_model, Store.model_path),
 }
-"""The folders of a store: how a file is read, and where it lies. What is referred to is merged first."""
+"""The folders of a store: how a file is read, and where it lies. What is referred to is merged first,
+and a model after the cell whose it is."""
 
 CIRCUMSTANCES = {"timings", "provenance", "protected_digest"}
 """What differs between two runs that measured the same."""
@@ -82,12 +84,22 @@ def _merged(store: Store, other: Store, kind: str, path: Path) -> MergedFile:
             record = seal.unless_damaged(Store.read_protection, store, key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
+        if isinstance(theirs, Model) and not _share_cell(store, other, key):
+            return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
         store.put(place(store, key), content)
     return MergedFile(path, "taken")
+
+
+def _share_cell(store: Store, other: Store, key: str) -> bool:
+    """Return whether both folders hold a record of a cell, with the same measurement."""
+    ours, theirs = (one.read_cell_or_none(key) for one in (store, other))
+    return ours is not None and theirs is not None and _measured(ours) == _measured(theirs)
 
 
 def _measured(stored: Stored) -> Any:  # noqa: ANN401
     """Return what two files must share to be the same."""
     if isinstance(stored, Protected):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
+    if isinstance(stored, Model):  # the weights of another run may differ in their last bits
+        return stored.key
     return stored.model_dump(mode="json", exclude=CIRCUMSTANCES)

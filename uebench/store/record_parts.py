@@ -127,7 +127,16 @@ class DataRecord(Strict):
     @property
     def images_of_each(self) -> int:
         """Return how many test images are made of each photograph, by the option ``test_copies`` of the source."""
-        made = self.options.get("test_copies", 1)
+        return self._made("test_copies")
+
+    @property
+    def train_images_of_each(self) -> int:
+        """Return the same of training images, by the option ``copies``; 1 if they cannot be divided so."""
+        made = self._made("copies")
+        return made if self.train_images % made == 0 else 1
+
+    def _made(self, option: str) -> int:
+        made = self.options.get(option, 1)
         return made if isinstance(made, int) and made > 0 else 1
 
 

@@ -1,8 +1,8 @@
 """The content-addressed store: ``cells/`` and ``protected/`` are the truth; ``blobs/`` holds protected sets.
 
-A reader sees all of a record or nothing (``uebench.store.atomic``). Every record and every blob carries the digest of
-its content; what does not match is damaged and is computed again (``seal``, ``blob``). Two processes that want the same
-cell take turns (``claims``). What ``work/`` holds may be deleted.
+A reader sees all of a record or nothing (``uebench.store.atomic``). Every record, blob and model carries the digest of
+its content; what does not match is damaged and is computed again (``seal``, ``blob``, ``model``). Two processes that
+want the same cell take turns (``claims``). What ``work/`` holds may be deleted.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pathlib import Path
 
 from uebench.errors import StoreError, UsageError
 from uebench.regular import read_regular
-from uebench.store import blob, seal
+from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
 from uebench.store.claims import Claims
+from uebench.store.model import Model
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.seal import DamagedError, R, sealed, unusable
 from uebench.store.summary import Summary
 
-__all__ = ["DamagedError", "Protected", "Store", "sealed"]
+__all__ = ["DamagedError", "Model", "Protected", "Store", "sealed"]
 
 
 class Store:
@@ -194,9 +195,19 @@ class Store:
         """Publish a protected set."""
         self.put(self.blob_path(key), blob.content(protected))
 
+    # Kept models
+
     def model_path(self, key: str) -> Path:
         """Return where the weights of the network of a cell's attacker lie or would lie."""
         return self.root / "models" / key[:2] / f"{key}.safetensors"
+
+    def read_model(self, key: str) -> Model | None:
+        """Return what is known of a kept model, or None if there is none.
+
+        Raises:
+            DamagedError: If it cannot be read, does not match its digest, or is that of another key.
+        """
+        return model.load(self.model_path(key))
 
     # Work in progress
 

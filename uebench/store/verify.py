@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uebench.store import seal
+from uebench.store import model, seal
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import DamagedError, Store
 
@@ -22,17 +22,19 @@ class Verified:
         cells: How many records of cells there are.
         protected: How many records of protected sets there are.
         blobs: How many protected sets there are.
+        models: How many kept models there are.
         faults: A line for each damaged file.
     """
 
     cells: int
     protected: int
     blobs: int
+    models: int
     faults: list[str] = field(default_factory=list)
 
 
 def verify(store: Store, own_key: FollowsFrom) -> Verified:
-    """Check every record, every protected set and every failure.
+    """Check every record, every protected set, every kept model and every failure.
 
     Args:
         store: The results folder.
@@ -41,17 +43,18 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     Raises:
         StoreError: If a file cannot be read, or a newer version of uebench wrote it.
     """
-    cells, protected, blobs = store.files("cells"), store.files("protected"), store.files("blobs")
+    cells, protected, blobs, models = map(store.files, ("cells", "protected", "blobs", "models"))
     faults = [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
+    faults += _faults(models, model.load)
     folders = sorted(path for path in store.work.glob("*") if path.is_dir())
     faults += _faults([store.failure_path(folder.name) for folder in folders], seal.load_failure)
-    return Verified(len(cells), len(protected), len(blobs), faults)
+    return Verified(len(cells), len(protected), len(blobs), len(models), faults)
 
 
-def _records(paths: list[Path], model: type[Record] | type[ProtectionRecord], own_key: FollowsFrom) -> Iterator[str]:
+def _records(paths: list[Path], kind: type[Record] | type[ProtectionRecord], own_key: FollowsFrom) -> Iterator[str]:
     def check(path: Path) -> None:
-        record: Record | ProtectionRecord | None = seal.load(path, model)  # type: ignore[type-var]
+        record: Record | ProtectionRecord | None = seal.load(path, kind)  # type: ignore[type-var]
         if record and not own_key(record):
             raise DamagedError(path, "damaged record (its key does not follow from what it says)")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from uebench.data.builders.manifest import NAME, BuiltFile, Manifest, read, verify
 from uebench.data.builders.model import Builder, LayoutError, SourceImage
+from uebench.data.folders import expanded
 from uebench.errors import DataError, StoreError, UsageError, in_words
 
 Progress = Callable[[int, int, str], None]
@@ -36,6 +37,7 @@ def build(
         DataError: If ``raw`` is not the collection, is too small, or holds an image that cannot be decoded.
         StoreError: If ``out`` cannot be written.
     """
+    raw, out = expanded(raw), expanded(out)
     if allow_download and not builder.collection.fetch:
         raise UsageError(
             f"allow_download: request {builder.collection.title} from its authors: {builder.collection.page}"

@@ -1,0 +1,78 @@
+"""Kept models: whose they are, and whether they are what was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from tests.store.test_seal import put
+from uebench.store import model
+from uebench.store.store import DamagedError, Model, Store
+from uebench.store.verify import verify
+
+KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
+
+
+def write_model(store: Store, key: str, weight: float = 1.0, **meta: Any) -> Path:  # noqa: ANN401
+    """Write a small model with its digest."""
+    tensors = {"fc.bias": np.zeros(2, np.float32), "fc.weight": np.full((2, 3), weight, np.float32)}
+    seal = model.digest(safetensors.numpy.save(tensors))
+    header = {"key": key, "seed": 0, "digest": seal, **meta}
+    store.put(store.model_path(key), safetensors.numpy.save(tensors, {"uebench": json.dumps(header)}))
+    return store.model_path(key)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def faults(store: Store) -> list[str]:
+    found = verify(store, lambda _: True)
+    assert found.models == len(store.files("models"))
+    return found.faults
+
+
+def test_a_model_is_believed_whatever_else_its_header_says(store: Store) -> None:
+    write_model(store, KEY, attacker=[{"name": "resnet18"}])
+    assert store.read_model(KEY) == Model(KEY)
+    assert store.read_model(OTHER) is None
+    write_model(store, OTHER, digest=None)  # of an early version
+    assert not faults(store)
+
+
+def test_no_changed_byte_of_the_weights_goes_unnoticed(store: Store) -> None:
+    content = write_model(store, KEY).read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    assert len(content) - begin == 4 * (2 + 6)
+    for place in range(begin, len(content)):
+        store.model_path(KEY).write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert faults(store) == [f"{store.model_path(KEY)}: damaged model (content and digest differ)"]
+        with pytest.raises(DamagedError):
+            store.read_model(KEY)
+
+
+@pytest.mark.parametrize("kind", ["short", "empty", "no header", "nonsense", "fifo", "folder", "loop"])
+def test_what_is_no_model_is_named(kind: str, store: Store) -> None:
+    path = write_model(store, KEY)
+    content = path.read_bytes()
+    made = {"short": content[:-1], "empty": b"", "no header": safetensors.numpy.save({}), "nonsense": b"x" * 64}
+    if kind in made:
+        path.write_bytes(made[kind])
+    else:
+        put(kind, path)
+    assert faults(store) == [f"{path}: damaged model (unreadable)"]
+
+
+def test_a_model_under_the_name_of_another_is_named(store: Store) -> None:
+    content = write_model(store, KEY).read_bytes()
+    store.put(store.model_path(OTHER), content)
+    lost = store.root / "models" / "cd" / f"{KEY}.safetensors"
+    store.put(lost, content)
+    said = "damaged model (it belongs to another key)"
+    assert faults(store) == [f"{store.model_path(OTHER)}: {said}", f"{lost}: {said}"]
