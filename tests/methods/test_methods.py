@@ -286,6 +286,8 @@ SHORT = {
     "pil": "epochs=1, steps=2",
     "tap": "epochs=1, batch=4, steps=1",
     "hypocritical": "epochs=1, batch=4, steps=1",
+    "aue": "epochs=1, batch=4, steps=1",
+    "aap": "epochs=1, batch=4, steps=1",
     "sem": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",
     "ue": "rounds=1, train_steps=1, steps=1, batch=4",
     "rue": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",

@@ -219,6 +219,17 @@ STEP = {
         "model", "on_step changes the model: its weights, gradients", "def on_step",
     ),
 }  # fmt: skip
+GRADIENT = {
+    "a loss with a history": Fault(
+        "return loss.detach()", "return loss", "form", "must return the mean loss and the logits, detached",
+        "def gradient",
+    ),
+    "a weight without a gradient": Fault(
+        "strict=True):", "strict=True):\n            if weight is weights[0]: continue",
+        "form", "gradient leaves a weight without a finite gradient", "def gradient",
+    ),
+    "global generator": Fault(", generator=rng)", ")", "repeats", "draw all random numbers from rng"),
+}  # fmt: skip
 SET = {
     "float set": Fault(".to(torch.uint8)", "", "form", "return torch.uint8 (18, 3, 32, 32)"),
 }  # fmt: skip
@@ -244,8 +255,8 @@ SOURCE = {
     ),
 }  # fmt: skip
 PLANTED = {
-    "method": METHOD, "attacker": ATTACKER, "countermeasure": COUNTERMEASURE, "step": STEP, "set": SET,
-    "source": SOURCE,
+    "method": METHOD, "attacker": ATTACKER, "countermeasure": COUNTERMEASURE, "step": STEP,
+    "gradient": GRADIENT, "set": SET, "source": SOURCE,
 }  # fmt: skip
 FAULTS = [(kind, name) for kind, faults in PLANTED.items() for name in faults]
 
@@ -274,3 +285,14 @@ def test_a_fault_is_named_by_one_check_with_its_line(kind: str, name: str, tmp_p
     changed = next(place for place, signs in enumerate(zip(good, planted, strict=False)) if len(set(signs)) > 1)
     place = planted.index(fault.at) if fault.at else changed
     assert found.line == f"mine.py:{planted[:place].count(chr(10)) + 1}"
+
+
+def test_an_attacker_that_serves_the_step_and_takes_no_gradient_of_a_countermeasure_fails(tmp_path: Path) -> None:
+    good, line = (GOOD / "attacker.py").read_text(), 'targets, ctx.rng("batch"))'
+    assert good.count(line) == 1
+    planted = good.replace('places = ("batch",)', 'places = ("batch", "step")')
+    planted = planted.replace(line, f"{line}\n            images = measure.on_step(images, targets, None, None)")
+    (tmp_path / "mine.py").write_text(planted)
+    (found,) = failed(tmp_path / "mine.py")
+    assert found.check == "places"
+    assert "fit does not take the gradient of a countermeasure that replaces it" in found.reason

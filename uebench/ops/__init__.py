@@ -1,6 +1,15 @@
 """Pure tensor functions: no paths, no choices, no words for people."""
 
-from uebench.ops.augment import augment_each, beta, contrastive_view, flip_crop, holes, partners, plasma
+from uebench.ops.augment import (
+    augment_each,
+    beta,
+    contrastive_view,
+    flip_crop,
+    holes,
+    partners,
+    plasma,
+    view_of_strength,
+)
 from uebench.ops.gradient import input_gradient, sign_steps
 from uebench.ops.noise import Noise
 from uebench.ops.projection import map_levels, project, to_levels
@@ -25,4 +34,5 @@ __all__ = [
     "seed_torch",
     "sign_steps",
     "to_levels",
+    "view_of_strength",
 ]

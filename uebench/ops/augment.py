@@ -42,23 +42,28 @@ def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) ->
     return images
 
 
-def contrastive_view(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Return a random view of each image, as SimCLR draws it for small images; differentiable.
+def contrastive_view(
+    images: Tensor, rng: torch.Generator, *, strength: float = 1.0, least_area: float = 0.08
+) -> Tensor:
+    """Return a random view of each image; differentiable. By default as SimCLR draws it for small images.
 
-    A crop of 8% to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full size; mirrored with
-    probability 1/2; brightness, contrast and saturation times 0.6 to 1.4 and hue shifted by up to 0.1 with probability
-    0.8; grey with probability 0.2 (Chen et al., ICML 2020, appendix A).
+    A crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full size; mirrored
+    with probability 1/2; brightness, contrast and saturation times 1 - 0.4 s to 1 + 0.4 s and hue shifted by up to
+    0.1 s with probability 0.8 s; grey with probability 0.2 s, where s is ``strength`` (Chen et al., ICML 2020, appendix
+    A, where s is 1 and the smallest crop 8%).
 
     Args:
         images: (B, 3, H, W) in [0, 1].
         rng: A CPU generator.
+        strength: Of the changes of colour.
+        least_area: The smallest crop, as a share of the area.
     """
     count, device = len(images), images.device
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(count, generator=rng) * (high - low) + low
 
-    area, ratio = uniform(0.08, 1.0), uniform(math.log(3 / 4), math.log(4 / 3)).exp()
+    area, ratio = uniform(least_area, 1.0), uniform(math.log(3 / 4), math.log(4 / 3)).exp()
     width, height = (area * ratio).sqrt().clamp_max(1), (area / ratio).sqrt().clamp_max(1)
     left, top = uniform(-1, 1) * (1 - width), uniform(-1, 1) * (1 - height)
     mirror = uniform(0, 1).lt(0.5).float() * 2 - 1
@@ -66,18 +71,35 @@ def contrastive_view(images: Tensor, rng: torch.Generator) -> Tensor:
     frame = torch.stack([torch.stack([width * mirror, zero, left], 1), torch.stack([zero, height, top], 1)], 1)
     grid = torch.nn.functional.affine_grid(frame.to(device), list(images.shape), align_corners=False)
     views = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    brightness, contrast, saturation = (uniform(0.6, 1.4).tolist() for _ in range(3))
-    hue, jitters, greys = uniform(-0.1, 0.1).tolist(), uniform(0, 1).tolist(), uniform(0, 1).tolist()
+    spread, turn = 0.4 * strength, 0.1 * strength
+    brightness, contrast, saturation = (uniform(1 - spread, 1 + spread).tolist() for _ in range(3))
+    hue, jitters, greys = uniform(-turn, turn).tolist(), uniform(0, 1).tolist(), uniform(0, 1).tolist()
     coloured = []
     for number, view in enumerate(views):
         seen = view
-        if jitters[number] < 0.8:
+        if jitters[number] < 0.8 * strength:
             seen = transforms.adjust_brightness(seen, brightness[number])
             seen = transforms.adjust_contrast(seen, contrast[number])
             seen = transforms.adjust_saturation(seen, saturation[number])
             seen = transforms.adjust_hue(seen, hue[number])
-        coloured.append(transforms.rgb_to_grayscale(seen, 3) if greys[number] < 0.2 else seen)
+        coloured.append(transforms.rgb_to_grayscale(seen, 3) if greys[number] < 0.2 * strength else seen)
     return torch.stack(coloured)
+
+
+def view_of_strength(images: Tensor, rng: torch.Generator, strength: float) -> Tensor:
+    """Return a random view of each image, between the image itself and a contrastive learner's; differentiable.
+
+    One number weakens the crop with the colours (Wang et al., NeurIPS 2024): the smallest crop is 1 - 0.9 s of the
+    area.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        rng: A CPU generator.
+        strength: s, in [0, 1]; 0 returns the given tensor itself and draws nothing.
+    """
+    if not strength:
+        return images
+    return contrastive_view(images, rng, strength=strength, least_area=1 - 0.9 * strength)
 
 
 def augment_each(images: Tensor, augment: Callable[[Tensor], Tensor], rng: torch.Generator) -> Tensor:

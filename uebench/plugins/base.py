@@ -157,7 +157,8 @@ class Countermeasure(Plugin[C]):
 
     A subclass says in ``place`` where it acts and overrides the hook of that name, and no other. A chain is applied in
     the order written, which must be scope, set, batch, step, epoch, because a run gets there in this order. The core
-    calls the hooks of the scope and of the set, an attacker those that it names in ``places``.
+    calls the hooks of the scope and of the set, an attacker those that it names in ``places``. The place ``step`` has a
+    second hook: ``gradient``.
     """
 
     place: ClassVar[Literal["", "scope", "set", "batch", "step", "epoch"]] = ""
@@ -173,7 +174,15 @@ class Countermeasure(Plugin[C]):
     @classmethod
     def hooks(cls) -> tuple[str, ...]:
         """Return the places whose hooks this class overrides."""
-        return tuple(one for one in PLACES if getattr(cls, f"on_{one}") is not getattr(Countermeasure, f"on_{one}"))
+        own = [one for one in PLACES if getattr(cls, f"on_{one}") is not getattr(Countermeasure, f"on_{one}")]
+        if "step" not in own and cls.replaces_gradient():
+            own.append("step")
+        return tuple(own)
+
+    @classmethod
+    def replaces_gradient(cls) -> bool:
+        """Return whether this class overrides ``gradient``, the other hook of the place ``step``."""
+        return cls.gradient is not Countermeasure.gradient
 
     def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
         """Choose the images that the attacker holds unprotected.
@@ -219,6 +228,29 @@ class Countermeasure(Plugin[C]):
             Images of the same shape.
         """
         return images
+
+    def gradient(
+        self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Give the weights the gradient of a step, by default that of the mean loss; at place ``step``.
+
+        It writes into ``grad`` of every trained weight and leaves the weights as they are: the attacker takes the step.
+        In a chain only one countermeasure may override this.
+
+        Args:
+            images: (B, 3, H, W) float32 in [0, 1], after ``on_step``.
+            targets: (B, K), rows sum to one.
+            model: Images -> logits (B, K), in train mode.
+            rng: A CPU generator, which all draws of an epoch share.
+
+        Returns:
+            The mean loss and the logits (B, K), detached.
+        """
+        logits = model(images)
+        loss = torch.nn.functional.cross_entropy(logits, targets)
+        model.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        return loss.detach(), logits.detach()
 
     def on_epoch(self, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
         """Choose the epoch by images held back from training, which the best classifier so far is measured on.

@@ -107,14 +107,15 @@ class Training(Optimization):
 
     Attributes:
         schedule: ``constant``; ``cosine``: to zero at the last step; ``oscillating``: the Segue authors' cosine with
-            ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps.
+            ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps;
+            ``warm_cosine``: up from zero in the first quarter of all steps, then a cosine to zero.
         epochs: At most this many.
         stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
         flip: Mirror each image with probability 1/2.
         crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
     """
 
-    schedule: Literal["constant", "cosine", "oscillating"] = "cosine"
+    schedule: Literal["constant", "cosine", "oscillating", "warm_cosine"] = "cosine"
     epochs: int = Field(40, ge=1)
     stop_loss: float = Field(0.0, ge=0)
     flip: bool = False

@@ -70,6 +70,17 @@ class Recorder(Countermeasure[Config]):
         return torch.arange(len(labels), device=labels.device) == 0, 0
 
 
+class Shaper(Recorder):
+    """The same, and it gives the gradient that an attacker takes without it."""
+
+    def gradient(
+        self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Leave it as it is."""
+        self.called.add("gradient")
+        return super().gradient(images, targets, model, rng)
+
+
 class AttackerSuite(Suite[Attacker[Any], Attack]):
     """The checks of an attacker."""
 
@@ -198,10 +209,14 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
         if not self.plugin.places:
             raise SkipTest("it names no place")
         self.whole  # noqa: B018
-        recorders = tuple(Recorder(one) for one in PLACES if one in self.plugin.places)
+        kinds = {"step": Shaper}
+        recorders = tuple(kinds.get(one, Recorder)(one) for one in PLACES if one in self.plugin.places)
         self.run(countermeasures=recorders)
         if forgotten := [one.place for one in recorders if one.place not in one.called]:
             reason = f"places names {forgotten[0]!r}, and fit does not call on_{forgotten[0]}"
+            raise ContractError(reason, self.line("places"))
+        if any(one.place == "step" and "gradient" not in one.called for one in recorders):
+            reason = "places names 'step', and fit does not take the gradient of a countermeasure that replaces it"
             raise ContractError(reason, self.line("places"))
 
     @proves("identities may come in any order and number of images")

@@ -34,11 +34,13 @@ class Action:
         returned: What its hook returned, as a tuple.
         given: Tensors that have the shapes of those that it should return.
         changes_model: Whether the model that ``on_step`` was given is another one afterwards.
+        shaped: If it replaces the gradient: what ``gradient`` returned, and then the gradient of each weight.
     """
 
     returned: tuple[Any, ...]
     given: tuple[Tensor, ...]
     changes_model: bool
+    shaped: tuple[Any, ...] = ()
 
 
 class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
@@ -89,11 +91,15 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
                     self.give(labels=train.labels)
                     returned = measure.on_epoch(train.labels, rng)
             changes_model = not same(before, _state(model))
-            return Action(returned if isinstance(returned, tuple) else (returned,), given, changes_model)
+            shaped: tuple[Any, ...] = ()
+            if measure.replaces_gradient():
+                found: Any = measure.gradient(batch.images, targets, model, rng)
+                shaped = (*(found if isinstance(found, tuple) else (found,)), *(one.grad for one in model.parameters()))
+            return Action(returned if isinstance(returned, tuple) else (returned,), given, changes_model, shaped)
 
     def result(self, done: Action) -> object:
-        """Return what the hook returned."""
-        return done.returned
+        """Return what the hook returned, and the gradient."""
+        return done.returned, done.shaped
 
     @proves("it acts in the place that it declares, and nowhere else")
     def place(self) -> None:
@@ -125,6 +131,17 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
             if not isinstance(found, Tensor) or found.shape != like.shape or found.dtype != dtype:
                 got = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
                 raise self.returns(f"on_{place} returned {got}; return {dtype} {tuple(like.shape)}")
+        if done.shaped:
+            self.check_gradient(done.shaped)
+
+    def check_gradient(self, shaped: tuple[Any, ...]) -> None:
+        """Look at what ``gradient`` returned, and whether each weight has a gradient."""
+        loss, logits, *gradients = shaped
+        if not all(isinstance(one, Tensor) and not one.requires_grad for one in (loss, logits)) or loss.ndim:
+            raise ContractError("gradient must return the mean loss and the logits, detached", self.line("gradient"))
+        if any(one is None or not one.isfinite().all() for one in gradients):
+            reason = "gradient leaves a weight without a finite gradient; write into the grad of every trained weight"
+            raise ContractError(reason, self.line("gradient"))
 
     @proves("pixels are in [0, 1], and targets sum to one")
     def range(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
-from uebench.plugins.base import Batch, Context, ImageSet, Radius, Training
+from uebench.plugins.base import Batch, Config, Context, Countermeasure, ImageSet, Radius, Training
 from uebench.training.loop import supervised
 from uebench.training.noise_method import NoiseMethod, NoiseOptions
 
@@ -43,6 +44,21 @@ class FixedSurrogateOptions(NoiseOptions, Training):
     crop: int = Field(4, ge=0)
 
 
+class Augmentation(Countermeasure[Config]):
+    """Changes each batch of a surrogate's training by a function; not a plugin."""
+
+    place = "batch"
+
+    def __init__(self, change: Callable[[Tensor, torch.Generator], Tensor]) -> None:
+        """Hold the function: images (B, 3, S, S) in [0, 1] and a CPU generator -> images of the same shape."""
+        super().__init__(Config())
+        self.change = change
+
+    def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the changed images, and the targets as they are."""
+        return self.change(images, rng), targets
+
+
 F = TypeVar("F", bound=FixedSurrogateOptions)
 
 
@@ -58,10 +74,20 @@ class FixedSurrogateMethod(NoiseMethod[F]):
             labels: The identities, (B,) int64.
         """
 
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Return what the surrogate's images go through in its training, after ``flip`` and ``crop``."""
+        return ()
+
+    def view(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Return protected images (B, 3, S, S) as the surrogate sees them in one step of the noise; differentiable."""
+        config = self.config
+        return flip_crop(images, rng, flip=config.flip, crop=config.crop) if config.augment else images
+
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Train the surrogate, and take the sign steps batch by batch."""
         surrogate = self.surrogate(train, ctx)
-        supervised(surrogate, train, self.config, (), ctx.stage("surrogate"))
+        supervised(surrogate, train, self.config, self.augmentations, ctx.stage("surrogate"))
         model, first = networks.frozen(surrogate), 0
         if saved := ctx.restore():
             noise.steps.copy_(saved.state["noise"])
@@ -87,9 +113,7 @@ class FixedSurrogateMethod(NoiseMethod[F]):
         best, least = noise[batch.index], torch.full(labels.shape, torch.inf, device=labels.device)
 
         def loss(images: Tensor) -> Tensor:
-            if config.augment:
-                images = flip_crop(images, rng, flip=config.flip, crop=config.crop)
-            return self.objective(model(images), labels).sum()
+            return self.objective(model(self.view(images, rng)), labels).sum()
 
         start = best
         for _ in range(config.restarts):

@@ -47,8 +47,8 @@ def supervised(
         seconds: What an earlier training of the attacker took.
 
     Raises:
-        CellError: If the loss is no longer a number, there are fewer than two images, or the checkpoint is of another
-            training.
+        CellError: If the loss is no longer a number, there are fewer than two images, the checkpoint is of another
+            training, or two countermeasures replace the gradient.
     """
     train, choice = hold_back(train, countermeasures, ctx)
     if len(train) < 2:
@@ -114,6 +114,11 @@ class _Run:
         self.optimizer = make_optimizer(self.model, self.options)
         self.images = trainable_images(len(self.train), self.options.batch)
         self.steps = math.ceil(self.images / self.options.batch)  # in an epoch, as the images
+        shapers = [measure for measure in self.countermeasures if measure.replaces_gradient()]
+        if len(shapers) > 1:
+            names = " and ".join(repr(one.name) for one in shapers)
+            raise CellError(f"countermeasures {names} both replace the gradient; leave out one")
+        self.shaper = shapers[0] if shapers else None
 
     def restore(self) -> None:
         """Resume from the last checkpoint, if there is one."""
@@ -150,7 +155,7 @@ class _Run:
         for number, batch in enumerate(self.train.batches(self.options.batch, order=order)):
             set_rate(self.optimizer, learning_rate(self.options, epoch * self.steps + number, self.steps))
             images, targets = self._prepared(batch.images, one_hot[batch.labels], rng)
-            loss, logits = descend(self.model, self.optimizer, images, targets)
+            loss, logits = self._step(images, targets, rng)
             total += loss * len(batch.labels)
             correct += (logits.argmax(1) == targets.argmax(1)).sum()
         return float(total) / self.images, int(correct)
@@ -163,6 +168,14 @@ class _Run:
         for measure in self.countermeasures:
             images = measure.on_step(images, targets, self.model, rng)
         return images, targets
+
+    def _step(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Take an optimiser step; return the loss and the logits before it."""
+        if self.shaper is None:
+            return descend(self.model, self.optimizer, images, targets)
+        found = self.shaper.gradient(images, targets, self.model, rng)
+        self.optimizer.step()
+        return found
 
     def result(self) -> Trained:
         """Return the trained model: of the chosen epoch if there is a choice, else of the last one."""

@@ -81,6 +81,12 @@ def learning_rate(options: Training, step: int, batches: int) -> float:
             return options.lr * (1 + math.cos(math.pi * step / (options.epochs * batches))) / 2
         case "oscillating":
             return oscillating(options.lr, step, options.epochs)
+        case "warm_cosine":
+            total = options.epochs * batches
+            warm = max(1, total // 4)
+            if step < warm:
+                return options.lr * (step + 1) / warm
+            return options.lr * (1 + math.cos(math.pi * (step - warm) / (total - warm))) / 2
 
 
 def oscillating(lr: float, step: int, epochs: int) -> float:

@@ -1,0 +1,93 @@
+"""AAP: augmented adversarial poisons, TAP with a surrogate that sees contrastive views.
+
+Yihan Wang, Yifan Zhu, Xiao-Shan Gao. Efficient Availability Attacks against Supervised and Contrastive Learning
+Simultaneously. NeurIPS 2024 (arXiv:2402.04010), AAP.
+
+Deviations from the authors' code: those of ``aue``; and the surrogate's rate changes with every step, not every epoch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from uebench.ops import view_of_strength
+from uebench.plugins.base import Info, Radius
+from uebench.training.fixed_surrogate import Augmentation, FixedSurrogateMethod
+from uebench_methods import tap
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Config(tap.Config):
+    """Options of ``aap``.
+
+    Attributes:
+        ref_strength: Of the views that the surrogate learns from, in [0, 1]; 0 for the images themselves.
+        gen_strength: Of the views in the steps of the noise.
+        augment: Mirror and shift the images as well, before the view, as ``flip`` and ``crop`` say.
+    """
+
+    ref_strength: float = Field(0.4, ge=0, le=1)
+    gen_strength: float = Field(0.4, ge=0, le=1)
+    step: Radius = 0.08 / 255
+    restarts: int = Field(1, ge=1)
+    augment: bool = False
+    start: Literal["zero", "uniform"] = "zero"
+    schedule: Literal["constant", "cosine", "oscillating", "warm_cosine"] = "warm_cosine"
+    lr: float = Field(0.5, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    flip: bool = False
+    crop: int = Field(0, ge=0)
+
+
+AUTHORS = {"stem": "by_size", "inputs": "raw"}
+DESK = {
+    "batch": 32, "epochs": 40, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "steps": 30, "step": 0.8 / 255,
+}  # fmt: skip
+
+
+class Aap(FixedSurrogateMethod[Config]):
+    """Noise with which random views of every image look to a trained network like another identity."""
+
+    name = "aap"
+    version = 1
+    info = Info(
+        title="Efficient Availability Attacks against Supervised and Contrastive Learning Simultaneously",
+        venue="NeurIPS",
+        year=2024,
+        url="https://arxiv.org/abs/2402.04010",
+        family="adversarial",
+    )
+    Config = Config
+    presets: ClassVar = {
+        "official": AUTHORS,
+        "official_cifar100": AUTHORS | {"ref_strength": 0.8, "gen_strength": 0.8},
+        "paper": AUTHORS,
+        "desk": DESK | {"precision": "bfloat16"},
+        "desk64": DESK,
+        "smoke": {"batch": 16, "epochs": 1, "steps": 2},
+    }
+    why: ClassVar = {
+        "official": "the authors' CIFAR-10 command: strengths 0.4, 40 epochs, 250 steps of eps/100",
+        "official_cifar100": "the authors' CIFAR-100 command: the same with strengths 0.8",
+        "paper": "as official",
+        "desk": "official with 30 steps of eps/10, and Adam: a surrogate learns small sets sooner with it",
+        "desk64": "the same in float32",
+    }
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Return the views that the surrogate learns from."""
+        return (Augmentation(lambda images, rng: view_of_strength(images, rng, self.config.ref_strength)),)
+
+    def objective(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return that of TAP."""
+        return tap.Tap(self.config).objective(logits, labels)
+
+    def view(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Return the views of a step of the noise."""
+        return view_of_strength(super().view(images, rng), rng, self.config.gen_strength)
