@@ -53,18 +53,18 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
         if isinstance(module, FaceClassifier) and logits.requires_grad:
             gradients += len(logits)
 
-    torch.nn.modules.module.register_module_forward_hook(count)
     registry, device = Registry(), torch.device("cpu")
     dataset = load(data, size or presets.get(preset).size, registry)
     plugin: Any = registry.build("method", parse(method), preset)
     clean = referee.image_set(dataset.train, dataset.num_classes, device)
     ctx = RunContext(device, 0)
     seed_everything(ctx)
-    before = peak_memory()
-    started = time.perf_counter()
-    plugin.fit(clean, ctx)
-    fitted = time.perf_counter()
-    referee.protect(plugin, clean, plugin.budget(dataset.size), ctx)
+    with torch.nn.modules.module.register_module_forward_hook(count):
+        before = peak_memory()
+        started = time.perf_counter()
+        plugin.fit(clean, ctx)
+        fitted = time.perf_counter()
+        referee.protect(plugin, clean, plugin.budget(dataset.size), ctx)
     ended = time.perf_counter()
     return {
         "method": method,

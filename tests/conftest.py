@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from uebench.cli.app import main
+from uebench.evaluation import context
 from uebench.evaluation.context import RunContext
 from uebench.plugins.registry import Registry
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 _HEAD = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
 BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", zlib.crc32(_HEAD)) + b"\0\0\0\x09IDAT"
 """The beginning of a PNG file of 50,000 x 50,000 pixels, which is to be refused before it is decoded."""
+EARLY = context.EARLY
 TINY = "synthetic(identities=3, train=6, test=4)"
 
 
@@ -63,11 +65,18 @@ def no_cache_of_the_users() -> Iterator[None]:
         os.environ["UEBENCH_CACHE"] = before
 
 
+@pytest.fixture(autouse=True)
+def every_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep checkpoints of the first seconds, too, so that what a test kills has something to resume from."""
+    monkeypatch.setattr(context, "EARLY", 0.0)
+
+
 @pytest.fixture
 def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run ``uebench ARGS`` in this process, with a results folder of its own."""
     monkeypatch.setenv("UEBENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("UEBENCH_EXECUTOR", "serial")
+    monkeypatch.setattr(context, "EARLY", EARLY)
 
     def call(*args: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["uebench", *map(str, args)])

@@ -9,15 +9,18 @@ for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from functools import cache
 from statistics import fmean
+from unittest.mock import patch
 
 from tests import machines, trials, verdicts
 from tests.conftest import ROOT
+from uebench.cli.app import main
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -74,9 +77,13 @@ def _records() -> dict[str, Record]:
 
 
 def _table(command: str) -> str:
-    words = [sys.executable, "-m", "uebench", *shlex.split(command), "--format", "md", "--results", "results"]
-    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return made.removeprefix("## Leaderboard\n\n")  # the page has headings of its own
+    words = ["uebench", *shlex.split(command), "--format", "md", "--results", str(ROOT / "results")]
+    with patch.object(sys, "argv", words), redirect_stdout(io.StringIO()) as made:
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, command
+    return made.getvalue().removeprefix("## Leaderboard\n\n")  # the page has headings of its own
 
 
 if __name__ == "__main__":

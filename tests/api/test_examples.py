@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
@@ -38,11 +36,15 @@ def test_a_public_function_documents_each_argument(name: str) -> None:
     assert "Raises:" in text
 
 
-def test_ten_lines_go_from_a_grid_to_an_attacked_array(tmp_path: Path) -> None:
+def test_ten_lines_go_from_a_grid_to_an_attacked_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = ROOT / "docs" / "ten_lines.py"
     code = [line for line in script.read_text().splitlines() if line and not line.startswith(("import", '"""'))]
     assert len(code) <= 10
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
-    assert "toprule" in done.stdout
-    assert "of 40 clean photographs recognised" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("uebench.executors.processes.processes", serial)
+    runpy.run_path(str(script), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert "toprule" in shown
+    assert "of 40 clean photographs recognised" in shown

@@ -49,7 +49,7 @@ def test_the_attacker_still_learns_to_recognise_clean_faces(name: str) -> None:
 def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:
     base = ("run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--json")
     answers = [
-        uebench(*base, "--attacker", f"resnet18+{chain}").json[0]["record"]
+        uebench(*base, "--attacker", f"timm(model=test_resnet)+{chain}").json[0]["record"]
         for chain in ("jpeg(quality=10)+bit_depth", "bit_depth+jpeg(quality=10)")
     ]
     assert answers[0]["key"] != answers[1]["key"]
@@ -58,8 +58,10 @@ def test_order_is_kept_and_enters_the_key(uebench: Command) -> None:
 
 def test_a_neutral_countermeasure_changes_no_count(uebench: Command) -> None:
     base = ("run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--json")
-    plain = uebench(*base, "--attacker", "resnet18").json[0]["record"]
-    chain = "resnet18+mixed(fraction=0)+partial(share=1)+bit_depth(bits=8)+mixup(alpha=0)+adversarial(rho=0)"
+    plain = uebench(*base, "--attacker", "timm(model=test_resnet)").json[0]["record"]
+    chain = (
+        "timm(model=test_resnet)+mixed(fraction=0)+partial(share=1)+bit_depth(bits=8)+mixup(alpha=0)+adversarial(rho=0)"
+    )
     assert uebench(*base, "--attacker", chain).json[0]["record"]["curve"] == plain["curve"]
 
 

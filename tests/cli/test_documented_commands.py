@@ -29,6 +29,7 @@ MADE_UP = {"mine", "sinusoid", "stripes", "median"}
 """Plugins that the reader writes."""
 FILES = ("grid.toml", "faces", "photos", "protected", "path/to", "path=", "webface10", "vggface10")
 """What only the reader has."""
+COMMAND, REGISTRY = typer.main.get_command(app), Registry()
 
 
 def commands(page: Path) -> Iterator[str]:
@@ -48,7 +49,7 @@ CASES = [(page, line) for page in PAGES for line in dict.fromkeys(commands(page)
 def read(line: str) -> dict[str, Any]:
     """Return the parameters of a command line as the command would get them, without running it."""
     words = shlex.split(line)[1:]
-    command, name = typer.main.get_command(app), "uebench"
+    command, name = COMMAND, "uebench"
     while words and words[0] in getattr(command, "commands", {}):
         name = words.pop(0)
         command = command.commands[name]  # type: ignore[attr-defined]
@@ -68,21 +69,20 @@ def test_a_command_on_a_page_is_one_that_uebench_takes(page: Path, line: str, mo
         # A sentence may name a command without its arguments; a block may not.
         assert whole and "Missing" in error.format_message(), f"{line}: {error.format_message()}"
         return
-    registry = Registry()
     for kind, key in (("method", "methods"), ("attacker", "attackers"), ("method", "method"), ("attacker", "attacker")):
         texts = given.get(key) or []
         for text in [texts] if isinstance(texts, str) else texts:
             if text != "all":
-                known(registry, kind, text)
+                known(kind, text)
 
 
-def known(registry: Registry, kind: str, text: str) -> None:
+def known(kind: str, text: str) -> None:
     """Fail unless plugins with these options exist."""
     chain = parse_chain(text) if kind == "attacker" else (parse(text),)
     for number, spec in enumerate(chain):
         if spec.name not in MADE_UP and "..." not in text:
             try:
-                registry.build("countermeasure" if number else kind, spec, "desk")
+                REGISTRY.build("countermeasure" if number else kind, spec, "desk")
             except UebenchError as error:
                 assert any(name in str(error) for name in (*FILES, ".safetensors")), f"{text}: {error}"
 
@@ -91,5 +91,5 @@ def test_a_command_that_does_not_exist_is_found() -> None:
     with pytest.raises(MISUSE):
         read("uebench run --mehtod segue")
     with pytest.raises(AssertionError, match="seque"):
-        known(Registry(), "method", "seque")
+        known("method", "seque")
     assert len(CASES) > 80

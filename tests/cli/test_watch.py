@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,7 @@ from uebench.store.store import Store
 ONE, TWO, THREE = (made_up("lsp", seed=seed) for seed in range(3))
 KEYS = [record.key for record in (ONE, TWO, THREE)]
 ATTACKER = ("--attacker", "resnet18(epochs=1)")
+INTERRUPTED = "uebench: interrupted; run the same command again to resume"
 
 
 @pytest.fixture
@@ -139,21 +141,49 @@ def test_on_a_terminal_it_is_shown_in_place(store: Store, monkeypatch: pytest.Mo
     assert "3 done, 0 running, 1 failed, 0 to do" in shown
 
 
-def test_another_process_sees_what_a_run_computes_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    env = os.environ | {"UEBENCH_RESULTS": str(tmp_path), "UEBENCH_EXECUTOR": "serial", "PYTHONUNBUFFERED": "1"}
+class Watched(NamedTuple):
+    """A run in training and another process that watched it, until Ctrl-C ended both.
+
+    Attributes:
+        run: The number of the process that ran.
+        seen: What the other saw first.
+        said: What each wrote to stderr then.
+        codes: Their exit codes.
+    """
+
+    run: int
+    seen: str
+    said: tuple[str, str]
+    codes: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    folder = str(tmp_path_factory.mktemp("watched"))
+    env = os.environ | {"UEBENCH_RESULTS": folder, "UEBENCH_EXECUTOR": "serial", "PYTHONUNBUFFERED": "1"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
     grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", "resnet18(epochs=9999)"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env, "cwd": ROOT}
-    with subprocess.Popen(command(*grid), env=env, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
-        while not list(tmp_path.glob("work/locks/*.json")):
-            time.sleep(0.05)
-        with subprocess.Popen(command("status", "--watch", "0.1"), **pipes) as watching:  # type: ignore[call-overload]
-            first = watching.stdout.readline()
+    with subprocess.Popen(command(*grid), cwd=ROOT, **pipes) as running:
+        assert running.stderr
+        assert any("training" in line for line in running.stderr)
+        with subprocess.Popen(command("status", "--watch", "0.1"), cwd=ROOT, **pipes) as watching:
+            assert watching.stdout
+            seen = watching.stdout.readline()
             watching.send_signal(signal.SIGINT)
-            _, said = watching.communicate(timeout=60)
-        running.kill()
-    assert first.startswith("running: synthetic3: clean") and f"process {running.pid}" in first
-    assert watching.returncode == 130
-    assert said == "uebench: interrupted; run the same command again to resume\n"
+            _, told = watching.communicate()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate()
+    return Watched(running.pid, seen, (said, told), (running.returncode, watching.returncode))
+
+
+def test_another_process_sees_what_a_run_computes(watched: Watched) -> None:
+    assert watched.seen.startswith("running: synthetic3: clean") and f"process {watched.run}" in watched.seen
+
+
+def test_ctrl_c_ends_a_run_and_a_watch_with_one_line_and_130(watched: Watched) -> None:
+    assert watched.codes == (130, 130)
+    assert all(said.endswith(f"{INTERRUPTED}\n") and "Traceback" not in said for said in watched.said)
+    assert watched.said[1] == f"{INTERRUPTED}\n"
 
 
 def test_collect_computes_nothing_and_shows_what_there_is(tiny_run: Command, tmp_path: Path) -> None:

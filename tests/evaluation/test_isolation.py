@@ -108,4 +108,4 @@ def test_what_uebench_loads_and_computes_itself_is_not_called_a_replacement() ->
     train = ImageSet(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.arange(4) % 2, 2)
     options, ctx = Training(epochs=1, batch=4), RunContext(torch.device("cpu"), 0)
     with isolated():
-        supervised(classifier("resnet18", 2, 32), train, options, (), ctx)
+        supervised(classifier("test_resnet", 2, 32), train, options, (), ctx)

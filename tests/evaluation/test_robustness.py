@@ -66,7 +66,12 @@ def test_without_a_gradient_there_is_a_reason_and_no_number(classifier: object, 
 
 
 def test_the_record_says_what_withstands_an_adversarially_trained_network(tiny_run: Command, uebench: Command) -> None:
-    attackers = ("--attacker", "resnet18+adversarial(rho=2/255, steps=1)", "--attacker", "resnet18+blur")
+    attackers = (
+        "--attacker",
+        "timm(model=test_resnet)+adversarial(rho=2/255, steps=1)",
+        "--attacker",
+        "timm(model=test_resnet)+blur",
+    )
     trained, plain = (cell["record"] for cell in tiny_run("--method", "clean", *attackers, "--json").json)
     robust = trained["robust"]
     assert (robust["rho"], robust["steps"], robust["reason"]) == (2 / 255, 20, None)

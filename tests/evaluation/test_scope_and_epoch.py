@@ -54,17 +54,17 @@ def test_a_larger_clean_share_contains_a_smaller_and_the_seed_decides() -> None:
 
 def test_the_record_counts_protected_and_unprotected_people_apart(uebench: Command) -> None:
     base = ("run", "--preset", "smoke", "--data", TINY, "--method", "random", "--json")
-    record = uebench(*base, "--attacker", "resnet18+partial(share=0.34)").json[0]["record"]
+    record = uebench(*base, "--attacker", "timm(model=test_resnet)+partial(share=0.34)").json[0]["record"]
     scope = record["scope"]
     assert scope["unprotected_images"] == 12
     assert (scope["protected"]["n"], scope["unprotected"]["n"]) == (4, 8)
     assert scope["protected"]["correct"] + scope["unprotected"]["correct"] == record["counts"]["correct"]
-    assert uebench(*base, "--attacker", "resnet18").json[0]["record"]["scope"] is None
+    assert uebench(*base, "--attacker", "timm(model=test_resnet)").json[0]["record"]["scope"] is None
 
 
 def test_a_wholly_clean_mixture_trains_as_on_the_clean_set(uebench: Command) -> None:
     base = ("run", "--preset", "smoke", "--data", TINY, "--method", "random", "--method", "clean", "--json")
-    protected, clean = uebench(*base, "--attacker", "resnet18+mixed(fraction=1)").json
+    protected, clean = uebench(*base, "--attacker", "timm(model=test_resnet)+mixed(fraction=1)").json
     assert protected["record"]["curve"] == clean["record"]["curve"]
 
 
@@ -94,7 +94,7 @@ def test_early_stop_returns_the_epoch_that_did_best_on_what_it_held_back() -> No
     validation = ImageSet(train.images[held], train.labels[held], 2)
     torch.manual_seed(0)
     options = Training(lr=1e-3, batch=7, epochs=6)
-    trained = supervised(classifier("resnet18", 2, 32), train, options, (stop,), Watcher(validation))
+    trained = supervised(classifier("test_resnet", 2, 32), train, options, (stop,), Watcher(validation))
     seen = [epoch["test_correct"] for epoch in trained.curve]
     assert len(set(seen)) > 1, "else every epoch is the best"
     assert trained.chosen == 1 + seen.index(max(seen))
@@ -130,6 +130,6 @@ def test_early_stop_gives_up_after_its_patience() -> None:
     train, stop = noisy(40), build("early_stop(share=0.3, patience=2)")
     torch.manual_seed(0)
     options = Training(lr=1e-3, batch=7, epochs=30)
-    trained = supervised(classifier("resnet18", 2, 32), train, options, (stop,), RunContext(torch.device("cpu"), 0))
+    trained = supervised(classifier("test_resnet", 2, 32), train, options, (stop,), RunContext(torch.device("cpu"), 0))
     assert trained.stopped == "2 epochs without improvement"
     assert trained.chosen == len(trained.curve) - 2 < 28

@@ -1,9 +1,8 @@
-"""A grid on Ray or as submitit's jobs: the records of one process, and failures that stay alone."""
+"""A grid in one process, in two, on Ray or as submitit's jobs: the same records, and failures that stay alone."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,39 +20,63 @@ GRID = [
 FAULTS = {"broken": "raise ValueError('no')", "deadly": "import os; os._exit(3)"}
 TIMED = {"timings", "provenance", "protected_digest"}
 CLUSTERS = {"ray": "ray", "slurm": "slurm(cluster=local)"}
+Told = tuple[list[object], dict[str, Any]]
+"""The cells as the command shows them, and what the store holds."""
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, Any]]:
-    """Return a grid, of which some cells fail and some end their process, and what processes here make of it."""
-    folder = tmp_path_factory.mktemp("alone")
-    grid = list(GRID)
+def grid(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return a grid of which some cells fail and some end their process."""
+    folder, grid = tmp_path_factory.mktemp("plugins"), list(GRID)
     for name, fault in FAULTS.items():
         source = (ROOT / "docs" / "example_plugin.py").read_text().replace('"stripes"', f'"{name}"')
         (folder / f"{name}.py").write_text(source.replace("        phase =", f"        {fault}\n        phase ="))
         grid += ["--plugin", str(folder / f"{name}.py")]
-    return grid, told(run(folder / "results", *grid, "--jobs", "2", executor="processes"), folder / "results")
+    return grid
+
+
+@pytest.fixture(scope="module")
+def in_two(grid: list[str], tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Return what two processes here make of it."""
+    return told(tmp_path_factory.mktemp("two"), grid, "processes")
+
+
+def told(results: Path, grid: list[str], executor: str, jobs: int = 2) -> Told:
+    """Compute the grid; return what has no times in it, and of what failed the kinds of the failures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # the last bits of a sum depend on the number of threads
+        answer = run(results, *grid, "--jobs", str(jobs), executor=executor)
+    assert answer.returncode == 1, answer.stderr
+    assert "ValueError" in answer.stderr
+    shown = [shown_of(cell) for cell in json.loads(answer.stdout)]
+    failures = {failure.key: failure.kind for failure in Store(results).failures()}
+    assert sorted(failures.values()) == ["ProcessDied"] * 3 + ["ValueError"] * 3
+    assert len(list((results / "blobs").glob("??/*.safetensors"))) == 1
+    records = [record for _, record in Store(results).cells() if record]
+    return shown, failures | {one.key: one.model_dump(exclude=TIMED) for one in records}
+
+
+def shown_of(cell: dict[str, Any]) -> object:
+    record = cell.get("record", {})
+    return [cell["status"], *(record.get(name) for name in ("key", "written", "counts", "curve", "audit"))]
+
+
+def test_two_processes_make_the_records_of_one(tmp_path: Path, grid: list[str], in_two: Told, uebench: Command) -> None:
+    assert told(tmp_path, grid, "processes", jobs=1) == in_two
+    again = uebench(*grid, "--results", tmp_path, "--dry-run")
+    assert [cell["status"] == "done" for cell in again.json] == [True] * 2 + [False] * 4
+
+
+def test_a_cell_that_fails_in_a_process_does_not_stop_the_others(in_two: Told) -> None:
+    assert [cell[0] for cell in in_two[0]] == ["computed"] * 2 + ["failed"] * 4  # type: ignore[index]
 
 
 @pytest.mark.parametrize("executor", CLUSTERS)
 def test_a_cluster_makes_the_records_of_this_machine(
-    tmp_path: Path, executor: str, alone: tuple[list[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, executor: str, grid: list[str], in_two: Told
 ) -> None:
     pytest.importorskip({"ray": "ray", "slurm": "submitit"}[executor])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    grid, expected = alone
-    assert told(run(tmp_path, *grid, "--jobs", "2", executor=CLUSTERS[executor]), tmp_path) == expected
-
-
-def told(answer: subprocess.CompletedProcess[str], results: Path) -> dict[str, Any]:
-    """Return the records by key, without what has times in it, and of what failed the kinds of the failures."""
-    assert answer.returncode == 1, answer.stderr
-    statuses = [cell["status"] for cell in json.loads(answer.stdout)]
-    assert statuses == ["computed"] * 2 + ["failed"] * 4
-    failures = {failure.key: failure.kind for failure in Store(results).failures()}
-    assert sorted(failures.values()) == ["ProcessDied"] * 3 + ["ValueError"] * 3
-    records = [record for _, record in Store(results).cells() if record]
-    return failures | {one.key: one.model_dump(exclude=TIMED) for one in records}
+    assert told(tmp_path, grid, CLUSTERS[executor]) == in_two
 
 
 @pytest.mark.parametrize(

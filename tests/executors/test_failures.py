@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,12 +71,37 @@ def test_show_keeps_the_traceback_with_the_line_of_the_plugin(uebench: Command, 
     assert "Traceback" in shown and "rogue.py" in shown and "deep()" in shown and "the reason" in shown
 
 
-@pytest.mark.parametrize("statement", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_a_plugin_that_ends_its_process_fails_its_cell_alone(tmp_path: Path, rogue: Path, statement: str) -> None:
-    rogue.write_text(ROGUE.format(statement=statement))
-    answer = run(tmp_path / "results", *GRID, "--plugin", str(rogue), "--jobs", "1", executor="processes")
+ENDS = {"left": "os._exit(0)", "killed": "os.kill(os.getpid(), 9)", "stopped": "os.kill(os.getpid(), 15)"}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Let plugins end their process, one after the other; return what is said, and the cells by method."""
+    folder = tmp_path_factory.mktemp("ended")
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--attacker", "resnet18", "--jobs", "1", "--json"]
+    for name, statement in ENDS.items():
+        source = ROGUE.replace('"rogue"', f'"{name}"').format(statement=statement)
+        (folder / f"{name}.py").write_text(source)
+        grid += ["--plugin", str(folder / f"{name}.py"), "--method", name]
+    answer = run(folder / "results", *grid, "--method", "lsp", executor="processes")
+    return answer, dict(zip([*ENDS, "lsp"], json.loads(answer.stdout), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("left", "exit code 0"), ("killed", "signal 9"), ("stopped", "signal 15")]
+)
+def test_a_plugin_that_ends_its_process_fails_its_cell_with_the_reason(
+    ended: tuple[object, dict[str, Any]], name: str, reason: str
+) -> None:
+    cell = ended[1][name]
+    assert cell["status"] == "failed"
+    assert "its process" in cell["reason"] and reason in cell["reason"]
+
+
+def test_a_killed_process_leaves_its_tasks_to_the_next(
+    ended: tuple[subprocess.CompletedProcess[str], dict[str, Any]],
+) -> None:
+    answer, cells = ended
+    assert cells["lsp"]["status"] == "computed"
     assert answer.returncode == 1
-    failed, computed = json.loads(answer.stdout)
-    assert (failed["status"], computed["status"]) == ("failed", "computed")
-    assert "its process" in failed["reason"]
     assert "Traceback" not in answer.stderr

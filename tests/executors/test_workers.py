@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.conftest import ROOT, TINY
-from tests.e2e.test_processes import command, run
-from tests.executors.test_processes import two_in_training
-from uebench.api.result import RunResult
+from tests.e2e.test_processes import command
+from uebench.api.result import CellResult, RunResult
 from uebench.api.run import run as run_grid
 from uebench.executors import processes
 
@@ -57,30 +54,74 @@ class Mine(Method[Options]):
 """
 
 
-def attacked(
-    tmp_path: Path, method: str | list[str] = "mine", *, top: str = "", work: str = "", **how: object
-) -> RunResult:
-    plugin = tmp_path / "mine.py"
-    plugin.write_text(PLUGIN.format(top=top, work=work or "pass"))
+def written(folder: Path, name: str = "mine", *, top: str = "", work: str = "pass") -> Path:
+    """Write a plugin file, and return it."""
+    plugin = folder / f"{name}.py"
+    plugin.write_text(PLUGIN.replace('"mine"', f'"{name}"').format(top=top, work=work))
+    return plugin
+
+
+def attacked(folder: Path, methods: list[str], plugins: list[Path], **how: Any) -> RunResult:  # noqa: ANN401
     return run_grid(
-        method, "resnet18(epochs=1)", data=TINY, preset="smoke", results=tmp_path / "results", plugins=[plugin],
-        **{"jobs": 1} | how,  # type: ignore[arg-type]
+        methods, "resnet18(epochs=1)", data=TINY, preset="smoke", results=folder / "results", plugins=plugins, jobs=1,
+        **how,
     )  # fmt: skip
 
 
-def test_options_reach_a_process_as_they_were_planned(tmp_path: Path) -> None:
-    (cell,) = attacked(tmp_path, "mine(sign=down, levels=3)").cells
+class Made(NamedTuple):
+    """What a process made of several methods."""
+
+    cells: dict[str, CellResult]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Compute five methods in one process, in a folder with a file that is called like a module of Python's."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "copy.py").write_text("raise ImportError('this is the copy.py of the user')")
+    absent = "if sys.argv[0].endswith('worker.py'): raise ImportError('not here')"
+    lingering = "import threading, time; threading.Thread(target=time.sleep, args=(1000,)).start()"
+    plugins = {
+        "mine(sign=down, levels=3)": written(folder),
+        "absent": written(folder, "absent", top=absent),
+        "reader": written(folder, "reader", work="assert sys.stdin.read() == ''"),
+        "lingering": written(folder, "lingering", work=lingering),
+    }
+    methods = [*plugins, "lsp"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(processes, "GRACE", 1.0)
+        started = time.monotonic()
+        result = attacked(folder, methods, list(plugins.values()))
+        return Made(dict(zip(methods, result.cells, strict=True)), time.monotonic() - started)
+
+
+def test_options_reach_a_process_as_they_were_planned(made: Made) -> None:
+    cell = made.cells["mine(sign=down, levels=3)"]
     assert cell.status == "computed", cell.reason
     assert cell.record and cell.record.key == cell.spec.key
     assert cell.record.method.config == {"sign": "down", "levels": 6}
     assert cell.record.audit.max_levels == 6
 
 
-def test_a_plugin_that_a_process_cannot_import_fails_its_cell_alone(tmp_path: Path) -> None:
-    top = "if sys.argv[0].endswith('worker.py'): raise ImportError('not here')"
-    broken, sound = attacked(tmp_path, ["mine", "lsp"], top=top).cells
-    assert (broken.status, sound.status) == ("failed", "computed")
-    assert "mine.py" in broken.reason and "not here" in broken.reason
+def test_a_plugin_that_a_process_cannot_import_fails_its_cell_alone(made: Made) -> None:
+    broken = made.cells["absent"]
+    assert (broken.status, made.cells["lsp"].status) == ("failed", "computed")
+    assert "absent.py" in broken.reason and "not here" in broken.reason
+
+
+def test_a_plugin_that_reads_from_stdin_finds_it_empty(made: Made) -> None:
+    assert made.cells["reader"].status == "computed", made.cells["reader"].reason
+
+
+def test_a_thread_that_a_plugin_left_running_does_not_keep_a_process(made: Made) -> None:
+    assert made.cells["lingering"].status == "computed", made.cells["lingering"].reason
+    assert made.seconds < 280
+
+
+def test_files_in_the_working_directory_do_not_stand_in_for_modules(made: Made) -> None:
+    assert made.cells["lsp"].status == "computed", made.cells["lsp"].reason
 
 
 def test_a_progress_that_fails_ends_the_run_with_its_own_error(tmp_path: Path) -> None:
@@ -91,35 +132,7 @@ def test_a_progress_that_fails_ends_the_run_with_its_own_error(tmp_path: Path) -
         return show
 
     with pytest.raises(OSError, match="No space left"):
-        attacked(tmp_path, progress=full)
-
-
-def test_a_plugin_that_reads_from_stdin_finds_it_empty(tmp_path: Path) -> None:
-    (cell,) = attacked(tmp_path, work="assert sys.stdin.read() == ''").cells
-    assert cell.status == "computed", cell.reason
-
-
-def test_a_thread_that_a_plugin_left_running_does_not_keep_a_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "GRACE", 1.0)
-    work = "import threading, time; threading.Thread(target=time.sleep, args=(1000,)).start()"
-    started = time.monotonic()
-    (cell,) = attacked(tmp_path, work=work).cells
-    assert cell.status == "computed"
-    assert time.monotonic() - started < 120
-
-
-def test_files_in_the_working_directory_do_not_stand_in_for_modules(tmp_path: Path) -> None:
-    (tmp_path / "copy.py").write_text("raise ImportError('this is the copy.py of the user')")
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(path or str(ROOT) for path in sys.path)}
-    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--attacker", "resnet18(epochs=1)", "--json"]
-    answer = subprocess.run(
-        [sys.executable, "-P", "-m", "uebench", *grid, "--results", "results", "--executor", "processes"],
-        env=env, cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stderr
-    assert [cell["status"] for cell in json.loads(answer.stdout)] == ["computed"]
+        attacked(tmp_path, ["lsp"], [], progress=full)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds child processes as Linux lists them")
@@ -146,25 +159,3 @@ def _has_child(parent: int) -> bool:
             if stat.read_text().rpartition(")")[2].split()[1] == str(parent):
                 return True
     return False
-
-
-def test_what_a_batch_system_stops_has_not_failed(tmp_path: Path) -> None:
-    grid = ["--method", "clean", "--method", "lsp", "--attacker", "resnet18(epochs=400)"]
-    with two_in_training(tmp_path, *grid) as (process, _):
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.stderr is not None
-        rest = process.stderr.read().splitlines()
-    assert process.returncode == 130
-    assert not any("Traceback" in line for line in rest)
-    assert not list(tmp_path.glob("work/*/failed.json"))
-
-
-def test_a_killed_process_leaves_its_failure_and_its_tasks_to_the_next(tmp_path: Path) -> None:
-    plugin = tmp_path / "mine.py"
-    plugin.write_text(PLUGIN.format(top="", work="import os, signal; os.kill(os.getpid(), signal.SIGTERM)"))
-    grid = ["run", "--preset", "smoke", "--data", TINY, "--plugin", str(plugin), "--method", "mine", "--method", "lsp"]
-    answer = run(tmp_path, *grid, "--attacker", "resnet18(epochs=1)", "--jobs", "1", "--json", executor="processes")
-    assert answer.returncode == 1
-    failed, computed = json.loads(answer.stdout)
-    assert (failed["status"], computed["status"]) == ("failed", "computed")
-    assert "signal 15" in failed["reason"]

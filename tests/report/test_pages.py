@@ -57,11 +57,16 @@ def test_the_page_of_results_says_how_many_cells_there_are_and_how_long_they_too
     assert said in (ROOT / "results" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda file: file.name)
-def test_every_picture_is_drawn_from_committed_records(picture: Path) -> None:
+@pytest.fixture(scope="module")
+def committed() -> set[str]:
+    """The marks of all committed records."""
     store = Store(ROOT / "results")
-    committed = {mark(record) for _, record in store.cells() if record}
-    committed |= {mark(record) for _, record in store.protections() if record}
+    cells = {mark(record) for _, record in store.cells() if record}
+    return cells | {mark(record) for _, record in store.protections() if record}
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda file: file.name)
+def test_every_picture_is_drawn_from_committed_records(picture: Path, committed: set[str]) -> None:
     with Image.open(picture) as opened:
         _, *drawn_from = opened.info["Source"].split()
     assert drawn_from

@@ -39,7 +39,7 @@ def faces(count: int) -> ImageSet:
 
 def training(batches: int) -> Callable[[], object]:
     options = Training(epochs=2, batch=4, flip=True, crop=2, optimizer="sgd")
-    model = classifier("resnet18", 2, 32)
+    model = classifier("test_resnet", 2, 32)
     return lambda: supervised(model, faces(4 * batches), options, (), RunContext(torch.device("cpu"), 0))
 
 
@@ -83,10 +83,10 @@ def test_asking_is_counted() -> None:
     "work",
     [
         pytest.param(training, id="supervised"),
-        pytest.param(optimising("ue(batch=4, rounds=2, train_steps=0, steps=3, stop_error=0)"), id="ue"),
+        pytest.param(optimising("ue(batch=4, rounds=2, train_steps=0, steps=2, stop_error=0)"), id="ue"),
         pytest.param(optimising("tue(batch=4, rounds=2, steps=2)"), id="tue"),
     ],
 )
 def test_the_host_waits_as_often_for_many_batches_as_for_few(work: Callable[[int], Callable[[], object]]) -> None:
-    few, many = waits(work(2)), waits(work(6))
+    few, many = waits(work(2)), waits(work(4))
     assert 0 < few == many

@@ -27,7 +27,7 @@ def two_colours(n: int = 12) -> ImageSet:
 
 def fresh() -> FaceClassifier:
     torch.manual_seed(0)
-    return classifier("resnet18", 2, 32)
+    return classifier("test_resnet", 2, 32)
 
 
 OPTIONS = Training(lr=1e-3, batch=4, epochs=3)
@@ -234,7 +234,7 @@ def test_packing_keeps_model_and_optimiser(optimizer: str) -> None:
     model(torch.rand(2, 3, 32, 32)).sum().backward()
     first.step()
     packed = pack(model, first)
-    other = classifier("resnet18", 2, 32)
+    other = classifier("test_resnet", 2, 32)
     second = make_optimizer(other, options)
     unpack(packed, other, second)
     again = pack(other, second)

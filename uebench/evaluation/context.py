@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.02
 """What checkpoints may take of the time: a large model on a fast device would spend most of it on them."""
+EARLY = 5.0
+"""Seconds of work that are sooner done again than kept: before, there is no checkpoint but where the task is to end."""
 
 
 class Clock:
@@ -76,7 +78,7 @@ class RunContext:
         self._progress, self._examine = progress, examine
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
-        self._rest = -math.inf  # until then the last checkpoint is new enough
+        self._rest = time.perf_counter() + EARLY  # until then there is no need of a checkpoint
         self._stop = stop or Stop()
         self._saved = time.perf_counter()  # when a checkpoint was last offered
 
@@ -94,8 +96,8 @@ class RunContext:
         if not name.isidentifier():
             raise ValueError(f"stage {name!r}: not an identifier; use letters, digits and underscores")
         part = copy.copy(self)
-        part._stage, part._rest = f"{self._stage}.{name}", -math.inf
-        part._saved = time.perf_counter()
+        part._stage, part._saved = f"{self._stage}.{name}", time.perf_counter()
+        part._rest = part._saved + EARLY
         return part
 
     def rng(self, *stream: str | int) -> torch.Generator:
@@ -120,7 +122,7 @@ class RunContext:
         self._rounds.append({**finite, "stopped": str(stopped)})
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run resumes after ``step``, unless the last checkpoint is too young.
+        """Keep ``state`` so that a killed run resumes after ``step``, unless there is too little to lose.
 
         Raises:
             Stopped: If the task is to end, or would be told to before the next checkpoint.

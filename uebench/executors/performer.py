@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any, Literal
 
+from uebench import lazy
 from uebench.errors import CellError, UebenchError
 from uebench.evaluation.failures import failure_of
 from uebench.evaluation.settings import Settings
@@ -47,6 +48,7 @@ class Performer:
 
     def answer(self, content: bytes) -> Answer:
         """Compute a task that ``packed`` wrote."""
+        lazy.load()
         from uebench.evaluation.runner import Runner
 
         try:

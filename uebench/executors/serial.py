@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from uebench.evaluation.runner import Runner
+from uebench import lazy
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
 from uebench.planning.tasks import Task, TaskStatus
@@ -19,6 +19,9 @@ def serial(
     progress: ProgressFor,
 ) -> Statuses:
     """Compute tasks as ``Executor`` says, one at a time."""
+    lazy.load()
+    from uebench.evaluation.runner import Runner
+
     runner = Runner(settings, progress)
 
     def submit(task: Task) -> Future[TaskStatus]:
