@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHARE = 0.02
 """What checkpoints may take of the time: a large model on a fast device would spend most of it on them."""
 EARLY = 5.0
-"""Seconds of work that are sooner done again than kept: before, there is no checkpoint but where the task is to end."""
+"""Seconds of work that are sooner done again than kept: no checkpoint comes earlier, unless the task is to end."""
 
 
 class Clock:
