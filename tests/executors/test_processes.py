@@ -17,7 +17,7 @@ import torch
 from tests.conftest import ROOT, TINY, Command
 from tests.e2e.test_processes import command, run
 from uebench.evaluation import hardware
-from uebench.executors import choice, processes
+from uebench.executors import processes
 from uebench.executors.serial import serial
 
 
@@ -34,9 +34,8 @@ def test_by_default_there_is_one_process_per_core_and_never_more_than_cells(monk
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Plan for four cores and enough memory, and compute in this process, whose number of threads is put back."""
-    for module in (hardware, choice):
-        monkeypatch.setattr(module, "available_cores", lambda: 4)
-    monkeypatch.setattr(hardware, "physical_memory", lambda: None)
+    monkeypatch.setattr(hardware, "available_cores", lambda: 4)
+    monkeypatch.setattr(hardware, "usable_memory", lambda: None)
     monkeypatch.setattr(processes, "processes", serial)
     before = torch.get_num_threads()
     yield
@@ -47,17 +46,8 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_resumed_run_has_the_threads_of_the_whole_request(tiny_run: Command, tmp_path: Path) -> None:
     def threads() -> list[tuple[str, int]]:
         torch.set_num_threads(1)
-        grid = (
-            "--method",
-            "clean",
-            "--attacker",
-            "timm(model=test_resnet)",
-            "--seed",
-            "0-1",
-            "--executor",
-            "processes",
-        )
-        answer = tiny_run(*grid, "--json")
+        grid = ("--method", "clean", "--attacker", "timm(model=test_resnet)", "--seed", "0-1")
+        answer = tiny_run(*grid, "--executor", "processes", "--json")
         assert answer.code == 0, answer.err
         return [(cell["status"], cell["record"]["provenance"]["threads"]) for cell in answer.json]
 
