@@ -67,8 +67,8 @@ DEPTHWISE: Mapping[str, dict[str, Any]] = {
 """For networks of depthwise convolutions."""
 WHY_DEPTHWISE = {
     **WHY_PROTOCOLS,
-    "desk": "the best of four trials on held-out photographs, in float32, in which depthwise convolutions are faster on a "
-    "CPU; see docs/evidence.md",
+    "desk": "the best of four trials on held-out photographs, in float32, in which depthwise convolutions are faster "
+    "on a CPU; see docs/evidence.md",
     "desk64": "of what was tried on WebFace10, they learned most from clean faces with this",
 }
 BY_SIZE: Mapping[str, dict[str, Any]] = {
