@@ -78,6 +78,9 @@ def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> No
     said = "lsp: bounded in L2, not at each pixel; a pixel may change by more than with the others"
     assert [text for text in caveats([ue, lsp]) if "L2" in text] == [said]
     assert not [text for text in caveats([lsp]) if "L2" in text]
+    free = as_asked("cuda", "resnet18").model_copy(update={"audit": ue.audit.model_copy(update={"norm": "none"})})
+    said = "cuda: bounded by nothing; the photographs may change more visibly than with the others"
+    assert said in caveats([ue, lsp, free])
 
 
 def test_several_images_of_each_photograph_are_told() -> None:

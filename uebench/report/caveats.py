@@ -10,6 +10,13 @@ from uebench.store.record import Record
 SMALL = 112
 """At this size and below the Segue authors' ResNet-18 has the small stem."""
 
+OTHER_BUDGETS = {
+    "l2": "bounded in L2, not at each pixel; a pixel may change by more than with the others",
+    "l0": "bounded in the number of changed pixels, which may change by as much as they can",
+    "none": "bounded by nothing; the photographs may change more visibly than with the others",
+}
+"""What a reader must know of a budget that is no L-inf bound, where methods with different ones stand together."""
+
 
 def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     """Return sentences for the foot of a table.
@@ -39,10 +46,10 @@ def _varied(records: Iterable[Record]) -> list[str]:
 
 def _budgets(records: Collection[Record]) -> list[str]:
     norms = {record.written["method"]: record.audit.norm for record in records}
-    names = sorted(name for name, norm in norms.items() if norm == "l2")
-    if not names or len(names) == len(norms):
+    if len(set(norms.values())) < 2:
         return []
-    return [f"{', '.join(names)}: bounded in L2, not at each pixel; a pixel may change by more than with the others"]
+    named = {norm: ", ".join(sorted(name for name, its in norms.items() if its == norm)) for norm in OTHER_BUDGETS}
+    return [f"{names}: {OTHER_BUDGETS[norm]}" for norm, names in named.items() if names]
 
 
 def _enlarged(records: Iterable[Record]) -> list[str]:
