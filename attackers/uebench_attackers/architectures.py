@@ -152,11 +152,7 @@ class MobileNetV1(Architecture[Scratch]):
     info = Info(title="MobileNet-V1 1.0", venue="arXiv", year=2017, family="depthwise")
     Config = Scratch
     presets: ClassVar = DEPTHWISE
-    why: ClassVar = {
-        **WHY_DEPTHWISE,
-        "desk": "the best of four trials on held-out photographs, in float32, which is faster on a CPU for depthwise "
-        "convolutions; see docs/evidence.md",
-    }
+    why: ClassVar = WHY_DEPTHWISE
     model = "mobilenetv1_100"
 
 

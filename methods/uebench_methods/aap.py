@@ -15,7 +15,7 @@ from pydantic import Field
 from uebench.ops import view_of_strength
 from uebench.plugins.base import Info, Radius
 from uebench.training.fixed_surrogate import Augmentation, FixedSurrogateMethod
-from uebench_methods import tap
+from uebench_methods import aue, tap
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,6 @@ class Config(tap.Config):
     crop: int = Field(0, ge=0)
 
 
-AUTHORS = {"stem": "by_size", "inputs": "raw"}
 DESK = {
     "batch": 32, "epochs": 40, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "steps": 30, "step": 0.8 / 255,
 }  # fmt: skip
@@ -64,9 +63,9 @@ class Aap(FixedSurrogateMethod[Config]):
     )
     Config = Config
     presets: ClassVar = {
-        "official": AUTHORS,
-        "official_cifar100": AUTHORS | {"ref_strength": 0.8, "gen_strength": 0.8},
-        "paper": AUTHORS,
+        "official": aue.AUTHORS,
+        "official_cifar100": aue.AUTHORS | {"ref_strength": 0.8, "gen_strength": 0.8},
+        "paper": aue.AUTHORS,
         "desk": DESK | {"precision": "bfloat16"},
         "desk64": DESK,
         "smoke": {"batch": 16, "epochs": 1, "steps": 2},

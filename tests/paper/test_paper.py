@@ -221,6 +221,18 @@ def test_the_papers_own_figures_uphold_its_claims() -> None:
     }  # fmt: skip
 
 
+def with_one_other(table: str, label: str, column: str, value: float, half: float) -> dict[str, FilledTable]:
+    """Return the paper's tables with another figure in one place, and its interval that far to both sides."""
+    tables = as_the_paper_has_it()
+    changed = tuple(
+        replace(e, value=value, low=value - half, high=value + half)
+        if (e.place.label, e.place.column) == (label, column)
+        else e
+        for e in tables[table].places
+    )
+    return tables | {table: FilledTable(TABLES[table], {}, changed)}
+
+
 @pytest.mark.parametrize(
     ("table", "label", "column", "value"),
     [
@@ -232,14 +244,7 @@ def test_the_papers_own_figures_uphold_its_claims() -> None:
     ],
 )
 def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, value: float) -> None:
-    tables = as_the_paper_has_it()
-    changed = tuple(
-        replace(e, value=value, low=value - 3, high=value + 3)
-        if (e.place.label, e.place.column) == (label, column)
-        else e
-        for e in tables[table].places
-    )
-    overturned = judge(tables | {table: FilledTable(TABLES[table], {}, changed)})
+    overturned = judge(with_one_other(table, label, column, value, 3))
     assert [one.claim.table for one in overturned if one.verdict == "does not hold"] == [table]
 
 
@@ -254,14 +259,7 @@ def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, va
 def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
     table: str, label: str, column: str, value: float
 ) -> None:
-    tables = as_the_paper_has_it()
-    changed = tuple(
-        replace(e, value=value, low=value - 15, high=value + 15)
-        if (e.place.label, e.place.column) == (label, column)
-        else e
-        for e in tables[table].places
-    )
-    found = judge(tables | {table: FilledTable(TABLES[table], {}, changed)})
+    found = judge(with_one_other(table, label, column, value, 15))
     (claim,) = (one for one in found if one.claim.table == table and one.verdict == "not yet decided")
     assert (claim.no, claim.yes) == (0, claim.asked - 1)
 

@@ -84,15 +84,15 @@ def _each(judge_one: Callable[[FilledPlace], Answer]) -> Callable[[Sequence[Fill
 
 def _held(filled: FilledPlace) -> Answer:
     share, ends = learned(filled), learned_between(filled)
-    if share is None or share <= HELD:
-        return None if share is None else True
+    if share is not None and share <= HELD:
+        return True
     return False if ends and ends[0] > HELD else None
 
 
 def _failed(filled: FilledPlace) -> Answer:
     share, ends = learned(filled), learned_between(filled)
-    if share is None or share >= FAILED:
-        return None if share is None else True
+    if share is not None and share >= FAILED:
+        return True
     return False if ends and ends[1] < FAILED else None
 
 
