@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.attackers.measures import TRAIN, build, network, rng
-from uebench.errors import CellError
+from uebench.errors import CellError, UsageError
 from uebench.networks import classifier
+from uebench.planning.parts import attacker_parts
 from uebench.plugins.base import Training
+from uebench.plugins.registry import Registry
 from uebench.testing import MemoryContext
 from uebench.testing.attackers import Recorder
 from uebench.training.loop import supervised
@@ -111,3 +113,5 @@ def test_two_that_replace_the_gradient_are_refused() -> None:
     two = (build("dp_sgd"), build("dp_sgd"))
     with pytest.raises(CellError, match="'dp_sgd' and 'dp_sgd' both replace the gradient; leave out one"):
         supervised(classifier("test_resnet", 3, 24), TRAIN, Training(batch=6), two, MemoryContext())
+    with pytest.raises(UsageError, match="more than one countermeasure replaces the gradient; leave out all but one"):
+        attacker_parts(Registry(), "resnet18+dp_sgd+dp_sgd(clip=2)", "smoke")

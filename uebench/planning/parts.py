@@ -108,6 +108,8 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
             )
         if before == after == "epoch":
             raise UsageError(f"{text!r}: more than one countermeasure chooses the epoch; leave out all but one")
+    if sum(measure.plugin.replaces_gradient() for measure in measures) > 1:
+        raise UsageError(f"{text!r}: more than one countermeasure replaces the gradient; leave out all but one")
     attacker = make_part(registry, "attacker", first, preset)
     for measure in measures:
         place, name = measure.plugin.place, measure.entry.name
