@@ -99,3 +99,14 @@ def test_ssim_and_lpips_come_from_the_records_of_the_protected_sets(tmp_path: Pa
     _, found = measured(file, store)
     assert {metrics.ssim(one) for one in found} == {0.9}
     assert {metrics.lpips(one) for one in found} == {None}
+
+
+def test_the_memory_of_a_method_is_the_most_that_any_of_its_sets_needed(tmp_path: Path) -> None:
+    file, store = written(tmp_path, ONE), Store(tmp_path)
+    _, found = measured(file, store)
+    assert {metrics.memory(one) for one in found} == {None}
+    one = found[0]
+    sets = tuple(
+        protection_of(one.records[0], None).model_copy(update={"peak_memory_mib": mib}) for mib in (None, 900.0, 800.0)
+    )
+    assert metrics.memory(replace(one, protections=sets)) == 900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_the_record_says_how_the_methods_training_went(uebench: Command, store: 
     _, record = only(store)
     assert record.fit is not None
     assert (record.fit.rounds, record.fit.stopped) == (2, "rounds")
+    assert (record.peak_memory_mib is not None) == (sys.platform == "linux")
     assert [one.surrogate is None for one in record.fit.curve] == [False, True]
     assert all(one.objective for one in record.fit.curve)
     found = store.read_protected(record.protect_key)

@@ -66,6 +66,11 @@ def seconds(one: MeasuredPlace) -> float | None:
     return _mean(1000 * (spent.fit_seconds + spent.protect_seconds) / images for spent, images in times)
 
 
+def memory(one: MeasuredPlace) -> float | None:
+    """Return the most memory in MiB that the method needed for a set; None where it was not measured."""
+    return max((found.peak_memory_mib for found in one.protections if found.peak_memory_mib), default=None)
+
+
 OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
     {
         "relative_unlearnability": relative_unlearnability,
@@ -77,7 +82,7 @@ OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxy
 )
 """What depends on the attacker."""
 OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
-    {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds}
+    {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds, "memory": memory}
 )
 """What is the same for every attacker."""
 

@@ -12,6 +12,7 @@ from uebench import lazy
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
+from uebench.evaluation.memory import peak_memory
 from uebench.evaluation.provenance import provenance
 from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import audit, separability
@@ -42,14 +43,16 @@ def make(
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
     clean = replace(clean, names=spec.data.train_names())
-    ctx = context("fit")
-    seed_everything(ctx)
-    referee.fit(method, clean, ctx)
-    fit_seconds, fitted = ctx.seconds, _fit(ctx.rounds)
-    ctx = context("perturb")
-    seed_everything(ctx)
-    delta = referee.protect(method, clean, budget, ctx)
-    protect_seconds = ctx.seconds
+    with peak_memory(device) as peak:
+        ctx = context("fit")
+        seed_everything(ctx)
+        referee.fit(method, clean, ctx)
+        fit_seconds, fitted = ctx.seconds, _fit(ctx.rounds)
+        ctx = context("perturb")
+        seed_everything(ctx)
+        delta = referee.protect(method, clean, budget, ctx)
+        protect_seconds = ctx.seconds
+        memory = peak()
     measured = audit(delta, budget.norm) | {"separable": separability(delta, dataset.train.labels)}
     meta = ProtectedMeta(
         protect_key=spec.protect_key,
@@ -59,6 +62,7 @@ def make(
         protect_seconds=protect_seconds,
         provenance=provenance({spec.method.name: spec.method.entry.source_digest}, device),
         fit=fitted,
+        peak_memory_mib=memory,
     )
     return Protected(delta, meta)
 

@@ -51,7 +51,14 @@ def protection_record(
     meta = protected.meta
     timings = ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds)
     return ProtectionRecord.model_validate(
-        _shared(spec, protected) | {"quality": seen, "timings": timings, "provenance": meta.provenance, "fit": meta.fit}
+        _shared(spec, protected)
+        | {
+            "quality": seen,
+            "timings": timings,
+            "provenance": meta.provenance,
+            "fit": meta.fit,
+            "peak_memory_mib": meta.peak_memory_mib,
+        }
     )
 
 

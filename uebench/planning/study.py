@@ -42,6 +42,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "ssim": "SSIM",
         "lpips": "LPIPS",
         "seconds": "seconds per 1,000 images",
+        "memory": "peak memory, MiB",
     }
 )
 """What a table may show beside the accuracy, and its heading there."""

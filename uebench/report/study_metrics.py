@@ -11,7 +11,7 @@ from uebench.planning.study import METRICS, StudySpec
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
 from uebench.report.tables import WORST_IDENTITY
 
-DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3})
+DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3, "memory": 0})
 """How many decimals are shown; 1 of everything else."""
 NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -25,6 +25,8 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "psnr": "PSNR: over the images that the method changed",
         "lpips": "LPIPS: a dash where no weights for it were given: uebench audit --lpips-trunk",
         "seconds": "seconds: to learn and to protect, on the machine of each record; compare ratios",
+        "memory": "peak memory: of the process, with Python and PyTorch, or on a GPU of its tensors; of the whole set, "
+        "since it hardly grows with the number of images; a dash where it was not measured",
     }
 )
 """What must be said of a number."""

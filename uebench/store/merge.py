@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[Callable[[Store, str], Stored | None], Callable[[Store, s
 """The folders of a store: how a file is read, and where it lies. What is referred to is merged first,
 and a model after the cell whose it is."""
 
-CIRCUMSTANCES = {"timings", "provenance", "protected_digest"}
+CIRCUMSTANCES = {"timings", "provenance", "protected_digest", "peak_memory_mib"}
 """What differs between two runs that measured the same."""
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from uebench.store import answers
 from uebench.store.record_parts import (
+    Amount,
     Asset,
     Audit,
     Counts,
@@ -43,6 +44,7 @@ class ProtectedMeta(Strict):
         protect_seconds: What it took to protect the set.
         provenance: What made the set; None in sets of early versions.
         fit: How the method's training went; None if there was none, and in sets of early versions.
+        peak_memory_mib: The most memory that fitting and protecting needed; None where it was not measured.
     """
 
     protect_key: str | None = None
@@ -52,10 +54,12 @@ class ProtectedMeta(Strict):
     protect_seconds: float
     provenance: Provenance | None = None
     fit: Fit | None = None
+    peak_memory_mib: Amount | None = None
 
     def stored(self) -> dict[str, Any]:
-        """Return this as JSON values; without ``fit`` as sets were stored that are older than this field."""
-        return self.model_dump(mode="json", exclude={"fit"} if self.fit is None else None)
+        """Return this as JSON values; without ``fit`` and ``peak_memory_mib``, as older sets are, if these are None."""
+        optional = ("fit", "peak_memory_mib")
+        return self.model_dump(mode="json", exclude={name for name in optional if getattr(self, name) is None})
 
 
 class Failure(Strict):
@@ -103,6 +107,7 @@ class ProtectionRecord(_Common):
     timings: ProtectionTimings
     provenance: Provenance | None
     fit: Fit | None = None
+    peak_memory_mib: Amount | None = None
 
 
 class Record(_Common):
