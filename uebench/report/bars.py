@@ -87,7 +87,7 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style])
 
 def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -> None:
     if one.pairing is None:
-        axes.text(x, 2, "no record", ha="center", rotation=90, color=style["color"], fontsize=6)
+        axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
         return
     mean, (low, high) = one.pairing.accuracy, one.pairing.interval
     axes.bar(
