@@ -107,7 +107,7 @@ def _draw(
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    drawn = Figure(figsize=(3.2 + 1.15 * len(across), 1.4 + 0.5 * len(rows)), layout="constrained")
+    drawn = Figure(figsize=(2.6 + 1.0 * len(across), 1.5 + 0.5 * len(rows)), layout="constrained")
     axes = drawn.add_subplot()
     means = np.array([[np.nan if one.accuracy is None else one.accuracy for one in line] for line in tiles])
     image = axes.imshow(means, cmap="viridis", vmin=0, vmax=100, aspect="auto")
