@@ -14,6 +14,8 @@ import numpy as np
 
 from benchmarks.cost import protect
 from benchmarks.processes import fresh
+from uebench.report.cost import MARKERS
+from uebench.report.figure4 import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 METHODS = ("lsp", "tue(train_steps=0)", "ue(train_steps=0)", "rue", "segue(weights=none)")
 MIDDLE = {"images": 64, "identities": 4, "size": 32}
 POINTS = {"images": (64, 128, 256, 512, 1024), "identities": (2, 4, 8, 16), "size": (32, 64, 128)}
+NAMED = {"size": "size, pixels"}
 SHOWN = {"seconds": "seconds to fit and protect", "peak_mib": "peak memory, MiB beyond the imports"}
 
 Row = Mapping[str, Any]
@@ -76,7 +79,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def picture(rows: Sequence[Row], file: Path) -> None:
-    """Draw all points on logarithmic axes with the fitted exponents."""
+    """Draw all points on logarithmic axes; the table has the fitted exponents."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(13, 7), layout="constrained")
@@ -84,12 +87,11 @@ def picture(rows: Sequence[Row], file: Path) -> None:
     for (what, words), line in zip(SHOWN.items(), panels, strict=True):
         line[0].set_ylabel(words)
         for axis, panel in zip(POINTS, line, strict=True):
-            for method in dict.fromkeys(row["method"] for row in rows):
-                places, values = along(rows, method, axis, what)
-                p = slope(places, values)
-                panel.plot(places, values, "o-", label=method if p is None else f"{method}: {p:.2f}")
+            for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+                look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+                panel.plot(*along(rows, method, axis, what), label=method, **look)
             panel.set_xscale("log", base=2)
             panel.set_yscale("symlog" if what == "peak_mib" else "log")  # no more than the imports took is 0 MiB
-            panel.set_xlabel(axis)
-            panel.legend(fontsize=7)
+            panel.set_xlabel(NAMED.get(axis, axis))
+    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     drawn.savefig(file, dpi=100)

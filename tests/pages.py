@@ -4,23 +4,20 @@ A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and e
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
 for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after
-``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
+``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``. ``tests/pictures.py`` has the
+pictures that are drawn from the records.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import shlex
-import sys
-from contextlib import redirect_stdout
 from functools import cache
 from statistics import fmean
-from unittest.mock import patch
 
-from tests import machines, trials, verdicts
+from tests import machines, pictures, trials, verdicts
 from tests.conftest import ROOT
-from uebench.cli.app import main
+from tests.pictures import printed
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -77,16 +74,12 @@ def _records() -> dict[str, Record]:
 
 
 def _table(command: str) -> str:
-    words = ["uebench", *shlex.split(command), "--format", "md", "--results", str(ROOT / "results")]
-    with patch.object(sys, "argv", words), redirect_stdout(io.StringIO()) as made:
-        try:
-            main()
-        except SystemExit as end:
-            assert not end.code, command
-    return made.getvalue().removeprefix("## Leaderboard\n\n")  # the page has headings of its own
+    made = printed(*shlex.split(command), "--format", "md")
+    return made.removeprefix("## Leaderboard\n\n")  # the page has headings of its own
 
 
 if __name__ == "__main__":
     for page in PAGES:
         file = ROOT / page
         file.write_text(refreshed(file.read_text()))
+    pictures.refresh()

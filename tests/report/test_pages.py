@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.conftest import ROOT
 from tests.pages import PAGES, refreshed, unbound
+from tests.pictures import PICTURES, draw, drawn_from
 from uebench.report.files import mark
 from uebench.report.text import accuracy, seconds
 from uebench.store.record import Record
@@ -67,10 +67,14 @@ def committed() -> set[str]:
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda file: file.name)
 def test_every_picture_is_drawn_from_committed_records(picture: Path, committed: set[str]) -> None:
-    with Image.open(picture) as opened:
-        _, *drawn_from = opened.info["Source"].split()
-    assert drawn_from
-    assert not set(drawn_from) - committed
+    assert drawn_from(picture)
+    assert not set(drawn_from(picture)) - committed
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_shows_the_records_that_are_committed_today(picture: str, tmp_path: Path) -> None:
+    draw(picture, tmp_path / "picture.png")
+    assert drawn_from(ROOT / picture) == drawn_from(tmp_path / "picture.png"), "python -m tests.pages draws it anew"
 
 
 def test_a_mark_outlives_a_new_seal_and_not_another_count() -> None:

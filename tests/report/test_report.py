@@ -192,6 +192,21 @@ def test_a_strip_that_is_not_there_says_why(tmp_path: Path) -> None:
     assert "not those of the record" in str(strips.stored(store, orl_record(store, 1, data_key="0")))
 
 
+def test_figure_3_has_a_row_for_each_method_with_its_budget(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    record = orl_record(store, -2)
+    made = strips.stored(store, record, faces=3)
+    assert not isinstance(made, str)
+    drawn = strips.figure([("lsp(eps=1.3)", record.audit, made), ("ue", made_up().audit, made)])
+    labels = [axes.get_ylabel() for axes in drawn.axes[::6]]
+    assert labels[0] == "clean"
+    assert labels[1].startswith(f"lsp\n(eps=1.3)\nbudget {record.audit.budget}\nPSNR ")
+    assert labels[2].startswith("ue\nbudget ")
+    assert [len(axes.images) for axes in drawn.axes] == [1, 0] * 3 + [1, 1] * 6
+    shown = np.asarray(drawn.axes[7].images[0].get_array())
+    assert (shown == made.residual[0]).all()
+
+
 def test_report_and_figures_from_the_command_line(uebench: Command, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for record in (made_up("clean", correct=160), made_up(correct=40), made_up("ue")):

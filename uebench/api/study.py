@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from uebench.report.study_blocks import StudyTable
     from uebench.store.entry import LeaderboardEntry
 
-FIGURES = ("bars", "matrix")
-"""``bars``: means with intervals, a panel for each data set; ``matrix``: a heat map."""
+FIGURES = ("bars", "matrix", "cost")
+"""``bars``: means with intervals, a panel for each data set; ``matrix``: a heat map; ``cost``: accuracy by seconds."""
 
 
 def study(
@@ -146,10 +146,11 @@ class Study:
         Raises:
             UsageError: If there is no such figure, or no finished cell to draw.
         """
-        from uebench.report import bars, matrix
+        from uebench.report import bars, cost, matrix
 
         check_figure(kind)
-        return matrix.figure(self.records) if kind == "matrix" else bars.figure(self.places)
+        draw = {"bars": bars.figure, "matrix": matrix.of_study, "cost": cost.figure}[kind]
+        return draw(self.places)
 
     def page(self) -> str:
         """Return the HTML page of its records, as ``uebench report`` writes it of a whole results folder."""

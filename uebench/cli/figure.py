@@ -72,14 +72,14 @@ def _strips(
     strips.check(planned[0].data)
     with output.progress_bars() as progress:
         made = protect_sets(planned, workspace, Compute(device=device), progress)
-    named, records = [], []
+    shown, records = [], []
     for one in made:
         strip = strips.stored(workspace.store, one.record, faces=3) if one.record else one.reason
         if one.record is None or isinstance(strip, str):
             output.note(f"left out: {one.spec.title}: {strip}")
         else:
-            named.append((one.spec.method.written, strip))
+            shown.append((one.spec.method.written, one.record.audit, strip))
             records.append(one.record)
-    if not named:
+    if not shown:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
-    files.save(strips.figure(named), out, "--out", records)
+    files.save(strips.figure(shown), out, "--out", records)

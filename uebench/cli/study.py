@@ -99,7 +99,9 @@ def table(
 def figure(
     name: Name,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
-    kind: Annotated[str, typer.Option(help="bars: means with intervals; matrix: a heat map.")] = "bars",
+    kind: Annotated[
+        str, typer.Option(help="bars: means with intervals; matrix: a heat map; cost: accuracy by seconds.")
+    ] = "bars",
     data: Data = None,
     *,
     workspace: Workspace,

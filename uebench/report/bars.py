@@ -82,12 +82,12 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style])
     groups = [column[0].place.attacker.group for column in across]
     title = f"{places[0].place.data.name}: means with 95% intervals"
     axes.set_title(title, fontsize=10, pad=20 if any(groups) else None)
-    _groups(axes, groups)
+    name_groups(axes, groups)
 
 
 def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -> None:
     if one.pairing is None:
-        axes.text(x, 2, "no record", ha="center", rotation=90, color=style["color"], fontsize=6)
+        axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
         return
     mean, (low, high) = one.pairing.accuracy, one.pairing.interval
     axes.bar(
@@ -96,7 +96,7 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -
     )  # fmt: skip
 
 
-def _groups(axes: Axes, groups: Sequence[str]) -> None:
+def name_groups(axes: Axes, groups: Sequence[str]) -> None:
     """Name the groups of attackers above their bars, and part them."""
     start = 0
     for group, members in groupby(groups):

@@ -68,8 +68,8 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    drawn = Figure(figsize=(15, 4), layout="constrained")
-    axes = dict(zip(TITLES, drawn.subplots(1, 4), strict=True))
+    drawn = Figure(figsize=(10, 7), layout="constrained")
+    axes = dict(zip(TITLES, drawn.subplots(2, 2).flat, strict=True))
     jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
     side = _by_side_information(tables["figure4.3"])
     losses = [place for place in tables["figure4.4"].places if place.fit and _guided(place.place) in side]
@@ -93,7 +93,7 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
         drawn.suptitle(literal(_title(records[0])), fontsize=10)
     if colours:
         handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
-        drawn.legend(handles=handles, loc="outside lower left", ncols=8, fontsize=8, frameon=False)
+        drawn.legend(handles=handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
     return drawn
 
 
@@ -165,7 +165,7 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
         for x, name in enumerate(positions):
             where = x - 0.4 + width * (number + 0.5)
             if name not in found:
-                axes.text(where, 2, "no record", ha="center", rotation=90, color=colours[method], fontsize=6)
+                axes.text(where, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
                 continue
             axes.bar(
                 where, _value(found[name]), 0.9 * width, yerr=[[end] for end in _reach(found[name])], capsize=2,
@@ -196,7 +196,7 @@ def _prepare(axes: Axes, title: str, remedy: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if remedy:
         axes.set_axis_off()
-        axes.text(0.5, 0.5, f"no records\n{remedy}", ha="center", va="center", fontsize=7, transform=axes.transAxes)
+        axes.text(0.5, 0.5, f"no records\n{remedy}", ha="center", va="center", fontsize=9, transform=axes.transAxes)
 
 
 def _label(name: str) -> str:

@@ -16,6 +16,7 @@ from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 from uebench.report.text import literal
 from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import Audit
 from uebench.store.store import DamagedError, Store
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ REDISTRIBUTABLE = ("orl", "orl_varied")
 CREDIT = "Photographs: AT&T Laboratories Cambridge (ORL)."
 MAGNIFIED = 30
 GREY = 128
+SIDE, BETWEEN, NAMES, FOOT = 1.28, 0.04, 1.3, 0.4
+"""Inches of a photograph (an even number of dots at 64 and at 96 pixels), between two, for the names and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +96,49 @@ def _faces(text: str, size: int) -> Dataset:
     return load(text, size, Registry())
 
 
-def figure(named: Sequence[tuple[str, Strip]]) -> Figure:
-    """Draw Figure 3: a column for each method after the clean photographs; under each face its residual.
+def figure(shown: Sequence[tuple[str, Audit, Strip]]) -> Figure:
+    """Draw Figure 3: a row for each method below the clean photographs, and beside each face its residual.
 
     Args:
-        named: Methods with their strips, all of the same faces; at least one.
+        shown: Methods with what their perturbations are and their strips, all of the same faces; at least one.
     """
     from matplotlib.figure import Figure
 
-    faces = len(named[0][1].clean)
-    drawn = Figure(figsize=(1.35 * (1 + len(named)) + 0.3, 2.75 * faces + 0.5), layout="constrained")
-    grid = drawn.subplots(2 * faces, 1 + len(named), squeeze=False)
+    clean = shown[0][2].clean
+    rows, columns = 1 + len(shown), 2 * len(clean)
+    width, height = NAMES + columns * (SIDE + BETWEEN), FOOT + rows * (SIDE + BETWEEN)
+    drawn = Figure(figsize=(width, height))
+    space = {
+        "wspace": BETWEEN / SIDE,
+        "hspace": BETWEEN / SIDE,
+        "right": 1 - BETWEEN / width,
+        "top": 1 - BETWEEN / height,
+    }
+    grid = drawn.subplots(
+        rows, columns, squeeze=False, gridspec_kw={"left": NAMES / width, "bottom": FOOT / height, **space}
+    )
     for axes in grid.flat:
-        axes.set_axis_off()
-    for face in range(faces):
-        grid[2 * face, 0].imshow(named[0][1].clean[face])
-        for column, (_, one) in enumerate(named, start=1):
-            grid[2 * face, column].imshow(one.protected[face])
-            grid[2 * face + 1, column].imshow(one.residual[face])
-    for column, name in enumerate(["clean", *(name for name, _ in named)]):
-        grid[0, column].set_title(literal(name.replace("(", "\n(", 1)), fontsize=9)
-    drawn.supxlabel(f"Under each face: protected minus clean, {MAGNIFIED} times.\n{CREDIT}", fontsize=7)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    for face, photograph in enumerate(clean):
+        grid[0, 2 * face].imshow(photograph, interpolation="nearest")
+        for row, (_, _, one) in enumerate(shown, start=1):
+            grid[row, 2 * face].imshow(one.protected[face], interpolation="nearest")
+            grid[row, 2 * face + 1].imshow(one.residual[face], interpolation="nearest")
+    for row, text in enumerate(["clean", *(_label(name, audit) for name, audit, _ in shown)]):
+        grid[row, 0].set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
+    drawn.text(
+        0.5,
+        0.05 / height,
+        f"Beside each face: protected minus clean, {MAGNIFIED} times.\n{CREDIT}",
+        ha="center",
+        fontsize=8,
+    )
     return drawn
+
+
+def _label(name: str, audit: Audit) -> str:
+    """Return what stands beside a method: its name, its budget, and how much it changes."""
+    changed = "" if audit.psnr_mean is None else f"\nPSNR {audit.psnr_mean:.1f} dB"
+    return literal(f"{name.replace('(', chr(10) + '(', 1)}\nbudget {audit.budget}{changed}")

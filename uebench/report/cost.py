@@ -1,0 +1,152 @@
+"""Cost against protection in a study: seconds per 1,000 images across, the accuracy that is left upwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.study import MeasuredPlace, columns
+from uebench.analysis.study_metrics import seconds
+from uebench.errors import UsageError
+from uebench.report.figure4 import COLOURS, GREY
+from uebench.report.labels import Labelled, place
+from uebench.report.text import literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACROSS = 2
+"""Panels side by side, at most."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+"""One for each group, so that no two groups differ in colour alone."""
+LEAST = 0.01
+"""What costs less stands here, in seconds, because a logarithmic axis has no zero."""
+HOLLOW = "hollow: may change a pixel by more than the others"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A method in a panel.
+
+    Attributes:
+        name: The study's name of it.
+        group: That of the method.
+        pairing: What the attacker recognises.
+        seconds: What training the method and protecting 1,000 images took.
+    """
+
+    name: str
+    group: str
+    pairing: Pairing
+    seconds: float
+
+    @property
+    def bounded(self) -> bool:
+        """Return whether its budget bounds the change of each pixel."""
+        return self.pairing.records[0].audit.norm == "linf"
+
+
+def figure(measured: Sequence[MeasuredPlace]) -> Figure:
+    """Draw a panel for each attacker on each data set; dashed: the clean reference, dotted: chance.
+
+    Args:
+        measured: The places of a study, as ``analysis.study.measure`` returns them.
+
+    Raises:
+        UsageError: If there is no finished cell of a method to draw.
+    """
+    from matplotlib.figure import Figure
+
+    panels = [column for column in columns(measured) if _points(column)]
+    if not panels:
+        raise UsageError("cost: no finished cell of a method to draw")
+    groups = dict.fromkeys(one.place.method.group for one in columns(measured)[0][1:])
+    styles = {group: (COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]) for n, group in enumerate(groups)}
+    across = min(ACROSS, len(panels))
+    down = -(-len(panels) // across)
+    drawn = Figure(figsize=(7.0 * across, 0.6 + 4.6 * down), layout="constrained")
+    grid = drawn.subplots(down, across, squeeze=False).flatten()
+    for axes, column in zip(grid, panels, strict=False):
+        _panel(axes, column, styles)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    _legend(drawn, panels, styles)
+    drawn.draw_without_rendering()  # the layout is final, so labels can be placed
+    for axes, column in zip(grid, panels, strict=False):
+        place(axes, [_labelled(one) for one in _points(column)], _lines(column))
+    return drawn
+
+
+def _points(column: Sequence[MeasuredPlace]) -> list[Point]:
+    """Return the methods that an attacker met, without the clean reference."""
+    found = []
+    for one in column[1:]:
+        cost = seconds(one)
+        if one.pairing and cost is not None:
+            found.append(Point(one.place.method.name, one.place.method.group, one.pairing, max(cost, LEAST)))
+    return found
+
+
+def _panel(axes: Axes, column: Sequence[MeasuredPlace], styles: Mapping[str, tuple[str, str]]) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    points, about = _points(column), column[0].place
+    for one in points:
+        colour, marker = styles[one.group]
+        mean, (low, high) = one.pairing.accuracy, one.pairing.interval
+        axes.errorbar(
+            one.seconds, mean, [[max(0.0, mean - low)], [max(0.0, high - mean)]], color=colour, marker=marker,
+            markersize=6.5, markerfacecolor=colour if one.bounded else "white", capsize=2, elinewidth=1, zorder=3,
+        )  # fmt: skip
+    for height, style in zip(_lines(column), (":", "--"), strict=False):
+        axes.axhline(height, color=GREY, linestyle=style, linewidth=1, zorder=1)
+    costs = [one.seconds for one in points]
+    axes.set_xscale("log")
+    axes.set_xlim(min(costs) / 3, max(costs) * 3)
+    axes.set_ylim(0, 100)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(f"seconds to train the method and protect, per 1,000 images{_missing(column)}", fontsize=9)
+    axes.set_ylabel("clean test accuracy left, %", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    preset = points[0].pairing.records[0].preset
+    axes.set_title(literal(f"{about.attacker.name} on {about.data.name}, preset {preset}"), fontsize=10)
+
+
+def _lines(column: Sequence[MeasuredPlace]) -> list[float]:
+    """Return chance and, if it is measured, the accuracy of the clean reference, in percent."""
+    clean = column[0]
+    chance = 100 * clean.place.cells[0].spec.data.record.chance
+    return [chance, clean.pairing.accuracy] if clean.pairing else [chance]
+
+
+def _missing(column: Sequence[MeasuredPlace]) -> str:
+    """Return a line about the methods that are not in a panel."""
+    shown = {one.name for one in _points(column)}
+    names = [one.place.method.name for one in column[1:] if one.place.method.name not in shown]
+    return literal("\n" + fill(f"no record: {', '.join(names)}", 90)) if names else ""
+
+
+def _legend(drawn: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapping[str, tuple[str, str]]) -> None:
+    from matplotlib.lines import Line2D
+
+    points = [one for column in panels for one in _points(column)]
+    shown = {one.group for one in points}
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", label=literal(group))
+        for group, (colour, marker) in styles.items()
+        if group and group in shown
+    ]
+    if not all(one.bounded for one in points):
+        handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="", label=HOLLOW))
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label=literal(panels[0][0].place.method.name)))
+    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
+    drawn.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+
+
+def _labelled(one: Point) -> Labelled:
+    return Labelled(literal(one.name), one.seconds, one.pairing.accuracy, *one.pairing.interval)
