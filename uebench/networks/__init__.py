@@ -3,6 +3,7 @@
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
 from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
+from uebench.networks.resnet_generator import ResNetGenerator
 from uebench.networks.segue_generator import SegueGenerator, binary_code
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "ContrastiveLearner",
     "FaceClassifier",
     "MoCo",
+    "ResNetGenerator",
     "SegueGenerator",
     "SimClr",
     "SimSiam",
