@@ -41,6 +41,7 @@ TRAINED = (
     "aue",
     "aap",
     "uc",
+    "bait",
     "segue",
     "segue_restart",
     "segue_unguided",
