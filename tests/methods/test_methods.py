@@ -284,6 +284,7 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
 SHORT = {
     "clean": "", "random": "", "lsp": "patch=56", "ar": "", "ops": "", "cuda": "",
     "pil": "epochs=1, steps=2",
+    "bait": "rounds=3, maxiter=1, batch=2",
     "tap": "epochs=1, batch=4, steps=1",
     "hypocritical": "epochs=1, batch=4, steps=1",
     "aue": "epochs=1, batch=4, steps=1",

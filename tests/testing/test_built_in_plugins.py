@@ -20,6 +20,7 @@ from uebench.testing import checks
 
 REGISTRY = Registry()
 NEEDED = {
+    "uc": "model=test_resnet, surrogate={file}",
     "timm": "model=test_resnet",
     "finetune": "model=test_resnet, mode=last_block, weights={file}",
     "linear_probe": "embedding={embedding}",
@@ -30,7 +31,21 @@ NEEDED = {
 }
 ELSEWHERE = ("protected",)
 """What needs the very photographs that it protects: tests/cli/test_sets_of_others.py."""
-TRAINED = ("ue", "rue", "sem", "tue", "tap", "hypocritical", "aue", "aap", "segue", "segue_restart", "segue_unguided")
+TRAINED = (
+    "ue",
+    "rue",
+    "sem",
+    "tue",
+    "tap",
+    "hypocritical",
+    "aue",
+    "aap",
+    "uc",
+    "bait",
+    "segue",
+    "segue_restart",
+    "segue_unguided",
+)
 ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1")
 TOO_LONG: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(TRAINED, frozenset({"size_224"})),

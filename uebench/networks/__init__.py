@@ -1,15 +1,19 @@
 """Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
 
+from uebench.networks.bait_generator import BaitGenerator
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
 from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
+from uebench.networks.resnet_generator import ResNetGenerator
 from uebench.networks.segue_generator import SegueGenerator, binary_code
 
 __all__ = [
+    "BaitGenerator",
     "Byol",
     "ContrastiveLearner",
     "FaceClassifier",
     "MoCo",
+    "ResNetGenerator",
     "SegueGenerator",
     "SimClr",
     "SimSiam",
