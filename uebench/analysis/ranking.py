@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -53,20 +53,26 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     for (one, other), gap, p in zip(pairs, gaps, holm([gap.p for gap in gaps]), strict=True):
         if p < ALPHA:
             better.add((one, other) if gap.value < 0 else (other, one))
-    order: list[str] = []
-    for method in sorted(methods, key=lambda name: (-len(methods[name].shares), methods[name].mean)):
-        runs = len(methods[method].shares)
-        place = max(
-            (
-                position
-                for position, other in enumerate(order, 1)
-                if len(methods[other].shares) > runs and (method, other) not in better
-            ),
-            default=0,
-        )
-        while place < len(order) and methods[order[place]].mean <= methods[method].mean:
-            place += 1
-        order.insert(place, method)
     beaten_by = {name: sum((other, name) in better for other in methods) for name in methods}
     beats = {name: sum((name, other) in better for other in methods) for name in methods}
-    return {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in order}
+    return {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in _ordered(methods, better)}
+
+
+def _ordered(methods: Mapping[str, Runs], better: Container[tuple[str, str]]) -> list[str]:
+    """Return the methods in their order; ``better`` holds (better, worse) for each pair that is proven.
+
+    Methods are inserted by falling number of runs, each below those with more runs that it is not proven better than.
+    """
+    order: list[str] = []
+    for name in sorted(methods, key=lambda name: (-len(methods[name].shares), methods[name].mean)):
+        runs = methods[name]
+        above = [
+            position
+            for position, other in enumerate(order, 1)
+            if len(methods[other].shares) > len(runs.shares) and (name, other) not in better
+        ]
+        position = max(above, default=0)
+        while position < len(order) and methods[order[position]].mean <= runs.mean:
+            position += 1
+        order.insert(position, name)
+    return order
