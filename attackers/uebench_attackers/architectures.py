@@ -1,6 +1,6 @@
-"""Attackers that train one network from scratch, on whatever they are given.
+"""Attackers that train one network from scratch.
 
-All share one loop (``uebench.training.loop``) and one normalisation, so that architectures differ in nothing else.
+All share one loop (``uebench.training.loop``) and one normalisation, so that they differ only in the architecture.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ class Scratch(Training):
 
 
 class Resnet(Scratch):
-    """The same, and the stem.
+    """The options of ``Scratch``, and the stem.
 
     Attributes:
-        stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 alone, for small images; ``by_size``:
-            ``small`` up to 112 pixels.
+        stem: ``imagenet``: 7x7 stride 2 and max-pooling; ``small``: 3x3 stride 1 without pooling, for small images;
+            ``by_size``: ``small`` up to 112 pixels.
     """
 
     stem: Stem = "imagenet"
 
 
 class Timm(Scratch):
-    """The same, and the model.
+    """The options of ``Scratch``, and the model.
 
     Attributes:
-        model: A name of timm's.
+        model: Name of a timm model.
     """
 
     model: ModelName
@@ -64,7 +64,7 @@ DEPTHWISE: Mapping[str, dict[str, Any]] = {
     "desk": PROTOCOLS["desk"] | SGD | {"epochs": 40, "precision": "float32"},
     "desk64": PROTOCOLS["desk64"] | SGD | {"epochs": 60},
 }
-"""For networks of depthwise convolutions."""
+"""Presets of networks with depthwise convolutions."""
 WHY_DEPTHWISE = {
     **WHY_PROTOCOLS,
     "desk": "the best of four trials on held-out photographs, in float32, in which depthwise convolutions are faster "
@@ -77,7 +77,7 @@ BY_SIZE: Mapping[str, dict[str, Any]] = {
     "paper": PROTOCOLS["segue_paper"] | {"stem": "by_size"},
     "sgd": PROTOCOLS["sgd"] | {"stem": "by_size"},
 }
-"""ResNets: the authors of Segue and of UE choose the stem by the size of the images."""
+"""Presets of ResNets: the authors of Segue and of UE choose the stem by the size of the images."""
 WHY_BY_SIZE: Mapping[str, str] = {**WHY_PROTOCOLS, "paper": "as segue_paper"}
 
 T = TypeVar("T", bound=Scratch)

@@ -1,4 +1,4 @@
-"""BYOL: each view predicts what a slowly moving encoder makes of the other.
+"""BYOL: each view predicts the output of a slowly moving encoder for the other.
 
 Jean-Bastien Grill, Florian Strub, Florent Altche, Corentin Tallec, Pierre Richemond, Elena Buchatskaya, Carl Doersch,
 Bernardo Avila Pires, Zhaohan Guo, Mohammad Gheshlaghi Azar, Bilal Piot, Koray Kavukcuoglu, Remi Munos, Michal Valko.
@@ -26,14 +26,14 @@ class Config(ContrastiveOptions):
     """Options of ``byol``.
 
     Attributes:
-        momentum: How much of the target's weights stays in the first step; a cosine takes it to 1 at the last.
+        momentum: Share of the target's weights that is kept in the first step; it rises to 1 along a cosine.
     """
 
     momentum: float = Field(0.996, ge=0, lt=1)
 
 
 class ByolAttacker(ContrastiveAttacker[Config]):
-    """Learns to predict from one view what the target network makes of the other, without negatives."""
+    """Learns to predict from one view the target network's output for the other, without negatives."""
 
     name = "byol"
     version = 1

@@ -1,7 +1,7 @@
 """Attackers that first learn from the published images without their labels, and then train a linear probe.
 
-They share views (``uebench.ops.contrastive_view``), optimiser, schedule and probe, so that they differ in nothing but
-what the encoder is trained for.
+They share views (``uebench.ops.contrastive_view``), optimiser, schedule and probe, so that they differ only in the
+objective of the encoder.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class ContrastiveOptions(Optimization):
-    """Options of all of them; the optimiser's serve both trainings, each with a cosine schedule.
+    """Options of all of them. The optimiser options apply to both trainings, each with a cosine schedule.
 
     Attributes:
-        model: The encoder, a name of timm's.
+        model: The encoder: name of a timm model.
         epochs: Passes over the set without labels.
         batch: Images per step.
         probe_epochs: Passes of the linear probe over the set with labels.
@@ -72,12 +72,12 @@ class ContrastiveAttacker(Attacker[T]):
 
     @abstractmethod
     def learner(self, encoder: FaceClassifier, width: int, train: ImageSet) -> ContrastiveLearner:
-        """Return what trains the encoder.
+        """Return the learner that trains the encoder.
 
         Args:
-            encoder: Untrained; maps images to features.
-            width: How many features.
-            train: What it will learn from.
+            encoder: The untrained encoder: images -> features.
+            width: Number of features.
+            train: The training set.
         """
 
     @property
@@ -106,7 +106,7 @@ class ContrastiveAttacker(Attacker[T]):
         )
 
     def batches(self, train: ImageSet) -> int:
-        """Return the steps of a pass without labels, in which what fills no batch is left out."""
+        """Return the steps of a pass without labels, which leaves out the last incomplete batch."""
         return len(train) // min(self.config.batch, len(train))
 
     def _training(self, **changed: Any) -> Training:  # noqa: ANN401

@@ -1,6 +1,6 @@
-"""Attackers that train no network: they compare embeddings that a face recogniser gives of the published images.
+"""Attackers that train no network: they compare a face recogniser's embeddings of the published images.
 
-Only countermeasures on the scope and on the set act on them: there are no batches and no steps.
+They support only countermeasures on the scope and on the set: there are no batches and no steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T", bound=EmbeddingOptions)
 
 
 class OnEmbeddings(Attacker[T]):
-    """Fits a classifier of scikit-learn's on L2-normalised embeddings of the training images."""
+    """Fits a scikit-learn classifier to L2-normalised embeddings of the training images."""
 
     @abstractmethod
     def pipeline(self) -> Any:  # noqa: ANN401
@@ -34,11 +34,11 @@ class OnEmbeddings(Attacker[T]):
         return self.config.assets()
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Say why there are no embeddings here."""
+        """Return why embeddings cannot be computed here, or None."""
         return self.config.obstacle() or None
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
-        """Fit in one go; the curve's one loss is the share of training images that are still misclassified."""
+        """Fit the classifier; the curve has one entry, whose loss is the share of misclassified training images."""
         started = time.perf_counter()
         rows, labels = self.config.embed(train.images.cpu().numpy()), train.labels.cpu().numpy()
         fitted = self.pipeline().fit(rows, labels)
@@ -65,7 +65,7 @@ class ProbeOptions(EmbeddingOptions):
     """Options of ``linear_probe``.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a model of timm's and its checkpoint.
+        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
         c: Inverse weight of the L2 penalty.
     """
 
@@ -93,8 +93,8 @@ class KnnOptions(EmbeddingOptions):
     """Options of ``knn``.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a model of timm's and its checkpoint.
-        neighbours: How many vote; the lowest label wins a tie.
+        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
+        neighbours: Number of neighbours that vote; the lowest label wins a tie.
     """
 
     neighbours: int = Field(5, ge=1)
@@ -109,7 +109,7 @@ class Knn(OnEmbeddings[KnnOptions]):
     Config = KnnOptions
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse more neighbours than there are images too."""
+        """Also refuse more neighbours than there are images."""
         if sum(shape.counts) < self.config.neighbours:
             return f"{self.config.neighbours} neighbours, and the set has {sum(shape.counts)} images; lower neighbours"
         return super().obstacle(shape)

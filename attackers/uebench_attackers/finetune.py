@@ -1,4 +1,4 @@
-"""The attacker that need not learn to see first: it starts from a pretrained checkpoint of the user's."""
+"""An attacker that starts from a pretrained checkpoint of the user."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from uebench.training.loop import supervised
 
 
 class Config(Training):
-    """Training options, and what the training starts from.
+    """Training options, and the checkpoint.
 
     Attributes:
         weights: The checkpoint: a state dict of the model, as .safetensors or as ``torch.save`` writes one.
-        model: A name of timm's.
+        model: Name of a timm model.
         mode: What is trained: ``full``: everything; ``linear``: the head; ``last_block``: the head and the last stage;
             ``frozen_stem``: everything but the first layers.
-        input_size: Enlarge the images to so many pixels, as the checkpoint may expect; 0: as they are.
+        input_size: Enlarge the images to this many pixels, as the checkpoint may expect; 0 keeps their size.
     """
 
     weights: Path
@@ -31,7 +31,7 @@ class Config(Training):
 
 
 class Finetune(Attacker[Config]):
-    """Trains a pretrained network, or a part of it, on images normalised as the pretraining had them."""
+    """Trains a pretrained network, or a part of it, on images normalised as in pretraining."""
 
     name = "finetune"
     version = 1
@@ -45,7 +45,7 @@ class Finetune(Attacker[Config]):
         return (self.config.weights,)
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
-        """Train with cross-entropy from the checkpoint on."""
+        """Train with cross-entropy, starting from the checkpoint."""
         config = self.config
         network = networks.pretrained(
             config.model,

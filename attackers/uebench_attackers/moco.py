@@ -1,9 +1,9 @@
-"""MoCo: a view against a queue of earlier images, whose keys a slowly moving encoder made.
+"""MoCo: each view against a queue of keys, which a slowly moving encoder made of earlier images.
 
 Kaiming He, Haoqi Fan, Yuxin Wu, Saining Xie, Ross Girshick. Momentum Contrast for Unsupervised Visual Representation
 Learning. CVPR 2020 (arXiv:1911.05722).
 
-Deviations from the authors' code: batch normalisation is not shuffled, which takes several devices; the schedule is a
+Deviations from the authors' code: batch normalisation is not shuffled, which needs several devices; the schedule is a
 cosine, and the views are those of ``simclr``.
 """
 
@@ -25,10 +25,10 @@ class Config(ContrastiveOptions):
     """Options of ``moco``; the defaults are those of the authors' example for small images (CIFAR-10).
 
     Attributes:
-        queue: Keys of earlier images that serve as negatives; half as many as there are images in a smaller set, so
-            that an image does not meet its own keys too often.
-        momentum: How much of the key encoder's weights stays in each step.
-        temperature: That similarities are divided by.
+        queue: Keys of earlier images that serve as negatives; at most half as many as there are images, so that an
+            image does not meet its own keys too often.
+        momentum: Share of the key encoder's weights that is kept in each step.
+        temperature: Divisor of the similarities.
     """
 
     queue: int = Field(4096, ge=1)
@@ -37,7 +37,7 @@ class Config(ContrastiveOptions):
 
 
 class MoCoAttacker(ContrastiveAttacker[Config]):
-    """Learns which key in a queue is that of the other view of the same image."""
+    """Learns to tell the key of the other view of an image from those in a queue."""
 
     name = "moco"
     version = 1

@@ -2,8 +2,8 @@
 
 Xinlei Chen, Kaiming He. Exploring Simple Siamese Representation Learning. CVPR 2021 (arXiv:2011.10566).
 
-Deviations from the authors' code: the predictor's rate falls with that of all else, and the views are those of
-``simclr``.
+Deviations from the authors' code: the predictor's learning rate falls like that of all other layers, and the views are
+those of ``simclr``.
 """
 
 from __future__ import annotations

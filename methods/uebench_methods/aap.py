@@ -26,8 +26,8 @@ class Config(tap.Config):
     """Options of ``aap``.
 
     Attributes:
-        ref_strength: Of the views that the surrogate learns from, in [0, 1]; 0 for the images themselves.
-        gen_strength: Of the views in the steps of the noise.
+        ref_strength: Strength of the views that the surrogate learns from, in [0, 1]; 0 for the images themselves.
+        gen_strength: Strength of the views in the steps of the noise, likewise.
         augment: Mirror and shift the images as well, before the view, as ``flip`` and ``crop`` say.
     """
 
@@ -50,7 +50,7 @@ DESK = {
 
 
 class Aap(FixedSurrogateMethod[Config]):
-    """Noise with which random views of every image look to a trained network like another identity."""
+    """Noise that makes a trained network take random views of an image for another identity."""
 
     name = "aap"
     version = 1
@@ -84,9 +84,9 @@ class Aap(FixedSurrogateMethod[Config]):
         return (Augmentation(lambda images, rng: view_of_strength(images, rng, self.config.ref_strength)),)
 
     def objective(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return that of TAP."""
+        """Return TAP's objective."""
         return tap.Tap(self.config).objective(logits, labels)
 
     def view(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Return the views of a step of the noise."""
+        """Return random views of the images for one step of the noise."""
         return view_of_strength(super().view(images, rng), rng, self.config.gen_strength)

@@ -35,7 +35,7 @@ CROP = 4
 DRAWS = 1024
 """Processes drawn at once, of which one or two in a hundred stay bounded."""
 ROUNDS = 1000
-"""How often, before the search is given up."""
+"""Such draws before the search is given up."""
 TRIALS = 3
 """Patterns of a process that must stay bounded."""
 
@@ -46,8 +46,8 @@ class Config(BaseConfig):
     Attributes:
         eps: Root mean square of the perturbation, on the [0, 1] pixel scale; its Euclidean length is eps * sqrt(3 S^2).
             The default is a length of 1 at 32 px.
-        bound: Largest value of a process's unscaled pattern; processes that leave it, or diverge, are not used.
-        response: Least response of the other identities' filters to a process's pattern of length 1; 0 for any.
+        bound: Largest value of a process's unscaled pattern; processes that exceed it, or diverge, are not used.
+        response: Smallest response of the other identities' filters to a process's pattern of length 1; 0 for any.
     """
 
     eps: Radius = 1 / math.sqrt(3 * SIZE * SIZE)
@@ -56,7 +56,7 @@ class Config(BaseConfig):
 
 
 class Ar(Method[Config]):
-    """Each value is a linear combination of its neighbours above and to the left, with weights of the identity."""
+    """Each value is a linear combination of its neighbours above and to the left, with the identity's weights."""
 
     name = "ar"
     version = 1
@@ -83,7 +83,7 @@ class Ar(Method[Config]):
         return Budget("l2", self.config.eps * math.sqrt(3 * size * size))
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Draw processes until there is one for each identity; the images are not looked at.
+        """Draw processes until there is one for each identity; the images have no influence.
 
         Raises:
             CellError: If too few of them stay bounded and differ.
@@ -104,7 +104,7 @@ class Ar(Method[Config]):
         raise CellError(f"{self.name}: {found}; {remedy}")
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
-        """Add to each image a pattern of its own, which its identity's process makes of Gaussian noise, and clip."""
+        """Add to each image its own pattern, which its identity's process makes from Gaussian noise, and clip."""
         size = batch.images.shape[-1]
         start = torch.stack([gaussian(1, size, ctx.rng("start", row))[0] for row in batch.index.tolist()])
         noise = pattern(self._processes[batch.labels.cpu()], start)
@@ -116,12 +116,12 @@ class Ar(Method[Config]):
         return {"processes": self._processes}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over processes; they serve images of any size at which they stay bounded."""
+        """Load processes; they work for images of any size at which they stay bounded."""
         self._processes = state["processes"].cpu()
         return self
 
     def _bounded(self, processes: Tensor, size: int, rng: torch.Generator, trials: int = 1) -> Tensor:
-        """Return those processes (M, 3, 3, 3) whose patterns of ``size`` pixels are finite and keep the bound."""
+        """Return those processes (M, 3, 3, 3) whose patterns of ``size`` pixels are finite and within the bound."""
         made = pattern(processes.repeat(trials, 1, 1, 1), gaussian(trials * len(processes), size, rng))
         inside = made.abs().flatten(1).le(self.config.bound).all(1)  # false for NaN
         return processes[inside.view(trials, len(processes)).all(0)]

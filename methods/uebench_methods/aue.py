@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 class Config(NoiseOptions):
-    """Options of ``aue``; in each epoch the surrogate learns the protected images, then the noise of all is improved.
+    """Options of ``aue``; in each epoch the surrogate trains on the protected images, then all noise is improved.
 
     Attributes:
-        strength: Of the views, in [0, 1]: at 1 crops and colours as a contrastive learner has them, at 0 the images
+        strength: Strength of the views, in [0, 1]: at 1 crops and colours as for a contrastive learner, at 0 the images
             themselves.
-        epochs: How often; the surrogate's rate falls from epoch to epoch along a cosine.
+        epochs: Number of epochs; the surrogate's learning rate falls from epoch to epoch along a cosine.
         steps: Sign steps for each image in each epoch, each on a new view.
-        step: Their size.
+        step: Size of each step.
     """
 
     strength: float = Field(0.6, ge=0, le=1)
@@ -88,7 +88,7 @@ class Aue(NoiseMethod[Config]):
     }
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Let surrogate and noise take turns."""
+        """Train the surrogate and improve the noise in turns."""
         config, surrogate = self.config, self.surrogate(train, ctx)
         optimizer, first = make_optimizer(surrogate, config), 0
         if saved := ctx.restore():
@@ -108,7 +108,7 @@ class Aue(NoiseMethod[Config]):
             ctx.progress(epoch + 1, config.epochs, f"fitting aue, loss {mean:.3f}")
 
     def improve(self, model: FaceClassifier, batch: Batch, noise: Noise, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return better noise (B, 3, S, S) for a batch, and the mean loss that its steps saw.
+        """Return better noise (B, 3, S, S) for a batch, and the mean loss over its steps.
 
         Args:
             model: The surrogate, frozen.
@@ -138,7 +138,7 @@ class Aue(NoiseMethod[Config]):
         train: ImageSet,
         rng: torch.Generator,
     ) -> float:
-        """Train it on one view of each protected image; return its mean loss."""
+        """Train the surrogate on one view of each protected image; return its mean loss."""
         config, losses = self.config, []
         surrogate.train()
         order = torch.randperm(len(train), generator=rng)[: trainable_images(len(train), config.batch)]

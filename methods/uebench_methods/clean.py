@@ -1,4 +1,4 @@
-"""The reference: images as they are."""
+"""The reference: unchanged images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Clean(Method[Config]):
-    """Leaves every image unchanged; what an attacker reaches with it is the clean reference."""
+    """Leaves every image unchanged; an attacker's accuracy with it is the clean reference."""
 
     name = "clean"
     version = 1

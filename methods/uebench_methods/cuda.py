@@ -1,10 +1,10 @@
-"""CUDA: a blur of its own for each identity.
+"""CUDA: a different blur for each identity.
 
 Vinu Sankar Sadasivan, Mahdi Soltanolkotabi, Soheil Feizi. CUDA: Convolution-based Unlearnable Datasets. CVPR 2023
 (arXiv:2303.04278), section 3.
 
-The method has no budget: it filters the whole image and leaves every usual L-p ball (at 8/255, say). Its change is
-reported and not bounded, and its numbers are not comparable with those of bounded methods at equal visibility.
+The method has no budget: it filters the whole image and exceeds every usual L-p bound, such as 8/255. Its change is
+reported but not bounded, and its numbers are not comparable with those of bounded methods at equal visibility.
 
 Deviation from the authors' code: images are rounded to the nearest grey level rather than truncated.
 """
@@ -27,8 +27,8 @@ class Config(BaseConfig):
     """Options of ``cuda``.
 
     Attributes:
-        blur: Upper bound of the kernel's weights, which are uniform (the authors' p_b); larger blurs more.
-        radius: Pixels of the kernel on each side of its centre; 1 is a 3x3 kernel.
+        blur: Upper bound of the kernel's weights, which are uniform (the authors' p_b); larger values blur more.
+        radius: Pixels of the kernel on each side of its centre; 1 gives a 3x3 kernel.
     """
 
     blur: float = Field(0.3, gt=0, le=1)
@@ -56,7 +56,7 @@ class Cuda(Method[Config]):
     }
 
     def budget(self, size: int) -> Budget:
-        """Return that there is no bound."""
+        """Return a budget without a bound."""
         return Budget("none", 0)
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:

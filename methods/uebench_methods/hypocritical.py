@@ -34,7 +34,7 @@ DESK = {"batch": 32, "epochs": 20, "optimizer": "adam", "lr": 1e-3, "weight_deca
 
 
 class Hypocritical(FixedSurrogateMethod[Config]):
-    """Noise that strengthens what a trained network already sees of the true identity."""
+    """Noise that makes a trained network more certain of the true identity."""
 
     name = "hypocritical"
     version = 1

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SLACK = 8e-6
-"""By what share a length may be wrong, which is less than the referee allows. The float32 sum over an image is wrong by
-less at 64 pixels, by more at 224."""
+"""Largest relative error of a length, less than the referee allows. The error of a float32 sum over an image is smaller
+at 64 pixels and larger at 224."""
 
 
 class Config(BaseConfig):
@@ -33,7 +33,7 @@ class Config(BaseConfig):
     Attributes:
         eps: Root mean square of the perturbation, on the [0, 1] pixel scale (the authors' ``--eps 6``). Every sample's
             Euclidean length is exactly eps * sqrt(3 S^2); single pixels may exceed eps.
-        patch: Height and width in pixels of the squares of one colour.
+        patch: Height and width of the squares of one colour, in pixels.
         class_sep: Distance of the class centres in ``make_classification``.
     """
 
@@ -66,7 +66,7 @@ class Lsp(Method[Config]):
     _noise: Tensor
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Say why there are too few colour values for a corner of the hypercube for each identity, or None."""
+        """Refuse patches with too few colour values to give each identity a corner of the hypercube."""
         values = 3 * math.ceil(shape.size / self.config.patch) ** 2
         if (len(shape.counts) - 1).bit_length() <= values:
             return None
@@ -80,7 +80,7 @@ class Lsp(Method[Config]):
         return Budget("l2", self.config.eps * math.sqrt(3 * size * size))
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Draw one perturbation for each image, of its identity's cluster."""
+        """Draw one perturbation for each image from its identity's cluster."""
         from sklearn.datasets import make_classification
 
         size, patch = train.size, self.config.patch
@@ -119,6 +119,6 @@ class Lsp(Method[Config]):
         return {"noise": self._noise}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over perturbations; they fit the set they were drawn for."""
+        """Load perturbations; they fit only the set that they were drawn for."""
         self._noise = state["noise"]
         return self

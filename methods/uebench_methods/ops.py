@@ -3,11 +3,11 @@
 Shutong Wu, Sizhe Chen, Cihang Xie, Xiaolin Huang. One-Pixel Shortcut: On the Learning Preference of Deep Neural
 Networks. ICLR 2023 (arXiv:2205.12141), section 3 and Algorithm 1.
 
-The search is the authors' exhaustive one, but reads the scores of all pixels and colours from two sums over the images
-of an identity, so that it takes less than a second for an identity at 224 px.
+The search is the authors' exhaustive one, but computes the scores of all pixels and colours from two sums over the
+images of an identity, so that it takes less than a second per identity at 224 px.
 
-Deviations from the authors' code: a pixel whose change is the same in all images, which has no spread to divide by, is
-as good as its change is large; and of equal scores the first is taken, not the last.
+Deviations from the authors' code: a pixel whose change is the same in all images has no spread to divide by, and is
+scored by the size of its change; and of equal scores the first is taken, not the last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLOURS = tuple(product((0, 1), repeat=3))
 
 
 class Ops(Method[Config]):
-    """Sets one pixel of every image of an identity to the colour from which these images differ most and alike."""
+    """Sets one pixel in all images of an identity to a colour from which they differ strongly and consistently."""
 
     name = "ops"
     version = 1
@@ -80,7 +80,7 @@ class Ops(Method[Config]):
         return {"places": self._places, "colours": self._colours}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over pixels, for images of the size that they were found in."""
+        """Load pixels, for images of the size in which they were found."""
         self._places, self._colours = state["places"], state["colours"]
         return self
 

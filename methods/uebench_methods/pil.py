@@ -1,4 +1,4 @@
-"""PIL: perturbation-induced linearisation, noise that a linear classifier is enough to make.
+"""PIL: perturbation-induced linearisation, noise that needs no more than a linear classifier.
 
 Jinlin Liu, Wei Chen, Xiaojin Zhang. Perturbation-Induced Linearization: Constructing Unlearnable Data with Solely
 Linear Classifiers. ICLR 2026 (arXiv:2601.19967).
@@ -6,7 +6,7 @@ Linear Classifiers. ICLR 2026 (arXiv:2601.19967).
 The gradient of a linear classifier grows with the number of pixels, so the presets for larger images divide the
 authors' learning rate by the ratio of the numbers of pixels.
 
-Deviations: batches of 128 images and momentum 0.9 are ours, because the settings at hand do not name them.
+Deviations: batches of 128 images and momentum 0.9 are ours, because the settings known to us do not name them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class Config(Training):
-    """Options of ``pil``; those of the training are the linear classifier's, on clean images.
+    """Options of ``pil``. The training options are those of the linear classifier, on clean images.
 
     Attributes:
         eps: L-inf bound of the perturbation.
         steps: Descending sign steps for each image.
-        step: Their size.
-        alpha: Weight of the shortcut, the cross-entropy of the classifier's answer to the perturbation alone. The rest,
-            1 - alpha, is the weight of how far its answer to the protected image is from uniform.
+        step: Size of each step.
+        alpha: Weight of the shortcut, the classifier's cross-entropy on the perturbation alone. 1 - alpha is the weight
+            of the divergence between its answer to the protected image and the uniform one.
     """
 
     eps: Radius = 8 / 255
@@ -51,7 +51,7 @@ class Config(Training):
 
 
 class Pil(Method[Config]):
-    """Subtracts what a linear classifier takes for the identity, and leaves an image that it can say nothing about."""
+    """Subtracts a perturbation that a linear classifier recognises, and leaves an image that it cannot classify."""
 
     name = "pil"
     version = 1
@@ -88,7 +88,7 @@ class Pil(Method[Config]):
         self._weights = weights.detach().view(train.num_classes, 3, train.size, train.size)
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
-        """Take the sign steps from zero, and subtract where they end."""
+        """Find each perturbation by sign steps from zero, and subtract it."""
         images, labels = batch.images, batch.labels
         noise = sign_steps(
             lambda protected: self.objective(images - protected, images, labels),
@@ -102,12 +102,12 @@ class Pil(Method[Config]):
         return (images + noise).clamp(0, 1)
 
     def objective(self, delta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        """Return what the perturbations lower, summed over a batch.
+        """Return the objective that the perturbations minimise, summed over a batch.
 
         alpha * CE(f(delta), y) + (1 - alpha) * KL(softmax f(x - delta) || uniform), with f the classifier.
 
         Args:
-            delta: What is subtracted, (B, 3, S, S).
+            delta: The perturbations, which are subtracted, (B, 3, S, S).
             images: The clean images x, (B, 3, S, S) in [0, 1].
             labels: Their identities y, (B,) int64.
         """
@@ -123,13 +123,13 @@ class Pil(Method[Config]):
         return {"weights": self._weights}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over a classifier; it serves other images of its identities."""
+        """Load a classifier; it also works for other images of its identities."""
         self._weights = state["weights"]
         return self
 
 
 def linear(num_classes: int, size: int) -> FaceClassifier:
-    """Return an untrained linear classifier (K logits, no bias) of images of ``size`` pixels, as they are."""
+    """Return an untrained linear classifier (K logits, no bias) of images of ``size`` pixels, not normalised."""
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * size * size, num_classes, bias=False))
     model = networks.FaceClassifier(network, {"model": "linear"}, size)
     model.normalise([0.0] * 3, [1.0] * 3)

@@ -17,7 +17,7 @@ class Config(BaseConfig):
 
     Attributes:
         eps: L-inf bound, on the [0, 1] pixel scale.
-        noise: ``samplewise``: every image its own noise; ``classwise``: all images of an identity the same.
+        noise: ``samplewise``: each image has its own noise; ``classwise``: all images of an identity share theirs.
     """
 
     eps: Radius = 8 / 255
@@ -33,7 +33,7 @@ class RandomNoise(Method[Config]):
     Config = Config
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
-        """Add each image's (or identity's) own draw; it depends on its number only, not on the batch."""
+        """Add each image's (or identity's) own draw, which depends on its index (or label), not on the batch."""
         owners = batch.index if self.config.noise == "samplewise" else batch.labels
         shape = batch.images.shape[1:]
         draws = [torch.rand(shape, generator=ctx.rng(self.config.noise, owner)) for owner in owners.tolist()]

@@ -1,4 +1,4 @@
-"""RUE: robust error-minimising noise (also called REM), which adversarial training shall not undo.
+"""RUE: robust error-minimising noise (also called REM), made to withstand adversarial training.
 
 Shaopeng Fu, Fengxiang He, Yang Liu, Li Shen, Dacheng Tao. Robust Unlearnable Examples: Protecting Data Privacy Against
 Adversarial Learning. ICLR 2022 (arXiv:2203.14533), Eqs. 4 to 6 and Algorithm 1.
@@ -35,15 +35,16 @@ class Config(RoundsOptions):
         rho_d: Radius of the adversarial examples that the noise must withstand.
         rounds: Passes over the set; in each, the noise of every batch is improved and the surrogate trained on it.
         steps: Descending sign steps for the noise of each image in each pass.
-        step: Their size.
-        restart: Begin them from fresh uniform noise in each pass rather than from what there is.
+        step: Size of each of these steps.
+        restart: Start them from fresh uniform noise in each pass, not from the noise so far.
         samples: Random transformations over which a step's gradient is summed.
         rho_steps: Ascending sign steps of the adversary, for each transformation and for the surrogate's training.
-        rho_step: Their size.
-        flip: The transformations mirror images with probability 1/2.
-        crop: They shift images by up to so many pixels; ``by_size``: an eighth of the image, the authors' 4 at 32 px.
+        rho_step: Size of each of these steps.
+        flip: Transformations mirror images with probability 1/2.
+        crop: Transformations shift images by up to this many pixels; ``by_size``: an eighth of the image, the authors'
+            4 at 32 px.
         decay: Multiply the learning rate by 0.1 after each 40% of the passes.
-        regenerate: Make all noise anew with the last surrogate.
+        regenerate: At the end, optimise all noise again with the final surrogate.
     """
 
     rho_d: Radius = 4 / 255
@@ -81,7 +82,7 @@ Loss = Callable[["Tensor"], "Tensor"]
 
 
 class Rue(NoiseMethod[Config]):
-    """Noise that lowers the loss of the worst case around a randomly transformed, protected image."""
+    """Noise that minimises the worst-case loss around a randomly transformed, protected image."""
 
     name = "rue"
     version = 1

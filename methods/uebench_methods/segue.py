@@ -35,32 +35,33 @@ class Config(BaseConfig):
 
     Attributes:
         eps: L-inf bound of the perturbation.
-        weights: ``auto``: the generator that comes with uebench where it fits (same resolution, same options but for
-            ``precision``), else a fresh one; ``none``: always train on the set to protect; or a safetensors file from
+        weights: ``auto``: the generator that comes with uebench if it fits (same resolution and options, except
+            ``precision``), else train one; ``none``: always train on the set to protect; or a safetensors file from
             ``uebench fit``.
         epochs: E of Algorithm 1.
-        maxiter: Iterations an epoch; 0 means one pass over the set.
+        maxiter: Iterations per epoch; 0 means one pass over the set.
         surrogate_every: The surrogate trains in epochs 1, 1 + surrogate_every, ...; the generator in every epoch.
         lr_f: Adam's rate for the surrogate.
         lr_g: Adam's rate for the generator.
-        batch: Images an iteration.
+        batch: Images per iteration.
         alpha: Weight of L_G1, the surrogate's cross-entropy (Eq. 5).
         beta: Weight of L_G2, the mean L2 norm of the perturbation before clipping (Eq. 6).
         rho_d: Radius of the adversarial example that the generator is given (distortion layer); 0 for none.
         rho_steps: Sign steps of size rho_d / rho_steps to find it.
         blur: Sigma of the distortion layer's 3x3 Gaussian blur; 0 for none.
-        sharpness: Factor of its sharpness adjustment; 1 for none.
-        flip: Probability of its horizontal flip, and of its vertical flip, of a whole batch.
-        code_bits: Length of the label code; 16 serve 65,536 identities.
+        sharpness: Factor of the distortion layer's sharpness adjustment; 1 for none.
+        flip: Probability that the distortion layer mirrors a batch horizontally, and that it does so vertically.
+        code_bits: Length of the label code; 16 bits suffice for 65,536 identities.
         stem: The surrogate's first layers; ``small`` has no stride and no pooling there, ``by_size`` is ``small`` up
             to 112 pixels, as in the authors' code.
-        inputs: How its images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
-        precision: What both networks compute in while they train; ``perturb`` computes in float32 always.
+        inputs: How the surrogate's images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5]
+            (``centred``).
+        precision: Number format of both networks in training; ``perturb`` always computes in float32.
         norm: The generator's normalisation: ``instance`` (released code) or ``batch`` (the paper's text).
         stop_loss: Stop after an epoch in which the surrogate trained with a loss below this.
-        stop_on: That loss: the ``mean`` over the epoch, or the ``last`` batch's, as in the released code.
-        schedule: Of both rates: ``constant``, or ``oscillating``: the authors' cosine with ``T_max`` = epochs, but
-            stepped at every iteration of the network, so that it swings with a period of 2 epochs-many steps.
+        stop_on: The loss of this rule: the ``mean`` over the epoch, or the ``last`` batch's, as in the released code.
+        schedule: Of both learning rates: ``constant``, or ``oscillating``: the authors' cosine with ``T_max`` = epochs,
+            but stepped at every iteration of the network, so that its period is 2 x epochs steps.
     """
 
     eps: Radius = 8 / 255
@@ -126,11 +127,11 @@ class Segue(Method[Config]):
     }
 
     fresh_surrogates: ClassVar = False
-    """Whether the surrogate begins each of its turns with new weights."""
+    """Whether the surrogate starts from new weights each time it trains."""
     _generator: SegueGenerator
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse sizes that the decoder does not return to, and more identities than codes."""
+        """Refuse image sizes that the decoder cannot restore, and more identities than codes."""
         codes = 2**self.config.code_bits
         if shape.size % 4 or shape.size < 20:
             return f"images of {shape.size} pixels; the generator needs a multiple of 4, at least 20"
@@ -193,7 +194,7 @@ class Segue(Method[Config]):
         return dict(self._generator.state_dict())
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over a generator's weights."""
+        """Load a generator's weights."""
         self._generator = networks.SegueGenerator(self.config.code_bits, self.config.norm)
         self._generator.load_state_dict(dict(state))
         return self
@@ -221,7 +222,7 @@ class Segue(Method[Config]):
         return (images + raw.clamp(-self.config.eps, self.config.eps)).clamp(0, 1)
 
     def _generate(self, generator: SegueGenerator, images: Tensor, labels: Tensor) -> Tensor:
-        """Return G(x) in training, in the precision of the surrogate; ``perturb`` computes in float32 always."""
+        """Return G(x) in training, in the precision of the surrogate; ``perturb`` always computes in float32."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             raw: Tensor = generator(images, labels)
         return raw.float()
@@ -234,7 +235,7 @@ class Segue(Method[Config]):
         batches: Iterator[Batch],
         start: int,
     ) -> tuple[float, float]:
-        """Stage 1, from step ``start``: lower L_f on protected images (Eq. 3); return its mean and what may stop."""
+        """Run stage 1 from step ``start``: minimise L_f (Eq. 3); return its mean, and its value for the stop rule."""
         losses = []
         with networks.trainable(surrogate, True), networks.trainable(generator, False):
             generator.train()
@@ -254,7 +255,7 @@ class Segue(Method[Config]):
         rng: torch.Generator,
         start: int,
     ) -> float:
-        """Stage 2, from step ``start``: lower L_G with the surrogate frozen in eval mode; return its mean."""
+        """Run stage 2 from step ``start``: minimise L_G with the surrogate frozen in eval mode; return its mean."""
         losses, judge = [], networks.frozen(surrogate)
         with networks.trainable(generator, True):
             for step, batch in enumerate(batches, start):
@@ -269,9 +270,9 @@ class Segue(Method[Config]):
         """Return L_G = alpha * L_G1 + beta * L_G2 (Eqs. 4 to 6).
 
         Args:
-            logits: The surrogate's, (B, K).
+            logits: The surrogate's logits, (B, K).
             labels: The side information, (B,).
-            raw: G's output before clipping, (B, 3, H, W): the clipped part has no other gradient.
+            raw: G's output before clipping, (B, 3, H, W); the clipped part gets no other gradient.
         """
         classified = torch.nn.functional.cross_entropy(logits, labels)
         magnitude = raw.flatten(1).norm(dim=1).mean()

@@ -1,4 +1,4 @@
-"""uebench's variant of Segue, whose surrogate is a new network again and again."""
+"""uebench's variant of Segue, in which the surrogate restarts from new weights."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from uebench_methods.segue import Segue
 
 
 class SegueRestart(Segue):
-    """Segue with a fresh surrogate at each of its turns; not its authors' algorithm.
+    """Segue with a fresh surrogate each time the surrogate trains; not its authors' algorithm.
 
-    In Algorithm 1 one surrogate lives through all epochs, so that the generator learns to satisfy a network that has
-    long since fitted the data. Here it faces a network at the start of its training, as an attacker's is.
+    In Algorithm 1 one surrogate trains through all epochs, so the generator learns against a network that has long
+    since fitted the data. Here it learns against networks at the start of their training, like an attacker's.
     """
 
     name = "segue_restart"

@@ -1,4 +1,4 @@
-"""Segue without side information: what the label code is worth."""
+"""Segue without side information, to measure what the label code is worth."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class UnguidedConfig(Config):
     """Options of ``segue_unguided``: those of ``segue``.
 
     Attributes:
-        code_bits: 0, always: there is no code.
+        code_bits: Always 0: there is no code.
     """
 
     code_bits: int = Field(0, ge=0, le=0)
 
 
 class SegueUnguided(Segue):
-    """Segue whose generator sees the image alone, to measure what side information is worth (section 5.7, Fig. 4).
+    """Segue whose generator sees the image alone (section 5.7, Fig. 4).
 
-    The labels remain where Algorithm 1 has them: in the loss of the surrogate, and so in training only.
+    The loss of the surrogate still uses the labels, as in Algorithm 1, so they are needed in training only.
     """
 
     name = "segue_unguided"
@@ -38,5 +38,5 @@ class SegueUnguided(Segue):
     Config = UnguidedConfig
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse sizes as Segue does; without a code there is no limit to the identities."""
+        """Refuse the image sizes that Segue refuses; without a code the number of identities has no limit."""
         return super().obstacle(replace(shape, counts=(sum(shape.counts),)))

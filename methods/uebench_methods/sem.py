@@ -28,7 +28,7 @@ class Config(rue.Config):
     Attributes:
         rho_d: Radius of the random changes that the noise must withstand, and of the adversarial examples that the
             surrogate trains on.
-        rho_steps: Ascending sign steps of the adversary in the surrogate's training; the noise meets no adversary.
+        rho_steps: Ascending sign steps of the adversary in the surrogate's training; that of the noise takes none.
     """
 
     rho_steps: int = Field(10, ge=0)
@@ -63,6 +63,6 @@ class Sem(rue.Rue):
     }
 
     def improve(self, model: rue.Loss, batch: Batch, noise: Noise, rng: torch.Generator) -> Tensor:
-        """Take RUE's steps, but against an adversary that stays where it begins: at one uniform draw."""
+        """Take RUE's steps, but against an adversary that stays at its uniform random start."""
         random = rue.Rue(self.config.model_copy(update={"rho_steps": 0}))
         return random.improve(model, batch, noise, rng)

@@ -8,8 +8,8 @@ from uebench.plugins.base import Config
 from uebench.pretrained import weights
 
 IRRELEVANT = ("weights", "precision")
-"""Options in which a generator may differ from what is asked for: where it comes from, and how its training was
-computed. All others, the lengths of the training too, say what the record claims of the generator."""
+"""Options in which a generator may differ from the request: its file, and the number format of its training. All
+others must agree, the length of the training included, because the record repeats them."""
 
 
 def shipped_weights(method: str, size: int, config: Config) -> Path | None:
@@ -18,7 +18,7 @@ def shipped_weights(method: str, size: int, config: Config) -> Path | None:
     Args:
         method: The method's name.
         size: Height and width of the images in pixels.
-        config: The method's options; the generator must have been trained with the same, but for ``IRRELEVANT``.
+        config: The method's options; the generator must have been trained with the same, except ``IRRELEVANT``.
     """
     file = Path(__file__).parent / "weights" / f"{method}_{size}.safetensors"
     if not file.is_file():

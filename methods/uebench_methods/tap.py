@@ -29,8 +29,8 @@ class Config(FixedSurrogateOptions):
     """Options of ``tap``.
 
     Attributes:
-        variant: ``targeted``: noise that lets the surrogate see the next identity, y + 1 modulo K; ``untargeted``:
-            noise that lets it see any identity but the true one.
+        variant: ``targeted``: noise that makes the surrogate see the next identity, y + 1 modulo K; ``untargeted``:
+            noise that makes it see any identity but the true one.
     """
 
     variant: Literal["targeted", "untargeted"] = "targeted"
@@ -49,7 +49,7 @@ DESK = {
 
 
 class Tap(FixedSurrogateMethod[Config]):
-    """Noise with which every image looks to a trained network like another identity, always the same one."""
+    """Noise that makes a trained network take the images of each identity for those of one other."""
 
     name = "tap"
     version = 1

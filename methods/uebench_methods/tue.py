@@ -33,15 +33,15 @@ class Config(NoiseOptions):
 
     Attributes:
         variant: ``demo``: what the authors' published command computes: the contrastive loss has weight 0, and the
-            spread of an identity's noise has no gradient, so that only the centres are driven apart and no network
-            matters. ``paper``: the joint objective of Eq. 6.
+            spread of an identity's noise has no gradient, so only the centres are driven apart and the encoder has no
+            influence. ``paper``: the joint objective of Eq. 6.
         encoder: The contrastive learner: ``simclr`` or ``simsiam``.
-        ssl_weight: Weight of its loss; none: 0 for ``demo``, 1 for ``paper``.
+        ssl_weight: Weight of the contrastive loss; none: 0 for ``demo``, 1 for ``paper``.
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
-        rounds: In each, the encoder trains and then the noise of every image is improved.
+        rounds: Number of rounds; in each, the encoder trains and then the noise of every image is improved.
         train_steps: The encoder's batches in a round; 0 means one pass over the set.
         steps: Descending sign steps for each image in each round.
-        step: Their size.
+        step: Size of each step.
     """
 
     variant: Literal["demo", "paper"] = "demo"
@@ -61,7 +61,7 @@ class Config(NoiseOptions):
 
     @property
     def contrastive(self) -> float:
-        """Return the contrastive loss's weight in force."""
+        """Return the weight of the contrastive loss."""
         return float(self.variant == "paper") if self.ssl_weight is None else self.ssl_weight
 
 
@@ -72,7 +72,7 @@ SEGUE_PAPER = {
 
 
 class Tue(NoiseMethod[Config]):
-    """Noise whose identities lie far apart, and that a contrastive learner finds easy."""
+    """Noise that separates the identities and is easy for a contrastive learner."""
 
     name = "tue"
     version = 2
@@ -105,7 +105,7 @@ class Tue(NoiseMethod[Config]):
     )
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Let encoder and noise take turns; without weight the encoder is not trained: it would change nothing."""
+        """Train the encoder and improve the noise in turns; an encoder of weight 0 has no effect and is not trained."""
         config = self.config
         encoder = networks.contrastive(
             config.encoder, train.size, stem=config.stem, precision=config.precision, inputs=config.inputs
@@ -133,7 +133,7 @@ class Tue(NoiseMethod[Config]):
         train: ImageSet,
         rng: torch.Generator,
     ) -> float:
-        """Train it on protected images; return its mean loss."""
+        """Train the encoder on protected images; return its mean loss."""
         encoder.train()
         losses = []
         for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
@@ -143,7 +143,7 @@ class Tue(NoiseMethod[Config]):
         return float(torch.stack(losses).mean())
 
     def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
-        """Take the sign steps of a round; return the mean objective they saw."""
+        """Take the sign steps of a round; return the mean objective over the steps."""
         config, losses = self.config, []
         with networks.trainable(encoder, False):
             order = torch.randperm(len(train), generator=rng)
@@ -172,7 +172,7 @@ class Tue(NoiseMethod[Config]):
 
 
 def separability(delta: Tensor, labels: Tensor, *, detach_spread: bool = False) -> Tensor:
-    """Return the class-wise separability discriminant (Eq. 5): small when identities' noise lies tight and far apart.
+    """Return the class-wise separability discriminant (Eq. 5): small for tight clusters of noise that lie far apart.
 
     The mean over pairs of identities (i, j) of (s_i + s_j) / ||c_i - c_j||, where c_i is the centre of identity i's
     noise and s_i the mean distance from it; 0 for fewer than two identities.

@@ -1,9 +1,9 @@
-"""UE: error-minimising noise (also called EM), and its error-maximising twin.
+"""UE: error-minimising noise (also called EM), and its error-maximising counterpart.
 
 Hanxun Huang, Xingjun Ma, Sarah Monazam Erfani, James Bailey, Yisen Wang. Unlearnable Examples: Making Personal Data
 Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
 
-Deviations from the authors' code: the surrogate sees the images in random order (a face set lies sorted by identity)
+Deviations from the authors' code: the surrogate sees the images in random order (a face set is sorted by identity)
 and, unless ``inputs=raw``, scaled to [-1, 1]; the noise is kept as int8 in steps of eps/127; and protected images are
 rounded to the nearest grey level.
 """
@@ -35,18 +35,18 @@ class Config(RoundsOptions):
     """Options of ``ue``; a round trains the surrogate on the protected images, then improves the noise on all of them.
 
     Attributes:
-        noise: ``samplewise``: every image its own; ``classwise``: one for each identity, the mean over its images.
+        noise: ``samplewise``: each image has its own; ``classwise``: each identity has one, the mean over its images.
         variant: ``error_min``: noise that leaves nothing to learn; ``error_max``: noise that raises the loss of a
             surrogate that was first trained on clean images.
         one_sided: Apply the noise without its negative half, as the authors' data sets do; it is optimised two-sided.
-        train_steps: Its batches in such a round (the authors' M); 0 means one pass over the set.
-        clip: Largest norm of its gradient; 0 for no limit.
+        train_steps: The surrogate's batches in a round (the authors' M); 0 means one pass over the set.
+        clip: Largest norm of the surrogate's gradient; 0 for no limit.
         steps: Sign steps for each image in each round.
-        step: Their size.
+        step: Size of each step.
         subset: Share of the images, drawn anew each round, on which the noise is improved.
         stop_error: Stop when the surrogate errs on less than this share of the protected images (error_max: on more
             than one minus this); 0 never stops.
-        stop_loss: Stop when the mean loss that the noise steps saw is below this; 0 never stops.
+        stop_loss: Stop when the mean loss over the steps of the noise is below this; 0 never stops.
     """
 
     noise: Literal["samplewise", "classwise"] = "samplewise"
@@ -117,11 +117,11 @@ class Ue(NoiseMethod[Config]):
 
     @property
     def shaped_by(self) -> Mapping[str, Any]:
-        """Add how many images share their noise."""
+        """Add ``noise``, which decides whether the images of an identity share theirs."""
         return {**super().shaped_by, "noise": self.config.noise}
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Let surrogate and noise take turns (Eq. 1) until a stop rule holds."""
+        """Train the surrogate and improve the noise in turns (Eq. 1), until a stop rule holds."""
         config = self.config
         surrogate = self.surrogate(train, ctx)
         optimizer = make_optimizer(surrogate, config)
@@ -151,7 +151,7 @@ class Ue(NoiseMethod[Config]):
             ctx.progress(number + 1, total, f"fitting ue, loss {loss:.3f}")
 
     def applied(self, delta: Tensor) -> Tensor:
-        """Drop the negative half where the authors do."""
+        """Drop the negative half if ``one_sided``."""
         return delta.clamp_min(0) if self.config.one_sided else delta
 
     def _train_surrogate(
@@ -162,7 +162,7 @@ class Ue(NoiseMethod[Config]):
         batches: Iterator[Batch],
         start: int,
     ) -> float:
-        """Train it on protected images, from its optimiser's step ``start`` on; return its mean loss."""
+        """Train the surrogate on protected images from its optimiser's step ``start`` on; return its mean loss."""
         surrogate.train()
         losses = []
         for step, batch in enumerate(batches, start):
@@ -172,7 +172,7 @@ class Ue(NoiseMethod[Config]):
         return float(torch.stack(losses).mean())
 
     def _improve(self, surrogate: FaceClassifier, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
-        """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss they saw."""
+        """Take the sign steps of a round with the surrogate frozen in eval mode; return the mean loss over them."""
         config, model, losses = self.config, networks.frozen(surrogate), []
         order = torch.randperm(len(train), generator=rng)[: max(1, round(config.subset * len(train)))]
         for batch in train.batches(config.batch, order=order):

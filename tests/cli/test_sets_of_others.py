@@ -129,7 +129,7 @@ def test_a_set_that_does_not_belong_to_the_photographs_is_refused_before_any_wor
         ("ours=absent.npy", 'file="absent.npy" is not there; give a folder of images or a file'),
         ("ours=set.pkl", "is a pickle, which may run any code, so it is not opened; where you trust it, convert it: "),
         ("ours=set.mat", "is of no known kind; give a folder of images or a file .npy, .npz, .safetensors, .pt, .pth"),
-        ("segue=set.npy", "protected 'segue': a method is called so; choose another name, such as segue_authors"),
+        ("segue=set.npy", "protected 'segue': a method has this name; choose another, such as segue_authors"),
         ("my set=set.npy", "is no name; use letters, digits, dots, dashes and underscores"),
     ],
 )

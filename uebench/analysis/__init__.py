@@ -1,1 +1,1 @@
-"""What finished records say: statistics, the identity of methods and attackers, leaderboards."""
+"""Statistics over finished records: intervals, tests, frames, leaderboards."""

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "data": "name of the data set",
-    "preset": "the preset that filled in what was not asked for",
+    "preset": "the preset of the run",
     "attacker": "the attacker with its options and countermeasures as written",
     "method_a": "a method with its options as written",
     "method_b": "the method that it is compared with",
     "difference": "clean test accuracy after method_a minus after method_b, in points; negative: a protects better",
     "low": "lower end of its 95% interval, in points",
     "high": "upper end of its 95% interval, in points",
-    "p": "two-sided p value of there being no difference",
+    "p": "two-sided p value for no difference",
     "p_holm": "the same, corrected for the number of rows (Holm)",
     "seeds": "method seeds x attacker seeds that were compared; of method_a / of method_b where these differ",
     "n": "number of clean test photographs",
-    "paired": "whether photographs are paired: known only where records hold the answer to each",
+    "paired": "whether photographs are paired, which needs records with an answer for each of them",
 }
 """The columns of ``frame`` and what they hold."""
 
@@ -41,7 +41,7 @@ class Comparison:
         benchmark: The data set and the preset.
         one: The first method.
         other: The second.
-        difference: Of their accuracies.
+        difference: The difference of their accuracies.
         p_holm: Its p value, corrected for the number of comparisons.
     """
 
@@ -53,12 +53,12 @@ class Comparison:
 
     def document(self) -> dict[str, object]:
         """Return the values of ``COLUMNS``."""
-        found = self.difference
-        seeds = dict.fromkeys(found.seeds)
+        gap = self.difference
+        seeds = dict.fromkeys(gap.seeds)
         return {
             "data": self.benchmark.data.name, "preset": self.benchmark.preset, "attacker": self.one.attacker,
-            "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * found.value,
-            "low": 100 * found.low, "high": 100 * found.high, "p": found.p, "p_holm": self.p_holm,
+            "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * gap.value,
+            "low": 100 * gap.low, "high": 100 * gap.high, "p": gap.p, "p_holm": self.p_holm,
             "seeds": " / ".join(seeds), "n": self.one.runs.n,
             "paired": bool(self.one.runs.answers and self.other.runs.answers),
         }  # fmt: skip
@@ -68,27 +68,27 @@ def compare(records: Iterable[Record], methods: Sequence[str] = (), attackers: S
     """Compare every two methods that met the same attacker on the same data set under the same preset.
 
     Args:
-        records: What was measured.
-        methods: Only these, each as written, or by name if none is written so; all if none is named.
-        attackers: Only these, likewise; the name of an attacker has those of its countermeasures: ``resnet18+jpeg``.
+        records: The records.
+        methods: The methods to compare, each by its label, or by its name if no label matches; all if empty.
+        attackers: The attackers, likewise. An attacker's name includes those of its countermeasures: ``resnet18+jpeg``.
 
     Raises:
         UsageError: If there is no record of one of them.
     """
-    found = benchmarks(records)
-    met = [pairing for benchmark in found for pairing in benchmark.pairings.values()]
-    chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in met})
-    chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in met})
+    groups = benchmarks(records)
+    pairings = [pairing for benchmark in groups for pairing in benchmark.pairings.values()]
+    chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in pairings})
+    chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in pairings})
     pairs = [
         (benchmark, one, other)
-        for benchmark in found
+        for benchmark in groups
         for attacker in benchmark.attackers
         for one, other in combinations([one for one in benchmark.pairings.values() if one.attacker == attacker], 2)
         if attacker in chosen_attackers and {one.method, other.method} <= chosen_methods
     ]
-    apart = [difference(one.runs, other.runs) for _, one, other in pairs]
-    corrected = holm([one.p for one in apart])
-    return [Comparison(*pair, one, p) for pair, one, p in zip(pairs, apart, corrected, strict=True)]
+    gaps = [difference(one.runs, other.runs) for _, one, other in pairs]
+    corrected = holm([gap.p for gap in gaps])
+    return [Comparison(*pair, gap, p) for pair, gap, p in zip(pairs, gaps, corrected, strict=True)]
 
 
 def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:
@@ -99,11 +99,11 @@ def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:
 
 
 def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[str]:
-    """Return the labels that a caller wants.
+    """Return the labels that a caller selects.
 
     Args:
-        kind: What they name, for the error.
-        wanted: Each as written, or by name if none is written so; all if none is named.
+        kind: ``method`` or ``attacker``, for the error.
+        wanted: Each a label, or a name if no label matches; all labels if empty.
         names: The name behind each label.
 
     Raises:
@@ -111,8 +111,8 @@ def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[st
     """
     labels = set() if wanted else set(names)
     for text in wanted:
-        found = {text} & names.keys() or {label for label, name in names.items() if name == text}
-        if not found:
+        matches = {text} & names.keys() or {label for label, name in names.items() if name == text}
+        if not matches:
             raise UsageError(f"{kind} {text!r}: no record of it; {nearest(text, {*names, *names.values()})}")
-        labels |= found
+        labels |= matches
     return labels

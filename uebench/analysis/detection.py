@@ -1,4 +1,4 @@
-"""Is a set poisoned? What simple networks make of it, beside what they make of the clean photographs."""
+"""Decide whether a set is poisoned: do simple networks recognise it better than the clean photographs?"""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A simple network that is trained on one half of a set and asked about the other half, and the reverse.
+    """A simple network that is trained on each half of a set and tested on the other.
 
     Attributes:
         network: ``linear`` or ``two-layer``.
         view: What it sees: the ``image``, or its ``residue``, the high spatial frequencies.
-        published: Images of the set that it recognised.
-        clean: The same of the clean photographs, after training on those.
-        n: Of how many.
-        published_interval: The 95% interval of the first accuracy; photographs count, and not the images of each.
-        clean_interval: The same of the second.
-        difference: Of the two accuracies; photographs are paired.
+        published: How many images of the set it recognised.
+        clean: How many clean photographs it recognised, after training on those.
+        n: The number of images.
+        published_interval: The 95% interval of the accuracy on the set; it counts photographs, not the images of each.
+        clean_interval: The same for the clean photographs.
+        difference: The difference of the two accuracies; photographs are paired.
         p: Its p value, corrected for the number of detectors (Holm).
         has_room: Whether the set would stand out from the clean photographs if all its images were recognised.
     """
@@ -42,20 +42,20 @@ class Detector:
 
     @property
     def alarms(self) -> bool:
-        """Return whether the set stands out: it is told apart better than the clean photographs."""
+        """Return whether the set stands out: the network recognises it better than the clean photographs."""
         return self.difference.value > 0 and self.p < LEVEL
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What simple networks say of a set.
+    """The findings of all simple networks on a set.
 
     Attributes:
-        name: What the caller calls the set.
+        name: The caller's name for the set.
         data: The name of the data set.
         identities: How many people it shows.
         photographs: How many photographs its images are made of.
-        detectors: What each network says.
+        detectors: The findings of each network.
     """
 
     name: str
@@ -66,14 +66,14 @@ class Detection:
 
     @property
     def strongest(self) -> Detector:
-        """Return the detector whose difference is surely the largest."""
+        """Return the detector whose difference has the highest lower bound."""
         return max(self.detectors, key=lambda one: one.difference.low)
 
     @property
     def verdict(self) -> Verdict:
         """Return whether the set is poisoned.
 
-        ``cannot tell``: the networks recognise so many people on clean photographs that no set could stand out.
+        ``cannot tell``: the networks recognise so many of the clean photographs that no set could stand out.
         """
         if any(one.alarms for one in self.detectors):
             return "poisoned"
@@ -89,29 +89,29 @@ def detection(
     *,
     of_each: int = 1,
 ) -> Detection:
-    """Compare what networks make of a set with what they make of the clean photographs.
+    """Compare how well networks recognise a set with how well they recognise the clean photographs.
 
     Args:
-        name: What the caller calls the set.
+        name: The caller's name for the set.
         data: The name of the data set.
         identities: K.
         published: For each network and view, which images of the set it recognised.
-        clean: The same of the clean photographs, in the same order.
-        of_each: How many of the images are made of each photograph; they lie side by side.
+        clean: The same for the clean photographs, in the same order.
+        of_each: How many of the images are made of each photograph; these are adjacent.
     """
-    seen = {one: (_runs(published[one], of_each), _runs(clean[one], of_each)) for one in published}
-    apart = [difference(*runs) for runs in seen.values()]
-    best = [difference(_runs([True] * runs.n, of_each), runs) for _, runs in seen.values()]
+    runs = {view: (_runs(published[view], of_each), _runs(clean[view], of_each)) for view in published}
+    gaps = [difference(*pair) for pair in runs.values()]
+    largest_gaps = [difference(_runs([True] * on_clean.n, of_each), on_clean) for _, on_clean in runs.values()]
     detectors = (
         Detector(
-            *one, sum(published[one]), sum(clean[one]), runs[0].n, interval(runs[0]), interval(runs[1]),
-            found, p, has_room=most < LEVEL,
+            *view, sum(published[view]), sum(clean[view]), on_set.n, interval(on_set), interval(on_clean),
+            gap, p, has_room=p_largest < LEVEL,
         )
-        for (one, runs), found, p, most in zip(
-            seen.items(), apart, holm([one.p for one in apart]), holm([one.p for one in best]), strict=True
+        for (view, (on_set, on_clean)), gap, p, p_largest in zip(
+            runs.items(), gaps, holm([gap.p for gap in gaps]), holm([gap.p for gap in largest_gaps]), strict=True
         )
     )  # fmt: skip
-    photographs = next(iter(seen.values()))[0].photographs
+    photographs = next(iter(runs.values()))[0].photographs
     return Detection(name, data, identities, photographs, tuple(detectors))
 
 

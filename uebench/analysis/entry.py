@@ -1,4 +1,4 @@
-"""Leaderboard entries: made from a study, and held against the records of a results folder."""
+"""Make leaderboard entries from studies, and check them against the records of a results folder."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def make(
 
     Args:
         spec: The study.
-        places: Its numbers.
-        store: Where its records lie.
+        places: Its measured places.
+        store: The store with its records.
         method: The method's name in the study; may be empty if there is only one.
-        by: Who submits it.
-        about: What it is, in one line.
-        url: Where more is to be found, https.
-        date: When; today if None.
+        by: Who submits the entry.
+        about: One line about the method.
+        url: A page with more about it, https.
+        date: The date of the entry; today if None.
         claims: The claimed accuracy in percent, by the name of an attacker, or of a data set and an attacker:
             ``ORL / JPEG``.
 
@@ -68,12 +68,12 @@ def check(result: EntryResult, store: Store) -> str:
         store: The results folder.
 
     Returns:
-        ``3 of 3 here``, or ``differs`` if a record is another one, or if the records give another number.
+        ``3 of 3 here``, or ``differs`` if a record has other content, or if the records give another number.
     """
-    known = [one for one in result.records if store.cell_path(one.key).is_file()]
-    if any(content_digest(store.cell_path(one.key)) != one.sha256 for one in known):
+    present = [one for one in result.records if store.cell_path(one.key).is_file()]
+    if any(content_digest(store.cell_path(one.key)) != one.sha256 for one in present):
         return "differs"
-    records = [record for one in known if (record := store.read_cell_or_none(one.key))]
+    records = [record for one in present if (record := store.read_cell_or_none(one.key))]
     if len(records) == len(result.records):
         measured = _accuracy(Pairing("", "", tuple(records), ()))
         same = {record.data_key for record in records} == {result.data_key} and measured == result.measured
@@ -102,20 +102,20 @@ def _complete(places: Sequence[MeasuredPlace]) -> None:
 
 
 def _claimed(places: Sequence[MeasuredPlace], claims: Mapping[str, float]) -> list[float | None]:
-    """Return what is claimed of each place."""
-    left = dict(claims)
-    found = []
+    """Return the accuracy claimed for each place, or None."""
+    unused = dict(claims)
+    accuracies = []
     for one in places:
         attacker = one.place.attacker.name
         names = (f"{one.place.data.name} / {attacker}", attacker)
-        found.append(next((claims[name] for name in names if name in claims), None))
+        accuracies.append(next((claims[name] for name in names if name in claims), None))
         for name in names:
-            left.pop(name, None)
-    for name in left:
+            unused.pop(name, None)
+    for name in unused:
         raise UsageError(
-            f"claim {name!r}: no attacker of this study; {nearest(name, [o.place.attacker.name for o in places])}"
+            f"claim {name!r}: no attacker of this study; {nearest(name, [one.place.attacker.name for one in places])}"
         )
-    return found
+    return accuracies
 
 
 def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryResult:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 COLUMNS = {
     "data": "name of the data set",
     "size": "side of its images in pixels",
-    "preset": "the preset that filled in what was not asked for",
+    "preset": "the preset of the run",
     "method": "name of the method",
-    "method_label": "the method with its options as written; a number tells apart two that were written alike",
-    "labels": "what the method saw as labels: true, kmeans, or the share of true ones",
+    "method_label": "the method with its options as written, and a number if two methods were written alike",
+    "labels": "the labels that the method saw: true, kmeans, or the share of true ones",
     "attacker": "name of the architecture",
     "attacker_label": "the attacker with its options and countermeasures as written, numbered likewise",
     "countermeasures": "names of the countermeasures, joined by +",
@@ -43,8 +43,8 @@ COLUMNS = {
     "fit_seconds": "seconds to train or load the method",
     "protect_seconds": "seconds to protect the training photographs",
     "train_seconds": "seconds to train the attacker",
-    "key": "address of the cell",
-    "protect_key": "address of the protected set",
+    "key": "key of the cell",
+    "protect_key": "key of the protected set",
 }
 """The columns of ``frame`` and what they hold; accuracies lie in [0, 1]."""
 
@@ -53,25 +53,25 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per record with the columns of ``COLUMNS``, in the order of the records."""
     import pandas as pd
 
-    known = list(records)
-    labels = Labels(known)
-    return pd.DataFrame([_row(record, labels) for record in known], columns=list(COLUMNS))
+    records = list(records)
+    labels = Labels(records)
+    return pd.DataFrame([_row(record, labels) for record in records], columns=list(COLUMNS))
 
 
 def matrix(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
     """Return the mean accuracies over seeds in percent: methods down, attackers across, in the order of the cells.
 
-    Two cells stand together if their methods and attackers are the same, however they were written. A pair that was
-    not measured is missing (NaN). With several data sets, a row's name ends with that of its set.
+    Cells share an entry if their methods and attackers are the same, however they were written. A pair that was not
+    measured is missing (NaN). With several data sets, a row's name ends with that of its set.
 
     Args:
-        cells: Records, or what ``frame`` made of them.
+        cells: Records, or a ``frame`` of them.
     """
     return _pivot(cells, "mean") * 100
 
 
 def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
-    """Return over how many cells each mean of ``matrix`` was taken: 0 where there is none."""
+    """Return the number of cells behind each mean of ``matrix``, 0 where there is none."""
     return _pivot(cells, "size").fillna(0).astype(int)
 
 
@@ -79,7 +79,7 @@ def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
     r"""Return the matrix as LaTeX, in percent, the lowest accuracy of each column in bold; it needs booktabs.
 
     Args:
-        records: What it shows.
+        records: The records to show.
         caption: Title as LaTeX; with it, or with a label, the tabular stands in a table environment.
         label: For ``\ref``.
     """
@@ -129,7 +129,7 @@ def _pivot(cells: Iterable[Record] | pd.DataFrame, how: Literal["mean", "size"])
     method, attacker = known["method_label"].rename("method"), known["attacker_label"].rename("attacker")
     if known["data"].nunique() > 1:
         method = method + " (" + known["data"] + ")"
-    found = known["accuracy"].groupby([method, attacker], sort=False).agg(how).unstack("attacker")
-    return found.reindex(index=method.unique(), columns=attacker.unique()).rename_axis(
+    table = known["accuracy"].groupby([method, attacker], sort=False).agg(how).unstack("attacker")
+    return table.reindex(index=method.unique(), columns=attacker.unique()).rename_axis(
         index="method", columns="attacker"
     )

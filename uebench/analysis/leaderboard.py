@@ -1,4 +1,4 @@
-"""What a report says of records: methods against attackers on each benchmark, and the drop that a method causes."""
+"""Group records into benchmarks: methods against attackers, the drop that each method causes, and ranks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pairing:
 
     @cached_property
     def runs(self) -> Runs:
-        """Return what each run recognised."""
+        """Return the accuracy and the answers of each run."""
         return runs_of(self.records)
 
     @cached_property
@@ -47,7 +47,7 @@ class Pairing:
 
     @cached_property
     def worst(self) -> Identity:
-        """Return the identity that the attacker recognises best."""
+        """Return the identity that is protected worst: the one that the attacker recognises best."""
         return most_recognised(self.records)
 
     @cached_property
@@ -65,7 +65,7 @@ class Pairing:
 
     @property
     def drop(self) -> float | None:
-        """Return how many points the reference loses."""
+        """Return how many points the accuracy lies below the reference."""
         return None if self.reference is None else self.reference - self.accuracy
 
     @property
@@ -89,11 +89,11 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Best:
-    """Which method protects best against an attacker, as far as records can tell.
+    """The method that protects best against an attacker, as far as records can tell.
 
     Attributes:
-        pairing: The method that stands first.
-        others: How many methods it was ranked with.
+        pairing: The method that ranks first.
+        others: How many other methods were ranked.
         as_good: Those of them that may be as good: no method is proven better than they are.
     """
 
@@ -108,10 +108,10 @@ class Standing:
 
     Attributes:
         method: Its label.
-        pairing: What happened against the attacker by which methods are ranked, if they met.
-        rank: Between which places it stands there.
-        strongest: What happened against the attacker that recognises most, of those that all ranked methods met.
-        attackers: How many attackers it met, of those that have a clean reference.
+        pairing: Its result against the attacker by which methods are ranked; None if there is none.
+        rank: Its rank there.
+        strongest: Its highest accuracy against the attackers that all ranked methods met; None if it is not ranked.
+        attackers: How many attackers with a clean reference it met.
     """
 
     method: str
@@ -135,7 +135,7 @@ class Benchmark:
 
     @property
     def data(self) -> DataRecord:
-        """Return what the records say of the data set."""
+        """Return the data set."""
         return self.records[0].data
 
     @property
@@ -150,21 +150,21 @@ class Benchmark:
 
     @cached_property
     def common_attacker(self) -> str:
-        """Return the attacker that most methods met, by which they are ranked: means over others would not compare."""
+        """Return the attacker that most methods met; they are ranked by it, as means over others would not compare."""
         met = [pairing.attacker for pairing in self._ranked]
         return max(self.attackers, key=met.count)
 
     @cached_property
     def ranks(self) -> dict[str, dict[str, Rank]]:
         """Return the ranks of the methods by attacker, each in their order; see ``ranking.ranks``."""
-        found: dict[str, dict[str, Runs]] = {}
+        runs: dict[str, dict[str, Runs]] = {}
         for pairing in self._ranked:
-            found.setdefault(pairing.attacker, {})[pairing.method] = pairing.runs
-        return {attacker: ranks(methods) for attacker, methods in found.items()}
+            runs.setdefault(pairing.attacker, {})[pairing.method] = pairing.runs
+        return {attacker: ranks(methods) for attacker, methods in runs.items()}
 
     @cached_property
     def shared_attackers(self) -> list[str]:
-        """Return the attackers that every method met that met the common one: over others, maxima do not compare."""
+        """Return the attackers met by every method that met the common one; maxima over others do not compare."""
         ranked = self.ranks.get(self.common_attacker, {})
         return [name for name in self.attackers if ranked and ranked.keys() <= self.ranks.get(name, {}).keys()]
 
@@ -174,13 +174,13 @@ class Benchmark:
 
         A method without any clean reference is not ranked.
         """
-        found: dict[str, dict[str, Pairing]] = {}
+        by_method: dict[str, dict[str, Pairing]] = {}
         for pairing in self._ranked:
-            found.setdefault(pairing.method, {})[pairing.attacker] = pairing
-        ranked = self.ranks.get(self.common_attacker, {}) if found else {}
+            by_method.setdefault(pairing.method, {})[pairing.attacker] = pairing
+        ranked = self.ranks.get(self.common_attacker, {}) if by_method else {}
         lines = []
-        for method in dict.fromkeys([*ranked, *found]):
-            met = found[method]
+        for method in dict.fromkeys([*ranked, *by_method]):
+            met = by_method[method]
             shared = [met[name] for name in self.shared_attackers] if method in ranked else []
             strongest = max(shared, key=lambda one: one.accuracy, default=None)
             lines.append(Standing(method, met.get(self.common_attacker), ranked.get(method), strongest, len(met)))
@@ -189,17 +189,17 @@ class Benchmark:
     @cached_property
     def best(self) -> list[Best]:
         """Return the best protection against each attacker that several methods met."""
-        found = []
+        best = []
         for attacker in self.attackers:
             ranked = self.ranks.get(attacker, {})
             if len(ranked) > 1:
                 first, *others = ranked
                 as_good = tuple(name for name in others if ranked[name].first == 1)
-                found.append(Best(self.pairings[first, attacker], len(others), as_good))
-        return found
+                best.append(Best(self.pairings[first, attacker], len(others), as_good))
+        return best
 
     def against(self, attacker: str) -> list[Pairing]:
-        """Return who met an attacker: the clean reference, the methods as they rank, and those that have no rank."""
+        """Return the pairings with an attacker: the clean reference, the methods as they rank, those without a rank."""
         ranks = list(self.ranks.get(attacker, {}))
 
         def place(one: Pairing) -> int:
@@ -215,7 +215,7 @@ class Benchmark:
 
     @cached_property
     def methods(self) -> list[str]:
-        """Return the rows: the reference first, the others as the leaderboard ranks them, then those not ranked."""
+        """Return the methods: the reference first, the others as the leaderboard ranks them, then those not ranked."""
         ranked = [line.method for line in self.leaderboard]
         known = dict.fromkeys(method for method, _ in self.pairings)
         clean = [one.method for one in self.pairings.values() if is_clean(one.records[0])]
@@ -223,7 +223,7 @@ class Benchmark:
 
     @cached_property
     def attackers(self) -> list[str]:
-        """Return the columns: plain architectures first, then by countermeasure; what most methods met leads."""
+        """Return the attackers: plain architectures first, then by countermeasures; of equals, the one met by most."""
         met: dict[str, list[Pairing]] = {}
         for one in self.pairings.values():
             met.setdefault(one.attacker, []).append(one)
@@ -236,23 +236,24 @@ class Benchmark:
 
 
 def benchmarks(records: Iterable[Record]) -> list[Benchmark]:
-    """Sort records by data set and preset, the benchmark with most records first."""
-    found: dict[tuple[str, str], list[Record]] = {}
+    """Group records by data set and preset, the benchmark with most records first."""
+    groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        found.setdefault((record.data_key, record.preset), []).append(record)
-    return [_benchmark(part) for part in sorted(found.values(), key=len, reverse=True)]
+        groups.setdefault((record.data_key, record.preset), []).append(record)
+    return [_benchmark(group) for group in sorted(groups.values(), key=len, reverse=True)]
 
 
 def _benchmark(records: Sequence[Record]) -> Benchmark:
     labels = Labels(records)
-    found: dict[tuple[str, str], list[Record]] = {}
+    groups: dict[tuple[str, str], list[Record]] = {}
     clean: dict[str, list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.seed, record.method_seed)):
         attacker = labels.attacker(record)
-        found.setdefault((labels.method(record), attacker), []).append(record)
+        groups.setdefault((labels.method(record), attacker), []).append(record)
         if is_clean(record):
             clean.setdefault(attacker, []).append(record)
     pairings = {
-        pair: Pairing(*pair, records=tuple(part), clean=tuple(clean.get(pair[1], ()))) for pair, part in found.items()
+        pair: Pairing(*pair, records=tuple(group), clean=tuple(clean.get(pair[1], ())))
+        for pair, group in groups.items()
     }
     return Benchmark(tuple(records), pairings)

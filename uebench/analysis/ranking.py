@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 from uebench.analysis.statistics import Runs, difference, holm, spread
 
 ALPHA = 0.05
-"""How likely one wrong order among all pairs may be."""
+"""The largest acceptable probability of any wrong order among all pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Between which places a method may stand.
+    """The range of ranks that a method may have.
 
     With Holm's correction over all pairs, these ranges hold for all methods at once (Mogstad, Romano, Shaikh and
     Wilhelm 2024, Inference for Ranks).
 
     Attributes:
-        first: 1 more than the methods that are proven better.
-        last: The number of methods without those that are proven worse.
+        first: 1 plus the number of methods that are proven better.
+        last: The number of methods minus those that are proven worse.
     """
 
     first: int
     last: int
 
     def __str__(self) -> str:
-        """Return ``2``, or ``1-3`` where that is all that can be told."""
+        """Return ``2``, or ``1-3`` for a range."""
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
-    """Rank methods by the accuracy that the attacker is left with; less is better.
+    """Rank methods by the attacker's accuracy; less is better.
 
-    Where a pair is compared on one seed, its spread over seeds is taken to be that of the methods with several.
+    If both methods of a pair have one run, their spread over seeds is taken from the methods with several.
 
-    The order is by mean accuracy, except that a method with fewer runs stands below each one with more that it is not
-    proven better than.
+    The order is by mean accuracy, except that a method ranks below every method with more runs that it is not proven
+    better than.
 
     Args:
         methods: The runs of each against the same attacker on the same photographs.
@@ -48,25 +48,31 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """
     pairs = list(combinations(methods, 2))
     usual = spread(methods.values())
-    found = [difference(methods[one], methods[other], usual) for one, other in pairs]
+    gaps = [difference(methods[one], methods[other], usual) for one, other in pairs]
     better: set[tuple[str, str]] = set()
-    for (one, other), apart, p in zip(pairs, found, holm([apart.p for apart in found]), strict=True):
+    for (one, other), gap, p in zip(pairs, gaps, holm([gap.p for gap in gaps]), strict=True):
         if p < ALPHA:
-            better.add((one, other) if apart.value < 0 else (other, one))
-    order: list[str] = []
-    for method in sorted(methods, key=lambda name: (-len(methods[name].shares), methods[name].mean)):
-        runs = len(methods[method].shares)
-        place = max(
-            (
-                position
-                for position, other in enumerate(order, 1)
-                if len(methods[other].shares) > runs and (method, other) not in better
-            ),
-            default=0,
-        )
-        while place < len(order) and methods[order[place]].mean <= methods[method].mean:
-            place += 1
-        order.insert(place, method)
+            better.add((one, other) if gap.value < 0 else (other, one))
     beaten_by = {name: sum((other, name) in better for other in methods) for name in methods}
     beats = {name: sum((name, other) in better for other in methods) for name in methods}
-    return {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in order}
+    return {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in _ordered(methods, better)}
+
+
+def _ordered(methods: Mapping[str, Runs], better: Container[tuple[str, str]]) -> list[str]:
+    """Return the methods in their order; ``better`` holds (better, worse) for each pair that is proven.
+
+    Methods are inserted by falling number of runs, each below those with more runs that it is not proven better than.
+    """
+    order: list[str] = []
+    for name in sorted(methods, key=lambda name: (-len(methods[name].shares), methods[name].mean)):
+        runs = methods[name]
+        above = [
+            position
+            for position, other in enumerate(order, 1)
+            if len(methods[other].shares) > len(runs.shares) and (name, other) not in better
+        ]
+        position = max(above, default=0)
+        while position < len(order) and methods[order[position]].mean <= runs.mean:
+            position += 1
+        order.insert(position, name)
+    return order

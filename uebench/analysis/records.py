@@ -1,4 +1,4 @@
-"""What records say of their cells, asked in one place."""
+"""Read labels, accuracies, identities and runs from records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uebench.store.record import Record
 class Labels:
     """Names for the methods and attackers of some records.
 
-    Each is named by the shortest text that it was written as in any of them; a text that two share gets a number.
+    Each is named by the shortest text that any of the records has for it; if two share a text, it gets a number.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -70,7 +70,7 @@ class Identity:
 
     Attributes:
         number: The label, from 0.
-        runs: What each run recognised of this person's test photographs.
+        runs: The runs, on this person's test photographs only.
     """
 
     number: int
@@ -83,7 +83,7 @@ class Identity:
 
     @cached_property
     def interval(self) -> tuple[float, float]:
-        """Return the 95% interval of this share, of this person alone."""
+        """Return the 95% interval of this share; it holds for this person alone, not for all at once."""
         return interval(self.runs)
 
 
@@ -94,14 +94,14 @@ def identities(records: Sequence[Record]) -> list[Identity]:
         records: One or more, of one method against one attacker.
     """
     runs, first = runs_of(records), 0
-    found = []
-    for number, people in enumerate(zip(*(record.per_identity for record in records), strict=True)):
-        n = people[0].n
-        shares = {(one.method_seed, one.seed): counts.share for one, counts in zip(records, people, strict=True)}
+    people = []
+    for number, counts in enumerate(zip(*(record.per_identity for record in records), strict=True)):
+        n = counts[0].n
+        shares = {(one.method_seed, one.seed): count.share for one, count in zip(records, counts, strict=True)}
         answers = {seeds: right[first : first + n] for seeds, right in runs.answers.items()} if runs.answers else None
-        found.append(Identity(number, Runs(shares, n, answers, _of_each(records[0], n))))
+        people.append(Identity(number, Runs(shares, n, answers, _of_each(records[0], n))))
         first += n
-    return found
+    return people
 
 
 def most_recognised(records: Sequence[Record]) -> Identity:
@@ -114,12 +114,12 @@ def most_recognised(records: Sequence[Record]) -> Identity:
 
 
 def least_recognised(records: Sequence[Record]) -> Identity:
-    """Return the person whom the attacker recognises least over all runs, as ``most_recognised``."""
+    """Return the person whom the attacker recognises worst over all runs; see ``most_recognised``."""
     return min(identities(records), key=lambda one: one.share)
 
 
 def runs_of(records: Iterable[Record]) -> Runs:
-    """Return what statistics need of the records of one method against one attacker on one data set."""
+    """Return records of one method against one attacker on one data set as ``Runs``."""
     known = {(record.method_seed, record.seed): record for record in records}
     answers = {seeds: right for seeds, record in known.items() if (right := record.correct) is not None}
     first = next(iter(known.values()))
@@ -137,6 +137,6 @@ def interval_of(record: Record) -> tuple[float, float]:
 
 
 def _of_each(record: Record, n: int) -> int:
-    """Return how many of n images are made of each photograph; 1 if they cannot be divided so."""
+    """Return how many of ``n`` images are made of each photograph; 1 if that does not divide ``n``."""
     made = record.data.images_of_each
     return made if n % made == 0 else 1

@@ -1,35 +1,35 @@
 """Intervals and tests of accuracies over seeds and photographs. Importable without numpy.
 
-Two draws decide a run beside the data: the method's seed and the attacker's. A third decides what it scores: which
-photographs of the same people happen to be in the test set. What is estimated is the accuracy that the mean of many
-runs would have on many such photographs, so all three add to the error. The model is a random effect of each, and of
-each combination of them, with photographs crossed with both kinds of seeds, since all runs see the same ones.
+Three random draws decide the accuracy of a run: the method's seed, the attacker's seed, and which photographs of the
+same people happen to be in the test set. The estimate is of the expected accuracy over many runs and many such
+photographs, so all three add to its error. The model has a random effect for each draw and for each combination of
+them. Photographs are crossed with both kinds of seeds, since all runs see the same ones.
 
-**Attacker seeds are crossed with method seeds** where the same ones occur with every method seed, as in a grid: equal
-seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis
-allows for it and for its absence; a nested one would take nine runs of three attacker seeds for nine draws. Attacker
-seeds that differ between method seeds are nested in them.
+**Attacker seeds are crossed with method seeds** if the same ones occur with every method seed, as in a grid: equal
+seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis is
+valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine draws.
+Attacker seeds that differ between method seeds are nested in them.
 
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
-theory (Brennan 2001, chapters 3 and 4). This is what resampling seeds and photographs independently (the pigeonhole
-bootstrap, Owen 2007) estimates, without its bias at few levels and without the noise of resampling: of three seeds
-there are ten resamples, and percentiles of theirs cover far less than 95%. Quantiles are Student's, with the degrees
-of freedom of Satterthwaite (1946), which few seeds keep few. A factor with one level is held fixed: an interval from
-one seed of the method is about this one protected set, and one from a single run about this one run.
+theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
+2007) estimates the same, but with a bias at few levels and with the noise of resampling: three seeds have ten
+resamples, and their percentiles cover far less than 95%. Quantiles are Student's, with the degrees of freedom of
+Satterthwaite (1946), which are few for few seeds. A factor with one level is held fixed: an interval from one method
+seed is about this one protected set, and one from a single run about this one run.
 
-**Interval of an accuracy.** Wilson's, with an effective number of photographs: so many independent ones would leave as
-much doubt (Korn and Graubard 1998; with Wilson's interval, Dean and Pagano 2015). It lies in [0, 1] and is not
-symmetric. Two photographs that every run recognises and two that none does are added for the variance (Agresti and
-Coull 1998), so that at 0% and 100% it is Wilson's of the number of photographs, and not of photographs x runs. One run
-has Wilson's interval itself.
+**Interval of an accuracy.** Wilson's, with an effective number of photographs: the number of independent ones that
+would leave the same uncertainty (Korn and Graubard 1998; with Wilson's interval, Dean and Pagano 2015). It lies in
+[0, 1] and is not symmetric. For the variance, two photographs that every run recognises and two that none recognises
+are added (Agresti and Coull 1998), so that at 0% and 100% the interval is Wilson's for the number of photographs, not
+for photographs x runs. A single run has Wilson's interval itself.
 
-**Several test images of one photograph**, as ``orl_varied`` makes them, say less than as many photographs. They count
-as one observation, with the share of them that a run recognises; Student's quantile then has the degrees of freedom of
-so many photographs (Korn and Graubard 1998).
+**Several test images of one photograph**, as ``orl_varied`` makes them, carry less information than as many
+photographs. They count as one observation, the share of them that a run recognises; Student's quantile then has the
+degrees of freedom of so many photographs (Korn and Graubard 1998).
 
-**Without answers to each photograph** (early records) nobody knows whether runs recognise the same ones. They are
-taken to: the interval is Wilson's of the mean with the number of photographs, widened by the spread over seeds, and a
-difference of two methods gets no credit for their having met the same photographs. Both are conservative.
+**Without answers to each photograph** (early records) it is unknown whether runs recognise the same ones. It is assumed
+that they do: the interval is Wilson's for the mean and the number of photographs, widened by the spread over seeds, and
+a difference of two methods gets no credit for being measured on the same photographs. Both are conservative.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Z = 1.959963984540054
 """The standard normal quantile of 95% intervals."""
 
 PSEUDO = 2.0
-"""How many photographs of either kind are added for a variance."""
+"""How many photographs, recognised by all runs or by none, are added of each kind for a variance."""
 
 
 def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
@@ -59,7 +59,7 @@ def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
 
     Args:
         correct: Successes.
-        n: Trials, more than 0; not a whole number where it is an effective one.
+        n: Trials, more than 0; an effective number need not be whole.
         z: Standard normal quantile.
     """
     share, z2 = correct / n, z * z
@@ -69,23 +69,23 @@ def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for their number (Holm 1979): below alpha, all hold at once with that error at most."""
+    """Return p values corrected for their number (Holm 1979), so that alpha bounds the risk of any false finding."""
     corrected, largest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = largest
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
     return corrected
 
 
 @dataclass(frozen=True)
 class Runs:
-    """What one method left one attacker over seeds.
+    """The results of one method against one attacker over seeds.
 
     Attributes:
         shares: The accuracy of each run, by method seed and attacker seed.
-        n: How many images each was tested on.
+        n: How many images each run was tested on.
         answers: Which of them each run recognised, in one order for all; None if that is not known of every run.
-        of_each: How many of the images are made of each photograph; they lie side by side.
+        of_each: How many of the images are made of each photograph; these are adjacent.
     """
 
     shares: Mapping[tuple[int, int], float]
@@ -101,10 +101,10 @@ class Runs:
     @cached_property
     def by_method_seed(self) -> dict[int, list[int]]:
         """Return the attacker seeds of each method seed."""
-        found: dict[int, list[int]] = {}
+        seeds: dict[int, list[int]] = {}
         for method_seed, seed in sorted(self.shares):
-            found.setdefault(method_seed, []).append(seed)
-        return found
+            seeds.setdefault(method_seed, []).append(seed)
+        return seeds
 
     @property
     def mean(self) -> float:
@@ -118,10 +118,10 @@ class Runs:
         return f"{len(self.by_method_seed)} x {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
 
     def only(self, seeds: Container[int]) -> Runs:
-        """Return the runs of some attacker seeds."""
-        kept = [one for one in self.shares if one[1] in seeds]
-        answers = {one: self.answers[one] for one in kept} if self.answers else None
-        return replace(self, shares={one: self.shares[one] for one in kept}, answers=answers)
+        """Return the runs with the given attacker seeds."""
+        kept = [pair for pair in self.shares if pair[1] in seeds]
+        answers = {pair: self.answers[pair] for pair in kept} if self.answers else None
+        return replace(self, shares={pair: self.shares[pair] for pair in kept}, answers=answers)
 
     @property
     def several(self) -> bool:
@@ -130,7 +130,7 @@ class Runs:
 
 
 def interval(runs: Runs) -> tuple[float, float]:
-    """Return the 95% interval of the mean accuracy of some runs; see the head of this module."""
+    """Return the 95% interval of the mean accuracy of some runs; see this module's docstring."""
     n, mean = runs.photographs, runs.mean
     if not runs.several and (runs.of_each == 1 or not runs.answers):
         return wilson(mean * n, n)
@@ -158,7 +158,7 @@ class Difference:
         value: The first minus the second, in [-1, 1].
         low: Lower end of the 95% interval.
         high: Upper end.
-        p: Two-sided p value of there being no difference.
+        p: Two-sided p value for no difference.
         seeds: Method seeds x attacker seeds that were compared, of the first method and of the second.
     """
 
@@ -171,10 +171,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How much one run differs from another of the same method, by seeds alone.
+    """How much runs of the same method differ by seeds alone.
 
     Attributes:
-        variance: Of the accuracy of a run.
+        variance: The variance of a run's accuracy.
         degrees: Degrees of freedom of this estimate.
     """
 
@@ -183,7 +183,7 @@ class Spread:
 
 
 def spread(methods: Iterable[Runs]) -> Spread | None:
-    """Return the mean spread of the methods that have several runs, None if none has."""
+    """Return the pooled spread of the methods that have several runs, or None if none has."""
     several = [list(runs.shares.values()) for runs in methods if runs.several]
     degrees = sum(len(shares) - 1 for shares in several)
     if not degrees:
@@ -193,18 +193,18 @@ def spread(methods: Iterable[Runs]) -> Spread | None:
 
 
 def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Difference:
-    """Compare two methods by what the same attacker reached on the same photographs.
+    """Compare two methods by the accuracy of the same attacker on the same photographs.
 
-    Photographs are paired, and so are attacker seeds: only those count that occur with every method seed of both
-    methods. Seeds of two methods have nothing in common, so their spreads add. Without a common attacker seed all runs
-    count, and their spreads add as well. Half a photograph that speaks for either side, and one for neither, are added
-    for the variance (Agresti and Min 2005), so that no interval has zero width.
+    Photographs are paired, and so are attacker seeds: only those that occur with every method seed of both methods
+    count. Seeds of two methods are independent, so their variances add. Without a common attacker seed all runs count,
+    and the variances of attacker seeds add as well. For the variance, half a photograph for either side and one for
+    neither are added (Agresti and Min 2005), so that no interval has zero width.
 
     Args:
         one: The first method.
-        other: The second, of the same attacker on the same photographs.
-        of_one_run: What is assumed of the spread over seeds where single runs are compared. Without it their interval
-            covers the choice of photographs only, and is about these two runs.
+        other: The second, with the same attacker and photographs.
+        of_one_run: The spread over seeds to assume if each method has a single run. Without it, the interval covers the
+            choice of photographs only, and is about these two runs.
 
     Raises:
         ValueError: If the numbers of images or of photographs differ.
@@ -219,8 +219,8 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
         one, other = one.only(common), other.only(common)
     tables = [_table(one, paired=bool(common)), _table(other, paired=bool(common))]
     if one.answers and other.answers:
-        apart = tables[0].mean((0, 1)) - tables[1].mean((0, 1))
-        middle, squares = float(apart.sum()) / (n + 2), float((apart**2).sum()) + 1
+        gaps = tables[0].mean((0, 1)) - tables[1].mean((0, 1))
+        middle, squares = float(gaps.sum()) / (n + 2), float((gaps**2).sum()) + 1
         of_photographs = (squares / (n + 2) - middle**2) / (n + 1)
     else:
         more = n + 2 * PSEUDO
@@ -241,7 +241,7 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
 
 
 def _with_photographs(degrees: float, share: float, photographs: int) -> float:
-    """Return degrees of freedom that also count few photographs, which a share of the variance comes from."""
+    """Return degrees of freedom that also account for few photographs, the origin of a share of the variance."""
     return 1 / (1 / degrees + share**2 / max(photographs - 1, 1))
 
 
@@ -253,17 +253,17 @@ def _quantile(degrees: float) -> float:
 
 
 def _table(runs: Runs, paired: bool = True) -> Floats:
-    """Return what runs recognised, as (method seeds, attacker seeds, photographs): 0, 1, or a share of several images.
+    """Return the answers of runs as (method seeds, attacker seeds, photographs): 0, 1, or a share of several images.
 
-    Without answers the last axis is one accuracy. Where attacker seeds are nested, or are not those of the method that
-    this one is compared with, they are not an axis: each row is a method seed's mean, or a run of the only method seed.
+    Without answers, the last axis holds the accuracy alone. If attacker seeds are nested, or not paired with those of
+    another method, their axis has length 1: a row is the mean of a method seed, or a run of the only method seed.
     """
     import numpy as np
 
-    known: Mapping[tuple[int, int], Sequence[float]]
-    known = runs.answers or {seeds: (share,) for seeds, share in runs.shares.items()}
+    answers: Mapping[tuple[int, int], Sequence[float]]
+    answers = runs.answers or {seeds: (share,) for seeds, share in runs.shares.items()}
     rows = [
-        np.array([known[method_seed, seed] for seed in seeds], np.float64)
+        np.array([answers[method_seed, seed] for seed in seeds], np.float64)
         for method_seed, seeds in runs.by_method_seed.items()
     ]
     if runs.answers and runs.of_each > 1:
@@ -280,9 +280,9 @@ def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, f
     """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
 
     Args:
-        tables: One or two, as ``_table`` returns them, with one number of attacker seeds.
-        of_photographs: What the choice of photographs adds; it holds the interactions of seeds and photographs, as
-            the spread over seeds does, so that these are taken off once.
+        tables: One or two, as ``_table`` returns them, with equally many attacker seeds.
+        of_photographs: The variance by the choice of photographs. Like the variance by seeds, it includes the
+            interactions of seeds and photographs, which are therefore subtracted once.
     """
     of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables])
     sets, attackers = sum(float(part[0]) for part, _ in of_methods), float(of_attackers[0])
@@ -292,9 +292,9 @@ def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, f
         parts, attack, shared = _of_seeds(tables)
         each = sum((part for part, _ in parts), attack - shared)
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
-    of_seeds = max(of_seeds, sets, attackers)  # none of these can be less in truth
+    of_seeds = max(of_seeds, sets, attackers)  # the true variance is no less than either
     variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
-    squares = 0.0  # only of what the variance is made of
+    squares = 0.0  # only of the parts that the variance is made of
     if of_seeds > attackers:
         squares += sum(float(part[0]) ** 2 / free for part, free in of_methods)
     if of_seeds > sets:
@@ -303,11 +303,11 @@ def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, f
 
 
 def _of_seeds(tables: Sequence[Floats]) -> tuple[list[tuple[Floats, int]], Floats, Floats]:
-    """Return what seeds add to the variance of each photograph's mean (or difference of means).
+    """Return the variance that seeds add to each photograph's mean (or difference of means).
 
     Returns:
-        For each table with several method seeds, what these add, and its degrees of freedom; what attacker seeds add,
-        over which tables are paired; and what both of these hold, the interaction.
+        For each table with several method seeds, the part of these and its degrees of freedom; the part of attacker
+        seeds, which pair the tables; and the interaction, which both parts include.
     """
     import numpy as np
 
@@ -319,8 +319,8 @@ def _of_seeds(tables: Sequence[Floats]) -> tuple[list[tuple[Floats, int]], Float
         if sets > 1:
             of_methods.append((table.mean(1).var(0, ddof=1) / sets, sets - 1))
             if attackers > 1:
-                left = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean((0, 1))
-                both = both + (left**2).sum((0, 1)) / ((sets - 1) * (attackers - 1) * sets * attackers)
+                residual = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean((0, 1))
+                both = both + (residual**2).sum((0, 1)) / ((sets - 1) * (attackers - 1) * sets * attackers)
     by_attacker = tables[0].mean(0) - (tables[1].mean(0) if len(tables) > 1 else 0.0)
     attackers = len(by_attacker)
     of_attackers = by_attacker.var(0, ddof=1) / attackers if attackers > 1 else nothing

@@ -1,4 +1,4 @@
-"""What the records say of a study: means with intervals, tests against the baseline, ranks."""
+"""Evaluate a study from its records: means with intervals, tests against the baseline, ranks."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class MeasuredPlace:
     Attributes:
         place: The place.
         records: The records of its cells, under the study's names; fewer than cells where some are missing.
-        clean: Those of the clean reference of the same attacker.
-        protections: Those of the protected sets that were attacked, as far as the store holds them.
-        gaps: Why a cell has no record -> how many have none for this reason.
-        rank: Where the method stands against this attacker; None of the clean reference, and of a single method.
+        clean: The records of the clean reference of the same attacker.
+        protections: The records of the protected sets that were attacked, as far as the store holds them.
+        gaps: Reason for a missing record -> number of cells.
+        rank: The method's rank against this attacker; None for the clean reference, and for a single method.
         best: Whether it is the best of its column: the first in the order of ``analysis.ranking.ranks``.
-        test: Its accuracy minus the baseline's; None without a baseline, and of the baseline itself.
+        test: Its accuracy minus the baseline's; None without a baseline, and for the baseline itself.
         p_holm: The p value of this test, corrected for all tests of the study (Holm).
     """
 
@@ -46,7 +46,7 @@ class MeasuredPlace:
 
     @cached_property
     def pairing(self) -> Pairing | None:
-        """Return its numbers, None if there is no record."""
+        """Return its records as a pairing, or None if there are none."""
         names = self.place.method.name, self.place.attacker.name
         return Pairing(*names, self.records, self.clean) if self.records else None
 
@@ -57,12 +57,12 @@ class MeasuredPlace:
 
     @property
     def lacks_answers(self) -> bool:
-        """Return whether several runs are behind it and records do not say which photographs were recognised."""
+        """Return whether it has several runs and a record that does not say which photographs were recognised."""
         return len(self.records) > 1 and any(record.answers is None for record in self.records)
 
 
 def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
-    """Fill the places of a study with what a store holds.
+    """Fill the places of a study from the records of a store.
 
     Args:
         plan: The study.
@@ -81,11 +81,11 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
 
 
 def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
-    """Return the places of each attacker on each data set."""
-    found: dict[tuple[str, str], list[MeasuredPlace]] = {}
+    """Group places by data set and attacker."""
+    groups: dict[tuple[str, str], list[MeasuredPlace]] = {}
     for one in measured:
-        found.setdefault((one.place.data.name, one.place.attacker.name), []).append(one)
-    return list(found.values())
+        groups.setdefault((one.place.data.name, one.place.attacker.name), []).append(one)
+    return list(groups.values())
 
 
 def _read(place: StudyPlace, store: Store) -> tuple[StudyPlace, tuple[Record, ...], dict[str, int]]:
@@ -102,8 +102,8 @@ def _read(place: StudyPlace, store: Store) -> tuple[StudyPlace, tuple[Record, ..
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
     """Return the readable records of protected sets by key."""
-    found = {key: unless_damaged(store.read_protection, key) for key in {record.protect_key for record in records}}
-    return {key: record for key, record in found.items() if record}
+    sets = {key: unless_damaged(store.read_protection, key) for key in {record.protect_key for record in records}}
+    return {key: record for key, record in sets.items() if record}
 
 
 def _named(record: Record, place: StudyPlace) -> Record:
@@ -124,10 +124,10 @@ def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPla
     """Rank the methods of a column, if there are several."""
     runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
     runs.pop(reference, None)
-    found = ranks(runs) if len(runs) > 1 else {}
-    best = next(iter(found), None)
+    order = ranks(runs) if len(runs) > 1 else {}
+    best = next(iter(order), None)
     names = [one.place.method.name for one in column]
-    return [replace(one, rank=found.get(name), best=name == best) for one, name in zip(column, names, strict=True)]
+    return [replace(one, rank=order.get(name), best=name == best) for one, name in zip(column, names, strict=True)]
 
 
 def _tested(measured: Sequence[MeasuredPlace], baseline: str, reference: str) -> list[MeasuredPlace]:

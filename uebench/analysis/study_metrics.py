@@ -1,4 +1,4 @@
-"""What a study's table may show beside the accuracy, from the records; ``planning.study.METRICS`` names it all."""
+"""The metrics that a study's table can show beside the accuracy, from records; see ``planning.study.METRICS``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from uebench.store.record_parts import Counts
 
 
 def relative_unlearnability(one: MeasuredPlace) -> float | None:
-    """Return which share of what lies between chance and the clean reference the attacker does not learn, in percent.
+    """Return how far the accuracy falls from the clean reference (0) towards chance (100), in percent.
 
     It is below 0 if the attacker learned more than from clean images, and above 100 if it fell below chance. None
     without a clean reference, or if that is no better than chance.
     """
-    found = one.pairing
-    if found is None or found.reference is None:
+    pairing = one.pairing
+    if pairing is None or pairing.reference is None:
         return None
-    room = found.reference - chance(one.records[0])
-    return 100 * (found.reference - found.accuracy) / room if room > 0 else None
+    room = pairing.reference - chance(one.records[0])
+    return 100 * (pairing.reference - pairing.accuracy) / room if room > 0 else None
 
 
 def peak(one: MeasuredPlace) -> float | None:
-    """Return the mean accuracy of the best epochs in percent: those of an oracle that no attacker has."""
+    """Return the mean accuracy of the best epochs in percent; no attacker has the oracle that chooses them."""
     return _percent(record.peak for record in one.records)
 
 
@@ -52,23 +52,24 @@ def psnr(one: MeasuredPlace) -> float | None:
 
 def ssim(one: MeasuredPlace) -> float | None:
     """Return the mean SSIM of the protected sets; None if there is no record of them."""
-    return _mean(found.quality.ssim for found in one.protections)
+    return _mean(protection.quality.ssim for protection in one.protections)
 
 
 def lpips(one: MeasuredPlace) -> float | None:
     """Return the mean LPIPS of the protected sets; None if it was not measured."""
-    return _mean(found.quality.lpips for found in one.protections)
+    return _mean(protection.quality.lpips for protection in one.protections)
 
 
 def seconds(one: MeasuredPlace) -> float | None:
-    """Return how long the method learned and protected, for each 1,000 images of its training set."""
+    """Return the seconds that the method took to learn and to protect, per 1,000 training images."""
     times = ((record.timings, record.data.train_images) for record in _sets(one))
-    return _mean(1000 * (spent.fit_seconds + spent.protect_seconds) / images for spent, images in times)
+    return _mean(1000 * (timings.fit_seconds + timings.protect_seconds) / images for timings, images in times)
 
 
 def memory(one: MeasuredPlace) -> float | None:
     """Return the most memory in MiB that the method needed for a set; None where it was not measured."""
-    return max((found.peak_memory_mib for found in one.protections if found.peak_memory_mib), default=None)
+    peaks = (protection.peak_memory_mib for protection in one.protections)
+    return max((mib for mib in peaks if mib), default=None)
 
 
 OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
@@ -80,15 +81,15 @@ OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxy
         "unprotected": unprotected,
     }
 )
-"""What depends on the attacker."""
+"""The metrics that depend on the attacker."""
 OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
     {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds, "memory": memory}
 )
-"""What is the same for every attacker."""
+"""The metrics that are the same for every attacker."""
 
 
 def _sets(one: MeasuredPlace) -> list[Record]:
-    """Return a record for each protected set that was attacked."""
+    """Return one record for each protected set that was attacked."""
     return list({record.protect_key: record for record in one.records}.values())
 
 

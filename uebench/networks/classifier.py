@@ -24,21 +24,21 @@ Precision = Literal["float32", "bfloat16"]
 Inputs = Literal["scaled", "raw", "centred"]
 
 NORMALISATIONS: Mapping[Inputs, tuple[float, float]] = {"scaled": (0.5, 0.5), "raw": (0.0, 1.0), "centred": (0.5, 1.0)}
-"""Mean and standard deviation that images in [0, 1] are normalised with: to [-1, 1], [0, 1] or [-0.5, 0.5]."""
+"""Mean and standard deviation that normalise images in [0, 1] to [-1, 1], [0, 1] or [-0.5, 0.5]."""
 
 SMALL_UP_TO = 112
-"""The stem ``by_size`` is the small one up to so many pixels, as in the authors' code of UE, TUE and Segue."""
+"""Largest image size in pixels at which the stem ``by_size`` is ``small``, as in the code of UE, TUE and Segue."""
 
 MIN_SIZE = {"inception_v3": 75}
-"""Architectures that need larger images than they may get, and how large (pixels)."""
+"""The smallest images, in pixels, that an architecture takes; smaller ones are enlarged."""
 
 
 class FaceClassifier(nn.Module):
     """A network that maps images (B, 3, H, W) float32 in [0, 1] to logits (B, K).
 
-    Images are scaled to [-1, 1] whatever the architecture, unless ``normalise`` says otherwise, and enlarged (bilinear)
-    where it needs more pixels. With ``precision`` ``bfloat16`` the network runs under autocast, whoever calls it;
-    weights and logits are float32 always.
+    Images are scaled to [-1, 1] for every architecture, unless ``normalise`` changes that, and enlarged (bilinear) if
+    the architecture needs more pixels. With ``precision`` ``bfloat16`` every forward pass runs under autocast; weights
+    and logits are always float32.
     """
 
     mean: Tensor
@@ -47,7 +47,7 @@ class FaceClassifier(nn.Module):
     def __init__(
         self, network: nn.Module, details: dict[str, Any], input_size: int, precision: Precision = "float32"
     ) -> None:
-        """Wrap ``network``; ``details`` say what the record should know of it."""
+        """Wrap ``network``; ``details`` are its properties for the record."""
         super().__init__()
         self.network = network
         self.details = details
@@ -58,7 +58,7 @@ class FaceClassifier(nn.Module):
             self.register_buffer(name, torch.full((3, 1, 1), 0.5), persistent=False)
 
     def normalise(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Subtract ``mean`` and divide by ``std``, one value a channel, as the weights of a checkpoint expect it."""
+        """Subtract ``mean`` and divide by ``std``, one value per channel, as the weights of a checkpoint expect."""
         for buffer, values in ((self.mean, mean), (self.std, std)):
             buffer.copy_(torch.tensor(values).view(3, 1, 1))
         self.details["normalisation"] = f"mean {' '.join(map(str, mean))}, std {' '.join(map(str, std))}"
@@ -66,10 +66,10 @@ class FaceClassifier(nn.Module):
     def freeze(self, but: Literal["linear", "last_block", "frozen_stem"]) -> None:
         """Train the head alone (``linear``), also the last stage (``last_block``), or all but the first layers.
 
-        All else keeps its weights and stays in eval mode, so that its batch statistics do not move either.
+        Everything else keeps its weights and stays in eval mode, so that its running statistics do not change either.
 
         Raises:
-            UsageError: If timm does not say what head and stages of this architecture are.
+            UsageError: If timm does not define the head or the stages of this architecture.
         """
         names = {name for name, _ in self.network.named_parameters() if in_head(self.network, name)}
         if not names:
@@ -83,7 +83,7 @@ class FaceClassifier(nn.Module):
         self._trained = [module for module, own in weights if own and all(weight.requires_grad for weight in own)]
 
     def train(self, mode: bool = True) -> Self:
-        """Put what is not frozen in train mode."""
+        """Set train or eval mode; frozen layers stay in eval mode."""
         super().train(mode)
         if mode and self._trained is not None:
             self.network.eval()
@@ -93,7 +93,7 @@ class FaceClassifier(nn.Module):
 
     @cached_property
     def foldable(self) -> list[tuple[str, str]]:
-        """The convolutions of the network whose output goes to a batch normalisation alone, each with it, by name."""
+        """Names of each convolution whose output goes to a batch normalisation only, and of that normalisation."""
         traced = symbolic_trace(self.network)
         kinds = {name: type(part) for name, part in traced.named_modules()}
         return [
@@ -126,12 +126,12 @@ def classifier(
     """Make an untrained network.
 
     Args:
-        model: A name of timm's, such as ``resnet18`` or ``mobilenetv1_100``.
+        model: Name of a timm model, such as ``resnet18`` or ``mobilenetv1_100``.
         num_classes: K.
         size: Height and width of the images in pixels.
         stem: ``imagenet``: as published. ``small``: 3x3 stride-1 first convolution without max-pooling (ResNets only),
             which keeps all pixels of small images. ``by_size``: small up to 112 pixels.
-        precision: What the network computes in.
+        precision: The network's number format.
         inputs: How images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
 
     Raises:
@@ -143,7 +143,7 @@ def classifier(
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": False}
     if model == "inception_v3":
         options["aux_logits"] = False
-    if getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False):  # transformers count their patches
+    if getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False):  # transformers fix the number of patches
         options["img_size"] = input_size
     try:
         network = timm.create_model(model, **options)
@@ -166,37 +166,37 @@ def classifier(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "normalisation": "mean 0.5, std 0.5",
     }
-    made = FaceClassifier(network, details, input_size, precision).to(memory_format=torch.channels_last)
+    wrapped = FaceClassifier(network, details, input_size, precision).to(memory_format=torch.channels_last)
     if inputs != "scaled":
         mean, std = NORMALISATIONS[inputs]
-        made.normalise([mean] * 3, [std] * 3)
-    return made
+        wrapped.normalise([mean] * 3, [std] * 3)
+    return wrapped
 
 
 def frozen(model: FaceClassifier) -> FaceClassifier:
-    """Return a copy in eval mode that answers the same but has no weight gradients and no batch normalisation.
+    """Return a copy in eval mode with the same outputs and without weight gradients.
 
-    Each normalisation's scale and shift go into the weights of the convolution before it, so that a gradient with
-    respect to images costs less.
+    Batch normalisations are folded into the convolutions before them, so that a gradient with respect to images costs
+    less.
     """
-    judge = copy.deepcopy(model).eval()
-    parts: dict[str, Any] = dict(judge.network.named_modules())
+    folded = copy.deepcopy(model).eval()
+    parts: dict[str, Any] = dict(folded.network.named_modules())
     for conv, norm in model.foldable:
-        judge.network.set_submodule(conv, fuse_conv_bn_eval(parts[conv], parts[norm]))
-        judge.network.set_submodule(norm, nn.Identity())
-    return judge.requires_grad_(False)
+        folded.network.set_submodule(conv, fuse_conv_bn_eval(parts[conv], parts[norm]))
+        folded.network.set_submodule(norm, nn.Identity())
+    return folded.requires_grad_(False)
 
 
 @contextmanager
 def trainable(model: nn.Module, on: bool) -> Iterator[None]:
-    """Put ``model`` in train mode with weight gradients, or in eval mode without, and back again."""
-    mode, wanted = model.training, [parameter.requires_grad for parameter in model.parameters()]
+    """Put ``model`` in train mode with weight gradients, or in eval mode without; restore both afterwards."""
+    mode, gradients = model.training, [parameter.requires_grad for parameter in model.parameters()]
     model.train(on).requires_grad_(on)
     try:
         yield
     finally:
         model.train(mode)
-        for parameter, grad in zip(model.parameters(), wanted, strict=True):
+        for parameter, grad in zip(model.parameters(), gradients, strict=True):
             parameter.requires_grad_(grad)
 
 
@@ -207,7 +207,7 @@ def in_head(network: nn.Module, name: str) -> bool:
 
 
 def _stages(network: nn.Module, model: str, mode: str) -> list[list[str]]:
-    """Return the parameters of the first layers, of each stage, and of the head, by timm's grouping of layers."""
+    """Return the names of the parameters of the first layers, of each stage, and of the head, as timm groups them."""
     try:
         groups: dict[int, list[str]] = group_parameters(network, network.group_matcher(coarse=True))  # type: ignore[operator]
     except (AttributeError, AssertionError, TypeError):

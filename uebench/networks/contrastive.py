@@ -1,4 +1,4 @@
-"""Contrastive learners: two views of the same images in, one loss out."""
+"""Contrastive learners: modules that map two views of the same images to a loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uebench.networks.classifier import FaceClassifier, Inputs, Precision, Stem,
 
 
 class ContrastiveLearner(nn.Module):
-    """Maps two views (B, 3, S, S) of the same images to a loss; what it is trained for is its ``encoder``."""
+    """Maps two views (B, 3, S, S) of the same images to a loss that trains its ``encoder``."""
 
     encoder: nn.Module
 
@@ -35,7 +35,7 @@ class SimClr(ContrastiveLearner):
         Args:
             first: A view.
             second: The other, of the same images in the same order.
-            key_gradient: Without effect: here the gradient goes through both views always. It is ``SimSiam``'s.
+            key_gradient: Ignored, as the gradient always goes through both views; ``SimSiam`` has it too.
         """
         points = functional.normalize(self.projector(self.encoder(torch.cat([first, second]))), dim=1)
         similarity = points @ points.T / self.temperature
@@ -65,7 +65,7 @@ class SimSiam(ContrastiveLearner):
         Args:
             first: A view.
             second: The other.
-            key_gradient: Let the gradient through the predicted side too, as noise needs it; training does not.
+            key_gradient: Let the gradient through the predicted side too; noise needs this, training does not.
         """
         ends = [self.projector(self.encoder(view)) for view in (first, second)]
         keys = ends if key_gradient else [end.detach() for end in ends]
@@ -75,9 +75,9 @@ class SimSiam(ContrastiveLearner):
 
 
 class MoCo(ContrastiveLearner):
-    """He et al., CVPR 2020: a view finds the other one among those of earlier images, which a queue holds.
+    """He et al., CVPR 2020: each view must find the other one among a queue of earlier images.
 
-    The queue's keys come from ``target``, an exponential mean of the encoder over its steps.
+    The queue's keys come from ``target``, an exponential moving average of the encoder.
     """
 
     queue: Tensor
@@ -89,10 +89,10 @@ class MoCo(ContrastiveLearner):
 
         Args:
             encoder: Images -> features.
-            width: How many features.
-            queue: How many keys serve as negatives; the first ones are random.
-            momentum: How much of the target's weights stays in each step.
-            temperature: That similarities are divided by.
+            width: Number of features.
+            queue: Number of keys that serve as negatives; the first ones are random.
+            momentum: Share of the target's weights that is kept in each step.
+            temperature: Divisor of the similarities.
         """
         super().__init__()
         self.encoder, self.projector = encoder, nn.Linear(width, 128)
@@ -101,7 +101,7 @@ class MoCo(ContrastiveLearner):
         self.register_buffer("queue", functional.normalize(torch.randn(queue, 128), dim=1))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the cross-entropy of finding each image's key, and put the keys into the queue for the oldest ones."""
+        """Return the cross-entropy of finding each image's key; the keys then replace the oldest in the queue."""
         _follow(self.target, (self.encoder, self.projector), 1 - self.momentum)
         queries = functional.normalize(self.projector(self.encoder(first)), dim=1)
         with torch.no_grad():
@@ -112,9 +112,9 @@ class MoCo(ContrastiveLearner):
 
 
 class Byol(ContrastiveLearner):
-    """Grill et al., NeurIPS 2020: each view predicts what ``target`` makes of the other, without negatives.
+    """Grill et al., NeurIPS 2020: each view predicts the output of ``target`` for the other, without negatives.
 
-    The target is an exponential mean of the encoder over its steps, and ever slower to follow.
+    The target is an exponential moving average of the encoder, which it follows more and more slowly.
     """
 
     step: Tensor
@@ -124,9 +124,9 @@ class Byol(ContrastiveLearner):
 
         Args:
             encoder: Images -> features.
-            width: How many features.
-            steps: How long the training will be; at its end the target stands still.
-            momentum: How much of the target's weights stays in the first step.
+            width: Number of features.
+            steps: Steps of the whole training; at its end the target stands still.
+            momentum: Share of the target's weights that is kept in the first step.
         """
         super().__init__()
         self.encoder = encoder
@@ -137,14 +137,14 @@ class Byol(ContrastiveLearner):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the squared distance of predictions and targets, all normalised; both directions count."""
+        """Return the mean squared distance of normalised predictions and targets, summed over both directions."""
         falling = (1 + torch.cos(math.pi * (self.step / self.steps).clamp_max(1))) / 2
         _follow(self.target, (self.encoder, self.projector), (1 - self.momentum) * falling)
         self.step += 1
-        predicted = [self.predictor(self.projector(self.encoder(view))) for view in (first, second)]
+        predictions = [self.predictor(self.projector(self.encoder(view))) for view in (first, second)]
         with torch.no_grad():
-            wanted = [self.target(view) for view in (second, first)]
-        a, b = (functional.cosine_similarity(*pair).mean() for pair in zip(predicted, wanted, strict=True))
+            targets = [self.target(view) for view in (second, first)]
+        a, b = (functional.cosine_similarity(*pair).mean() for pair in zip(predictions, targets, strict=True))
         return 4 - 2 * (a + b)
 
 
@@ -156,14 +156,14 @@ def backbone(
     precision: Precision = "float32",
     inputs: Inputs = "scaled",
 ) -> tuple[FaceClassifier, int]:
-    """Make an untrained encoder, and say how many features it gives.
+    """Return an untrained encoder and the number of its features.
 
     Args:
         size: Height and width of the images in pixels.
-        model: A name of timm's.
-        stem: A ResNet's first layers, as ``classifier`` takes them.
-        precision: What the encoder computes in.
-        inputs: How images are normalised, as ``classifier`` takes it.
+        model: Name of a timm model.
+        stem: A ResNet's first layers; see ``classifier``.
+        precision: The encoder's number format.
+        inputs: How images are normalised; see ``classifier``.
     """
     encoder = classifier(model, 0, size, stem=stem, precision=precision, inputs=inputs)
     return encoder, encoder.network.head_hidden_size  # type: ignore[return-value]
@@ -182,9 +182,9 @@ def contrastive(
     Args:
         learner: ``simclr`` or ``simsiam``.
         size: Height and width of the images in pixels.
-        stem: The encoder's first layers, as ``classifier`` takes them.
-        precision: What the encoder computes in.
-        inputs: How images are normalised, as ``classifier`` takes it.
+        stem: The encoder's first layers; see ``classifier``.
+        precision: The encoder's number format.
+        inputs: How images are normalised; see ``classifier``.
     """
     encoder, width = backbone(size, stem=stem, precision=precision, inputs=inputs)
     return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
@@ -200,6 +200,6 @@ def _target(*parts: nn.Module) -> nn.Sequential:
 
 @torch.no_grad()
 def _follow(target: nn.Sequential, parts: tuple[nn.Module, ...], share: float | Tensor) -> None:
-    """Move the target's weights by a share of the way to those of ``parts``; its batch statistics are its own."""
-    for mean, weight in zip(target.parameters(), nn.Sequential(*parts).parameters(), strict=True):
-        mean.lerp_(weight, share)
+    """Move the target's weights by a share of the way to those of ``parts``; it has running statistics of its own."""
+    for average, weight in zip(target.parameters(), nn.Sequential(*parts).parameters(), strict=True):
+        average.lerp_(weight, share)

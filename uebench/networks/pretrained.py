@@ -1,4 +1,4 @@
-"""Networks of timm's that start from a checkpoint of the user's."""
+"""Load timm networks from checkpoints of the user."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ def pretrained(
 ) -> FaceClassifier:
     """Make a network with the weights of a checkpoint, and with the normalisation that they were trained with.
 
-    A file that ``--keep-models`` wrote says which; of any other, it is the one that timm names for the model.
+    A file written by ``--keep-models`` holds this normalisation; for any other, it is timm's default for the model.
 
     Args:
-        model: A name of timm's.
+        model: Name of a timm model.
         num_classes: K; a checkpoint's head for another number of classes is left out, and the new one is random.
         size: Height and width of the images in pixels.
-        file: The checkpoint, as ``read_checkpoint`` takes it.
-        input_size: Enlarge the images to so many pixels; 0: not more than the architecture needs.
-        precision: What the network computes in.
+        file: The checkpoint; see ``read_checkpoint``.
+        input_size: Enlarge the images to this many pixels; 0: only as far as the architecture needs.
+        precision: The network's number format.
 
     Raises:
-        DataError: If the file is no checkpoint of this model.
+        DataError: If the file is not a checkpoint of this model.
     """
-    made = classifier(model, num_classes, max(size, input_size), precision=precision)
-    adopt(made.network, read_checkpoint(file), str(file))
-    settings = _kept_settings(file) or timm.data.resolve_model_data_config(made.network)  # type: ignore[attr-defined,no-untyped-call]
-    made.normalise(settings["mean"], settings["std"])
-    made.details["upsampled_from"] = size if made.input_size != size else None
-    return made
+    wrapped = classifier(model, num_classes, max(size, input_size), precision=precision)
+    adopt(wrapped.network, read_checkpoint(file), str(file))
+    settings = _kept_settings(file) or timm.data.resolve_model_data_config(wrapped.network)  # type: ignore[attr-defined,no-untyped-call]
+    wrapped.normalise(settings["mean"], settings["std"])
+    wrapped.details["upsampled_from"] = size if wrapped.input_size != size else None
+    return wrapped
 
 
 def _kept_settings(file: Path) -> Mapping[str, Sequence[float]] | None:
-    """Return mean and standard deviation of the images, a value a channel, where a file of uebench's says them."""
+    """Return the mean and the standard deviation of each channel from a file that uebench wrote, else None."""
     try:
         with safe_open(file, framework="pt") as opened:
             model = json.loads(opened.metadata()["uebench"])["model"]
         return {name: [float(value) for value in model[name]] for name in ("mean", "std")}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
-        return None  # anybody else's
+        return None  # not written by uebench
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
     """Read a state dict, bare or under ``state_dict``, from safetensors or from what ``torch.save`` wrote.
 
-    Nothing but tensors is unpickled. Prefixes that wrappers add to names (``module.``) are taken off.
+    Only tensors are unpickled. Prefixes that wrappers add to names (``module.``) are removed.
 
     Raises:
-        DataError: If the file is something else.
+        DataError: If the file is not a checkpoint.
     """
     try:
         tensors = load_state_dict(str(file), use_ema=False, weights_only=True)
@@ -68,15 +68,15 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
         OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeError, ValueError, SafetensorError,
         pickle.UnpicklingError,
     ):  # fmt: skip
-        pass  # whatever a reader says of a file that is something else
+        pass  # what the readers raise for files of other kinds
     raise DataError(f"{file}: not a checkpoint; give a state dict as .safetensors, or as torch.save writes one")
 
 
 def adopt(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
-    """Give a timm network the tensors of another of its kind; a head of another shape keeps its own.
+    """Load the tensors of another network of the same architecture; a head of another shape keeps its own.
 
     Args:
-        network: A model of timm's; its weights are replaced.
+        network: A timm model; its weights are replaced.
         tensors: A state dict.
         origin: Where it comes from, for messages.
 

@@ -27,9 +27,9 @@ def binary_code(labels: Tensor, bits: int) -> Tensor:
 class SegueGenerator(nn.Module):
     """Image and label code -> perturbation in (-1, 1), not yet clipped to the budget.
 
-    An encoder reduces the image to a quarter of its size; the code, one constant channel a bit, is concatenated there
+    An encoder reduces the image to a quarter of its size; the code, one constant channel per bit, is concatenated there
     (section 4.2.1); residual blocks and a decoder turn both into a perturbation. 100,752 parameters with 16 bits and
-    instance normalisation. Sizes must be multiples of 4 from 20 pixels.
+    instance normalisation. Image sizes must be multiples of 4, at least 20 pixels.
     """
 
     def __init__(self, bits: int = 16, norm: Norm = "instance") -> None:

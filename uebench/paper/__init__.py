@@ -1,1 +1,1 @@
-"""The tables and claims of the Segue paper as data, and the records of the store beside them. Opens without torch."""
+"""The tables and claims of the Segue paper as data, filled from records; works without torch."""

@@ -1,6 +1,6 @@
 """The central claims of the Segue paper, each with the rule by which records decide it.
 
-A measurement speaks against a claim only where its whole interval does.
+A measurement contradicts a claim only if its whole interval does.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Verdict = Literal["holds", "does not hold", "not yet decided"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim.
+    """A claim of the paper.
 
     Attributes:
-        text: What the paper claims.
-        where: Where it does.
+        text: The claim.
+        where: Its section and table in the paper.
         rule: When it holds here, in words.
         table: The table whose places decide it.
-        concerns: Which of them do.
-        judge: The answers that these give; the claim holds if all are yes, and does not if one is no.
+        concerns: Returns whether a place of this table is one of them.
+        judge: Returns the answers of these places. The claim holds if all are yes, and does not hold if one is no.
     """
 
     text: str
@@ -46,10 +46,10 @@ class Judged:
 
     Attributes:
         claim: The claim.
-        verdict: What the records say.
-        yes: Answers that agree.
-        no: Answers that do not.
-        asked: All answers, missing ones included.
+        verdict: The verdict by the records.
+        yes: Number of answers that agree.
+        no: Number of answers that do not.
+        asked: Number of all answers, missing ones included.
         places: The measured places behind it.
     """
 
@@ -62,7 +62,7 @@ class Judged:
 
 
 def judge(tables: Mapping[str, FilledTable]) -> list[Judged]:
-    """Judge every claim by the tables, filled."""
+    """Judge every claim by the filled tables."""
     judged = []
     for claim in CLAIMS:
         places = [filled for filled in tables[claim.table].places if claim.concerns(filled)]

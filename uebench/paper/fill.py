@@ -1,4 +1,4 @@
-"""Fills the places of the paper's tables with what the store's records measured."""
+"""Fill the places of the paper's tables from records."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class FilledPlace:
     Attributes:
         place: The place.
         data: Name of the data set that it was measured on.
-        value: In %, dB, seconds, or as it is; the mean over seeds.
+        value: The mean over seeds, in %, dB, seconds or without a unit.
         low: Lower end of the 95% interval of an accuracy, as ``analysis.statistics`` makes it.
         high: Its upper end.
         seeds: Method seeds x attacker seeds.
         n: How many photographs each run was tested on.
         worst: The identity that the attacker recognises best, with its share in [0, 1].
         chance: Accuracy of guessing, in %.
-        clean: What the attacker reaches without protection, in %; the mean over seeds.
-        reported: What the paper reports.
-        keys: Of the records behind the value.
+        clean: The attacker's accuracy without protection, in %; the mean over seeds.
+        reported: The paper's value.
+        keys: Keys of the records behind the value.
         cells: The records behind an accuracy, one for each pair of seeds.
-        fit: How the method was trained, behind a loss of its surrogate.
+        fit: The training of the method, if the value is a loss of its surrogate.
         reason: Why there is no value.
     """
 
@@ -60,12 +60,12 @@ class FilledPlace:
 
     @property
     def lacks_answers(self) -> bool:
-        """Return whether several seeds are behind it and records do not say which photographs were recognised."""
+        """Return whether it has several seeds and a record that does not say which photographs were recognised."""
         return len(self.cells) > 1 and any(cell.answers is None for cell in self.cells)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Return the interval; of a value without one, the value itself twice."""
+        """Return the interval; for a value without one, the value itself twice."""
         if self.value is None:
             return None
         return (self.value, self.value) if self.low is None or self.high is None else (self.low, self.high)
@@ -87,13 +87,13 @@ def fill_table(
     plugins: Plugins,
     reasons: Mapping[tuple[str, str], str] | None = None,
 ) -> FilledTable:
-    """Put into each place of a table what the records measured.
+    """Fill each place of a table from records.
 
     Args:
         table: The table.
         roles: The data set of each role; the places of other roles are gaps.
-        records: What has been measured.
-        plugins: What each place asks for, which records are compared with.
+        records: The records.
+        plugins: The plugins that each place asks for.
         reasons: Why cells could not be computed, by data set and plugins, as ``match.address`` names them.
     """
     places = []
@@ -120,8 +120,8 @@ def _measured(
     if place.attacker:
         if cells := matching_cells(place, roles, records, plugins):
             return {"data": data.name, **_accuracy(cells, clean_cells(place, roles, records, plugins))}
-    elif known := matching_protection(place, roles, records, plugins):
-        return {"data": data.name, **_of_protected_set(place, known)}
+    elif record := matching_protection(place, roles, records, plugins):
+        return {"data": data.name, **_of_protected_set(place, record)}
     wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
     return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
 
@@ -143,23 +143,23 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
     }
 
 
-def _of_protected_set(place: TablePlace, known: ProtectionRecord | Record) -> dict[str, Any]:
-    """Return quality or seconds; of a protected set without a record of its own, a cell knows PSNR and seconds."""
-    keys = (known.protect_key,)
+def _of_protected_set(place: TablePlace, record: ProtectionRecord | Record) -> dict[str, Any]:
+    """Return the fields for quality, seconds or the surrogate's loss; a cell's record has PSNR and seconds only."""
+    keys = (record.protect_key,)
     if place.metric == "seconds":
-        trained_here = place.trained_on and not known.assets
-        before = 0.0 if trained_here else known.timings.fit_seconds  # else loading weights, or searching noise
-        return {"value": before + known.timings.protect_seconds, "keys": keys}
+        trained_here = place.trained_on and not record.assets
+        fit_seconds = 0.0 if trained_here else record.timings.fit_seconds  # of loading weights, or optimising noise
+        return {"value": fit_seconds + record.timings.protect_seconds, "keys": keys}
     if place.metric == "surrogate_loss":
-        fit = known.fit if isinstance(known, ProtectionRecord) else None
+        fit = record.fit if isinstance(record, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}
         if not losses:
             return {"reason": "early records do not hold how the method was trained"}
         return {"value": losses[max(losses)], "keys": keys, "fit": fit}
-    if isinstance(known, ProtectionRecord):
-        value, reason = getattr(known.quality, place.metric), known.quality.lpips_reason
+    if isinstance(record, ProtectionRecord):
+        value, reason = getattr(record.quality, place.metric), record.quality.lpips_reason
     else:
-        value, reason = known.audit.psnr_mean if place.metric == "psnr" else None, None
+        value, reason = record.audit.psnr_mean if place.metric == "psnr" else None, None
     if value is None:
         return {"reason": reason if place.metric == "lpips" else None}
     return {"value": value, "keys": keys}

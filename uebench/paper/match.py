@@ -1,7 +1,7 @@
-"""Which records were made with what a place of the paper's tables asks for.
+"""Match records with places of the paper's tables.
 
 Records are compared with what the registry builds for a place today: method, options, attacker, side information,
-preset and, where the files are here, weights. Neither the photographs nor torch are needed, as they would be for keys.
+preset and, if the files are present, weights. Unlike keys, this needs neither the photographs nor torch.
 """
 
 from __future__ import annotations
@@ -39,38 +39,38 @@ Roles = Mapping[str, DataName]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a record must say to have been made as a place asks.
+    """What a record must hold to match a place.
 
     Attributes:
-        plugins: Method, side information and attacker, as ``_plugins`` writes them.
-        weights: sha256 of those of the method's weights files that are here, by file name.
+        plugins: Digest of method, side information and attacker, from ``_plugins``.
+        weights: sha256 of the method's weights files that are present, by file name.
     """
 
     plugins: str
     weights: Mapping[str, str]
 
     def fits(self, record: Record | ProtectionRecord) -> bool:
-        """Return whether the weights behind a record are those that are here."""
+        """Return whether a record was made with these weights."""
         used = {asset.file: asset.sha256 for asset in record.assets}
         return all(used.get(file) == sha256 for file, sha256 in self.weights.items())
 
 
 class Plugins:
-    """What the registry builds for the places of tables under a preset."""
+    """The plugins that places of tables ask for under a preset."""
 
     def __init__(self, registry: Registry, preset: str, store: Store) -> None:
-        """Take the registry and the preset; methods that are trained once leave their weights in the store."""
+        """Keep the registry and the preset; the store has the weights of methods that are trained once."""
         self.registry, self.preset = registry, preset
         self.size = presets.get(preset).size
         self._weights = store.work / "fitted"
         self._wanted: dict[tuple[str, str], Wanted] = {}
 
     def method(self, place: TablePlace, roles: Roles) -> str:
-        """Return the method's text, with its weights file where it is trained on another set.
+        """Return the method's text, with its weights file if it is trained on another set.
 
         Args:
-            place: The place; the set that it is trained on must be in ``roles``.
-            roles: The data sets.
+            place: The place; the set that its method is trained on must be in ``roles``.
+            roles: The data set of each role.
         """
         text = place.method.format(px8=max(1, round(8 * self.size / 224)))
         file = self.weights_file(place, roles)
@@ -78,7 +78,7 @@ class Plugins:
         return str(Spec(spec.name, {**spec.options, "weights": str(file)})) if file else text
 
     def weights_file(self, place: TablePlace, roles: Roles) -> Path | None:
-        """Return where the weights of a method lie that is trained once; None if it need not be."""
+        """Return the weights file of a method that is trained once on another set; None for any other."""
         if place.trained_on in ("", place.role):
             return None
         spec = parse(place.method)
@@ -87,7 +87,7 @@ class Plugins:
         return self._weights / f"{spec.name}-{data.name}-{digest([part.published(), data.key])[:8]}.safetensors"
 
     def wanted(self, method: str, attacker: str) -> Wanted:
-        """Return what a record of this method and attacker must say; without an attacker, that of a protected set."""
+        """Return what a record of this method and attacker must hold; without an attacker, one of a protected set."""
         if (method, attacker) not in self._wanted:
             part, side = method_part(self.registry, parse(method), self.preset)
             chain = [p.published() for p in attacker_parts(self.registry, attacker, self.preset)] if attacker else []
@@ -104,7 +104,7 @@ class Records:
 
     Attributes:
         sets: The data sets that they were made on.
-        cells: Those of cells.
+        cells: The records of cells.
         damaged: The files, of any preset, that were left out because they are damaged.
     """
 
@@ -113,42 +113,42 @@ class Records:
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
-        known, self.damaged = store.readable_cells()
-        self.cells = [record for record in known if record.preset == preset]
-        found = list(store.protections())
-        self.damaged += [path for path, record in found if record is None]
-        protections = [record for _, record in found if record and record.preset == preset]
+        cells, self.damaged = store.readable_cells()
+        self.cells = [record for record in cells if record.preset == preset]
+        listed = list(store.protections())
+        self.damaged += [path for path, record in listed if record is None]
+        protections = [record for _, record in listed if record and record.preset == preset]
         for cell in self.cells:
             plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
             self._cells.setdefault((cell.data_key, plugins), []).append(cell)
         both: list[ProtectionRecord | Record] = [
-            *sorted(protections, key=lambda one: one.method_seed),
-            *sorted(self.cells, key=lambda one: one.method_seed),
+            *sorted(protections, key=lambda record: record.method_seed),
+            *sorted(self.cells, key=lambda record: record.method_seed),
         ]
-        for one in both:
-            self.sets.setdefault(DataName(one.data.name, one.data_key), one.data)
-            plugins = _plugins(MethodIdentity.of(one), AttackerIdentity(()))
-            self._protections.setdefault((one.data_key, plugins), []).append(one)
+        for record in both:
+            self.sets.setdefault(DataName(record.data.name, record.data_key), record.data)
+            plugins = _plugins(MethodIdentity.of(record), AttackerIdentity(()))
+            self._protections.setdefault((record.data_key, plugins), []).append(record)
 
     def cells_of(self, data: DataName, wanted: Wanted) -> list[Record]:
         """Return the records of one method against one attacker, in the order of their seeds."""
-        found = self._cells.get((data.key, wanted.plugins), [])
-        return [record for _, record in sorted({(r.method_seed, r.seed): r for r in found if wanted.fits(r)}.items())]
+        records = self._cells.get((data.key, wanted.plugins), [])
+        return [record for _, record in sorted({(r.method_seed, r.seed): r for r in records if wanted.fits(r)}.items())]
 
     def protection_of(self, data: DataName, wanted: Wanted) -> ProtectionRecord | Record | None:
-        """Return the record of a protected set, else that of a cell on it, else None; the lowest method seed's."""
+        """Return the record of a protected set, else of a cell on it, else None; of several, the lowest method seed."""
         return next((one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one)), None)
 
 
 def choose_sets(
     places: Iterable[TablePlace], records: Records, plugins: Plugins, given: Mapping[str, str]
 ) -> dict[str, DataName]:
-    """Choose the data set of each role: the named one, else one of the role's name; any for the main role.
+    """Choose the data set of each role: the named one, else one of the role's name, or any for the main role.
 
     Args:
-        places: What is to be shown; of several sets, the one with records for most of them is taken.
+        places: The places to show; of several sets, the one with records for most of them is chosen.
         records: The records.
-        plugins: What each place asks for.
+        plugins: The plugins that each place asks for.
         given: Names of data sets by role.
 
     Raises:
@@ -162,18 +162,18 @@ def choose_sets(
     chosen: dict[str, DataName] = {}
     for role in ROLES:
         name = given.get(role, role)
-        able = [data for data in records.sets if data.name == name or (role == MAIN and role not in given)]
+        candidates = [data for data in records.sets if data.name == name or (role == MAIN and role not in given)]
         measured: Counter[DataName] = Counter()
         for place in places:
-            for data in able if place.role == role else ():
+            for data in candidates if place.role == role else ():
                 measured[data] += is_measured(place, {**chosen, role: data}, records, plugins)
-        if able:
-            chosen[role] = max(sorted(able), key=lambda data: (measured[data], data.name == name))
+        if candidates:
+            chosen[role] = max(sorted(candidates), key=lambda data: (measured[data], data.name == name))
     return chosen
 
 
 def is_measured(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> bool:
-    """Return whether there is a record of what a place asks for: of a cell, a protected set, or just its data set."""
+    """Return whether what a place asks for is measured: a cell, a protected set, or just its data set."""
     if not place.method:
         return place.role in roles
     if place.attacker:
@@ -191,7 +191,7 @@ def matching_cells(place: TablePlace, roles: Roles, records: Records, plugins: P
 def matching_protection(
     place: TablePlace, roles: Roles, records: Records, plugins: Plugins
 ) -> ProtectionRecord | Record | None:
-    """Return the record that knows most of the protected set of a place, or None."""
+    """Return the most complete record of a place's protected set, or None."""
     if not _has_sets(place, roles):
         return None
     return records.protection_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
@@ -202,11 +202,11 @@ def clean_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plug
     return records.cells_of(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
 
 
-def address(one: ProtectionSpec | CellSpec) -> tuple[str, str]:
-    """Return the data set and the plugins of a planned cell or protected set, as places have them."""
-    if isinstance(one, CellSpec):
-        return one.data.key, _plugins(one.protection.identity, one.identity)
-    return one.data.key, _plugins(one.identity, AttackerIdentity(()))
+def address(spec: ProtectionSpec | CellSpec) -> tuple[str, str]:
+    """Return the key of the data set and the digest of the plugins of a planned cell or protected set."""
+    if isinstance(spec, CellSpec):
+        return spec.data.key, _plugins(spec.protection.identity, spec.identity)
+    return spec.data.key, _plugins(spec.identity, AttackerIdentity(()))
 
 
 def _has_sets(place: TablePlace, roles: Roles) -> bool:
@@ -214,5 +214,5 @@ def _has_sets(place: TablePlace, roles: Roles) -> bool:
 
 
 def _plugins(method: MethodIdentity, attacker: AttackerIdentity) -> str:
-    """Return method, side information and attacker as one text; weights are compared by their files."""
+    """Return a digest of method, side information and attacker; ``Wanted.fits`` compares weights."""
     return digest([method.text_without_weights, attacker.text_without_weights])

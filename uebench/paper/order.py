@@ -1,8 +1,8 @@
-"""In which order the cells of the paper's tables are computed: first what decides most in an hour.
+"""Order the cells of the paper's tables: first those that decide most per hour.
 
 The headline tables come first: Table 3, then 5, 8 and Figure 4, then the rest. Within each of these, one run of each
-entry comes before further seeds. Among equals, the protected set comes first whose cells serve most entries and claims
-for each hour that the set and its cells take; and of its cells, the one that serves most for each hour.
+entry comes before further seeds. Equal sets are ordered by the entries and claims that their cells serve per hour of
+computing the set and its cells, and the cells of a set by those that each serves per hour.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ HEADLINES = ("3", "5", "8", "figure4")
 
 
 class Worth(NamedTuple):
-    """What a measurement is good for.
+    """The use of a measurement.
 
     Attributes:
-        rank: Of the first headline table that it serves, as ``rank`` gives it.
-        serves: How many entries of tables and figures need it, and how many claims are decided by these.
+        rank: ``rank`` of the first headline table that it serves.
+        serves: Number of entries of tables and figures that need it, plus the claims that each of these decides.
     """
 
     rank: int
@@ -32,7 +32,7 @@ class Worth(NamedTuple):
 
 
 def rank(table: Table) -> int:
-    """Return the place of a table among the headlines, from 0; all others share the last."""
+    """Return the position of a table among the headlines, from 0; all others share the last."""
     name = table.name.partition(".")[0]
     return HEADLINES.index(name) if name in HEADLINES else len(HEADLINES)
 
@@ -43,13 +43,13 @@ def in_order(
     seconds: Callable[[CellSpec | ProtectionSpec], float | None],
     there: Collection[str] = (),
 ) -> list[PlannedCell]:
-    """Return cells in the order in which they decide most in an hour, as this module's docstring says.
+    """Order cells so that those that decide most per hour come first; see this module's docstring.
 
     Args:
-        cells: What is to be measured; of the runs of one entry, the first comes first.
-        worth: What a cell is good for.
-        seconds: How long a cell, or its protected set, takes. A cell of which this is not known counts as long as the
-            longest of the others, a set as none.
+        cells: The cells to measure; the runs of one entry keep their order.
+        worth: Returns the use of a cell.
+        seconds: Returns how long a cell, or its protected set, takes, or None. An unknown cell counts like the longest
+            known one, an unknown set as 0.
         there: Keys of protected sets that need not be made.
     """
     runs: Counter[tuple[str, str]] = Counter()

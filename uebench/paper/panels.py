@@ -1,7 +1,7 @@
-"""What Figure 4 draws: the panels as tables, with what belongs beside the paper's places.
+"""The panels of Figure 4 as tables, with places of our own beside the paper's.
 
 The paper's places of a panel are those of its table in ``paper/tables.py``. The figure adds the attacker without any
-countermeasure, and every other JPEG quality and every share of true labels of which there are records.
+countermeasure, and every other JPEG quality and share of true labels that has records.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from uebench.paper.match import Records
 from uebench.paper.tables import JPEG, SIDES, TABLES, Table, TablePlace
 
 ARCHITECTURE = "resnet18"
-"""The paper's attacker unless it says otherwise (section 5.1.4)."""
+"""The paper's default attacker (section 5.1.4)."""
 
 PLAIN = "none"
 """The column of the attacker without a countermeasure, and the row of the method without side information."""
 
 
 def panels(records: Records) -> dict[str, Table]:
-    """Return the four panels by their tables' names, for the qualities and shares that ``records`` know."""
+    """Return the four panels by their tables' names, with the qualities and shares in ``records``."""
     qualities, shares = set(), set()
     for record in records.cells:
         if record.side_information and isinstance(record.side_information.labels, float):
@@ -58,8 +58,8 @@ def _more_jpeg(qualities: Iterable[int]) -> list[TablePlace]:
 
 
 def _side_information(shares: Iterable[float]) -> tuple[TablePlace, ...]:
-    """Return the places of panel 3 for the paper's attacker, with those of wrong labels after those of true ones."""
-    found: list[TablePlace] = []
+    """Return the places of panel 3 for the paper's attacker, with partly wrong labels after the true ones."""
+    ordered: list[TablePlace] = []
     for setting, side in SIDES.items():
         panel = [place for place in TABLES["figure4.3"].places if place.column == ARCHITECTURE]
         places = {place.row: place for place in panel if place.setting == setting}
@@ -67,5 +67,5 @@ def _side_information(shares: Iterable[float]) -> tuple[TablePlace, ...]:
             replace(places["true"], row=str(share), method=f"{side['true']}(labels={share})")
             for share in sorted(shares, reverse=True)
         ]
-        found += [places["true"], *wrong, *(place for row, place in places.items() if row != "true")]
-    return tuple(found)
+        ordered += [places["true"], *wrong, *(place for row, place in places.items() if row != "true")]
+    return tuple(ordered)

@@ -1,4 +1,4 @@
-"""What the paper reports: every figure of its Tables 2 to 9, one a row of ``reported.csv``."""
+"""The numbers that the paper reports in its Tables 2 to 9, from ``reported.csv``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Address = tuple[str, str, str, str]
 
 @cache
 def reported() -> Mapping[Address, float | None]:
-    """Return the figures by address; None where the paper leaves a place empty."""
+    """Return the numbers by address; None where the paper leaves a place empty."""
     text = (files(__package__) / "reported.csv").read_text(encoding="utf-8")
     return MappingProxyType(
         {

@@ -1,4 +1,4 @@
-"""From tables to what must be computed for them: methods to train once, protected sets, cells."""
+"""Turn tables into what must be computed for them: methods to train once, protected sets, cells."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Request:
         planner: Planner,
         method_seed: Sequence[int] = (0,),
     ) -> None:
-        """Look at the data sets.
+        """Find the data sets.
 
         Args:
-            tables: Which tables.
-            data: Data sets as ``SET`` or ``ROLE=SET``; the preset's own fills the main role if none is named.
+            tables: The tables.
+            data: Data sets as ``SET`` or ``ROLE=SET``; by default that of the preset fills the main role.
             preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
-            planner: Where plugins are named, and what is there already.
-            method_seed: Seeds of the methods. What is trained once for several sets has seed 0 always, and what is
-                measured without an attacker has the first of them.
+            planner: The planner for protected sets and cells.
+            method_seed: Seeds of the methods. A method that is trained once for several sets always has seed 0, and
+                what is measured without an attacker has the first of them.
 
         Raises:
             UsageError: If a name or a role is wrong.
@@ -47,12 +47,12 @@ class Request:
         chosen = presets.get(preset)
         self.specs = {MAIN: chosen.data} | by_role(data)
         sets = {role: describe(spec, chosen.size, planner.registry, planner.cache) for role, spec in self.specs.items()}
-        self.roles = {role: DataName(one.name, one.key) for role, one in sets.items()}
+        self.roles = {role: DataName(info.name, info.key) for role, info in sets.items()}
         self.plugins = Plugins(planner.registry, preset, planner.store)
-        self._sets = {self.roles[role]: one.record for role, one in sets.items()}
+        self._sets = {self.roles[role]: info.record for role, info in sets.items()}
 
     def records(self) -> Records:
-        """Return what the store holds now."""
+        """Read the records that the store holds now."""
         records = Records(self.store, self.plugins.preset)
         records.sets |= self._sets
         return records
@@ -63,27 +63,27 @@ class Request:
         return {file: place for file, place in files.items() if file and not file.is_file()}
 
     def protections(self, tables: Sequence[Table] = ()) -> list[ProtectionSpec]:
-        """List the protected sets, each once, that are asked for without an attacker and of which nothing is known yet.
+        """List the protected sets, each once, that are needed without an attacker and have no record yet.
 
         Args:
-            tables: By which tables; all if none is named.
+            tables: The tables that need them; all if empty.
         """
         records = self.records()
-        found = (
-            one
+        specs = (
+            spec
             for place in self._trained(tables or self.tables)
             if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
-            for one in self.planner.protections(
+            for spec in self.planner.protections(
                 (self.plugins.method(place, self.roles),),
                 (self.specs[place.role],),
                 self.plugins.preset,
                 self.method_seed[:1],
             )
         )
-        return list({one.protect_key: one for one in found}.values())
+        return list({spec.protect_key: spec for spec in specs}.values())
 
     def plan(self, tables: Sequence[Table] = ()) -> Plan:
-        """Return the cells of the tables (all if none is named), each once, with the clean references."""
+        """Return the cells of the tables (all if empty), each once, with the clean references."""
         cells: dict[str, PlannedCell] = {}
         for table in tables or self.tables:
             seeds = table.seeds if self.plugins.preset == presets.DEFAULT else 1
@@ -92,15 +92,16 @@ class Request:
                     method=tuple(methods), attacker=chains, data=(self.specs[role],), seed=tuple(range(seeds)),
                     method_seed=method_seed, preset=self.plugins.preset, with_clean=True,
                 )  # fmt: skip
-                cells |= {one.spec.key: one for one in self.planner.plan(grid).cells}
+                cells |= {cell.spec.key: cell for cell in self.planner.plan(grid).cells}
         return Plan(tuple(cells.values()))
 
     def worth(self) -> Callable[[CellSpec], Worth]:
-        """Return what says of a cell what it is good for; a clean reference serves all that is compared with it."""
+        """Return a function from cells to their use; a clean reference serves all that is compared with it."""
         known: dict[tuple[str, str], Worth] = {}
         for table in self.tables:
             for place in self._trained((table,)):
-                serves = 1 + sum(one.table == table.name and one.concerns(FilledPlace(place=place)) for one in CLAIMS)
+                decides = [claim for claim in CLAIMS if claim.table == table.name]
+                serves = 1 + sum(claim.concerns(FilledPlace(place=place)) for claim in decides)
                 for method in {self.plugins.method(place, self.roles), REFERENCE} if place.attacker else ():
                     where = self.roles[place.role].key, self.plugins.wanted(method, place.attacker).plugins
                     before = known.get(where, Worth(rank(table), 0))
@@ -121,12 +122,12 @@ class Request:
         return grids
 
     def _trained(self, tables: Iterable[Table]) -> list[TablePlace]:
-        """Return the places that need no training before they have a key."""
+        """Return the places whose methods need no training first; the others have no key yet."""
         missing = self.trainings()
         return [p for p in self._places(tables) if self.plugins.weights_file(p, self.roles) not in missing]
 
     def _places(self, tables: Iterable[Table]) -> list[TablePlace]:
-        """Return the places for which there is a set, and something to run."""
+        """Return the places that have a data set and something to run."""
         return [
             place
             for table in tables

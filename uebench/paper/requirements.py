@@ -1,4 +1,4 @@
-"""Table 1: five requirements that a method meets in full, in part or not, by thresholds on measurements."""
+"""Table 1: five requirements that a method meets in full, in part or not at all, by thresholds on measurements."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Requirement:
     """One column of Table 1.
 
     Attributes:
-        name: The paper's word.
+        name: The paper's name for it.
         rule: What is measured, in words.
-        score: For a method and the filled tables: the value of each place that was measured, and how many places
-            there are.
+        score: Returns for a method and the filled tables the values of the measured places, and the number of all
+            places.
         full: The mean of the values that meets the requirement.
         partial: The mean that meets it in part.
-        upwards: Whether more is better.
+        upwards: Whether higher is better.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Circle:
     Attributes:
         method: The row.
         requirement: The column.
-        mean: What was measured, or None.
-        measured: Over so many places.
-        places: Of so many.
+        mean: The mean of the measured values, or None.
+        measured: Number of measured places.
+        places: Number of all places.
         reported: Whether the paper draws a full circle; its text does not tell partial from none.
     """
 
@@ -70,15 +70,15 @@ class Circle:
 
 
 def circles(tables: Tables) -> list[Circle]:
-    """Return Table 1, a row after the other."""
-    found = []
+    """Return Table 1, row by row."""
+    rows = []
     for method in METHODS:
         for requirement in REQUIREMENTS:
             values, places = requirement.score(method, tables)
             mean = fmean(values) if values else None
             reported = requirement.name in REPORTED[method]
-            found.append(Circle(method, requirement, mean, len(values), places, reported))
-    return found
+            rows.append(Circle(method, requirement, mean, len(values), places, reported))
+    return rows
 
 
 def _learned(*picks: tuple[str, Callable[[FilledPlace], bool]]) -> Callable[[str, Tables], tuple[list[float], int]]:
@@ -107,7 +107,7 @@ _psnr, _seconds = _values_of("7", "psnr"), _values_of("9", "generation_time")
 
 
 def _relative_time(method: str, tables: Tables) -> tuple[list[float], int]:
-    return [one / ue for one in _seconds(method, tables) for ue in _seconds("ue", tables)], 1
+    return [own / ue for own in _seconds(method, tables) for ue in _seconds("ue", tables)], 1
 
 
 _LEARNED = "share that the attacker learns of what lies between chance and its clean reference, "

@@ -1,7 +1,7 @@
-"""Tables 2 to 9 and the panels of Figure 4 of the Segue paper: for every place, what is to be measured.
+"""Tables 2 to 9 and the panels of Figure 4 of the Segue paper: what to measure for every place.
 
 A place names the role of its data set, not a set: ``webface10`` is the set of ten people on which most of the paper is
-measured, and whatever fills it is named beside the number.
+measured. The set that fills the role is named beside the number.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ ROLES = {
 BASELINES = ("ue", "lsp", "rue", "tue")
 METHODS = (*BASELINES, "segue")
 VARIANT = "segue_restart"
-"""uebench's own variant of Segue, beside Segue wherever an attacker is trained."""
+"""uebench's own variant of Segue, shown beside Segue wherever an attacker is trained."""
 ATTACKED = (*METHODS, VARIANT)
 CONTROL = "random(noise=classwise)"
-"""Noise that nobody optimised, the same for all photographs of a person, beside the methods in Tables 3 and 5."""
+"""Random noise, the same for all photographs of a person, shown beside the methods in Tables 3 and 5."""
 ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1")
 
 
@@ -48,14 +48,15 @@ class TablePlace:
     Attributes:
         row: The method, as ``reported.csv`` names the row.
         column: The condition, as ``reported.csv`` names the column.
-        setting: What else ``reported.csv`` needs to tell places apart.
-        role: Of the data set.
-        method: ``name(option=value)``; ``{px8}`` stands for 8 pixels of 224, at the preset's size. None if empty.
-        attacker: ``name+countermeasure``; none if empty.
+        setting: A further condition, if ``reported.csv`` needs it to tell places apart.
+        role: Role of the data set.
+        method: ``name(option=value)``; ``{px8}`` stands for 8 pixels of 224, scaled to the preset's size. Empty for
+            none.
+        attacker: ``name+countermeasure``; empty for none.
         metric: What is measured.
-        trained_on: Role of the set on which the method is trained once, if that is a matter of its own. Where it is the
-            role of the set to protect as well, the method is used as its preset has it, trained or not, and seconds do
-            not count its training.
+        trained_on: Role of the set on which the method is trained once, before it protects any set. If it is also the
+            role of the set to protect, the method is used as its preset has it, trained or not, and seconds do not
+            include its training.
         skip: Why nothing can be measured here.
     """
 
@@ -100,16 +101,16 @@ class Table:
 
     @property
     def command(self) -> str:
-        """Return the command that computes what it lacks."""
+        """Return the command that computes its missing places."""
         return f"uebench reproduce {'table' if self.name.isdigit() else ''}{self.name}"
 
     def address(self, place: TablePlace) -> Address:
-        """Return where the reported value stands."""
+        """Return the address of the reported value."""
         return (self.name, place.row, place.column, place.setting)
 
 
 def _cross(methods: Iterable[str], columns: Mapping[str, str]) -> list[TablePlace]:
-    """Return every method against every attacker, on the main set; columns map their name to the attacker."""
+    """Return every method against every attacker, on the main set; ``columns`` has the attackers by column name."""
     return [
         TablePlace(row=method, column=column, method=method, attacker=attacker)
         for method, (column, attacker) in product(methods, columns.items())
@@ -140,7 +141,7 @@ def _objects() -> list[TablePlace]:
 
 
 def _transfer() -> list[TablePlace]:
-    """Return Table 6: what was trained on the main set is used on the others; LSP has nothing to train."""
+    """Return Table 6: methods trained on the main set are used on the others; LSP has nothing to train."""
     places = []
     for place in _on_sets(ATTACKED, list(ROLES)[:5]):
         if place.role != MAIN and place.row != "lsp":
@@ -170,7 +171,7 @@ def _adversarial() -> list[TablePlace]:
 
 
 def _of_protected_sets(metrics: Mapping[str, Metric]) -> list[TablePlace]:
-    """Return every method with metrics of its protected main set, by the name of their column."""
+    """Return every method with metrics of its protected main set; ``metrics`` has them by column name."""
     return [
         TablePlace(row=method, column=column, method=method, metric=metric)
         for method, (column, metric) in product(METHODS, metrics.items())
@@ -290,7 +291,7 @@ WHOLE = ("1", "claims")
 
 
 def named(name: str) -> list[Table]:
-    """Return the tables that a view shows; ``table5`` is 5.
+    """Return the tables that a view shows; ``table5`` means 5.
 
     Raises:
         UsageError: If there is none.
@@ -304,7 +305,7 @@ def named(name: str) -> list[Table]:
 
 
 def by_role(texts: Iterable[str]) -> dict[str, str]:
-    """Read data sets that are each written ``ROLE=SET``, or as a set for the main role.
+    """Return data sets by role, each given as ``ROLE=SET``, or as ``SET`` for the main role.
 
     Raises:
         UsageError: If there is no such role, or one is filled twice.

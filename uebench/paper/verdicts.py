@@ -1,7 +1,7 @@
 """The rules by which measurements are judged. All verdicts of tables and claims come from here.
 
-A protection *holds* where the attacker learned at most ``HELD`` of what there was to learn above chance, and has
-*failed* where it learned at least ``FAILED`` of it; ``learned`` says how much that is.
+A protection *holds* if the attacker learned at most ``HELD`` of what there was to learn above chance, and has *failed*
+if it learned at least ``FAILED`` of it; ``learned`` returns this share.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Order:
 
 
 def order(label: str, places: Iterable[FilledPlace]) -> Order:
-    """Compare one method with the others of a table, condition by condition; clean training is no method."""
+    """Compare one method with the others of a table, condition by condition; clean training is not a method."""
     places = [e for e in places if e.interval and e.reported is not None and e.place.row != "clean"]
     mine = [filled for filled in places if filled.place.label == label]
     signs = []

@@ -1,1 +1,1 @@
-"""From a request to tasks with keys, without torch."""
+"""Turn requests into cells with keys, and cells into tasks, without torch."""

@@ -1,4 +1,4 @@
-"""What is measured: a protected set, and an attack on it. Light and picklable; no pixel and no torch."""
+"""Specifications of protected sets and of cells: light and picklable, without images and without torch."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ProtectionSpec:
 
     Attributes:
         data: The data set.
-        method: Who protects it.
-        side: What the method is given as labels.
+        method: The method that protects it.
+        side: The labels that the method gets.
         method_seed: The method's seed.
-        preset: Where options came from that the user did not give; it enters no key, their values do.
+        preset: The preset that set the options which the user left out. The key holds their values, not its name.
     """
 
     data: DatasetInfo
@@ -37,38 +37,38 @@ class ProtectionSpec:
 
     @property
     def key(self) -> str:
-        """Return the address of the protected set."""
+        """Return ``protect_key``, under the name that every spec has for its key."""
         return self.protect_key
 
     @cached_property
     def protect_key(self) -> str:
-        """Return the address of the protected set."""
+        """Return the key of the protected set."""
         return _protect_key(self.data.key, self.method_seed, self.identity)
 
     @property
     def identity(self) -> MethodIdentity:
-        """Return what makes the method this one."""
+        """Return the identity of the method, with its side information and weights."""
         side = {} if self.side.true else self.side.published()
         return MethodIdentity(self.method.published(), side, self.assets)
 
     @cached_property
     def assets(self) -> tuple[tuple[str, str], ...]:
-        """Return name and sha256 of each file that the protected set depends on."""
+        """Return the name and sha256 of each file that the protected set depends on."""
         return _digests((*self.method.plugin.assets(self.data.size), *self.side.assets()))
 
     @property
     def title(self) -> str:
-        """Return the protection in words, for messages."""
+        """Return a short description for messages."""
         seed = f" (method seed {self.method_seed})" if self.method_seed else ""
         return f"{self.data.name}: {self.method.written}{seed}"
 
     def parts(self) -> tuple[Part, ...]:
-        """Return every plugin that takes part."""
+        """Return the plugins that make the set."""
         return (self.method,)
 
     @cached_property
     def obstacle(self) -> str:
-        """Return why this set cannot be protected, or nothing."""
+        """Return why this set cannot be protected; empty if it can."""
         if reason := self.side.obstacle():
             return f"{self.method.written}: {reason}"
         return _obstacle(self.parts(), self.data)
@@ -79,9 +79,9 @@ class CellSpec:
     """One measurement: an attack on a protected set.
 
     Attributes:
-        protection: The set.
-        attacker: Who trains on it.
-        countermeasures: What the attacker adds, in order.
+        protection: The protected set.
+        attacker: The attacker that trains on it.
+        countermeasures: The attacker's countermeasures, in order.
         seed: The attacker's seed.
     """
 
@@ -97,7 +97,7 @@ class CellSpec:
 
     @property
     def protect_key(self) -> str:
-        """Return the address of the protected set."""
+        """Return the key of the protected set."""
         return self.protection.protect_key
 
     @property
@@ -107,41 +107,41 @@ class CellSpec:
 
     @cached_property
     def key(self) -> str:
-        """Return the address of the record."""
+        """Return the key of the cell and of its record."""
         return _cell_key(self.protect_key, self.seed, self.identity)
 
     @property
     def identity(self) -> AttackerIdentity:
-        """Return what makes the attacker this one."""
+        """Return the identity of the attacker, with its countermeasures and weights."""
         return AttackerIdentity([part.published() for part in self.chain], self.attacker_assets)
 
     @cached_property
     def attacker_assets(self) -> tuple[tuple[str, str], ...]:
-        """Return name and sha256 of each file that the attack depends on."""
+        """Return the name and sha256 of each file that the attack depends on."""
         return _digests(file for part in self.chain for file in part.plugin.assets(self.data.size))
 
     @property
     def attacker_text(self) -> str:
-        """Return the attacker's chain as it was written."""
+        """Return the attacker and its countermeasures as the user wrote them."""
         return "+".join(part.written for part in self.chain)
 
     @property
     def title(self) -> str:
-        """Return the cell in words, for messages."""
+        """Return a short description for messages."""
         return f"{self.protection.title} vs {self.attacker_text}, seed {self.seed}"
 
     def parts(self) -> tuple[Part, ...]:
-        """Return every plugin that takes part."""
+        """Return all plugins of the cell."""
         return (*self.protection.parts(), *self.chain)
 
     @property
     def obstacle(self) -> str:
-        """Return why this cannot be measured, or nothing."""
+        """Return why this cell cannot be measured; empty if it can."""
         return self.protection.obstacle or _obstacle(self.chain, self.data)
 
 
 def has_its_own_key(record: Record | ProtectionRecord) -> bool:
-    """Return whether the key of a record follows from what the record says, as it does unless it was changed."""
+    """Return whether the keys of a record match its contents; if not, the record was changed."""
     if record.protect_key != _protect_key(record.data_key, record.method_seed, MethodIdentity.of(record)):
         return False
     if isinstance(record, ProtectionRecord):

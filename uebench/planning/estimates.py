@@ -1,7 +1,7 @@
-"""How long cells will take, from the records of cells like them.
+"""Estimate how long cells take, from the records of similar cells.
 
-Time grows with the images, the pixels of each, and the epochs. A time comes from the record whose conditions are most
-alike: of this machine if there is one, then with the same countermeasures, options and threads.
+Time is taken to grow in proportion to the images, the pixels of each, and the epochs. An estimate comes from the most
+similar record: one made on this machine if possible, then one with the same countermeasures, options and threads.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from uebench.store.record_parts import DataRecord, PluginRecord, Provenance
 from uebench.store.store import Store
 
 PASSES = ("epochs", "rounds")
-"""Options by which plugins say how often they go through the set."""
+"""Options that set the number of passes over the set."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a time depends on beside the work; ``Provenance`` says the same of a record.
+    """The machine and the threads that a time depends on; a record has them in its ``Provenance``.
 
     Attributes:
         machine: As ``Provenance.machine``.
-        on_cpu: Whether a CPU computes.
-        threads: CPU threads of a process.
+        on_cpu: Whether the CPU computes, not a GPU.
+        threads: CPU threads per process.
     """
 
     machine: str
@@ -36,7 +36,7 @@ class Conditions:
     threads: int
 
     def serve(self, made: Provenance) -> bool:
-        """Return whether a record's times say anything here: those of a GPU say nothing of a CPU."""
+        """Return whether a record's times can be used here: times on a GPU say nothing about a CPU."""
         return (made.device == "cpu") == self.on_cpu
 
     def are_of(self, made: Provenance) -> bool:
@@ -45,12 +45,12 @@ class Conditions:
 
 
 class Total(NamedTuple):
-    """What several tasks take.
+    """The time of several tasks.
 
     Attributes:
-        seconds: Of those whose time is known.
-        unknown: How many cells there are whose time, or whose protected set's, is not known; and how many sets that no
-            cell needs.
+        seconds: The sum over all tasks that could be estimated.
+        unknown: How many cells could not be estimated, or only without their protected set. A protected set that no
+            task needs counts like a cell.
     """
 
     seconds: float
@@ -58,7 +58,7 @@ class Total(NamedTuple):
 
 
 class Estimates:
-    """What a store's records say of the time that cells take here."""
+    """Estimates of the time that cells take here, from the records of a store."""
 
     def __init__(self, store: Store, conditions: Conditions) -> None:
         """Read the records."""
@@ -70,23 +70,24 @@ class Estimates:
             if cell and conditions.serve(cell.provenance):
                 self._cells.setdefault(cell.attacker[0].name, []).append(cell)
                 self._sets.setdefault(cell.method.name, []).append((cell, cell.provenance))
-        for _, known in store.protections():
-            if known and known.provenance and conditions.serve(known.provenance):
-                self._sets.setdefault(known.method.name, []).append((known, known.provenance))
+        for _, made in store.protections():
+            if made and made.provenance and conditions.serve(made.provenance):
+                self._sets.setdefault(made.method.name, []).append((made, made.provenance))
 
     def training(self, cell: CellSpec) -> float | None:
-        """Return the seconds that the attacker trains at most, or None if no record is of a training like this.
+        """Return the most seconds that the attacker trains, or None if no record is similar enough.
 
-        What acts in a step costs more than training alone, so only records with the same countermeasures will do then.
+        A countermeasure on the step can take longer than the training itself. A cell that has one is therefore
+        estimated only from records with the same countermeasures.
         """
         return self._once((cell.data, *cell.chain), lambda: self._training(cell))
 
     def protection(self, spec: ProtectionSpec) -> float | None:
-        """Return the seconds that the method takes to learn and to protect the set, or None if that is not known."""
+        """Return the seconds that the method takes to learn and to protect the set, or None if no record is similar."""
         return self._once((spec.data, spec.method, spec.side), lambda: self._protection(spec))
 
     def _once(self, about: tuple[object, ...], estimate: Callable[[], float | None]) -> float | None:
-        """Estimate once for all seeds, which share these objects; they are kept, so that no other takes their place."""
+        """Estimate once for all seeds, which share the objects ``about``; they are kept so that no id is used again."""
         key = tuple(map(id, about))
         if key not in self._known:
             self._known[key] = about, estimate()
@@ -127,8 +128,8 @@ class Estimates:
         if not alike:
             return None
 
-        def closeness(one: tuple[ProtectionRecord | Record, Provenance]) -> tuple[object, ...]:
-            record, made = one
+        def closeness(candidate: tuple[ProtectionRecord | Record, Provenance]) -> tuple[object, ...]:
+            record, made = candidate
             return (
                 self._here.are_of(made), _shared(options, [record.method]), made.threads == self._here.threads,
                 record.data.size == spec.data.size, made.finished,
@@ -141,11 +142,11 @@ class Estimates:
         return scale * (best.timings.fit_seconds + best.timings.protect_seconds)
 
     def of(self, spec: CellSpec | ProtectionSpec) -> float | None:
-        """Return the seconds that a training, or a protection, takes, or None if that is not known."""
+        """Return ``training`` of a cell, or ``protection`` of a set to protect."""
         return self.training(spec) if isinstance(spec, CellSpec) else self.protection(spec)
 
     def total(self, tasks: Sequence[Task]) -> Total:
-        """Return what tasks take, one after the other."""
+        """Return the time that tasks take one after the other."""
         times = {task.key: self.of(task.spec) for task in tasks}
         unknown = {key for key, seconds in times.items() if seconds is None}
         needed = {task.needs for task in tasks}
@@ -155,12 +156,12 @@ class Estimates:
 
 
 def _network(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that say what is trained; those that say how are ``Training``'s."""
+    """Return the options that describe the network; those of ``Training`` describe how it is trained."""
     return {name: value for name, value in config.items() if name not in Training.model_fields}
 
 
 def _options(parts: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the options of plugins, each as a text, but for those that only scale the time."""
+    """Return the options of plugins, each as a text, without those that only scale the time."""
     return {
         f"{part['name']}.{name}={value}"
         for part in parts

@@ -1,4 +1,4 @@
-"""From a request to a plan, without torch: what is done, what is to do, what is impossible and why."""
+"""Turn a request into a plan, without torch: which cells are done, to do or impossible, and why."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from uebench.plugins.spec import Spec, parse
 from uebench.store.store import DamagedError, Store
 
 Status = Literal["done", "to do", "damaged", "stale", "impossible"]
-"""``damaged``: to be computed again; ``stale``: its protected set was made by another source of the same version."""
+"""``damaged``: its record cannot be read, so it is computed again; ``stale``: the code or the budget of its method
+changed without a new version after the protected set was made."""
 
 
 MOST_SEEDS = 1000
-"""In a range, at most."""
+"""The most seeds in a range."""
 _SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
@@ -39,32 +40,32 @@ def _several(given: Any) -> Any:  # noqa: ANN401
 
 
 def _range(text: str) -> range:
-    if (found := _SEEDS.fullmatch(text.strip())) is None:
+    if (match := _SEEDS.fullmatch(text.strip())) is None:
         raise ValueError("is not a seed; write 0, or a range as 0-2, or a list as 0,1,2")
-    first, last = int(found[1]), int(found[2] or found[1])
+    first, last = int(match[1]), int(match[2] or match[1])
     if not 0 <= last - first < MOST_SEEDS:
         raise ValueError(f"is not a range of seeds; write the smaller one first, and at most {MOST_SEEDS} in all")
     return range(first, last + 1)
 
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_several), Field(min_length=1)]
-"""Seeds; a single one need not stand in a list, and ``0-2`` stands for 0, 1 and 2, as ``0,1,2`` does."""
+"""Seeds: a number, a list, or a text such as ``0-2`` or ``0,1,2``."""
 
 
 class Grid(Config):
-    """What is asked for: every method against every attacker; a TOML file holds the same names.
+    """A request: every method against every attacker. A TOML file uses the same names.
 
     Attributes:
-        method: Methods, each as ``name(option=value)``; ``all`` stands for each that needs no option.
-        attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``; ``all`` likewise, also
-            as ``all+countermeasure``.
-        data: Data sets; the preset's own if none is named.
+        method: Methods, each as ``name(option=value)``; ``all`` stands for all without required options.
+        attacker: Attackers, each as ``architecture(option=value)+countermeasure(option=value)``; ``all`` stands for all
+            without required options, also in ``all+countermeasure``.
+        data: Data sets; by default that of the preset.
         seed: Seeds of the attackers.
-        method_seed: Seeds of the methods; the unprotected images and sets made by others have none, and are attacked
-            once per attacker seed.
+        method_seed: Seeds of the methods. Unprotected images and sets protected by other code have none, and are
+            attacked once per attacker seed.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         with_clean: Also train every attacker on the unprotected images.
-        plugin: Python files with plugins, relative to the working directory; whoever runs the grid runs them.
+        plugin: Python files with plugins, relative to the working directory. Running the grid runs their code.
     """
 
     method: tuple[str, ...] = Field(min_length=1)
@@ -79,7 +80,7 @@ class Grid(Config):
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell, and what is to do for it.
+    """A cell and its status.
 
     Attributes:
         spec: The cell.
@@ -93,7 +94,7 @@ class PlannedCell:
 
     @property
     def waits(self) -> bool:
-        """Return whether it is to be computed."""
+        """Return whether it has yet to be computed."""
         return self.status in ("to do", "damaged")
 
 
@@ -105,7 +106,7 @@ class Plan:
 
     @property
     def possible(self) -> list[PlannedCell]:
-        """Return the cells that can be measured: threads follow from their number, resumed or not."""
+        """Return the cells that can be measured, finished or not; how many there are decides the number of threads."""
         return [one for one in self.cells if one.status != "impossible"]
 
     @property
@@ -118,10 +119,10 @@ class Plan:
         return [one.spec for one in self.cells if one.waits or (force and one.status != "impossible")]
 
     def tasks(self, store: Store, *, force: bool = False) -> list[Task]:
-        """Return what is to do, each protected set before the attacks on it.
+        """Return the tasks, each protected set before the attacks on it.
 
         Args:
-            store: Where protected sets may lie already.
+            store: The store; protected sets in it are not made again.
             force: Compute everything again.
         """
         cells = self.chosen(force=force)
@@ -134,13 +135,13 @@ class Planner:
     """Turns requests into plans.
 
     Attributes:
-        registry: Where plugins are named.
-        store: What is there already.
+        registry: The plugins.
+        store: The store with finished cells.
         cache: A folder for decoded photographs, or None.
     """
 
     def __init__(self, registry: Registry, store: Store, cache: Path | None = None) -> None:
-        """Take what all requests have in common."""
+        """Keep what all requests share."""
         self.registry, self.store, self.cache = registry, store, cache
 
     def protections(
@@ -150,13 +151,13 @@ class Planner:
         preset: str = presets.DEFAULT,
         method_seed: Iterable[int] = (0,),
     ) -> list[ProtectionSpec]:
-        """List the sets to protect, each once; ``obstacle`` says of each why it is impossible, if it is.
+        """List the sets to protect, each once. The ``obstacle`` of an impossible one says why.
 
         Args:
-            methods: As ``Grid`` has them.
-            data: As ``Grid`` has it.
-            preset: As ``Grid`` has it.
-            method_seed: As ``Grid`` has it.
+            methods: As in ``Grid``, without ``all``.
+            data: As in ``Grid``.
+            preset: As in ``Grid``.
+            method_seed: As in ``Grid``.
 
         Raises:
             UsageError: If a name, an option or a preset is wrong.
@@ -165,15 +166,15 @@ class Planner:
         chosen, seeds = presets.get(preset), tuple(method_seed)
         parts = [method_part(self.registry, parse(text), preset) for text in methods]
         sets = [describe(text, chosen.size, self.registry, self.cache) for text in tuple(data) or (chosen.data,)]
-        found = (
-            ProtectionSpec(data=one, method=method, side=side, method_seed=seed, preset=preset)
-            for one, (method, side) in product(sets, parts)
+        specs = (
+            ProtectionSpec(data=info, method=method, side=side, method_seed=seed, preset=preset)
+            for info, (method, side) in product(sets, parts)
             for seed in (seeds if has_seed(method) else (0,))
         )
-        return list({one.protect_key: one for one in found}.values())
+        return list({spec.protect_key: spec for spec in specs}.values())
 
     def plan(self, grid: Grid) -> Plan:
-        """List the cells of a grid with their status, each once, the reference cells first.
+        """List the cells of a grid with their status, each once; cells that ``with_clean`` adds lead their data set.
 
         Raises:
             UsageError: If a name, an option or a preset is wrong.
@@ -185,12 +186,12 @@ class Planner:
         protections = self.protections(methods, grid.data, grid.preset, grid.method_seed)
         attackers = every(self.registry, "attacker", grid.attacker)
         chains = [attacker_parts(self.registry, text, grid.preset) for text in attackers]
-        found = (
+        specs = (
             CellSpec(protection=protection, attacker=attacker, countermeasures=tuple(measures), seed=seed)
             for protection, (attacker, *measures), seed in product(protections, chains, grid.seed)
         )
         stale: dict[str, str] = {}
-        cells = {cell.key: cell for cell in found}
+        cells = {cell.key: cell for cell in specs}
         return Plan(tuple(self._with_status(cell, stale) for cell in cells.values()))
 
     def reference(self, cell: CellSpec) -> CellSpec:
@@ -199,7 +200,7 @@ class Planner:
         return replace(cell, protection=replace(cell.protection, method=method, side=side, method_seed=0))
 
     def _with_status(self, cell: CellSpec, stale: dict[str, str]) -> PlannedCell:
-        """Look a cell up; ``stale`` remembers what is known of the protected sets."""
+        """Look up the status of a cell; ``stale`` keeps the ``staleness`` of each protected set."""
         if reason := cell.obstacle:
             return PlannedCell(cell, "impossible", reason)
         try:
@@ -214,7 +215,7 @@ class Planner:
 
 
 def staleness(protection: ProtectionSpec, store: Store) -> str:
-    """Return why a stored protected set is not what its method would make today, or nothing."""
+    """Return why a method would no longer make the protected set that is stored; empty if it would."""
     known = store.read_protected_meta(protection.protect_key)
     if known is None:
         return ""

@@ -1,4 +1,4 @@
-"""A grid as a TOML file."""
+"""Read and write grids as TOML files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from uebench.plugins.registry import validate
 
 
 def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
-    """Return the grid of a TOML file, with what is given in place of its own.
+    """Read a grid from a TOML file and replace some of its fields.
 
     Args:
         file: The file, or None for an empty grid.
         given: Fields of ``Grid`` that replace those of the file.
 
     Raises:
-        UsageError: If the file is not such a grid, or no method or attacker is named.
+        UsageError: If the result is not a valid grid, or names no method or no attacker.
         DataError: If the file cannot be read.
     """
     options = read_toml(file, Grid.model_fields) if file else {}
@@ -32,14 +32,14 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
 
 
 def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
-    """Return what stands in a TOML file.
+    """Return the contents of a TOML file.
 
     Args:
         file: The file.
-        known: The names that may stand at its top.
+        known: The names allowed at the top level.
 
     Raises:
-        UsageError: If the file is not TOML, or another name stands there.
+        UsageError: If the file is not valid TOML, or has another name at the top level.
         DataError: If the file cannot be read.
     """
     try:
@@ -57,7 +57,7 @@ def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
 
 
 def write_grid(file: Path, grid: Grid) -> None:
-    """Write a grid; ``read_grid`` then returns the same.
+    """Write a grid as a TOML file that ``read_grid`` reads.
 
     Raises:
         StoreError: If the file cannot be written.

@@ -1,4 +1,4 @@
-"""When two methods, or two attackers, are the same: one definition for keys, tables, leaderboards and figures."""
+"""The identity of methods and attackers: one definition of "the same" for keys, tables, leaderboards and figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uebench.store.record import ProtectionRecord, Record
 
 @dataclass(frozen=True, slots=True)
 class MethodIdentity:
-    """What a method does to any data set, but for its seed.
+    """Everything that decides what a method does to a data set, except its seed.
 
     Attributes:
         plugin: Name, version and options, as ``Part.published`` and ``PluginRecord.identity`` give them.
@@ -32,24 +32,24 @@ class MethodIdentity:
         return cls(record.method.identity, known, tuple((asset.file, asset.sha256) for asset in record.assets))
 
     def key_parts(self) -> dict[str, Any]:
-        """Return what enters the key of a protected set; names of weights files do not."""
+        """Return the method's part of a protected set's key; names of weights files do not enter it."""
         parts = {"method": self.plugin, "assets": [sha256 for _, sha256 in self.weights]}
         return parts | ({"side_information": self.side_information} if self.side_information else {})
 
     @property
     def text(self) -> str:
-        """Return a text that two methods share if, and only if, they are the same."""
+        """Return a text that two methods share if and only if they are the same."""
         return canonical(self.key_parts())
 
     @property
     def text_without_weights(self) -> str:
-        """Return the same of methods whose weights may differ."""
+        """Return a text that methods share if they are the same except for their weights."""
         return canonical([self.plugin, self.side_information])
 
 
 @dataclass(frozen=True, slots=True)
 class AttackerIdentity:
-    """An architecture with its countermeasures, but for the seed.
+    """Everything that decides how an attacker trains, except its seed.
 
     Attributes:
         chain: Name, version and options of the architecture and of each countermeasure, in order.
@@ -66,16 +66,16 @@ class AttackerIdentity:
         return cls([part.identity for part in record.attacker], weights)
 
     def key_parts(self) -> dict[str, Any]:
-        """Return what enters the key of a cell; names of weights files do not."""
+        """Return the attacker's part of a cell's key; names of weights files do not enter it."""
         digests = [sha256 for _, sha256 in self.weights]
         return {"attacker": list(self.chain)} | ({"assets": digests} if digests else {})
 
     @property
     def text(self) -> str:
-        """Return a text that two attackers share if, and only if, they are the same."""
+        """Return a text that two attackers share if and only if they are the same."""
         return canonical(self.key_parts())
 
     @property
     def text_without_weights(self) -> str:
-        """Return the same of attackers whose weights may differ."""
+        """Return a text that attackers share if they are the same except for their weights."""
         return canonical(list(self.chain))

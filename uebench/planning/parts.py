@@ -1,4 +1,4 @@
-"""The plugins of a cell, made from what the user wrote."""
+"""Make the plugins of a cell from the text that the user wrote."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
-"""The method whose cells every other is compared with: it leaves the images as they are."""
+"""The method that leaves the images as they are; its cells are the reference for all others."""
 ALL = "all"
-"""What stands for every plugin that can be used without options."""
+"""The word for every plugin without required options."""
 
 
 def has_seed(method: Part) -> bool:
-    """Return whether a method may do something else with another seed: neither the reference nor a finished set."""
+    """Return whether a method has seeds: the reference has none, and nor have sets protected by other code."""
     return method.name != REFERENCE and not isinstance(method.config, ProtectedConfig)
 
 
 def every(registry: Registry, kind: str, texts: Iterable[str]) -> list[str]:
-    """Return texts with ``all``, and the ``all`` of ``all+jpeg``, replaced by each plugin that needs no option.
+    """Replace ``all``, also in ``all+jpeg``, by every plugin without required options.
 
     Args:
-        registry: Where plugins are named.
+        registry: The plugins.
         kind: ``method`` or ``attacker``.
         texts: What the user wrote.
     """
-    found: list[str] = []
+    expanded: list[str] = []
     for text in texts:
         head, plus, rest = text.partition("+")
-        found += [name + plus + rest for name in registry.ready(kind)] if head.strip() == ALL else [text]
-    return found
+        expanded += [name + plus + rest for name in registry.ready(kind)] if head.strip() == ALL else [text]
+    return expanded
 
 
 def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
@@ -53,9 +53,9 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
         return part, side
     name = part.config.name
     if name != part.name and ("method", name) in registry:
-        raise UsageError(f"protected {name!r}: a method is called so; choose another name, such as {name}_authors")
+        raise UsageError(f"protected {name!r}: a method has this name; choose another, such as {name}_authors")
     if not side.true:
-        raise UsageError(f"protected {name!r}: is finished and takes no labels; leave out the option labels")
+        raise UsageError(f"protected {name!r}: a finished set takes no labels; leave out the option labels")
     return replace(part, written=name), side
 
 
@@ -63,10 +63,10 @@ def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapp
     """Return a plugin with its options validated.
 
     Args:
-        registry: Where plugins are named.
+        registry: The plugins.
         kind: ``method``, ``attacker`` or ``countermeasure``.
         spec: What the user wrote.
-        preset: Where options come from that the user left out.
+        preset: The preset that sets the options which the user left out.
         more: Further options that the label shows.
 
     Raises:
@@ -99,14 +99,14 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
                 f"countermeasure {measure.entry.name!r}: its place is {place!r}, so it must override on_{place} and no "
                 f"other hook; it overrides {' and '.join(f'on_{one}' for one in hooks) or 'none'}"
             )
-    for one, two in pairwise(measures):
-        before, after = one.plugin.place, two.plugin.place
-        if order.index(after) < order.index(before):
+    for first_measure, second_measure in pairwise(measures):
+        first_place, second_place = first_measure.plugin.place, second_measure.plugin.place
+        if order.index(second_place) < order.index(first_place):
             raise UsageError(
-                f"{text!r}: {two.entry.name} acts on {PLACES[after]}, which comes before {PLACES[before]}, where "
-                f"{one.entry.name} acts; write {two.entry.name} first"
+                f"{text!r}: {second_measure.name} acts on {PLACES[second_place]}, which comes before "
+                f"{PLACES[first_place]}, where {first_measure.name} acts; write {second_measure.name} first"
             )
-        if before == after == "epoch":
+        if first_place == second_place == "epoch":
             raise UsageError(f"{text!r}: more than one countermeasure chooses the epoch; leave out all but one")
     if sum(measure.plugin.replaces_gradient() for measure in measures) > 1:
         raise UsageError(f"{text!r}: more than one countermeasure replaces the gradient; leave out all but one")

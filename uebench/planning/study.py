@@ -1,4 +1,4 @@
-"""A study of one's own: data sets, methods and attackers under the names that its tables show."""
+"""Studies: data sets, methods and attackers under the names that the tables show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Entry(Config):
     """Something that a study names.
 
     Attributes:
-        name: What tables and figures call it; the text itself if none is given.
+        name: Its name in tables and figures; by default the text itself.
     """
 
     name: str = Field(min_length=1)
@@ -45,14 +45,14 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "memory": "peak memory, MiB",
     }
 )
-"""What a table may show beside the accuracy, and its heading there."""
+"""The metrics that a table can show beside the accuracy, with their headings."""
 
 
 class StudyData(Entry):
     """A data set.
 
     Attributes:
-        set: A folder, or ``name(option=value)``; empty if whoever runs the study says which it is.
+        set: A folder, or ``name(option=value)``; empty if the user names it when running the study.
     """
 
     set: str = ""
@@ -63,7 +63,7 @@ class StudyMethod(Entry):
 
     Attributes:
         method: ``name(option=value)``.
-        group: The rows that it stands with.
+        group: The group of rows that it belongs to.
     """
 
     method: str
@@ -75,7 +75,7 @@ class StudyAttacker(Entry):
 
     Attributes:
         attacker: ``architecture(option=value)+countermeasure(option=value)``.
-        group: The columns that it stands with.
+        group: The group of columns that it belongs to.
     """
 
     attacker: str
@@ -83,14 +83,14 @@ class StudyAttacker(Entry):
 
 
 class Reported(Config):
-    """A number that somebody else reports.
+    """A number that others report.
 
     Attributes:
         data: The study's name of the data set.
         method: The study's name of the method.
         attacker: The study's name of the attacker.
         accuracy: Clean test accuracy in percent.
-        source: Where it stands.
+        source: Where they report it.
     """
 
     data: str
@@ -101,21 +101,21 @@ class Reported(Config):
 
 
 class StudySpec(Config):
-    """What a study asks for; its TOML file holds the same names.
+    """A study; its TOML file uses the same names.
 
     Attributes:
-        title: What it is about; the caption of its table.
-        about: The same in a sentence.
-        data: Data sets; the preset's own if none is named.
+        title: The caption of its table.
+        about: One sentence on its subject.
+        data: Data sets; by default that of the preset.
         method: Methods. The unprotected images, ``clean``, are attacked in every study and need not be named.
         attacker: Attackers.
         seed: Seeds of the attackers.
         method_seed: Seeds of the methods.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
-        baseline: Name of the method that every other is tested against; no tests if empty.
-        label: What LaTeX refers to the table by.
-        metrics: What the table shows beside the accuracy, of ``METRICS``.
-        reported: What others report of the same; in the TOML file, the name of a CSV file.
+        baseline: Name of the method that all others are tested against; empty for no tests.
+        label: The table's label in LaTeX.
+        metrics: Names of ``METRICS`` that the table shows beside the accuracy.
+        reported: Numbers that others report; in the TOML file, the name of a CSV file.
     """
 
     title: str
@@ -133,22 +133,22 @@ class StudySpec(Config):
 
     @property
     def reference(self) -> StudyMethod:
-        """Return the clean reference, under the study's name for it if it has one."""
+        """Return the clean reference, under the study's own name if it has one."""
         named = (one for one in self.method if parse(one.method).name == REFERENCE)
         return next(named, StudyMethod(name="clean reference", method=REFERENCE))
 
     @property
     def methods(self) -> list[StudyMethod]:
-        """Return the methods without the clean reference, those of a group together."""
+        """Return the methods without the clean reference, group by group."""
         return _grouped(one for one in self.method if one != self.reference)
 
     @property
     def attackers(self) -> list[StudyAttacker]:
-        """Return the attackers, those of a group together."""
+        """Return the attackers, group by group."""
         return _grouped(self.attacker)
 
     def grid(self, data: StudyData) -> Grid:
-        """Return what it asks for of one data set."""
+        """Return the grid of one data set."""
         return Grid(
             method=(self.reference.method, *(one.method for one in self.methods)),
             attacker=tuple(one.attacker for one in self.attackers), data=(data.set,), seed=self.seed,
@@ -167,7 +167,7 @@ class StudyPlace:
         data: The data set.
         method: The method.
         attacker: The attacker.
-        cells: What is to be measured, a cell for each pair of seeds.
+        cells: The cells to measure, one for each pair of seeds.
     """
 
     data: StudyData
@@ -177,7 +177,7 @@ class StudyPlace:
 
     @property
     def title(self) -> str:
-        """Return the place in words, for messages."""
+        """Return a short description for messages."""
         return f"{self.method.name} against {self.attacker.name} on {self.data.name}"
 
 
@@ -188,7 +188,7 @@ class StudyPlan:
     Attributes:
         spec: The study.
         places: By data set, then by attacker, then by method, the clean reference first.
-        plan: The cells as of any other request.
+        plan: All cells, as a plan.
     """
 
     spec: StudySpec
@@ -197,11 +197,11 @@ class StudyPlan:
 
 
 def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:
-    """Find the cells of a study and what is known of them.
+    """Find the cells of a study and their status.
 
     Args:
         spec: The study.
-        planner: Where plugins are named, and what is there already.
+        planner: The planner for its grids.
 
     Raises:
         UsageError: If a name, an option or a preset is wrong, or if two names stand for the same thing.
@@ -213,44 +213,44 @@ def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:
     for data in spec.data:
         cells = planner.plan(spec.grid(data)).cells
         planned += cells
-        about = cells[0].spec.data
-        _keep(sets, about.key, "data sets", data.name)
-        methods, attackers = _identities(spec, about, planner.registry)
-        found: dict[tuple[str, str], list[PlannedCell]] = {}
+        info = cells[0].spec.data
+        _add_name(sets, info.key, "data sets", data.name)
+        methods, attackers = _names_by_identity(spec, info, planner.registry)
+        cells_of: dict[tuple[str, str], list[PlannedCell]] = {}
         for cell in cells:
             pair = methods[cell.spec.protection.identity.text], attackers[cell.spec.identity.text]
-            found.setdefault(pair, []).append(cell)
+            cells_of.setdefault(pair, []).append(cell)
         places += [
-            StudyPlace(data, method, attacker, tuple(found[method.name, attacker.name]))
+            StudyPlace(data, method, attacker, tuple(cells_of[method.name, attacker.name]))
             for attacker, method in product(spec.attackers, (spec.reference, *spec.methods))
         ]
     return StudyPlan(spec, tuple(places), Plan(tuple(planned)))
 
 
-def _identities(spec: StudySpec, data: DatasetInfo, registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the names of methods and of attackers by what makes each the same on a data set."""
+def _names_by_identity(spec: StudySpec, data: DatasetInfo, registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the study's names of its methods and of its attackers, by their identity on a data set."""
     methods: dict[str, str] = {}
     attackers: dict[str, str] = {}
     for method in (spec.reference, *spec.methods):
         part, side = method_part(registry, parse(method.method), spec.preset)
         protection = ProtectionSpec(data=data, method=part, side=side, method_seed=0, preset=spec.preset)
-        _keep(methods, protection.identity.text, "methods", method.name)
+        _add_name(methods, protection.identity.text, "methods", method.name)
     for attacker in spec.attackers:
         first, *others = attacker_parts(registry, attacker.attacker, spec.preset)
         cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(others), seed=0)
-        _keep(attackers, cell.identity.text, "attackers", attacker.name)
+        _add_name(attackers, cell.identity.text, "attackers", attacker.name)
     return methods, attackers
 
 
-def _keep(names: dict[str, str], identity: str, kind: str, name: str) -> None:
+def _add_name(names: dict[str, str], identity: str, kind: str, name: str) -> None:
     if identity in names:
         raise UsageError(f"study: the {kind} {names[identity]!r} and {name!r} are the same; leave one out")
     names[identity] = name
 
 
 def _grouped(entries: Iterable[G]) -> list[G]:
-    """Return entries with those of a group together, groups in the order of their first entry."""
-    found: dict[str, list[G]] = {}
-    for one in entries:
-        found.setdefault(one.group, []).append(one)
-    return [one for group in found.values() for one in group]
+    """Return entries group by group, the groups in the order of their first entries."""
+    groups: dict[str, list[G]] = {}
+    for entry in entries:
+        groups.setdefault(entry.group, []).append(entry)
+    return [entry for group in groups.values() for entry in group]

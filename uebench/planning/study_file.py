@@ -1,4 +1,4 @@
-"""A study as a TOML file: one's own, or one that comes with the package."""
+"""Read studies from TOML files: the user's own, and those that come with the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uebench.plugins.registry import validate
 E = TypeVar("E", bound=Entry)
 
 FOLDER = Path(__file__).parents[1] / "studies"
-"""Where the studies lie that come with the package."""
+"""The folder of the studies that come with the package."""
 
 
 def known_studies() -> dict[str, Path]:
@@ -25,19 +25,19 @@ def known_studies() -> dict[str, Path]:
 
 
 def about_studies() -> dict[str, str]:
-    """Return what each study that comes with the package is about, by name."""
+    """Return one sentence on each study that comes with the package, by name."""
     return {name: read_toml(file, StudySpec.model_fields)["about"] for name, file in known_studies().items()}
 
 
 def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
-    """Return a study.
+    """Read a study.
 
     Args:
         study: A TOML file, or the name of a study that comes with the package.
-        data: The data sets that it leaves open, each as ``SET`` or, where there are several, as ``NAME=SET``.
+        data: The data sets that it leaves open: ``SET`` if there is one, ``NAME=SET`` for each of several.
 
     Raises:
-        UsageError: If there is no such study, or the file is none; the message names the entry at fault.
+        UsageError: If there is no such study, or the file is not a valid one; the message names the entry at fault.
         DataError: If a file cannot be read.
     """
     file = _file(study)
@@ -71,10 +71,10 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
 
 
 def _file(study: str | Path) -> Path:
-    """Return the file of a study; a name without a suffix and a folder is that of one in the package.
+    """Return the file of a study. A name that is not a path must be that of a study in the package.
 
     Raises:
-        UsageError: If there is none of that name.
+        UsageError: If the package has no study of that name.
     """
     known, file = known_studies(), Path(study)
     if str(study) in known:
@@ -85,39 +85,39 @@ def _file(study: str | Path) -> Path:
 
 
 def _filled(file: Path, entries: Sequence[StudyData], given: Sequence[str]) -> tuple[StudyData, ...]:
-    """Return the data sets with those in the places that the study leaves open.
+    """Return the data sets of a study, with the given ones where it leaves them open.
 
     Raises:
         UsageError: If one is missing or superfluous.
     """
-    left = [one.name for one in entries if not one.set]
-    found: dict[str, str] = {}
+    open_names = [entry.name for entry in entries if not entry.set]
+    sets: dict[str, str] = {}
     for text in given:
-        name = next((one for one in left if text.startswith(f"{one}=")), "")
-        if not name and len(left) != 1:
-            remedy = f"write NAME=SET; {nearest(text.partition('=')[0], left)}" if left else "leave it out"
-            raise UsageError(f"data {text!r}: {file} leaves {len(left) or 'no'} data sets open; {remedy}")
-        role = name or left[0]
-        if role in found:
-            raise UsageError(f"data {text!r}: {role!r} is given twice; give it once")
-        found[role] = text.removeprefix(f"{name}=") if name else text
-    for name in left:
-        if not found.get(name):
-            value = "SET" if len(left) == 1 else f"'{name}=SET'"
+        prefix = next((name for name in open_names if text.startswith(f"{name}=")), "")
+        if not prefix and len(open_names) != 1:
+            remedy = f"write NAME=SET; {nearest(text.partition('=')[0], open_names)}" if open_names else "leave it out"
+            raise UsageError(f"data {text!r}: {file} leaves {len(open_names) or 'no'} data sets open; {remedy}")
+        name = prefix or open_names[0]
+        if name in sets:
+            raise UsageError(f"data {text!r}: {name!r} is given twice; give it once")
+        sets[name] = text.removeprefix(f"{prefix}=") if prefix else text
+    for name in open_names:
+        if not sets.get(name):
+            value = "SET" if len(open_names) == 1 else f"'{name}=SET'"
             raise UsageError(f"{file}: which data set is {name!r}? add --data {value} (data= in Python)")
-    return tuple(one.model_copy(update={"set": one.set or found[one.name]}) for one in entries)
+    return tuple(entry.model_copy(update={"set": entry.set or sets[entry.name]}) for entry in entries)
 
 
 def _entries(file: Path, kind: str, options: Mapping[str, Any], field: str, model: type[E]) -> tuple[E, ...]:
-    """Return the entries of one kind; a text alone names itself, and a data set that is left open needs a name only."""
+    """Return the entries of one kind. A plain text is its own name; a data set left open has only a name."""
     given = options.get(kind) or ()
     if not isinstance(given, list) or not given:
         raise UsageError(f"{file}: no {kind} given; add [[{kind}]] with {field} = ...")
     needed = {field, "name"} if model is StudyData else {field}
     entries: dict[str, E] = {}
-    for number, one in enumerate(given, 1):
+    for number, item in enumerate(given, 1):
         where = f"{file}: {kind} {number}"
-        values = {field: one} if isinstance(one, str) else one
+        values = {field: item} if isinstance(item, str) else item
         if not isinstance(values, dict) or not needed & values.keys():
             raise UsageError(f"{where}: it has no {field}; add {field} = ...")
         entry = validate(model, {"name": values.get(field), **values}, where)

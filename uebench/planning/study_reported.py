@@ -1,4 +1,4 @@
-"""What others report of a study's numbers, from a CSV file."""
+"""Read the numbers that others report for a study, from a CSV file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uebench.planning.study import Reported
 from uebench.plugins.registry import validate
 
 COLUMNS = ("method", "attacker", "accuracy", "source")
-"""What every row has; ``data`` too, if the study has several data sets."""
+"""The columns of every file; ``data`` is needed too if the study has several data sets."""
 
 
 def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Reported, ...]:
@@ -19,10 +19,10 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
 
     Args:
         file: Its columns are ``COLUMNS`` and, if the study has several data sets, ``data``.
-        names: What the study calls each ``method``, ``attacker`` and ``data``.
+        names: The study's names for each kind: ``method``, ``attacker`` and ``data``.
 
     Raises:
-        UsageError: If the file is none of that kind, names what the study has not, or gives a number twice.
+        UsageError: If the file is not valid, names something that is not in the study, or gives a number twice.
         DataError: If it cannot be read.
     """
     try:
@@ -34,7 +34,7 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not valid CSV ({error})") from None
-    found: dict[tuple[str, str, str], Reported] = {}
+    numbers: dict[tuple[str, str, str], Reported] = {}
     for line, row in rows:
         where = f"{file}: line {line}"
         values = {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)}
@@ -48,11 +48,11 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
             if values[kind] not in known:
                 raise UsageError(f"{where}: no {kind} {values[kind]!r} in this study; {nearest(values[kind], known)}")
         number: Reported = validate(Reported, values, where)
-        address = number.data, number.method, number.attacker
-        if address in found:
+        place = number.data, number.method, number.attacker
+        if place in numbers:
             raise UsageError(f"{where}: {number.method} against {number.attacker} is there twice; leave one out")
-        found[address] = number
-    return tuple(found.values())
+        numbers[place] = number
+    return tuple(numbers.values())
 
 
 def _check_header(file: Path, given: Sequence[str], names: Mapping[str, Sequence[str]]) -> None:

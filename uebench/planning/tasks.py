@@ -9,7 +9,7 @@ from typing import Literal
 from uebench.planning.cell import CellSpec, ProtectionSpec
 
 TaskStatus = Literal["done", "computed", "failed", "left"]
-"""What became of a task: its result was there already, it was computed, it failed, or it is left for a later run."""
+"""``done``: the result was there already; ``left``: for a later run."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Task:
     """One piece of work; picklable.
 
     Attributes:
-        kind: ``protect``: make a protected set; ``attack``: train on one and count.
-        spec: What is made.
-        needs: The key of the ``protect`` task that must end before, or None.
-        estimate: How many seconds it takes, as far as that is known.
+        kind: ``protect``: make a protected set; ``attack``: train on one and count correct answers.
+        spec: The protected set or the cell to compute.
+        needs: The key of the ``protect`` task that must finish first, or None.
+        estimate: Seconds that it takes, or None if that is not known.
     """
 
     kind: Literal["protect", "attack"]
@@ -30,20 +30,20 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Return the address of what is made."""
+        """Return the key of its result."""
         return self.spec.key
 
 
 def protect_tasks(protections: Iterable[ProtectionSpec]) -> list[Task]:
     """Return a task for each protected set."""
-    return [Task("protect", one) for one in protections]
+    return [Task("protect", spec) for spec in protections]
 
 
 def attack_tasks(cells: Iterable[CellSpec], there: Iterable[str] = ()) -> list[Task]:
     """Return the tasks of cells: each missing protected set once, before the first attack on it.
 
     Args:
-        cells: What is to be measured.
+        cells: The cells to measure.
         there: Keys of protected sets that need not be made.
     """
     known, made = set(there), set[str]()

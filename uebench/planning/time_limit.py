@@ -1,4 +1,4 @@
-"""How long a run may take, and what still fits into it."""
+"""The time limit of a run, and which work still fits into it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TimeLimit:
 
     Attributes:
         seconds: How long the run may take.
-        ends: The time of day at which it ends, in seconds as ``time.time`` counts them.
+        ends: When it ends, in seconds of ``time.time``.
     """
 
     seconds: float = math.inf
@@ -30,13 +30,13 @@ class TimeLimit:
 
     @classmethod
     def of(cls, given: str | float | None) -> TimeLimit:
-        """Return the limit of a run that starts now; none if None is given.
+        """Return the limit of a run that starts now.
 
         Args:
-            given: Seconds, or a text such as ``2h``, ``1h30m``, ``90m`` or ``45s``.
+            given: Seconds, or a text such as ``2h``, ``1h30m``, ``90m`` or ``45s``; None for no limit.
 
         Raises:
-            UsageError: If it is no duration, or none that is longer than 0.
+            UsageError: If it is not a duration longer than 0.
         """
         if given is None:
             return cls()
@@ -49,19 +49,19 @@ class TimeLimit:
 
     @property
     def left(self) -> float:
-        """Return the seconds until the end; less than 0 after it."""
+        """Return the seconds until the end; negative after it."""
         return self.ends - time.time()
 
     @property
     def timeout(self) -> float:
-        """Return the same as something that can be waited for."""
+        """Return the seconds left as a timeout that ``threading`` accepts: neither negative nor infinite."""
         return min(max(self.left, 0.0), threading.TIMEOUT_MAX)
 
     def allows(self, estimate: float | None) -> bool:
-        """Return whether work of so many seconds may still start.
+        """Return whether work of ``estimate`` seconds may still start; None, an unknown time, may.
 
-        Work that takes longer than the whole limit may, because it would not start in any run: it is stopped at its
-        last checkpoint, and resumes in the next run. So may work of which no time is known.
+        Work longer than the whole limit may start, because otherwise no run would ever start it. It stops at its last
+        checkpoint before the end and resumes in the next run.
         """
         left = self.left
         return left > 0 and (estimate is None or estimate <= left or estimate > self.seconds)

@@ -1,13 +1,12 @@
-"""The contracts: what a plugin is given and what it owes. Everything that a plugin needs can be imported from here.
+"""The contracts: what plugins are given and what they must provide. Everything they need can be imported from here.
 
 A **method** (the data owner) turns clean images into protected ones; an **attacker** trains a classifier on them; a
-**countermeasure** is what the attacker adds to its training; a **source** is where faces come from. The core is the
-referee: it enforces the budget, rounds to uint8, keeps the clean test set to itself and counts the correct answers. One
-measurement is a cell.
+**countermeasure** changes this training; a **source** provides faces. The core is the referee: it enforces the budget,
+rounds to uint8, keeps the clean test set to itself and counts the correct answers. One measurement is a cell.
 
-A plugin class inherits from its contract, directly or through other classes. It has a ``name`` of its own, and a
-``version`` and an ``info`` of its own or of a class that it inherits from. The three are plain literals, because
-``uebench list`` reads them from the source without importing it.
+A plugin class inherits from its contract, directly or through other classes. It declares a ``name``, and declares or
+inherits a ``version`` and an ``info``. All three are literals, because ``uebench list`` reads them from the source
+without importing it.
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ PLACES: Mapping[str, str] = {
     "step": "the step",
     "epoch": "the choice of the epoch",
 }
-"""Where countermeasures act, in words, in the order in which a run gets there."""
+"""The places where countermeasures act, with their names in messages, in the order in which a run reaches them."""
 BEFORE_TRAINING = ("scope", "set")
-"""The places where the core applies countermeasures itself, before it hands the set to the attacker."""
+"""The places where the core applies countermeasures itself, before the attacker gets the set."""
 
 
 class Plugin(Generic[C]):
@@ -63,18 +62,18 @@ class Plugin(Generic[C]):
     version: ClassVar[int]
     info: ClassVar[Info]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Options that the preset of a run (``smoke``, ``desk``, ``paper``) sets where the user says nothing, and other
-    settings, which ``name(preset=official)`` asks for."""
+    """Options by preset, for those that the user leaves out. The preset of the run (``smoke``, ``desk``, ``paper``)
+    applies unless the user names another: ``name(preset=official)``."""
     why: ClassVar[Mapping[str, str]] = {}
     """For each preset, one sentence on what differs and why."""
     Config: type[C]
 
     def __init__(self, config: C) -> None:
-        """Hold the options; all work waits for ``fit``."""
+        """Keep the options; work starts in ``fit``."""
         self.config = config
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Say before any work starts why this plugin cannot serve a set of this shape, or None."""
+        """Return why this plugin cannot work on a set of this shape, or None; called before any work starts."""
         return None
 
     def assets(self, size: int) -> tuple[Path, ...]:
@@ -87,7 +86,7 @@ class Plugin(Generic[C]):
 
 @runtime_checkable
 class Bounded(Protocol):
-    """Options with an ``eps``: unless a method says otherwise, its L-inf budget on the [0, 1] pixel scale."""
+    """Options with an ``eps``, by default the method's L-inf budget on the [0, 1] pixel scale."""
 
     @property
     def eps(self) -> float:
@@ -97,25 +96,25 @@ class Bounded(Protocol):
 class Method(Plugin[C], ABC):
     """A perturbation generator: ``fit`` learns from the set to protect, ``perturb`` protects a batch.
 
-    The two are apart because they are measured apart, and because what was fitted once may protect other sets.
+    They are separate because each is timed, and because a fitted method may also protect other sets.
     """
 
     def budget(self, size: int) -> Budget:
-        """Return the bound that the referee holds ``perturb`` to, for images of ``size`` pixels.
+        """Return the budget that the referee enforces, for images of ``size`` pixels.
 
-        By default an option ``eps`` is the L-inf bound, and a method without this option may not change an image.
+        By default an option ``eps`` is the L-inf bound, and a method without this option may not change any image.
         """
         return Budget("linf", self.config.eps if isinstance(self.config, Bounded) else 0.0)
 
     def streams(self, size: int) -> bool:
         """Return whether images of ``size`` pixels can be protected one by one, without the rest of their set.
 
-        By default they can where nothing is learned, and where what was learned comes from a file.
+        By default they can if the method does not learn, or if its weights come from a file.
         """
         return type(self).fit is Method.fit or bool(self.assets(size))
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Learn from the clean training set; methods without training leave this out."""
+        """Learn from the clean training set; methods that learn nothing do not override this."""
         return
 
     @abstractmethod
@@ -127,54 +126,53 @@ class Method(Plugin[C], ABC):
         return {}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over what an earlier ``fit`` learned."""
+        """Load what an earlier ``fit`` learned."""
         return self
 
 
 class Source(Plugin[C], ABC):
-    """Where faces come from. Its options other than paths enter the key, and so do the images themselves."""
+    """A source of faces. Its options other than paths enter the key, and so do the images themselves."""
 
     @abstractmethod
     def label(self) -> str:
         """Return the name that tables show; never an absolute path."""
 
     def listing(self) -> Listing | None:
-        """Return the files that the images are read from, so that decoded images may be kept; None if they are made."""
+        """Return the files of the images, so that decoded images can be cached; None if the images are generated."""
         return None
 
     @abstractmethod
     def read(self, size: int) -> tuple[Split, Split]:
-        """Return the train and the test split, images square with ``size`` pixels.
+        """Return the training and the test split, with square images of ``size`` pixels.
 
-        Images that are made of one photograph are in one split and lie side by side. The source then has an option
-        ``copies`` that says how many train, and ``test_copies`` how many test, so that intervals count photographs and
-        ``uebench detect`` divides a set between them.
+        If a source makes several images of each photograph, these are in the same split, next to each other. It then
+        has the options ``copies`` and ``test_copies``: the images of each photograph in the two splits. Intervals
+        then count photographs, and ``uebench detect`` keeps the images of a photograph together.
         """
 
 
 class Countermeasure(Plugin[C]):
-    """Something an attacker adds to its training, or to what it trains on.
+    """A change of an attacker's training, or of its training set.
 
-    A subclass says in ``place`` where it acts and overrides the hook of that name, and no other. A chain is applied in
-    the order written, which must be scope, set, batch, step, epoch, because a run gets there in this order. The core
-    calls the hooks of the scope and of the set, an attacker those that it names in ``places``. The place ``step`` has a
-    second hook: ``gradient``.
+    A subclass sets ``place`` to where it acts, and overrides the hook of that place and no other. A chain acts in the
+    order written, which must be that of a run: scope, set, batch, step, epoch. The core calls ``on_scope`` and
+    ``on_set``; an attacker calls the hooks of its ``places``. The place ``step`` has a second hook, ``gradient``.
     """
 
     place: ClassVar[Literal["", "scope", "set", "batch", "step", "epoch"]] = ""
 
     @property
     def robust_radius(self) -> float:
-        """Return the L-inf radius within which the classifier is trained to withstand adversarial examples; 0 for none.
+        """Return the L-inf radius of the adversarial examples that the classifier is trained on; 0 for none.
 
-        The referee attacks the trained classifier within this radius, and the record says what it still recognises.
+        The referee attacks the trained classifier within this radius and records how much it still recognises.
         """
         return 0.0
 
     @classmethod
     def hooks(cls) -> tuple[str, ...]:
         """Return the places whose hooks this class overrides."""
-        own = [one for one in PLACES if getattr(cls, f"on_{one}") is not getattr(Countermeasure, f"on_{one}")]
+        own = [place for place in PLACES if getattr(cls, f"on_{place}") is not getattr(Countermeasure, f"on_{place}")]
         if "step" not in own and cls.replaces_gradient():
             own.append("step")
         return tuple(own)
@@ -188,7 +186,7 @@ class Countermeasure(Plugin[C]):
         """Choose the images that the attacker holds unprotected.
 
         Args:
-            labels: The training set's, (N,) int64.
+            labels: Labels of the training set, (N,) int64.
             num_classes: K, the number of identities.
             rng: A CPU generator that depends on the attacker's seed only.
 
@@ -202,12 +200,12 @@ class Countermeasure(Plugin[C]):
         return train.images
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Change a batch, each time that the attacker trains on it.
+        """Change a batch each time the attacker trains on it.
 
         Args:
             images: (B, 3, H, W) float32 in [0, 1].
             targets: (B, K), one-hot or mixed; rows sum to one.
-            rng: A CPU generator, which all draws of an epoch share.
+            rng: A CPU generator, shared by all draws of an epoch.
 
         Returns:
             Images and targets of the same shapes.
@@ -215,14 +213,14 @@ class Countermeasure(Plugin[C]):
         return images, targets
 
     def on_step(self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator) -> Tensor:
-        """Change the images of a batch with the help of the model that is being trained.
+        """Change the images of a batch, using the model that is being trained.
 
         Args:
             images: (B, 3, H, W) float32 in [0, 1], after ``on_batch``.
             targets: (B, K), rows sum to one.
-            model: Images -> logits (B, K), in train mode; leave weights, gradients and mode as they are. Put it in eval
-                mode meanwhile, unless the running statistics of its normalisations are to move.
-            rng: A CPU generator, which all draws of an epoch share.
+            model: Images -> logits (B, K), in train mode. Leave its weights, gradients and mode unchanged. Use eval
+                mode meanwhile, unless the running statistics of batch normalisation should change.
+            rng: A CPU generator, shared by all draws of an epoch.
 
         Returns:
             Images of the same shape.
@@ -232,16 +230,16 @@ class Countermeasure(Plugin[C]):
     def gradient(
         self, images: Tensor, targets: Tensor, model: nn.Module, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Give the weights the gradient of a step, by default that of the mean loss; at place ``step``.
+        """Compute the gradient of a step, by default that of the mean loss; the second hook of the place ``step``.
 
-        It writes into ``grad`` of every trained weight and leaves the weights as they are: the attacker takes the step.
-        In a chain only one countermeasure may override this.
+        It goes into ``grad`` of every trained weight. The weights stay unchanged: the attacker takes the step.
+        Only one countermeasure of a chain may override this.
 
         Args:
             images: (B, 3, H, W) float32 in [0, 1], after ``on_step``.
             targets: (B, K), rows sum to one.
             model: Images -> logits (B, K), in train mode.
-            rng: A CPU generator, which all draws of an epoch share.
+            rng: A CPU generator, shared by all draws of an epoch.
 
         Returns:
             The mean loss and the logits (B, K), detached.
@@ -253,10 +251,10 @@ class Countermeasure(Plugin[C]):
         return loss.detach(), logits.detach()
 
     def on_epoch(self, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
-        """Choose the epoch by images held back from training, which the best classifier so far is measured on.
+        """Choose the images to hold back from training; the epoch with the best accuracy on them is kept.
 
         Returns:
-            Which images (N,) bool of the training set are held back; and the epochs without improvement after which
+            A mask (N,) bool of the training images to hold back; and the epochs without improvement after which
             training stops, 0 for never.
         """
         return torch.zeros_like(labels, dtype=torch.bool), 0
@@ -266,16 +264,16 @@ class Attacker(Plugin[C], ABC):
     """Trains a classifier on a set that may be protected; it never sees the clean test set."""
 
     places: ClassVar[tuple[str, ...]] = ()
-    """Which of ``batch``, ``step`` and ``epoch`` ``fit`` serves. There it calls the hooks of countermeasures, as
-    ``uebench.training.loop.supervised`` does. A plan refuses countermeasures anywhere else but on the scope and on the
-    set, which the core applies itself."""
+    """Those of ``batch``, ``step`` and ``epoch`` where ``fit`` calls the hooks of countermeasures, as
+    ``uebench.training.loop.supervised`` does. A plan refuses countermeasures at the others. The core itself applies
+    those on the scope and on the set."""
     follows_preset: ClassVar[bool] = False
-    """Whether the preset of a run sets the training (``lr``, ``epochs`` and so on; see ``uebench.plugins.presets``)
-    where the user says nothing. If not, the defaults of ``Config`` hold under every preset."""
+    """Whether the preset of a run sets the training options that the user leaves out (``lr``, ``epochs`` and so on; see
+    ``uebench.plugins.presets``). If not, the defaults of ``Config`` hold under every preset."""
 
     @property
     def epochs(self) -> int | None:
-        """Return the most passes over the set that ``fit`` makes, for estimates of time; None if that is not known."""
+        """Return the most passes over the set that ``fit`` makes, for estimates of time; None if unknown."""
         return self.config.epochs if isinstance(self.config, Training) else None
 
     @abstractmethod
@@ -283,7 +281,7 @@ class Attacker(Plugin[C], ABC):
         """Train a classifier.
 
         Args:
-            train: The set, with what countermeasures on the scope and on the set have made of it.
-            countermeasures: Those that act during training, in order; none where ``places`` does not say so.
-            ctx: Seeds, checkpoints, and the referee who counts at the end of each epoch.
+            train: The training set, after the countermeasures on the scope and on the set.
+            countermeasures: The other countermeasures, in order; all of them act at ``places``.
+            ctx: Seeds, checkpoints, and the referee, which counts correct answers at the end of each epoch.
         """

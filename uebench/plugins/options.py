@@ -23,28 +23,28 @@ Radius = Annotated[float, BeforeValidator(_pixel_scale), Field(ge=0, le=1)]
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Marks an option that is younger than some records: at its default it enters no key, and theirs stay valid.
+    """Marks an option that was added when records existed: at its default it enters no key, so theirs stay valid.
 
-    Write ``Annotated[int, Added()] = 0``; the default must do what was done before there was the option.
+    Write ``Annotated[int, Added()] = 0``. The default must give the results from before the option existed.
     """
 
 
 Precision = Literal["float32", "bfloat16"]
-"""What a network computes in: float32, or bfloat16 by torch's autocast, with weights and losses in float32."""
+"""A network's number format: float32, or bfloat16 by torch's autocast, with weights and losses in float32."""
 
 Stem = Literal["imagenet", "small", "by_size"]
-"""A ResNet's first layers: 7x7 with stride 2 and max-pooling; 3x3 with stride 1 alone; or the small ones up to 112
-pixels."""
+"""A ResNet's first layers. ``imagenet``: 7x7 with stride 2 and max-pooling; ``small``: 3x3 with stride 1, no pooling;
+``by_size``: small up to 112 pixels, else imagenet."""
 
 Inputs = Literal["scaled", "raw", "centred"]
 """How a network's images are normalised: to [-1, 1]; not at all, so that they stay in [0, 1]; or to [-0.5, 0.5]."""
 
 
 def at_home(path: Path) -> Path:
-    """Return a path with the home folder that ``~`` or ``~user`` stands for.
+    """Return a path with ``~`` or ``~user`` expanded.
 
     Raises:
-        ValueError: If there is no such user, in the words that ``uebench.plugins.registry.validate`` completes.
+        ValueError: If there is no such user; ``uebench.plugins.registry.validate`` completes the message.
     """
     try:
         return path.expanduser()
@@ -53,7 +53,7 @@ def at_home(path: Path) -> Path:
 
 
 class Config(BaseModel):
-    """A plugin's options: frozen, validated, every unknown name refused, and ``~`` expanded in paths."""
+    """A plugin's options: frozen and validated. Unknown names are refused, and ``~`` is expanded in paths."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -64,22 +64,22 @@ class Config(BaseModel):
 
     @classmethod
     def meanings(cls) -> dict[str, str]:
-        """Return what each option means, from the docstrings of this class and of those that it inherits from."""
-        found: dict[str, str] = {}
+        """Return the meaning of each option, from the docstrings of this class and of its bases."""
+        texts: dict[str, str] = {}
         for parent in reversed(cls.__mro__):
             _, _, listed = inspect.cleandoc(parent.__dict__.get("__doc__") or "").partition("Attributes:\n")
             for name, text in re.findall(r"^ {4}(\w+): ((?:.*\n?(?: {5,}|$))*)", listed, re.MULTILINE):
-                found[name] = " ".join(text.split())
-        return {name: found.get(name, "") for name in cls.model_fields}
+                texts[name] = " ".join(text.split())
+        return {name: texts.get(name, "") for name in cls.model_fields}
 
     def published(self) -> dict[str, Any]:
-        """Return the options as JSON values, as keys and records hold them: of a path, only the file's name."""
+        """Return the options as JSON values, as keys and records hold them; of a path, only the file's name."""
         plain = self.model_dump(mode="json")
         plain |= {name: value.name for name, value in self if isinstance(value, Path)}
         return {name: value for name, value in plain.items() if not self._is_as_before(name)}
 
     def _is_as_before(self, name: str) -> bool:
-        """Return whether an option was added later and has its default."""
+        """Return whether an option is marked ``Added`` and has its default."""
         field = type(self).model_fields[name]
         return any(isinstance(mark, Added) for mark in field.metadata) and getattr(self, name) == field.default
 
@@ -92,7 +92,7 @@ class Optimization(Config):
         lr: Initial learning rate.
         weight_decay: L2 penalty (decoupled for adamw).
         batch: Images in each step.
-        precision: What the network computes in. ``bfloat16`` is faster where the processor has it.
+        precision: The network's number format. ``bfloat16`` is faster where the processor supports it.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -107,12 +107,12 @@ class Training(Optimization):
 
     Attributes:
         schedule: ``constant``; ``cosine``: to zero at the last step; ``oscillating``: the Segue authors' cosine with
-            ``T_max`` = epochs but stepped every iteration, so that it swings with a period of 2 epochs-many steps;
+            ``T_max`` = epochs but stepped every iteration, so that its period is 2 x epochs steps;
             ``warm_cosine``: up from zero in the first quarter of all steps, then a cosine to zero.
         epochs: At most this many.
         stop_loss: Stop after an epoch whose mean training loss is below this; 0 never stops.
         flip: Mirror each image with probability 1/2.
-        crop: Shift each image by up to so many pixels (zero-padded random crop); 0 for none.
+        crop: Shift each image by up to this many pixels (zero-padded random crop); 0 for none.
     """
 
     schedule: Literal["constant", "cosine", "oscillating", "warm_cosine"] = "cosine"

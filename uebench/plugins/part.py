@@ -1,4 +1,4 @@
-"""A plugin with its options, before anything is made of it: light, and picklable from one process to another."""
+"""A plugin with its options, not yet instantiated: light and picklable."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Part:
 
     @cached_property
     def plugin(self) -> Any:  # noqa: ANN401
-        """Return an instance to ask questions of while planning; ``build`` makes those that work."""
+        """Return an instance for questions while planning; ``build`` makes those that do the work."""
         return self.build()
 
     def build(self) -> Any:  # noqa: ANN401
-        """Return a new instance: what one cell leaves in it is not there for the next."""
+        """Return a new instance, so that cells share no state."""
         return self.entry.plugin(self.config)
 
     def published(self) -> dict[str, Any]:
@@ -45,19 +45,19 @@ class Part:
 
     @cached_property
     def _options(self) -> dict[str, Any]:
-        """Hold the options as keys hold them: a plan of many cells asks for them once for each seed."""
+        """Keep the published options, which a plan asks for once for each seed."""
         return self.config.published()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as strings and options, so that the other process imports the plugin's module by itself.
+        """Pickle strings and options only, so that the other process imports the plugin's module itself.
 
-        The options travel as they are: validating them a second time may change them.
+        The options are restored without validation, because a second one may change them.
         """
         return _restore, (self.entry, pickle.dumps(self.config.__getstate__()), self.written)
 
 
 def _restore(entry: Entry, options: bytes, written: str) -> Part:
-    # This imports the module, in which the classes of the options' values may be defined
+    # This imports the plugin's module, which may define the classes of the option values
     config: Config = object.__new__(entry.plugin.Config)
     config.__setstate__(pickle.loads(options))
     return Part(entry, config, written)

@@ -1,4 +1,4 @@
-"""The presets of a run: which faces by default, at which size, and how attackers train."""
+"""The presets of a run: the default faces, the size of the images, and how attackers train."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
         "stop_loss": 0.0, "flip": True, "crop": 4, "inputs": "raw",
     },
 })  # fmt: skip
-"""Ways to train that the literature has names for, each for any architecture: ``resnet18(preset=sgd)``."""
+"""Training protocols of the literature and of this project, for any architecture: ``resnet18(preset=sgd)``."""
 
 WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
@@ -45,29 +45,29 @@ def of_baseline(
     """Return the presets of a method that the Segue paper compares with.
 
     Args:
-        official: Where the settings of the method's own authors differ from its defaults.
-        segue_paper: The Segue authors' settings, which are also those of the preset ``paper``.
+        official: Options that the method's own authors set differently from its defaults.
+        segue_paper: The Segue authors' options, which are also those of the preset ``paper``.
         others: Further presets.
     """
     return {"official": official, "segue_paper": segue_paper, "paper": segue_paper, **others}
 
 
 def why_of_baseline(official: str, segue_paper: str, **others: str) -> dict[str, str]:
-    """Return what the presets of ``of_baseline`` are, in words."""
+    """Return ``why`` for the presets of ``of_baseline``."""
     paper = "as segue_paper: the settings behind the tables that are compared with"
     return {"official": official, "segue_paper": segue_paper, "paper": paper, **others}
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a run uses where the user says nothing.
+    """The defaults of a run.
 
     Attributes:
-        title: What it is for.
-        data: The data set when the user names none.
+        title: Its purpose, in words.
+        data: The data set.
         size: Height and width of the images in pixels.
         training: Options of every attacker that follows the preset, unless its own preset or the user says otherwise.
-        caveat: What must be said beside every number that it gave.
+        caveat: A warning to show beside every number measured under it.
     """
 
     title: str

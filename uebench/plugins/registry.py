@@ -1,9 +1,9 @@
-"""Names -> plugins.
+"""Find plugins by name.
 
-Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data``, from
-installed distributions with an entry point in the group ``uebench.plugins`` (its value names a module, or a package
-with all its modules), and from single files. Listing reads their source (``uebench.plugins.scan``); only a plugin that
-is used is imported.
+Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data``, from installed
+distributions with an entry point in the group ``uebench.plugins`` (its value names a module, or a package with all its
+modules), and from single files. Listing only reads their source (``uebench.plugins.scan``); a plugin is imported when
+it is used.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
 OWN_SOURCES = ("sources", "orl", "protected_set")
-"""The modules of ``uebench.data`` that hold plugins: sources, and the method that reads protected sets of others."""
+"""The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
 PLUGIN_FILE = "uebench_plugin_"
-"""What the module names of plugin files begin with."""
+"""The prefix of the module names of plugin files."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Entry:
 
     Attributes:
         kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
-        name: What users call it.
+        name: The name that users write.
         version: Raised by its author when outputs change; part of every key.
         info: The fields of ``Info``.
-        class_name: Its class.
-        module: The name that its module is imported by.
+        class_name: The name of its class.
+        module: The name under which its module is imported.
         source: The file of the module, absolute.
         inherited: File and name of each class of another plugin file that it inherits from.
     """
@@ -63,7 +63,7 @@ class Entry:
     inherited: tuple[tuple[Path, str], ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel without the class, which the other process imports."""
+        """Pickle the fields only; the other process imports the class."""
         return Entry, tuple(getattr(self, field.name) for field in fields(self))
 
     @property
@@ -73,9 +73,9 @@ class Entry:
 
     @cached_property
     def source_digest(self) -> str:
-        """Return the digest of what the class computes, for provenance.
+        """Return the digest of the class's source code, for provenance.
 
-        It covers what the class uses of its module, and classes of other plugins that it inherits from.
+        It covers what the class uses from its module, and the classes of other plugin files that it inherits from.
         """
         own = source_digest(_content(self.module, self.source), self.class_name)
         others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
@@ -110,7 +110,7 @@ class Registry:
         """
         self._entries: dict[tuple[str, str], Entry] = {}
         self.overlooked: list[str] = []
-        """What looks like a plugin and is none, each with the reason."""
+        """A line for each class that looks like a plugin but is not, with the reason."""
         for module, source in _sources():
             self._add(_entries(declarations(module, source), module, source))
         for point in entry_points(group=GROUP):
@@ -133,10 +133,12 @@ class Registry:
         return sorted(name for k, name in self._entries if k == kind)
 
     def ready(self, kind: str) -> list[str]:
-        """Return the sorted names of one kind, without plugins that an option must be given to."""
+        """Return the sorted names of one kind, without plugins that have required options."""
         configs = {name: self.entry(kind, name).plugin.Config for name in self.names(kind)}
         return [
-            name for name, one in configs.items() if not any(field.is_required() for field in one.model_fields.values())
+            name
+            for name, config in configs.items()
+            if not any(field.is_required() for field in config.model_fields.values())
         ]
 
     def entries(self, kind: str) -> list[Entry]:
@@ -155,10 +157,10 @@ class Registry:
             raise UsageError(f"unknown {kind} {name!r}; {nearest(name, self.names(kind))}") from None
 
     def preset_options(self, kind: str, spec: Spec, preset: str) -> dict[str, Any]:
-        """Return the options of a plugin that a preset sets, and the spec does not.
+        """Return the options that presets set for a plugin and its spec does not.
 
-        An attacker that follows the preset takes its training from the preset of the run. The plugin's own settings
-        come on top: those that it has for the preset of the run, or those that the spec names as ``preset``.
+        An attacker that follows the preset takes its training from the preset of the run. The plugin's own preset comes
+        on top: the one that the spec names as ``preset``, by default the one with the name of the run's preset.
 
         Args:
             kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
@@ -166,7 +168,7 @@ class Registry:
             preset: The preset of the run, such as ``desk``; empty for none.
 
         Raises:
-            UsageError: If the name of the plugin, of the preset or of the plugin's setting is unknown.
+            UsageError: If the name of the plugin, of the preset or of the plugin's own preset is unknown.
         """
         plugin = self.entry(kind, spec.name).plugin
         named = str(spec.options.get("preset", preset))
@@ -176,7 +178,7 @@ class Registry:
         return {name: value for name, value in options.items() if name not in spec.options}
 
     def build(self, kind: str, spec: Spec, preset: str = "") -> Plugin[Any]:
-        """Make a plugin. What the spec leaves open is as the preset sets it, and else as the plugin's defaults are.
+        """Make a plugin; options that the spec leaves out come from the presets, or else from the plugin's defaults.
 
         Args:
             kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
@@ -193,12 +195,12 @@ class Registry:
 
 
 def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict[str, Any]:
-    """Return the options that presets set of a plugin.
+    """Return the options that presets set for a plugin.
 
     Args:
         plugin: Its class.
         preset: The preset of the run, from which an attacker that follows it takes its training; empty for none.
-        setting: Which of the plugin's own settings come on top, if it has them.
+        setting: Name of the plugin's own preset, which comes on top if the plugin has it.
 
     Raises:
         UsageError: If the preset is unknown.
@@ -213,12 +215,12 @@ def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict
 
 
 def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401
-    """Build a pydantic configuration, turning its complaint into one line.
+    """Build a pydantic model; turn its validation error into one line.
 
     Args:
         config: A pydantic model.
         options: The values of its fields.
-        what: Whose options they are, for the complaint: ``method 'lsp'``.
+        what: Whose options they are, for the message: ``method 'lsp'``.
 
     Raises:
         UsageError: Naming the option at fault and the remedy.
@@ -253,7 +255,7 @@ def _sources() -> Iterator[tuple[str, Path]]:
 
 
 def _modules(name: str, folder: str) -> Iterator[tuple[str, Path]]:
-    """Yield the modules of a package but for those whose names begin with an underscore."""
+    """Yield the modules of a package, except those whose names begin with an underscore."""
     for file in sorted(Path(folder).rglob("[!_]*.py")):
         yield ".".join((name, *file.relative_to(folder).with_suffix("").parts)), file
 
@@ -267,41 +269,41 @@ def _of_entry_point(point: EntryPoint, overlooked: list[str]) -> list[Entry]:
     files = [(point.module, Path(spec.origin))] if spec.origin else []
     for folder in spec.submodule_search_locations or ():
         files += _modules(point.module, folder)
-    return _found(files, what, overlooked)
+    return _plugins(files, what, overlooked)
 
 
 def _of_file(file: Path, overlooked: list[str]) -> list[Entry]:
     what = f"plugin file {file}"
     if not file.is_file():
         raise UsageError(f"{what}: no such file")
-    return _found([(_module_of(file, file.read_bytes()), file)], what, overlooked)
+    return _plugins([(_module_of(file, file.read_bytes()), file)], what, overlooked)
 
 
-def _found(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]) -> list[Entry]:
-    """Return the plugins of some modules, and add to ``overlooked`` what looks like one and is none.
+def _plugins(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]) -> list[Entry]:
+    """Return the plugins of some modules; add to ``overlooked`` the classes that look like plugins but are not.
 
     Raises:
-        UsageError: If one is not Python, or if there is no plugin in any of them.
+        UsageError: If a module is not Python, or if none of them has a plugin.
     """
-    found: list[Entry] = []
-    lost: list[str] = []
+    entries: list[Entry] = []
+    reasons: list[str] = []
     for module, file in files:
         try:
             declared = list(declarations(module, file))
         except (SyntaxError, ValueError) as error:
             raise UsageError(f"{what}: not valid Python: {file.name}: {error}") from None
-        found += _entries(declared, module, file)
-        lost += [f"no base of {one.class_name} leads to a contract" for one in declared if one.kind is None]
+        entries += _entries(declared, module, file)
+        reasons += [f"; no base of {one.class_name} leads to a contract" for one in declared if one.kind is None]
         overlooked += [
             f"{what}: {file.name}: no base of {one.class_name} leads to a contract, so it is no plugin"
             for one in declared
             if one.kind is None and one.literals.keys() & {"version", "info"}
         ]
-    if found:
-        return found
+    if entries:
+        return entries
     raise UsageError(
         f"{what}: no plugin in it; a plugin is a class that inherits from Method, Attacker, Countermeasure "
-        f"or Source of uebench.plugins.base and has a literal `name` of its own{''.join(f'; {one}' for one in lost)}"
+        f"or Source of uebench.plugins.base and has a literal `name` of its own{''.join(reasons)}"
     )
 
 
@@ -318,7 +320,7 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
 
 
 def _module_of(file: Path, content: bytes) -> str:
-    """Return the module name of a plugin file: an edited file is another module, also in a process that lives on."""
+    """Return the module name of a plugin file; an edited file gets another, so that it is imported again."""
     digest = hashlib.sha256(os.fsencode(file.resolve()) + b"\0" + content).hexdigest()
     return f"{PLUGIN_FILE}{digest[:12]}"
 
@@ -327,7 +329,7 @@ def _content(module: str, source: Path) -> bytes:
     """Return a plugin's source.
 
     Raises:
-        UsageError: If it is a single file that was edited since it was named.
+        UsageError: If it is a single file that was edited after it was scanned.
     """
     content = source.read_bytes()
     if module.startswith(PLUGIN_FILE) and module != _module_of(source, content):

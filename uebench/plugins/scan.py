@@ -1,4 +1,4 @@
-"""Plugin classes as source declares them: parsed, never imported, so that listing them runs no code of theirs."""
+"""Find plugin classes by parsing source files, so that listing plugins runs none of their code."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Declaration:
     """A class that declares a ``name``, as plugins do.
 
     Attributes:
-        class_name: The class.
-        kind: Of plugin; None if none of its bases leads to a contract.
-        literals: What of ``name``, ``version`` and ``info`` is declared as a literal: the name by the class itself, the
-            others by it or by a class that it inherits from.
-        inherited: File and name of each class of another file that it inherits from, the core's left out.
+        class_name: Its name.
+        kind: The kind of plugin; None if none of its bases leads to a contract.
+        literals: Those of ``name``, ``version`` and ``info`` that are literals: the class's own name, and a version and
+            an info of its own or inherited.
+        inherited: File and name of each class of another file that it inherits from, except those of the core.
     """
 
     class_name: str
@@ -38,12 +38,12 @@ class Declaration:
 
 
 Target = tuple[str, tuple[str, ...]]
-"""What a name stands for: a module, and the way from there; ``("torch", ("nn", "Module"))``."""
+"""What a name refers to: a module, and the path inside it; ``("torch", ("nn", "Module"))``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module:
-    """What the top level of a module defines."""
+    """The names that the top level of a module defines."""
 
     name: str
     file: Path
@@ -64,7 +64,7 @@ def declarations(module: str, file: Path) -> Iterator[Declaration]:
     """Yield the classes of a file that declare a literal ``name``.
 
     Args:
-        module: The name that the file is imported by.
+        module: The name under which the file is imported.
         file: A Python file, which is parsed and not run.
 
     Raises:
@@ -90,11 +90,11 @@ def declarations(module: str, file: Path) -> Iterator[Declaration]:
         )
 
 
-def _ancestors(one: Class, seen: set[Target]) -> Iterator[Class | str]:
-    """Yield a class and those that it inherits from, depth first, and the kinds of the contracts among them."""
-    yield one
-    for base in one.node.bases:
-        match _resolve(one.module.name, _dotted(base), seen, one.module):
+def _ancestors(cls: Class, seen: set[Target]) -> Iterator[Class | str]:
+    """Yield a class and its ancestors, depth first; for an ancestor that is a contract, its kind."""
+    yield cls
+    for base in cls.node.bases:
+        match _resolve(cls.module.name, _dotted(base), seen, cls.module):
             case str() as kind:
                 yield kind
             case Class() as parent:
@@ -102,24 +102,24 @@ def _ancestors(one: Class, seen: set[Target]) -> Iterator[Class | str]:
 
 
 def _resolve(module: str, path: tuple[str, ...], seen: set[Target], parsed: Module | None = None) -> Class | str | None:
-    """Return the class, or the kind of the contract, that a dotted name stands for in a module."""
+    """Return the class, or the kind of the contract, that a dotted name refers to in a module."""
     if not path or (module, path) in seen:
         return None
     if module == CONTRACTS_IN and len(path) == 1 and path[0] in CONTRACTS:
         return CONTRACTS[path[0]]
     seen.add((module, path))
-    parsed = parsed or _find(module)
+    parsed = parsed or _parse_by_name(module)
     if parsed is None:
         return None
     head, *rest = path
     if head in parsed.classes:
         return None if rest else Class(parsed, parsed.classes[head])
     if head in parsed.names:
-        origin, way = parsed.names[head]
-        return _resolve(origin, (*way, *rest), seen, parsed if origin == module else None)
+        origin, inside = parsed.names[head]
+        return _resolve(origin, (*inside, *rest), seen, parsed if origin == module else None)
     for star in parsed.stars:
-        if found := _resolve(star, path, seen):
-            return found
+        if resolved := _resolve(star, path, seen):
+            return resolved
     return _resolve(f"{module}.{head}", tuple(rest), seen)
 
 
@@ -136,7 +136,7 @@ def _dotted(node: ast.expr) -> tuple[str, ...]:
 
 
 def find(module: str) -> ModuleSpec | None:
-    """Return where a module lies that can be imported, or None: as importlib does, but importing no parent package."""
+    """Return the spec of a module, or None: like ``importlib.util.find_spec``, but without importing its parents."""
     path: Iterable[str] | None = None
     spec = None
     parts = module.split(".")
@@ -150,8 +150,8 @@ def find(module: str) -> ModuleSpec | None:
     return spec
 
 
-def _find(module: str) -> Module | None:
-    """Return what a module that can be imported defines; None if there is no such module, or no source of it."""
+def _parse_by_name(module: str) -> Module | None:
+    """Parse an installed module; None if there is none of that name, or no valid source."""
     spec = find(module)
     origin = spec.origin if spec else None
     try:
@@ -193,21 +193,21 @@ def _parse(module: str, file: Path, source: bytes) -> Module:
 def _origin(statement: ast.ImportFrom, package: str) -> str:
     try:
         return resolve_name("." * statement.level + (statement.module or ""), package)
-    except ImportError:  # a relative import where there is no package
+    except ImportError:  # a relative import outside a package
         return ""
 
 
 def _literals(node: ast.ClassDef) -> dict[str, Any]:
     """Return the values of ``name``, ``version`` and ``info``; None for one that is not a literal."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for statement in node.body:
         match statement:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ) if name in DECLARED:
-                found[name] = _literal(value)
-    return found
+                values[name] = _literal(value)
+    return values
 
 
 def _literal(node: ast.expr) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""The part of a plugin's source that decides what it computes, and its digest."""
+"""Compute a digest of the part of a plugin's source that decides its outputs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import json
 from collections import defaultdict
 
 NOT_COMPUTED_WITH = {"info", "presets", "why"}
-"""Class attributes that change no output: the options that presets set stand in every key."""
+"""Class attributes that change no output; the options that presets set enter the key themselves."""
 
 
 def source_digest(source: bytes, class_name: str) -> str:
-    """Return a sha256 of a class and of what it uses of its module.
+    """Return a sha256 of a class and of what it uses from its module.
 
-    Layout, comments, docstrings, imports, presets and the texts of listings do not count.
+    Layout, comments, docstrings, imports and ``NOT_COMPUTED_WITH`` do not count.
 
     Args:
         source: A Python file, which is parsed and not run.
@@ -46,7 +46,7 @@ def _defined(statement: ast.stmt) -> list[str]:
 
 
 def _content(node: object, names: set[str]) -> object:
-    """Return a node as lists, without what is empty, so that all Python versions agree; collect the names in it."""
+    """Return a node as nested lists, without empty fields, so that all Python versions agree; add to ``names``."""
     if isinstance(node, ast.Name):
         names.add(node.id)
     if isinstance(node, ast.AST):

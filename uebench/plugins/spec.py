@@ -1,4 +1,4 @@
-"""The grammar ``name(option=value)+name(option=value)``: from text to names and options, and back."""
+"""Parse and write the grammar ``name(option=value)+name(option=value)``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from uebench.errors import UsageError
 Value = bool | int | float | str | None | tuple["Value", ...]
 
 LONGEST = 4000
-"""Characters of a text, at most: more than any path needs, and less than Python's parser fails at."""
+"""The most characters of a text: enough for any path, and few enough for Python's parser."""
 _BITS = 64
-"""Of a whole number, at most."""
+"""The most bits of a whole number."""
 _WORDS: dict[str, Value] = {"true": True, "false": False, "none": None}
 _ARITHMETIC = {
     ast.Add: operator.add,
@@ -69,7 +69,7 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
     if len(text) > LONGEST:
         raise UsageError(f"{_shown(text)}: {len(text)} characters; at most {LONGEST} are read")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of "\d", which is read as it is
+        with warnings.catch_warnings(action="ignore"):  # about "\d", which is read literally
             tree = ast.parse(text.strip(), mode="eval").body
         links: list[ast.expr] = []
         while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
@@ -78,12 +78,12 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
         return tuple(_spec(node, text) for node in [tree, *reversed(links)])
     except (SyntaxError, ValueError):
         raise UsageError(f"{_shown(text)}: not of the form name(option=value)+name; put paths in quotes") from None
-    except (RecursionError, MemoryError):  # what Python's parser says of many signs or brackets
+    except (RecursionError, MemoryError):  # Python's parser raises these for many signs or brackets
         raise UsageError(f"{_shown(text)}: nested too deeply; write it with fewer signs and brackets") from None
 
 
 def format_value(value: object) -> str:
-    """Write a value the way the grammar reads it; fractions of 255 are written as such."""
+    """Write a value so that the grammar reads it; multiples of 1/255 become fractions."""
     match value:
         case None | True | False:
             return str(value).lower()
@@ -100,17 +100,17 @@ def format_value(value: object) -> str:
 
 
 def is_word(text: str) -> bool:
-    """Return whether the grammar reads ``text`` as it is without quotes, as a value or as a name."""
+    """Return whether the grammar reads ``text`` without quotes, as a value or as a name."""
     return text.isascii() and text.isidentifier() and not iskeyword(text) and text.lower() not in _WORDS
 
 
 def _escaped(sign: str) -> str:
-    """Return a character as it stands in quotes; JSON would write two for one beyond 16 bits, and Python reads two."""
+    """Return a character as written in quotes. Beyond 16 bits, JSON writes two escapes, which Python reads as two."""
     return json.dumps(sign)[1:-1] if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
 
 
 def shortened(text: str) -> str:
-    """Return a text as messages show it: without the end, if it is too long for a line."""
+    """Return a text for messages, cut if it is too long for a line."""
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
@@ -160,7 +160,7 @@ def _value(node: ast.expr, text: str) -> Value:
 
 
 def _number(value: float, node: ast.expr, text: str) -> float:
-    """Return a number that the grammar can write, and keys and arrays can hold."""
+    """Return a number, checked: the grammar can write it, and keys and arrays can hold it."""
     if isinstance(value, int) and value.bit_length() > _BITS:
         raise UsageError(f"{_shown(text)}: {_shown(node)} has more than {_BITS} bits; write a smaller number")
     if isinstance(value, float) and not math.isfinite(value):

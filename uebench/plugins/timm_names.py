@@ -13,14 +13,14 @@ from pydantic import AfterValidator
 
 _FUNCTION = re.compile(r"^def (\w+)\(\s*pretrained\b", re.MULTILINE)
 _TABLE = re.compile(r"['\"](\w+)['\"] *:")
-"""What a table in timm's source names: old names of models, and much else."""
+"""The keys of dictionaries in timm's source: old names of models, and much else."""
 
 
 def check_model(name: str) -> str:
-    """Return ``name`` if timm may have a model of that name, whatever its tag.
+    """Return ``name`` if timm may have a model of that name; the tag after the dot is not checked.
 
     Raises:
-        ValueError: If it has none for sure, in the words that ``uebench.plugins.registry.validate`` completes.
+        ValueError: If timm certainly has none; ``uebench.plugins.registry.validate`` completes the message.
     """
     models, others = _names()
     if models and name.partition(".")[0] not in models | others:
@@ -31,14 +31,17 @@ def check_model(name: str) -> str:
 
 
 ModelName = Annotated[str, AfterValidator(check_model)]
-"""The name of a model of timm's, such as ``resnet18``."""
+"""The name of a timm model, such as ``resnet18``."""
 
 
 @cache
 def _names() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the models that functions make, and what else may be a model."""
+    """Return the names of timm's model functions, and other names that may be models."""
     spec = importlib.util.find_spec("timm")
     files = Path(spec.origin).parent.glob("models/*.py") if spec and spec.origin else ()
     texts = [file.read_text("utf-8") for file in files]
-    found = [frozenset(name for text in texts for name in kind.findall(text)) for kind in (_FUNCTION, _TABLE)]
-    return found[0], found[1]
+
+    def matches(pattern: re.Pattern[str]) -> frozenset[str]:
+        return frozenset(name for text in texts for name in pattern.findall(text))
+
+    return matches(_FUNCTION), matches(_TABLE)

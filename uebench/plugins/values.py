@@ -1,4 +1,4 @@
-"""What passes between the core and plugins: images in, classifiers out, and the context that the core lends."""
+"""The types that the core and plugins exchange: images, classifiers, and the context of a plugin's work."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Classifier = Callable[["Tensor"], "Tensor"]
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """Where a plugin comes from.
+    """The paper behind a plugin, and its place in listings.
 
     Attributes:
-        title: The paper's title, or what the plugin is.
+        title: The paper's title, or a description of the plugin.
         venue: Where it was published, or "-".
         year: The year, or 0.
         url: A page about it.
@@ -56,7 +56,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is known of a set to protect before work starts.
+    """The size of a data set and of its images, which is known before work starts.
 
     Attributes:
         size: Height and width of its images in pixels.
@@ -95,8 +95,8 @@ class ImageSet:
         images: (N, 3, H, W) uint8.
         labels: (N,) int64 in 0..num_classes-1.
         num_classes: K, the number of identities.
-        names: Identity and name of the file that each image was read from, such as ``ann/3``, without its suffix; empty
-            where the images are not from a file each.
+        names: Identity and file name of each image, without suffix, such as ``ann/3``; empty if the images do not come
+            from one file each.
     """
 
     images: Tensor
@@ -118,7 +118,7 @@ class ImageSet:
         return Batch(self.images[index].float() / 255, self.labels[index], index)
 
     def batches(self, size: int, *, order: Tensor | None = None) -> Iterator[Batch]:
-        """Yield batches of ``size`` images, in the given order of rows or as they stand; the last may be smaller."""
+        """Yield batches of ``size`` images, in the given order of rows or as stored; the last may be smaller."""
         rows = torch.arange(len(self)) if order is None else order
         for index in torch.split(rows.to(self.images.device), size):
             yield self.batch(index)
@@ -126,7 +126,7 @@ class ImageSet:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a plugin saved: its tensors, the step they belong to, and small values beside them."""
+    """What a plugin saved: its tensors, the step that they belong to, and small values."""
 
     state: Mapping[str, Tensor]
     step: int
@@ -134,7 +134,7 @@ class Checkpoint:
 
 
 class Context(Protocol):
-    """What the referee lends a plugin while it works."""
+    """The services of the core for a plugin: device, random numbers, checkpoints, progress and the referee."""
 
     device: torch.device
     seed: int
@@ -143,50 +143,50 @@ class Context(Protocol):
         """Return a CPU generator that depends on the seed and the stream's name only, never on what ran before."""
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """Show how far the work is.
+        """Report the progress of the work.
 
         Args:
-            done: Of ``total``, in whatever unit: epochs, images.
-            total: All there is to do.
-            text: What is being done, in a few words.
+            done: Units of work done, such as epochs or images.
+            total: Units of work in all.
+            text: The present work, in a few words.
         """
 
     def log(self, *, surrogate: float | None = None, objective: float | None = None, stopped: str = "") -> None:
-        """Report a round (an epoch) of a method's training for the record, before the round's checkpoint is saved.
+        """Record one round (an epoch) of a method's training. Call it before saving the round's checkpoint.
 
         Args:
-            surrogate: Mean loss that the surrogate model trained with; None if it did not train.
-            objective: Mean value that the perturbation, or its generator, lowered; None if it was not improved.
-            stopped: The stop rule that ends the training with this round, if one does.
+            surrogate: Mean training loss of the surrogate model; None if it did not train.
+            objective: Mean value that the perturbation, or its generator, minimised; None if it was not updated.
+            stopped: Name of the stop rule that ends the training with this round, if one does.
         """
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep a checkpoint from which a killed run resumes; does nothing if the last one is recent enough.
+        """Save a checkpoint from which a killed run resumes, unless the last one is recent enough.
 
         Args:
             state: The tensors that the next step depends on.
             step: How many steps (epochs, rounds) are done.
-            values: Small values to keep beside them, as JSON can hold them.
+            values: Small JSON values to save with them.
         """
 
     def restore(self) -> Checkpoint | None:
-        """Return what was last saved, or None."""
+        """Return the last checkpoint, or None."""
 
     def stage(self, name: str) -> Context:
-        """Return a context whose checkpoints are those of one named part of the work.
+        """Return a context with separate checkpoints for one part of the work.
 
         A plugin that trains twice gives each training a stage of its own: ``ctx.stage("pretrain")``, then
         ``ctx.stage("probe")``. Seeds, progress and the referee are the same in all stages.
 
         Args:
-            name: An identifier. Names are looked up below this context, so stages may have stages.
+            name: An identifier, unique within this context. Stages may have stages of their own.
         """
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:
-        """Let the referee ask the classifier about its clean test set, at the end of an attacker's epoch.
+        """Let the referee test the classifier on the clean test set, at the end of an attacker's epoch.
 
         Returns:
-            What it found; it belongs into the epoch's entry of ``Trained.curve``, as it is.
+            The counts, to be added unchanged to the epoch's entry of ``Trained.curve``.
         """
 
 
@@ -212,13 +212,13 @@ class Trained:
 
     Attributes:
         classifier: The trained model.
-        curve: One entry for each epoch: ``epoch``, ``loss``, ``train_correct``, and what the referee counted.
+        curve: One entry for each epoch: ``epoch``, ``loss``, ``train_correct``, and the referee's counts.
         stopped: Why it stopped: ``epochs``, or the name of a stop rule.
         steps: Optimiser steps taken.
         seconds: Training time without evaluation, over all sessions.
         images: Training images seen, over all epochs.
-        details: What the record should say of the model: stem, input size, upsampling, parameters.
-        chosen: The epoch whose weights the classifier has, if a countermeasure chose it; None: the last.
+        details: Properties of the model for the record: stem, input size, upsampling, parameters.
+        chosen: The epoch whose weights the classifier has, if a countermeasure chose it; None for the last.
     """
 
     classifier: Classifier

@@ -1,1 +1,1 @@
-"""Weights from files: of methods, and of face embeddings."""
+"""Weights from files: those of methods, and of networks for face embeddings."""

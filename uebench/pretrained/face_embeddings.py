@@ -1,4 +1,4 @@
-"""Face embeddings: dlib's network from the extra ``faces``, or any model of timm's with its checkpoint."""
+"""Face embeddings: dlib's network from the extra ``faces``, or any timm model with a checkpoint."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Embedder = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 
 class EmbeddingOptions(Config):
-    """Options of whatever looks at face embeddings.
+    """Options of everything that uses face embeddings.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a model of timm's and its checkpoint.
+        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
     """
 
     embedding: str = "dlib"
@@ -52,7 +52,7 @@ class EmbeddingOptions(Config):
         return Path(self.embedding.partition(":")[2]) if ":" in self.embedding else None
 
     def published(self) -> dict[str, Any]:
-        """Return what keys and records hold: no folder."""
+        """Return the options as keys and records hold them; of the checkpoint, only the file's name."""
         model, _, file = self.embedding.partition(":")
         return super().published() | {"embedding": f"{model}:{Path(file).name}" if file else model}
 
@@ -63,7 +63,7 @@ class EmbeddingOptions(Config):
         return (self.checkpoint,) if self.checkpoint else dlib_files()
 
     def obstacle(self) -> str:
-        """Return why there are no embeddings here, or nothing."""
+        """Return why embeddings cannot be computed here; empty if they can."""
         if self.checkpoint:
             return "" if self.checkpoint.is_file() else f"embedding {self.embedding!r}: no such file"
         if importlib.util.find_spec("dlib") and dlib_files():
@@ -80,16 +80,16 @@ class EmbeddingOptions(Config):
 
 
 def dlib_files() -> tuple[Path, ...]:
-    """Return the weights of dlib's landmark and recognition networks that face-recognition-models carries, if there."""
-    found = importlib.util.find_spec("face_recognition_models")
-    folders = found.submodule_search_locations if found else None
+    """Return the weights of dlib's landmark and recognition networks; empty without face-recognition-models."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    folders = spec.submodule_search_locations if spec else None
     files = tuple(Path(folders[0]) / "models" / name for name in DLIB_FILES) if folders else ()
     return files if all(file.is_file() for file in files) else ()
 
 
 @lru_cache(maxsize=1)
 def _with_dlib() -> Embedder:
-    """Return what gives dlib's 128-d face descriptors; each image is taken to be one face, as the sets here are."""
+    """Return an embedder for dlib's 128-d face descriptors; it takes each image to be one cropped face."""
     import dlib
     from PIL import Image
 
@@ -109,7 +109,7 @@ def _with_dlib() -> Embedder:
 
 @lru_cache(maxsize=1)
 def _with_timm(model: str, file: Path, _: str) -> Embedder:
-    """Return what gives the features before the classifier of a timm model with the given checkpoint."""
+    """Return an embedder for the features before the classifier of a timm model with the given checkpoint."""
     import timm
 
     network = timm.create_model(model, num_classes=0).eval()

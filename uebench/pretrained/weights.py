@@ -1,4 +1,4 @@
-"""Trained weights of a method in one safetensors file that says what it is."""
+"""Read and write the trained weights of a method: one safetensors file with metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def metadata(file: Path, method: str) -> Mapping[str, Any]:
-    """Return what a weights file says of itself, without torch.
+    """Return the metadata of a weights file, without torch.
 
     Args:
         file: A file that ``save`` wrote.
@@ -29,7 +29,7 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
         of each identity), ``seed``, ``seconds``, ``command``.
 
     Raises:
-        DataError: If it is missing, something else, or another method's.
+        DataError: If the file is missing, not a weights file, or that of another method.
     """
     from safetensors import SafetensorError
 
@@ -47,14 +47,14 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
 def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
     from safetensors import safe_open
 
-    if not is_regular(file):  # which safetensors would wait for
+    if not is_regular(file):  # safetensors would wait for a pipe
         raise OSError
     with safe_open(file, framework="np") as opened:
         return _renamed(json.loads(opened.metadata()["uebench"]))
 
 
 def _renamed(meta: dict[str, Any]) -> dict[str, Any]:
-    """Return what an older file says in today's words: ``segue(restart=true)`` has become ``segue_restart``."""
+    """Return metadata under today's names: ``segue(restart=true)`` of older files has become ``segue_restart``."""
     if meta["method"] == "segue" and meta.get("config", {}).pop("restart", False):
         meta["method"] = "segue_restart"
     return meta
@@ -67,7 +67,7 @@ def load(file: Path, method: str, size: int, config: Mapping[str, Any]) -> dict[
         file: A file that ``save`` wrote.
         method: The method that loads it.
         size: Height and width of the images to protect, in pixels.
-        config: Options that must be as they were in training, such as a code's length.
+        config: Options that must equal those of the training, such as a code's length.
 
     Raises:
         DataError: If the file does not fit.
@@ -87,7 +87,7 @@ def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     """Write weights that ``load`` and ``metadata`` can read.
 
     Args:
-        file: A path that ends with ``.safetensors``; an existing file is replaced at once.
+        file: A path that ends with ``.safetensors``; an existing file is replaced atomically.
         state: A method's ``state()``.
         meta: What ``metadata`` returns, as JSON values.
 

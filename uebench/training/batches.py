@@ -1,4 +1,4 @@
-"""Which images a training step sees."""
+"""Draw the batches of a training."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def draw(train: ImageSet, size: int, rng: Generator, *, count: int = 0) -> Itera
     """Yield full batches in random order.
 
     Args:
-        train: Where from.
-        size: Images per batch; all of a smaller set.
+        train: The set to draw from.
+        size: Images per batch; all images of a smaller set.
         rng: A CPU generator.
-        count: How many batches, going through the set again as needed; 0: one pass, without what is left over.
+        count: Number of batches, in as many passes as needed; 0: one pass, without the last incomplete batch.
     """
     size = min(size, len(train))
-    wanted = size * (count or len(train) // size)
-    passes = math.ceil(wanted / len(train))
+    total = size * (count or len(train) // size)
+    passes = math.ceil(total / len(train))
     order = torch.cat([torch.randperm(len(train), generator=rng) for _ in range(passes)])
-    return train.batches(size, order=order[:wanted])
+    return train.batches(size, order=order[:total])
 
 
 def trainable_images(count: int, size: int) -> int:
     """Return how many of ``count`` images a pass in batches of ``size`` trains on.
 
-    All, but for a last batch of one image, because batch normalisation cannot train on a single image.
+    It is all of them, except a last batch of one image, because batch normalisation cannot train on a single image.
     """
     return count - 1 if count % size == 1 else count

@@ -1,4 +1,4 @@
-"""Choosing the epoch whose weights an attacker keeps, by images that it holds back from training."""
+"""Choose the epoch whose weights an attacker keeps, by images held back from training."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def hold_back(
 
     Args:
         train: The set, protected or not.
-        countermeasures: The attacker's; at most one of them has the place ``epoch``.
+        countermeasures: The attacker's countermeasures; at most one of them has the place ``epoch``.
         ctx: Seeds: the countermeasure draws from the stream ``epoch``.
 
     Returns:
-        The set to train on, and what chooses the epoch; the whole set and None if no countermeasure does.
+        The set to train on and the choice of the epoch; the whole set and None if no countermeasure chooses it.
 
     Raises:
-        CellError: If it answers with anything other than (N,) bool and a whole number from 0, or holds back nothing or
-            everything.
+        CellError: If the countermeasure returns anything other than (N,) bool and a whole number from 0, or holds back
+            nothing or everything.
     """
     chooser = next((measure for measure in countermeasures if measure.place == "epoch"), None)
     if chooser is None:
@@ -68,14 +68,14 @@ def _rows(images: ImageSet, mask: Tensor) -> ImageSet:
 
 @dataclass
 class EpochChoice:
-    """The weights that did best so far on images held back from training.
+    """The best weights so far, by the accuracy on images held back from training.
 
     Attributes:
         validation: These images.
         patience: Epochs without improvement after which training stops; 0 for never.
         epoch: The best epoch, from 1.
-        correct: What it got right.
-        weights: A copy of the model's state after it.
+        correct: How many of these images it got right.
+        weights: A copy of the model's state after this epoch.
     """
 
     validation: ImageSet
@@ -85,7 +85,7 @@ class EpochChoice:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def see(self, model: FaceClassifier, epoch: int) -> None:
-        """Measure an epoch's model and keep its weights if it is better than all before."""
+        """Test the model of an epoch and keep its weights if it is better than all before."""
         correct = int(count_correct(model, self.validation).sum())
         if correct > self.correct:
             self.epoch, self.correct = epoch, correct
@@ -100,6 +100,6 @@ class EpochChoice:
         return {f"best.{name}": tensor for name, tensor in self.weights.items()}
 
     def unpack(self, tensors: Mapping[str, Tensor], best: Sequence[int]) -> None:
-        """Put back the weights that ``pack`` gave, and which epoch they are of and what it got right."""
+        """Restore the weights that ``pack`` returned; ``best`` is their epoch and its correct answers."""
         self.epoch, self.correct = best
         self.weights = {name.removeprefix("best."): t for name, t in tensors.items() if name.startswith("best.")}

@@ -1,4 +1,4 @@
-"""What noise methods have in common whose surrogate learns the clean images once and then stays as it is."""
+"""The base of noise methods whose surrogate is trained once, on the clean images."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class FixedSurrogateOptions(NoiseOptions, Training):
-    """Options of every such method; those of the training are the surrogate's, on clean images.
+    """Options of every such method. The training options are those of the surrogate.
 
-    By default they are the usual ones for CIFAR-10.
+    Their defaults are the usual ones for CIFAR-10.
 
     Attributes:
         steps: Descending sign steps for the noise of each image.
-        step: Their size.
-        restarts: How often they are taken, from ``start`` first and then from uniform noise; each image keeps the best.
-        augment: Mirror and shift the images anew in each step, as ``flip`` and ``crop`` say.
+        step: Size of each step.
+        restarts: Times the steps are taken, first from ``start``, then from uniform noise; each image keeps the best.
+        augment: Mirror and shift the images at random in each step, as ``flip`` and ``crop`` say.
     """
 
     steps: int = Field(100, ge=1)
@@ -45,17 +45,17 @@ class FixedSurrogateOptions(NoiseOptions, Training):
 
 
 class Augmentation(Countermeasure[Config]):
-    """Changes each batch of a surrogate's training by a function; not a plugin."""
+    """Applies a function to each batch of a surrogate's training; not a plugin."""
 
     place = "batch"
 
     def __init__(self, change: Callable[[Tensor, torch.Generator], Tensor]) -> None:
-        """Hold the function: images (B, 3, S, S) in [0, 1] and a CPU generator -> images of the same shape."""
+        """Keep the function: images (B, 3, S, S) in [0, 1] and a CPU generator -> images of the same shape."""
         super().__init__(Config())
         self.change = change
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return the changed images, and the targets as they are."""
+        """Return the changed images and the unchanged targets."""
         return self.change(images, rng), targets
 
 
@@ -63,20 +63,20 @@ F = TypeVar("F", bound=FixedSurrogateOptions)
 
 
 class FixedSurrogateMethod(NoiseMethod[F]):
-    """Trains a surrogate on clean images, then lowers for each image an objective of the surrogate's logits."""
+    """Trains a surrogate on clean images, then minimises an objective of its logits for each image."""
 
     @abstractmethod
     def objective(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return what the noise of each image lowers, (B,).
+        """Return the objective that the noise of each image minimises, (B,).
 
         Args:
-            logits: The surrogate's for the protected images, (B, K).
+            logits: The surrogate's logits for the protected images, (B, K).
             labels: The identities, (B,) int64.
         """
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
-        """Return what the surrogate's images go through in its training, after ``flip`` and ``crop``."""
+        """Return the augmentations of the surrogate's training, which follow ``flip`` and ``crop``."""
         return ()
 
     def view(self, images: Tensor, rng: torch.Generator) -> Tensor:
@@ -85,7 +85,7 @@ class FixedSurrogateMethod(NoiseMethod[F]):
         return flip_crop(images, rng, flip=config.flip, crop=config.crop) if config.augment else images
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Train the surrogate, and take the sign steps batch by batch."""
+        """Train the surrogate, then take the sign steps batch by batch."""
         surrogate = self.surrogate(train, ctx)
         supervised(surrogate, train, self.config, self.augmentations, ctx.stage("surrogate"))
         model, first = networks.frozen(surrogate), 0
@@ -101,7 +101,7 @@ class FixedSurrogateMethod(NoiseMethod[F]):
             ctx.progress(number + 1, len(parts), f"fitting {self.name}, objective {value:.3f}")
 
     def improve(self, model: FaceClassifier, batch: Batch, noise: Noise, rng: torch.Generator) -> tuple[Tensor, float]:
-        """Return the best noise (B, 3, S, S) of all restarts for a batch, and the mean of its objective.
+        """Return the best noise (B, 3, S, S) of all restarts for a batch, and its mean objective.
 
         Args:
             model: The surrogate, frozen.

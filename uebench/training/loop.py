@@ -34,21 +34,21 @@ def supervised(
 ) -> Trained:
     """Train ``model`` with cross-entropy until a stop rule holds, with a checkpoint at the end of each epoch.
 
-    Every random draw of an epoch comes from the seed and the epoch's number, so a run that was killed and resumes after
-    its last epoch ends with the same weights. A last batch of a single image is left out.
+    Every random draw of an epoch depends only on the seed and the epoch's number, so a killed run that resumes ends
+    with the same weights. A last batch of a single image is left out.
 
     Args:
         model: The network to train.
         train: The set, protected or not.
         options: Optimiser, schedule and stop rules.
-        countermeasures: What the attacker adds to batches and steps, and what chooses the epoch, in order.
-        ctx: Seeds, checkpoints, and the referee who counts after each epoch. An attacker with another training that
-            saves checkpoints gives each of them a stage: ``ctx.stage("probe")``.
-        seconds: What an earlier training of the attacker took.
+        countermeasures: Those on batches, on steps and on the choice of the epoch, in order.
+        ctx: Seeds, checkpoints, and the referee, which counts correct answers after each epoch. If an attacker has
+            several trainings that save checkpoints, it gives each a stage: ``ctx.stage("probe")``.
+        seconds: Time that an earlier training of the attacker took.
 
     Raises:
-        CellError: If the loss is no longer a number, there are fewer than two images, the checkpoint is of another
-            training, or two countermeasures replace the gradient.
+        CellError: If the loss is not finite, there are fewer than two images, the checkpoint is of another training, or
+            two countermeasures replace the gradient.
     """
     train, choice = hold_back(train, countermeasures, ctx)
     if len(train) < 2:
@@ -77,11 +77,11 @@ def supervised(
 
 
 def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx: Context) -> ImageSet:
-    """Return the set as the countermeasures that act on it leave it.
+    """Return the set after all countermeasures that act on it.
 
     Args:
         train: The set, protected or not.
-        countermeasures: The whole chain: each one's random stream depends on its position in it.
+        countermeasures: The whole chain; the random stream of each depends on its position.
         ctx: Seeds.
 
     Raises:
@@ -98,7 +98,7 @@ def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx:
 
 @dataclass
 class _Run:
-    """A training under way: what it trains, and what its checkpoints hold."""
+    """The state of a training."""
 
     model: FaceClassifier
     train: ImageSet
@@ -113,10 +113,10 @@ class _Run:
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.options)
         self.images = trainable_images(len(self.train), self.options.batch)
-        self.steps = math.ceil(self.images / self.options.batch)  # in an epoch, as the images
+        self.steps = math.ceil(self.images / self.options.batch)  # per epoch, like images
         shapers = [measure for measure in self.countermeasures if measure.replaces_gradient()]
         if len(shapers) > 1:
-            names = " and ".join(repr(one.name) for one in shapers)
+            names = " and ".join(repr(shaper.name) for shaper in shapers)
             raise CellError(f"countermeasures {names} both replace the gradient; leave out one")
         self.shaper = shapers[0] if shapers else None
 
@@ -136,7 +136,7 @@ class _Run:
             self.choice.unpack(saved.state, saved.values["choice"])
 
     def save(self) -> None:
-        """Write a checkpoint, if it is time."""
+        """Save a checkpoint, if one is due."""
         state = pack(self.model, self.optimizer)
         values = {"curve": self.curve, "seconds": self.seconds, "stopped": self.stopped}
         if self.choice:
@@ -173,12 +173,12 @@ class _Run:
         """Take an optimiser step; return the loss and the logits before it."""
         if self.shaper is None:
             return descend(self.model, self.optimizer, images, targets)
-        found = self.shaper.gradient(images, targets, self.model, rng)
+        loss, logits = self.shaper.gradient(images, targets, self.model, rng)
         self.optimizer.step()
-        return found
+        return loss, logits
 
     def result(self) -> Trained:
-        """Return the trained model: of the chosen epoch if there is a choice, else of the last one."""
+        """Return the trained model, of the chosen epoch if a countermeasure chooses it, else of the last."""
         if self.choice:
             self.model.load_state_dict(self.choice.weights)
         epochs = len(self.curve)

@@ -1,4 +1,4 @@
-"""What methods have in common that optimise a perturbation (noise) for each image, or each identity, of a set."""
+"""The base of methods that optimise a perturbation (noise) for each image, or each identity, of a set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NoiseOptions(Optimization):
-    """Options of every such method; those of the optimiser are the surrogate's.
+    """Options of every such method. The optimiser options are those of the surrogate.
 
     Attributes:
         eps: L-inf bound of the noise.
@@ -32,8 +32,8 @@ class NoiseOptions(Optimization):
             to 112 pixels.
         inputs: How the surrogate's images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5]
             (``centred``).
-        weights: A file of noise that ``uebench fit`` made; nothing is optimised then. It serves sets of at most as
-            many identities, with at most as many images each.
+        weights: A noise file from ``uebench fit``; nothing is optimised then. The set must not have more identities,
+            or more images of one, than the noise was made for.
     """
 
     eps: Radius = 8 / 255
@@ -49,9 +49,9 @@ class RoundsOptions(NoiseOptions):
     Attributes:
         rounds: At most this many, after the warm-up.
         warmup: Rounds at the start that only train the surrogate.
-        surrogate_every: After the warm-up the surrogate trains in every so many rounds.
-        schedule: Of the surrogate's rate: ``constant``, or ``oscillating``: the Segue authors' cosine, with ``T_max`` =
-            all rounds, warm-up included, but stepped every iteration.
+        surrogate_every: After the warm-up, the surrogate trains once every this many rounds.
+        schedule: Of the surrogate's learning rate: ``constant``, or ``oscillating``: the Segue authors' cosine, with
+            ``T_max`` = all rounds, warm-up included, but stepped every iteration.
     """
 
     rounds: int = Field(40, ge=1)
@@ -65,15 +65,15 @@ class RoundsOptions(NoiseOptions):
         return self.warmup + self.rounds
 
     def trains(self, number: int) -> bool:
-        """Return whether the surrogate trains in a round, from 0, the warm-up's included."""
+        """Return whether the surrogate trains in round ``number``, counted from 0 with the warm-up."""
         return number < self.warmup or (number - self.warmup) % self.surrogate_every == 0
 
     def first_step(self, number: int, batches: int) -> int:
-        """Return how many steps the surrogate has taken before a round, with ``batches`` in each that it trains in."""
+        """Return how many steps the surrogate has taken before round ``number``, at ``batches`` in each training."""
         return batches * sum(map(self.trains, range(number)))
 
     def set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Set the rate of the surrogate's step, from 0, as the schedule has it."""
+        """Set the learning rate of the surrogate's step ``step``, counted from 0, as the schedule says."""
         if self.schedule == "oscillating":
             set_rate(optimizer, oscillating(self.lr, step, self.total))
 
@@ -82,7 +82,7 @@ N = TypeVar("N", bound=NoiseOptions)
 
 
 class NoiseMethod(Method[N]):
-    """Optimises noise with the help of a surrogate model and adds it to the images that it was made for."""
+    """Optimises noise with a surrogate model and adds it to the images that it was made for."""
 
     _noise: Noise
     _owners: Tensor  # (R,) the identity that each row of the noise was made for
@@ -118,15 +118,15 @@ class NoiseMethod(Method[N]):
 
     @property
     def shaped_by(self) -> Mapping[str, Any]:
-        """Return the options that given noise must have been made with."""
+        """Return the options that noise from a file must have been made with."""
         return {"eps": self.config.eps}
 
     def rows(self, batch: Batch) -> Tensor:
-        """Return the row of the noise (B,) for each image of a batch of the set that the noise is made for."""
+        """Return the row of the noise (B,) for each image of a batch, while the noise is optimised."""
         return batch.labels if self.classwise else batch.index
 
     def assets(self, size: int) -> tuple[Path, ...]:
-        """Return the file with the noise, if it is given."""
+        """Return the noise file, if the user gave one."""
         return (self.config.weights,) if self.config.weights else ()
 
     def streams(self, size: int) -> bool:
@@ -134,7 +134,7 @@ class NoiseMethod(Method[N]):
         return False
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Say why the noise in the file does not suffice for this set."""
+        """Return why the noise in the file does not suffice for this set, or None."""
         if self.config.weights is None:
             return None
         made_for = weights.metadata(self.config.weights, self.name)["counts"]
@@ -147,7 +147,7 @@ class NoiseMethod(Method[N]):
         return None
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Optimise the noise, or take it from the given file."""
+        """Optimise the noise, or load it from the given file."""
         config = self.config
         if config.weights:
             counts = torch.bincount(train.labels, minlength=train.num_classes).tolist()
@@ -182,7 +182,7 @@ class NoiseMethod(Method[N]):
         return {"noise": self._noise.steps, "owners": self._owners}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over noise for the very set that it was made for."""
+        """Load noise for the set that it was made for."""
         self._noise, self._owners = Noise(state["noise"], self.config.eps), state["owners"]
         self._rows = torch.arange(len(self._owners), device=self._owners.device)
         return self

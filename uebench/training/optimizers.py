@@ -1,4 +1,4 @@
-"""Optimisers, learning rates and one step down the loss."""
+"""Optimisers, learning rates and single optimiser steps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def descend(
     """Take one optimiser step down the cross-entropy.
 
     Args:
-        model: In train mode.
-        optimizer: The model's.
+        model: The model, in train mode.
+        optimizer: The model's optimiser.
         images: (B, 3, H, W) float32 in [0, 1].
         targets: Labels (B,) int64, or (B, K) rows that sum to one.
         clip: Largest norm of the gradient over all weights; 0 for no limit.
@@ -36,7 +36,7 @@ def take_step(optimizer: torch.optim.Optimizer, loss: Tensor, *, clip: float = 0
     """Take one optimiser step down ``loss``, a scalar, and return it detached.
 
     Args:
-        optimizer: Of the weights to change.
+        optimizer: The optimiser of the weights to change.
         loss: A scalar that depends on them.
         clip: Largest norm of the gradient over all these weights; 0 for no limit.
     """

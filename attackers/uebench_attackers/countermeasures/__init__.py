@@ -1,1 +1,1 @@
-"""One file a countermeasure."""
+"""Countermeasures, one file each."""

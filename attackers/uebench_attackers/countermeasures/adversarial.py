@@ -22,12 +22,11 @@ class Config(BaseConfig):
     Attributes:
         rho: Radius rho_a of the L-inf ball; 0 for ordinary training.
         steps: Sign steps.
-        step: Their size; ``none``: rho / steps.
+        step: Size of each step; ``none``: rho / steps.
         random_start: Start anywhere in the ball instead of at the image.
-        mode: What the network is in during the search. ``eval``: its normalisations use their running statistics, which
-            stay as they are. ``train``: they use those of the batch, and each step moves the running ones, as every
-            forward pass in train mode does; dropout is on.
-        clamp: When pixels are brought back to [0, 1]: after each ``step``, or at the ``end`` only.
+        mode: The network's mode during the search. ``eval``: normalisations use their running statistics, which do not
+            change. ``train``: they use those of the batch, and each step updates the running ones; dropout is on.
+        clamp: When pixels are clamped to [0, 1]: after each ``step``, or at the ``end`` only.
     """
 
     rho: Radius = 4 / 255

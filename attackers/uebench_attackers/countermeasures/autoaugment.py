@@ -1,4 +1,4 @@
-"""Automatic augmentation, as torchvision has it: RandAugment and TrivialAugment."""
+"""Automatic augmentation with torchvision: RandAugment and TrivialAugment."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class RandConfig(Config):
     """Options of ``randaugment``.
 
     Attributes:
-        operations: How many in a row.
-        magnitude: Their strength, 0 to 30.
+        operations: Number of operations, one after the other.
+        magnitude: Strength of all operations, 0 to 30.
     """
 
     operations: int = Field(2, ge=0)

@@ -19,7 +19,7 @@ class Config(BaseConfig):
     """Options of ``bit_depth``.
 
     Attributes:
-        bits: Of each channel; 8 leaves images as they are.
+        bits: Bits of each channel; 8 leaves images as they are.
     """
 
     bits: int = Field(2, ge=1, le=8)

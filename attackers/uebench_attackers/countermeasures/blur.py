@@ -22,9 +22,9 @@ class Config(BaseConfig):
     Attributes:
         kernel: Height and width of the kernel in pixels, odd; 1 leaves images as they are.
         sigma: Standard deviation in pixels.
-        relative_to: The size of the images that kernel and sigma are meant for. Images of another size lose the same
-            detail of the face: as much of each frequency, counted in cycles per image. 0: kernel and sigma are in
-            pixels of the images at hand, whatever their size.
+        relative_to: The image size in pixels that kernel and sigma refer to. Images of another size lose the same
+            detail of the face: the same share of each frequency, in cycles per image. 0: kernel and sigma are in pixels
+            of the images themselves, whatever their size.
     """
 
     kernel: int = Field(5, ge=1)
@@ -65,7 +65,7 @@ class Blur(Countermeasure[Config]):
         return map_levels(train.images, self._scaled)
 
     def _scaled(self, images: Tensor) -> Tensor:
-        """Filter in the frequency domain, with the edges mirrored as the plain blur has them."""
+        """Filter in the frequency domain, with the edges mirrored as in the plain blur."""
         size, reach = images.shape[-1], min(2 * self.config.kernel, images.shape[-1] - 1)
         padded = torch.nn.functional.pad(images, [reach] * 4, mode="reflect")
         rows, columns = (
@@ -77,9 +77,9 @@ class Blur(Countermeasure[Config]):
         return blurred[..., reach:-reach, reach:-reach]
 
     def response(self, cycles: Tensor) -> Tensor:
-        """Return how much is left of waves with so many ``cycles`` (n,) per image, as on images of ``relative_to``.
+        """Return the share left of waves with ``cycles`` (n,) per image, as on images of ``relative_to`` pixels.
 
-        What those are too small to carry is treated as the finest wave that they do.
+        Waves too fine for images of that size are treated as the finest that these can hold.
         """
         taps = torch.arange(self.config.kernel, device=cycles.device) - self.config.kernel // 2
         weights = torch.exp(-0.5 * (taps / self.config.sigma) ** 2)

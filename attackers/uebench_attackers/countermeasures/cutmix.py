@@ -1,4 +1,4 @@
-"""CutMix: patches of other training images, and of their labels."""
+"""CutMix: patches of other training images, and a share of their labels."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Config(BaseConfig):
     """Options of ``cutmix``.
 
     Attributes:
-        holes: Patches; 0 for none.
-        length: Side of a patch as a share of the image's; ``none``: drawn, the square root of Beta(alpha, alpha).
+        holes: Number of patches; 0 for none.
+        length: Side of a patch as a share of the image's; ``none``: the square root of a draw from Beta(alpha, alpha).
         blend: Mix inside the patches, with a weight from Beta(alpha, alpha), instead of replacing.
-        alpha: Of these distributions.
+        alpha: Parameter of these distributions.
         partner: Where a patch comes from: the ``previous`` image of the batch, or the one at the same place in the
             ``reversed`` batch.
     """

@@ -19,7 +19,7 @@ class Config(BaseConfig):
     """Options of ``cutout``.
 
     Attributes:
-        holes: How many in each image; 0 for none.
+        holes: Number of holes in each image; 0 for none.
         length: Side of a hole as a share of the image's.
     """
 
@@ -28,7 +28,7 @@ class Config(BaseConfig):
 
 
 class Cutout(Countermeasure[Config]):
-    """Blackens square holes with random centres, each image its own; what lies outside the image is lost."""
+    """Blackens square holes with random centres in each image; a hole may reach beyond the edge."""
 
     name = "cutout"
     version = 1

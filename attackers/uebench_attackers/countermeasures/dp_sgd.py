@@ -1,4 +1,4 @@
-"""DP-SGD: no image moves the weights far, and noise hides small moves."""
+"""DP-SGD: clipping limits what each image can change in the weights, and noise hides the rest."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Config(BaseConfig):
     """Options of ``dp_sgd``.
 
     As a defence against poisoned images, Hong et al. (2020, arXiv:2002.11497) try norms of 0.1 to 8 with noise of 0 to
-    0.1 per weight, most of it too weak for a promise of privacy. None is made here.
+    0.1 per weight, which is mostly too weak to guarantee privacy. Nothing is guaranteed here either.
 
     Attributes:
         clip: Largest norm of the gradient of a group, over all weights.
         noise: Standard deviation of the Gaussian noise that is added to the sum of the groups, times ``clip``.
         group: Images whose mean gradient is clipped together; 1 needs a network without batch normalisation. Batches
-            are cut into groups of so many or a few more.
+            are cut into groups of this size or slightly larger.
     """
 
     clip: float = Field(1.0, gt=0)
@@ -37,8 +37,8 @@ class Config(BaseConfig):
 class DpSgd(Countermeasure[Config]):
     """Clips the gradient of each group of images, adds noise, and lets the attacker's optimiser take the step.
 
-    Where a network normalises over the batch, an image has no gradient of its own. Images are therefore clipped in
-    groups, and each group is normalised alone; its statistics also move the running ones, without noise.
+    If a network normalises over the batch, an image has no gradient of its own. Gradients are therefore clipped group
+    by group, and each group is normalised alone; its statistics also update the running ones, without noise.
     """
 
     name = "dp_sgd"

@@ -1,4 +1,4 @@
-"""Early stopping as an attacker can do it: on protected images, for it has no others."""
+"""Early stopping as an attacker can do it: by held-back protected images, as it has no others."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Config(BaseConfig):
     """Options of ``early_stop``.
 
     Attributes:
-        share: Of the training images, so many are held back and not trained on.
-        patience: Stop after so many epochs without improvement; 0 trains to the end and looks back.
+        share: Share of the training images that is held back from training.
+        patience: Stop after this many epochs without improvement; 0 trains to the end.
     """
 
     share: float = Field(0.1, gt=0, lt=1)
@@ -27,9 +27,9 @@ class Config(BaseConfig):
 
 
 class EarlyStop(Countermeasure[Config]):
-    """Takes the epoch that did best on held-back training images, which are as protected as all others.
+    """Takes the epoch with the best accuracy on held-back training images, which are as protected as all others.
 
-    The record's ``peak`` is another thing: the best epoch on the clean test set, an oracle.
+    The record's ``peak`` is something else: the best epoch on the clean test set, an oracle.
     """
 
     name = "early_stop"

@@ -20,7 +20,7 @@ class Config(BaseConfig):
 
     Attributes:
         flip: Mirror each image left to right with probability 1/2.
-        crop: Shift each by up to so many pixels, with black beyond the edge; 0 for none.
+        crop: Shift each image by up to this many pixels, with black beyond the edge; 0 for none.
     """
 
     flip: bool = True

@@ -1,4 +1,4 @@
-"""Gaussian noise, drawn anew for every visit."""
+"""Gaussian noise, drawn anew each time an image is used."""
 
 from __future__ import annotations
 

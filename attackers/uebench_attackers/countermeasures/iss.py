@@ -1,8 +1,8 @@
 """Image shortcut squeezing (ISS): grey images, and then strong JPEG compression.
 
 Zhuoran Liu, Zhengyu Zhao, Martha Larson. Image Shortcut Squeezing: Countering Perturbative Availability Poisons with
-Compression. ICML 2023 (arXiv:2301.13838). Grey images take away what a perturbation does to colours, and JPEG what it
-does to high frequencies. ``grayscale`` and ``jpeg(quality=10)`` are its two halves, each on its own.
+Compression. ICML 2023 (arXiv:2301.13838). Greyscale removes a perturbation's changes of colour, and JPEG those at high
+frequencies. ``grayscale`` and ``jpeg(quality=10)`` are its two halves, each on its own.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Config(JpegConfig):
     """Options of ``iss``.
 
     Attributes:
-        quality: Pillow's, 1 to 100.
-        subsampling: Of the colour channels, which are empty here.
+        quality: Pillow's quality, 1 to 100.
+        subsampling: Subsampling of the colour channels, which are empty here.
     """
 
     quality: int = Field(10, ge=1, le=100)
@@ -45,6 +45,6 @@ class Iss(Jpeg):
     Config = Config
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> torch.Tensor:
-        """Return what Pillow decodes from the grey images that it encoded."""
+        """Return the grey images after Pillow encoded and decoded them."""
         grey = Grayscale(BaseConfig()).on_set(train, rng)
         return super().on_set(replace(train, images=grey), rng)

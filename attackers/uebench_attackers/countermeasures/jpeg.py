@@ -18,8 +18,8 @@ class Config(BaseConfig):
     """Options of ``jpeg``.
 
     Attributes:
-        quality: Pillow's, 1 to 100.
-        subsampling: Of the colour channels.
+        quality: Pillow's quality, 1 to 100.
+        subsampling: Subsampling of the colour channels.
     """
 
     quality: int = Field(50, ge=1, le=100)
@@ -36,7 +36,7 @@ class Jpeg(Countermeasure[Config]):
     place = "set"
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> torch.Tensor:
-        """Return what Pillow decodes from what Pillow encoded."""
+        """Return the images after Pillow encoded and decoded them."""
         decoded = [self._through(image) for image in train.images.permute(0, 2, 3, 1).cpu().numpy()]
         return torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous().to(train.images.device)
 

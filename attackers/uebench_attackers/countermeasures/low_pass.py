@@ -19,7 +19,7 @@ class Config(BaseConfig):
     """Options of ``low_pass``.
 
     Attributes:
-        cutoff: Largest frequency kept, as a share of the highest that an axis can carry (half a cycle a pixel); from
+        cutoff: Largest frequency kept, as a share of the highest that an axis can carry (half a cycle per pixel); from
             1.42 on, corners included, everything is kept.
     """
 
@@ -27,7 +27,7 @@ class Config(BaseConfig):
 
 
 class LowPass(Countermeasure[Config]):
-    """Cuts a disc out of every training image's spectrum and throws the rest away."""
+    """Keeps a disc of low frequencies in every training image's spectrum and removes the rest."""
 
     name = "low_pass"
     version = 1

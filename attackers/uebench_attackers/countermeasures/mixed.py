@@ -27,8 +27,8 @@ class Config(BaseConfig):
 class Mixed(Countermeasure[Config]):
     """Replaces a share of the protected images, over all identities, by the clean ones.
 
-    Which ones depends on the seed alone, and a larger share contains a smaller one. The method has protected the whole
-    set before.
+    Which ones depends on the seed alone, and a larger share contains a smaller one. The method first protects the whole
+    set.
     """
 
     name = "mixed"

@@ -1,4 +1,4 @@
-"""Orthogonal projection: what a linear classifier finds first is taken out of the images.
+"""Orthogonal projection: removes from the images what a linear classifier finds in them.
 
 Pedro Sandoval-Segura, Vasu Singla, Jonas Geiping, Micah Goldblum, Tom Goldstein. What Can We Learn from Unlearnable
 Datasets? NeurIPS 2023 (arXiv:2305.19254), Algorithm 1. The projected images are clipped and rounded to grey levels
@@ -25,9 +25,9 @@ class Config(BaseConfig):
     """Options of ``orthogonal_projection``; the optimiser is SGD with momentum 0.9.
 
     Attributes:
-        epochs: Of the logistic regression.
-        lr: Its learning rate.
-        weight_decay: Its L2 penalty.
+        epochs: Epochs of the logistic regression.
+        lr: Learning rate.
+        weight_decay: L2 penalty.
         batch: Images per step.
     """
 

@@ -18,17 +18,17 @@ class Config(BaseConfig):
     """Options of ``partial``.
 
     Attributes:
-        share: Of the identities, so many are protected, with all their images.
+        share: Share of the identities that is protected, with all their images.
     """
 
     share: float = Field(0.5, ge=0, le=1)
 
 
 class Partial(Countermeasure[Config]):
-    """Leaves identities unprotected; the record counts those apart.
+    """Leaves identities unprotected; the record counts them separately.
 
-    Who depends on the seed alone, and a larger share contains a smaller one. The method has protected the whole set
-    before, so one that learns from the set has also learned from the people who take no part.
+    Which ones depends on the seed alone, and a larger share contains a smaller one. The method first protects the whole
+    set, so one that learns from the set also learns from the people who stay unprotected.
     """
 
     name = "partial"

@@ -35,7 +35,7 @@ class Resize(Countermeasure[Config]):
     place = "set"
 
     def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
-        """Return images of the same size with less in them."""
+        """Return images of the same size with less detail."""
         small = max(1, round(self.config.scale * train.size))
 
         def shrink(images: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Config(BaseConfig):
 
     Attributes:
         centre: Mean of the kernel's centre c. Its four neighbours have the mean -(c - 1) / 4. 1 does not sharpen.
-        spread: Standard deviation of all five weights, drawn for each image and visit; 0 sharpens all alike.
+        spread: Standard deviation of all five weights, drawn each time an image is used; 0 sharpens all alike.
         keep: Share of the rows, and of the columns, of an image's cosine transform that is kept; 1 filters nothing.
     """
 

@@ -1,4 +1,4 @@
-"""Uniform noise, drawn anew for every visit."""
+"""Uniform noise, drawn anew each time an image is used."""
 
 from __future__ import annotations
 
