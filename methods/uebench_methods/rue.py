@@ -108,7 +108,7 @@ class Rue(NoiseMethod[Config]):
         desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
         "pass to pass, no regeneration, a batch that small sets fill; the best of three optimisers on held-out "
         "photographs, see docs/evidence.md",
-        desk64="as desk was in the first edition, in float32: half the radius, because so few steps find no noise that "
+        desk64="as desk was in version 0.1, in float32: half the radius, because so few steps find no noise that "
         "withstands 4/255",
     )
 

@@ -32,7 +32,7 @@ PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
 WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {
         "desk": "what a laptop can afford on small sets, in bfloat16; the default of desk",
-        "desk64": "the same in float32: what desk was in the first edition; the default of desk64",
+        "desk64": "the same in float32: what desk was in version 0.1; the default of desk64",
         "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the default of paper",
         "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
     }
@@ -94,7 +94,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             training=PROTOCOLS["desk"],
         ),
         "desk64": Preset(
-            title="desk as it was in the first edition, at 64 pixels; for its records only",
+            title="desk as it was in version 0.1, at 64 pixels; for its records only",
             data="orl",
             size=64,
             training=PROTOCOLS["desk64"],
