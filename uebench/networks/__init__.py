@@ -1,11 +1,13 @@
 """Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
 
+from uebench.networks.autoencoders import AutoEncoder, UNet
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
 from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
 from uebench.networks.segue_generator import SegueGenerator, binary_code
 
 __all__ = [
+    "AutoEncoder",
     "Byol",
     "ContrastiveLearner",
     "FaceClassifier",
@@ -13,6 +15,7 @@ __all__ = [
     "SegueGenerator",
     "SimClr",
     "SimSiam",
+    "UNet",
     "adopt",
     "backbone",
     "binary_code",
