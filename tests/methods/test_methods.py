@@ -293,6 +293,8 @@ SHORT = {
     "ue": "rounds=1, train_steps=1, steps=1, batch=4",
     "rue": "rounds=1, steps=1, samples=1, rho_steps=1, batch=4, regenerate=false",
     "tue": "rounds=1, steps=2, batch=4",
+    "deepconfuse": "trials=1, epochs=1, batch=4",
+    "gue": "epochs=1, inner_steps=1, width=4, batch=4",
     "segue": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",
     "segue_restart": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",
     "segue_unguided": "weights=none, epochs=1, maxiter=1, batch=4, rho_steps=1",

@@ -32,20 +32,9 @@ NEEDED = {
 ELSEWHERE = ("protected",)
 """What needs the very photographs that it protects: tests/cli/test_sets_of_others.py."""
 TRAINED = (
-    "ue",
-    "rue",
-    "sem",
-    "tue",
-    "tap",
-    "hypocritical",
-    "aue",
-    "aap",
-    "uc",
-    "bait",
-    "segue",
-    "segue_restart",
-    "segue_unguided",
-)
+    "ue", "rue", "sem", "tue", "tap", "hypocritical", "aue", "aap", "uc", "bait", "segue",
+    "segue_restart", "segue_unguided", "deepconfuse", "gue",
+)  # fmt: skip
 ARCHITECTURES = ("resnet18", "resnet50", "mobilenet_v1", "inception_v3", "efficientnet_b1")
 TOO_LONG: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(TRAINED, frozenset({"size_224"})),

@@ -1,5 +1,6 @@
 """Networks: classifiers that take images in [0, 1], contrastive learners, and perturbation generators."""
 
+from uebench.networks.autoencoders import AutoEncoder, UNet
 from uebench.networks.bait_generator import BaitGenerator
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
@@ -8,6 +9,7 @@ from uebench.networks.resnet_generator import ResNetGenerator
 from uebench.networks.segue_generator import SegueGenerator, binary_code
 
 __all__ = [
+    "AutoEncoder",
     "BaitGenerator",
     "Byol",
     "ContrastiveLearner",
@@ -17,6 +19,7 @@ __all__ = [
     "SegueGenerator",
     "SimClr",
     "SimSiam",
+    "UNet",
     "adopt",
     "backbone",
     "binary_code",
