@@ -1,6 +1,6 @@
 """uebench: which unlearnable-example methods really protect faces?
 
-The functions below are the Python API; each is imported at its first use, so that ``import uebench`` costs nothing.
+The functions below are the Python API. Each is imported when it is first used, so ``import uebench`` costs nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the control groups of this process leave it of the machine: Linux limits containers and batch jobs by them.
+"""The CPU and memory limits of this process's control groups, by which Linux limits containers and batch jobs.
 
-A process is in one group of cgroup v2, or in one for each controller of v1, or both. Every parent limits its children
-too. Whatever cannot be read limits nothing.
+A process is in one group of cgroup v2, in one group per controller of cgroup v1, or in both. The limits of a group's
+parents apply too. Files that cannot be read count as no limit.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc/self")
-"""Where Linux says which groups this process is in, and where their files are."""
+"""The folder in which Linux lists the groups of this process and where they are mounted."""
 
 
 def cores() -> float | None:
-    """Return how many cores this process may keep busy at once, such as 1.5, or None if no group limits that."""
+    """Return the number of cores that this process may use at once, such as 1.5, or None without a limit."""
     return min(filter(None, map(_cores, _folders("cpu"))), default=None)
 
 
 def memory() -> int | None:
-    """Return how many bytes of memory this process may take with the others of its group, or None without a limit."""
+    """Return the bytes of memory that this process may use together with its group, or None without a limit."""
     return min(filter(None, map(_memory, _folders("memory"))), default=None)
 
 
@@ -38,7 +38,7 @@ def _memory(folder: Path) -> int | None:
 
 
 def _folders(controller: str) -> Iterator[Path]:
-    """Yield the folders of the own group and of its parents, as far up as they can be seen from here."""
+    """Yield the folders of the process's group and of those of its parents that are visible from here."""
     groups: dict[str, Path] = {}
     for line in _lines(PROC / "cgroup"):
         _, controllers, path = line.split(":", 2)
@@ -56,8 +56,8 @@ def _folders(controller: str) -> Iterator[Path]:
         if group is None:
             continue
         # A container may see its own group, under another name, as the root
-        inside = group.relative_to(root) if group.is_relative_to(root) and ".." not in group.parts else Path()
-        yield from (point / part for part in (inside, *inside.parents))
+        relative = group.relative_to(root) if group.is_relative_to(root) and ".." not in group.parts else Path()
+        yield from (point / part for part in (relative, *relative.parents))
 
 
 def _lines(file: Path) -> list[str]:

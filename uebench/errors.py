@@ -1,4 +1,4 @@
-"""Every error a user can meet: one line that names the culprit and the remedy, and an exit code."""
+"""The errors that users see: a one-line message that names the culprit and the remedy, and an exit code."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 
 class UebenchError(Exception):
-    """Base of all expected errors; the message is one line."""
+    """Base class of all expected errors; the message is one line."""
 
     exit_code = 1
 
 
 class CellError(UebenchError):
-    """A cell could not be computed: a plugin misbehaved or a training diverged."""
+    """A cell could not be computed: a plugin misbehaved or the training diverged."""
 
 
 class UsageError(UebenchError):
@@ -35,14 +35,14 @@ class StoreError(UebenchError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name ``name`` probably meant, or list them all.
+    """Return the end of an error message about an unknown name.
 
     Args:
-        name: What the user typed.
+        name: The name that the user typed.
         known: The valid names.
 
     Returns:
-        A phrase such as ``did you mean 'segue'?`` to end an error message with.
+        The most similar valid name, as in ``did you mean 'segue'?``, or all valid names if none is similar.
     """
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
@@ -50,5 +50,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def in_words(error: OSError) -> str:
-    """Return what the system says of a file, to stand in parentheses: ``permission denied``."""
+    """Return the system's reason in lower case, such as ``permission denied``, for use in parentheses."""
     return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""Canonical JSON, digests and keys: what makes two computations the same."""
+"""Canonical JSON, digests and keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY_FORMAT = 1
 
 
 def canonical(content: object) -> str:
-    """Return the one JSON text of ``content``: sorted keys, no spaces, shortest floats, no NaN."""
+    """Return the canonical JSON of ``content``: sorted keys, no spaces, shortest floats, no NaN."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -28,34 +28,34 @@ def digest(content: object) -> str:
 
 
 def key(**parts: object) -> str:
-    """Return a content address: the digest of the named parts and of the key format."""
+    """Return a content address: the digest of the named parts and the version of the key format."""
     return digest({"key_format": KEY_FORMAT, **parts})
 
 
 def array_digest(array: NDArray[Any], more: str = "") -> str:
-    """Return the sha256 of an array's type, shape and values, and of ``more``, without a copy of the array."""
+    """Return the sha256 of an array's type, shape and values, and of ``more``; a contiguous array is not copied."""
     import numpy as np
 
-    found = hashlib.sha256(f"{array.dtype.str}{array.shape}{more}".encode())
-    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+    hasher = hashlib.sha256(f"{array.dtype.str}{array.shape}{more}".encode())
+    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return hasher.hexdigest()
 
 
 def file_digest(file: Path) -> str:
-    """Return the sha256 of a file, as keys and records hold it.
+    """Return the sha256 of a file or folder, as keys and records hold it.
 
-    That of a folder is the digest of the names and digests of all files in it that are not hidden.
+    The digest of a folder is made from the names and digests of all its files, except hidden ones.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the file or folder cannot be read.
     """
     try:
         if file.is_dir():
-            inside = {one.relative_to(file): one for one in sorted(file.rglob("*")) if one.is_file()}
+            members = {path.relative_to(file): path for path in sorted(file.rglob("*")) if path.is_file()}
             return digest(
                 {
-                    name.as_posix(): _file_digest(one, file_state(one))
-                    for name, one in inside.items()
+                    name.as_posix(): _file_digest(path, file_state(path))
+                    for name, path in members.items()
                     if not any(part.startswith(".") for part in name.parts)
                 }
             )
@@ -65,7 +65,7 @@ def file_digest(file: Path) -> str:
 
 
 def file_state(file: Path) -> tuple[int, ...]:
-    """Return what changes when a file is written or replaced, so that what was read of it can be remembered.
+    """Return a value that changes when the file is written or replaced, as a cache key for its content.
 
     Raises:
         OSError: If there is no such file.
@@ -80,10 +80,10 @@ def _file_digest(file: Path, _: tuple[int, ...]) -> str:
 
 
 def content_digest(file: Path) -> str:
-    """Return the sha256 of a regular file, read now.
+    """Return the sha256 of a regular file. Unlike ``file_digest``, read the file every time.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the file cannot be read.
     """
     with open_regular(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

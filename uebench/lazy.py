@@ -1,8 +1,8 @@
-"""torch on first use.
+"""Modules that are imported when they are first used: torch and what depends on it.
 
-Planning a grid or finding a finished cell needs the plugins' configuration classes, not torch, whose import takes
+Planning a grid or finding a finished cell needs the plugins' configuration classes but not torch, whose import takes
 seconds. Plugin files therefore write ``from uebench.lazy import networks, torch`` and use these names as if they had
-been imported; a plugin that imports torch itself works just as well and only plans more slowly.
+been imported. A plugin that imports torch itself works too, but makes planning slower.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
 
     class _Lazy(ModuleType):
-        """Stands for a module and imports it at the first attribute access."""
+        """Stands in for a module and imports it at the first attribute access."""
 
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401
             return getattr(importlib.import_module(self.__name__), name)
@@ -35,15 +35,15 @@ else:
 
 
 def load() -> None:
-    """Import all of them now, so that no plugin is charged for what it is the first to use.
+    """Import all of these modules now, so that the time is not counted as the time of the first plugin that uses them.
 
-    Garbage collection waits meanwhile: a sixth of the time would go into searching what modules keep anyway.
+    Garbage collection is off meanwhile: it would take a sixth of the time and find almost nothing.
     """
-    collects = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         for module in (torch, transforms, augmentations, networks):
             importlib.import_module(module.__name__)
     finally:
-        if collects:
+        if was_enabled:
             gc.enable()

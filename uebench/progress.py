@@ -1,22 +1,25 @@
-"""Where the progress of long work goes."""
+"""Callbacks that report the progress of long work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what)."""
+"""Called with the steps done, their total number, and a description of the work."""
 
 ProgressFor = Callable[[str], Progress]
-"""Called with the title of a piece of work that starts; returns where its progress goes."""
+"""Called with the title of a piece of work when it starts; returns the callback for its progress."""
 
 
 class OutputClosed(BaseException):
-    """Nobody reads the output any more. Not an ``Exception``, so that no plugin takes it for an error of its own."""
+    """The reader of the output has closed it.
+
+    Not an ``Exception``, so that no plugin catches it as an error of its own.
+    """
 
 
 def guarded(progress: Progress) -> Progress:
-    """Return ``progress``, whose broken pipe becomes ``OutputClosed``: it is no error of the work that is shown."""
+    """Return ``progress``, but raising ``OutputClosed`` for a broken pipe: the reported work has not failed."""
 
     def show(done: int, total: int, what: str) -> None:
         try:
@@ -27,18 +30,18 @@ def guarded(progress: Progress) -> Progress:
     return show
 
 
-def both(one: Progress, other: Progress) -> Progress:
-    """Return a progress that goes to two places."""
+def both(first: Progress, second: Progress) -> Progress:
+    """Return a callback that calls two others."""
 
     def show(done: int, total: int, what: str) -> None:
-        one(done, total, what)
-        other(done, total, what)
+        first(done, total, what)
+        second(done, total, what)
 
     return show
 
 
 def silent(_: str) -> Progress:
-    """Show nothing."""
+    """Return a callback that shows nothing."""
     return _nothing
 
 

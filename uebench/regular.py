@@ -1,4 +1,4 @@
-"""Regular files alone are read: opening a named pipe would wait for a writer, and a device may never end."""
+"""Reading of regular files only: opening a named pipe would wait for a writer, and a device may never end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def open_regular(file: Path) -> io.BufferedReader:
     """Open a regular file, or a link to one, for reading in binary.
 
     Raises:
-        OSError: If it cannot be opened, or is something else; this is never waited for.
+        OSError: If it cannot be opened or is not a regular file; a named pipe is refused without waiting.
     """
     try:
-        number = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except ValueError as error:  # a name with a null character
         raise OSError(errno.EINVAL, str(error), str(file)) from None
-    kind = stat.S_IFMT(os.fstat(number).st_mode)
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind == stat.S_IFREG:
-        return os.fdopen(number, "rb")
-    os.close(number)
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     raise OSError(errno.EINVAL, f"{_KINDS.get(kind, 'something else')}, not a file", str(file))
 
 
@@ -38,14 +38,14 @@ def read_regular(file: Path) -> bytes:
     """Return the content of a regular file.
 
     Raises:
-        OSError: As ``open_regular`` raises it.
+        OSError: See ``open_regular``.
     """
     with open_regular(file) as opened:
         return opened.read()
 
 
 def is_regular(file: Path) -> bool:
-    """Return whether a path leads to a regular file; False too if this cannot be found out."""
+    """Return whether a path leads to a regular file; False if the system cannot tell."""
     try:
         return stat.S_ISREG(file.stat().st_mode)
     except (OSError, ValueError):

@@ -148,7 +148,7 @@ def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
     monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: now)
     stop = Stop(TimeLimit.of(36))
     ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
-    ctx._rest = now + 1000  # as if the last checkpoint were new enough
+    ctx._next = now + 1000  # as if the last checkpoint were new enough
     steps = []
     with pytest.raises(Stopped):
         for step in range(1, 10):

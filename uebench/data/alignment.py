@@ -1,4 +1,4 @@
-"""Does each protected image show the photograph that stands at its place? A wrong order is a common mistake."""
+"""Checks whether each protected image shows the photograph at its position; a wrong order is a common mistake."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 16
-"""Images are compared at so many pixels, where a small perturbation is hardly left."""
+"""Height and width, in pixels, at which images are compared: little is left of a small perturbation there."""
 BATCH = 512
 GAIN = 0.5
-"""An image shows another photograph if this leaves at most so large a share of what its own leaves unexplained."""
+"""An image shows another photograph only if 1 - correlation is at most this share of that with its own photograph."""
 MARGIN = 0.002
-"""And if its correlation is higher by so much: copies of one photograph may stand for each other."""
+"""Its correlation must also be higher by this much, because copies of one photograph are interchangeable."""
 UNLIKE = 0.5
-"""Correlation with its own photograph below which an image is hardly that photograph."""
+"""If the median correlation with their own photographs is lower, the images may show other photographs."""
 MATCHED = 0.9
-"""Share of the photographs that images in another order must match; of random matches, it would be below two thirds."""
+"""Reordered images must match more than this share of the photographs; random ones match fewer than two thirds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Protected images beside the clean photographs.
+    """The correlations of protected images with the clean photographs.
 
     Attributes:
-        own: (N,) correlation of each image with the photograph at its place.
+        own: (N,) correlation of each image with the photograph at its position.
         best: (N,) the highest correlation with any photograph.
-        match: (N,) the place of this photograph; from N on, the photographs of the test set.
+        match: (N,) int64, the position of that photograph; N and above for photographs of the test set.
     """
 
     own: NDArray[np.float32]
@@ -37,7 +37,7 @@ class Alignment:
 
     @property
     def misplaced(self) -> NDArray[np.bool_]:
-        """Return which images (N,) show another photograph than the one at their place."""
+        """Return which images (N,) show a photograph other than the one at their position."""
         gained = (1 - self.best) < GAIN * (1 - self.own)
         return gained & (self.best - self.own > MARGIN)
 
@@ -48,25 +48,25 @@ class Alignment:
 
     @property
     def unrelated(self) -> bool:
-        """Return whether the images are hardly those photographs, in whatever order."""
+        """Return whether the images do not show these photographs in any order."""
         is_reordered = len(np.unique(self.match)) > MATCHED * len(self.match)
         return float(np.median(self.own)) < UNLIKE and not is_reordered
 
     @property
     def order(self) -> NDArray[np.int64]:
-        """Return for each image (N,) the place of the photograph that it shows."""
-        places = np.arange(len(self.own))
-        is_permutation = (np.sort(self.match) == places).all()
-        return self.match if is_permutation else np.where(self.misplaced, self.match, places)
+        """Return the position (N,) of the photograph that each image shows."""
+        positions = np.arange(len(self.own))
+        is_permutation = (np.sort(self.match) == positions).all()
+        return self.match if is_permutation else np.where(self.misplaced, self.match, positions)
 
 
 def align(protected: NDArray[np.uint8], clean: NDArray[np.uint8], test: NDArray[np.uint8] | None = None) -> Alignment:
-    """Look for each protected image among the clean photographs.
+    """Find the clean photograph that each protected image is most like.
 
     Args:
-        protected: (N, 3, S, S).
-        clean: (N, 3, S, S), the training photographs.
-        test: (M, 3, S, S), the test photographs, to look among them too.
+        protected: (N, 3, S, S) uint8.
+        clean: (N, 3, S, S) uint8, the training photographs.
+        test: (M, 3, S, S) uint8, the test photographs, if these are to be searched too.
     """
     photographs = _small(clean) if test is None else np.concatenate([_small(clean), _small(test)])
     images, count = _small(protected), len(protected)
@@ -80,23 +80,23 @@ def align(protected: NDArray[np.uint8], clean: NDArray[np.uint8], test: NDArray[
 
 
 def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: Sequence[str] = ()) -> str:
-    """Return what order the images are in.
+    """Describe the order of the images.
 
     Args:
-        order: (N,) the place of the photograph that each image shows.
+        order: (N,) the position of the photograph that each image shows.
         labels: (N,) the identities of the photographs.
         names: Their names, if they have any.
     """
     count = len(order)
-    places = np.arange(count)
+    positions = np.arange(count)
     if (order >= count).any():
         return "partly test photographs"
     if len(set(order.tolist())) < count:
         return "several of the same photograph"
-    if (order == places[::-1]).all():
+    if (order == positions[::-1]).all():
         return "in reverse order"
     shift = int(order[0])
-    if (order == np.roll(places, -shift)).all():
+    if (order == np.roll(positions, -shift)).all():
         return f"shifted by {shift} {'place' if shift == 1 else 'places'}"
     texts = list(names) or list(map(str, range(count)))
     if order.tolist() == sorted(range(count), key=texts.__getitem__):
@@ -110,7 +110,7 @@ def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: S
 
 
 def _small(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return images as vectors (N, 3 * 16 * 16) with mean 0 and length 1, or 0 where an image is all one colour."""
+    """Return images at ``SIDE`` pixels as vectors (N, D) of mean 0 and length 1; those of plain images stay near 0."""
     size = images.shape[-1]
     shrink = _areas(size, min(SIDE, size))
     parts = [
@@ -123,7 +123,7 @@ def _small(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _areas(size: int, side: int) -> NDArray[np.float32]:
-    """Return (side, size): the share of each pixel in each of ``side`` equal parts of a line of ``size`` pixels."""
+    """Return the weights (side, size) that average a line of ``size`` pixels over ``side`` equal parts."""
     ends, pixels = np.arange(side + 1) * (size / side), np.arange(size)
     inside = np.minimum(ends[1:, None], pixels + 1) - np.maximum(ends[:-1, None], pixels)
     return np.asarray(inside.clip(0) * (side / size), np.float32)

@@ -1,4 +1,4 @@
-"""A map in threads that neither runs far ahead of what is taken from it nor changes the order."""
+"""A map in threads that keeps the order and never runs far ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def bounded_map(pool: Executor, work: Callable[[A], B], items: Iterable[A], limi
     """Yield the result for each item, in the order of the items.
 
     Args:
-        pool: Where ``work`` runs.
-        work: Applied to each item.
-        items: Taken one by one, so that a long or lazy series costs no memory.
-        limit: Items under way or waiting to be taken, at most.
+        pool: The executor that runs ``work``.
+        work: The function to apply to each item.
+        items: The items, taken one by one, so that a long or lazy series costs no memory.
+        limit: The most items that are in progress or have a result that was not yet taken.
     """
     pending: deque[Future[B]] = deque()
     for item in items:

@@ -1,8 +1,8 @@
 """The cache of decoded photographs, in the user's own cache folder.
 
-It saves decoding an unchanged set again and may be deleted at any time. What it holds can be photographs that are for
-research only, so nobody but its owner can read it. Every entry carries digests; one that does not match them, or
-cannot be read, counts as missing. A cache that cannot be written costs time, and is never an error.
+The cache saves decoding an unchanged set again. It may be deleted at any time. Only its owner can read it, because the
+photographs may be for research only. Every entry holds its digests; an entry that cannot be read or does not match them
+counts as missing. A cache that cannot be written costs time but is never an error.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from uebench.plugins.base import Split
 from uebench.regular import is_regular, read_regular
 
 VARIABLE = "UEBENCH_CACHE"
-"""The environment variable that names another folder; empty or ``none``: no cache."""
+"""The environment variable that sets another folder; empty or ``none`` for no cache."""
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 _OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json)|\.new-[0-9a-f]{64}-.*")
 
 
 def default_cache() -> Path | None:
-    """Return the folder that ``UEBENCH_CACHE`` names, or ``uebench`` in the user's cache folder; None for no cache.
+    """Return the folder in ``UEBENCH_CACHE``, by default ``uebench`` in the user's cache folder; None for no cache.
 
     The user's cache folder is ``XDG_CACHE_HOME`` or ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS and
     ``LOCALAPPDATA`` on Windows.
 
     Raises:
-        DataError: If ``UEBENCH_CACHE`` begins with the home folder of a user that there is not.
+        DataError: If ``UEBENCH_CACHE`` begins with the home folder of an unknown user.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
@@ -61,18 +61,18 @@ def _user_cache() -> Path:
 
 
 def fetch(folder: Path | None, fingerprint: str, decode: Callable[[], tuple[Split, Split]]) -> tuple[Split, Split]:
-    """Return the train and the test split of a set, decoded now or at an earlier call.
+    """Return the training and the test split of a set, from the cache or freshly decoded.
 
     Args:
-        folder: The cache; None decodes.
-        fingerprint: 64 hexadecimal digits that change whenever the decoded arrays may.
-        decode: Reads the photographs; what it raises is passed on.
+        folder: The cache; None to decode every time.
+        fingerprint: 64 hexadecimal digits that change whenever the decoded arrays may change.
+        decode: Reads the photographs; its errors are passed on.
     """
     if folder is None:
         return decode()
     file = folder / f"{fingerprint}.safetensors"
-    if (known := _read(file)) is not None:
-        return known
+    if (splits := _read(file)) is not None:
+        return splits
     train, test = decode()
     _write(file, (train.images, train.labels, test.images, test.labels))
     return train, test
@@ -81,7 +81,7 @@ def fetch(folder: Path | None, fingerprint: str, decode: Callable[[], tuple[Spli
 def _read(file: Path) -> tuple[Split, Split] | None:
     from safetensors import SafetensorError, safe_open
 
-    if not is_regular(file):  # which safetensors would wait for
+    if not is_regular(file):  # safetensors would wait for a named pipe
         return None
     try:
         with safe_open(file, framework="np") as opened:
@@ -105,28 +105,28 @@ def _write(file: Path, arrays: tuple[NDArray[Any], ...]) -> None:
 
 
 def fetch_description(folder: Path | None, fingerprint: str) -> dict[str, Any] | None:
-    """Return what ``keep_description`` kept, or None.
+    """Return the description that ``keep_description`` wrote, or None.
 
     Args:
         folder: The cache, or None.
-        fingerprint: As ``fetch`` takes it.
+        fingerprint: See ``fetch``.
     """
     if folder is None:
         return None
     try:
-        kept = json.loads(read_regular(folder / f"{fingerprint}.json"))
-        description: dict[str, Any] = kept["description"]
-        return description if kept["digest"] == digest(description) else None
+        content = json.loads(read_regular(folder / f"{fingerprint}.json"))
+        description: dict[str, Any] = content["description"]
+        return description if content["digest"] == digest(description) else None
     except (OSError, KeyError, ValueError, TypeError, RecursionError):
         return None
 
 
 def keep_description(folder: Path | None, fingerprint: str, description: Mapping[str, Any]) -> None:
-    """Keep what a plan needs to know of a set, so that it need not read the pixels.
+    """Cache the description of a set, from which plans are made without reading pixels.
 
     Args:
-        folder: The cache; None keeps nothing.
-        fingerprint: As ``fetch`` takes it.
+        folder: The cache; None to write nothing.
+        fingerprint: See ``fetch``.
         description: JSON values.
     """
     if folder is None:
@@ -136,11 +136,11 @@ def keep_description(folder: Path | None, fingerprint: str, description: Mapping
 
 
 def _put(file: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file atomically, readable by its owner only."""
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".new-{file.stem}-", delete=False) as opened:
-            temporary = Path(opened.name)  # made with mode 0600
+            temporary = Path(opened.name)  # has mode 0600
         try:
             write(temporary)
             temporary.replace(file)
@@ -149,23 +149,23 @@ def _put(file: Path, write: Callable[[Path], object]) -> None:
 
 
 def usage(folder: Path) -> tuple[int, int]:
-    """Return how many decoded sets the cache holds, and the bytes that its files take.
+    """Return the number of decoded sets in the cache, and the size of its files in bytes.
 
     Raises:
         StoreError: If the folder cannot be read.
     """
-    with _telling(folder, "read"):
+    with _naming_folder(folder, "read"):
         files = _files(folder)
         return sum(file.suffix == ".safetensors" for file in files), sum(file.stat().st_size for file in files)
 
 
 def clear(folder: Path) -> None:
-    """Delete the files of the cache, and its folder if nothing else lies in it.
+    """Delete the files of the cache, and its folder if it is then empty.
 
     Raises:
         StoreError: If a file cannot be deleted.
     """
-    with _telling(folder, "deleted"):
+    with _naming_folder(folder, "deleted"):
         for file in _files(folder):
             file.unlink(missing_ok=True)
     with suppress(OSError):
@@ -173,13 +173,13 @@ def clear(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of the cache: the folder is the user's choice, so others may lie in it."""
+    """Return the files of the cache. The user chooses the folder, so it may contain others."""
     return [file for file in folder.iterdir() if _OURS.fullmatch(file.name)] if folder.exists() else []
 
 
 @contextmanager
-def _telling(folder: Path, done: str) -> Iterator[None]:
+def _naming_folder(folder: Path, action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"cache {folder}: cannot be {done} ({in_words(error)})") from None
+        raise StoreError(f"cache {folder}: cannot be {action} ({in_words(error)})") from None

@@ -1,4 +1,4 @@
-"""Data sets: a source, decoded at one size, with the address that enters every key."""
+"""Data sets: the photographs of a source, decoded at one size, with the content address that enters every key."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from uebench.store.record_parts import DataRecord
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """What a plan needs to know of a data set: no pixels.
+    """The description of a data set from which a plan is made, without pixels.
 
     Attributes:
-        source: Where the photographs come from; ``load`` decodes them. None for arrays in memory.
+        source: The source of the photographs, which ``load`` decodes; None for arrays in memory.
         name: The name that tables show.
         options: The source's options, without paths.
-        key: The content address: source, options, size and the digest of all arrays.
+        key: The content address, a digest of source, options, size and all arrays.
         size: Height and width in pixels.
-        train_counts: How many training photographs each identity has.
-        test_counts: How many clean test photographs each has.
+        train_counts: The number of training photographs of each identity.
+        test_counts: The number of clean test photographs of each identity.
     """
 
     source: Part | None
@@ -57,7 +57,7 @@ class DatasetInfo:
 
     @property
     def shape(self) -> Shape:
-        """Return what plugins may know of the training set beforehand."""
+        """Return what plugins may know about the training set before it is loaded."""
         return Shape(self.size, self.train_counts)
 
     @property
@@ -72,7 +72,7 @@ class DatasetInfo:
 
     @property
     def record(self) -> DataRecord:
-        """Return what records say of the data set."""
+        """Return the description of the data set in records."""
         return DataRecord(
             name=self.name,
             source=self.source.name if self.source else "arrays",
@@ -84,9 +84,9 @@ class DatasetInfo:
         )
 
     def train_names(self) -> tuple[str, ...]:
-        """Return identity and name of the file of each training photograph, such as ``ann/3``, without its suffix.
+        """Return the identity and file name of each training photograph, without suffix, such as ``ann/3``.
 
-        Empty where the images are not from a file each: made-up ones, and several that are made of one photograph.
+        Empty if the images do not have a file each, as when they are generated or several come from one photograph.
         """
         source: Source[Any] | None = self.source.build() if self.source else None
         listing = source.listing() if source else None
@@ -101,7 +101,7 @@ class DatasetInfo:
             cache: A folder for decoded photographs, or None.
 
         Raises:
-            DataError: If a photograph cannot be read, or if they are no longer those of ``key``.
+            DataError: If a photograph cannot be read, or if the photographs have changed since ``key`` was computed.
         """
         if self.source is None:
             raise DataError(f"data {self.name!r}: arrays in memory, which cannot be loaded again")
@@ -116,8 +116,8 @@ class Dataset:
     """A data set in memory; its arrays are read-only.
 
     Attributes:
-        info: What is known of it without pixels.
-        train: What the data owner protects.
+        info: Its description, without pixels.
+        train: The photographs that the data owner protects.
         test: Clean photographs of the same people; only the referee sees them.
     """
 
@@ -147,7 +147,7 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """Return what plugins may know of the training set beforehand."""
+        """Return what plugins may know about the training set before it is loaded."""
         return self.info.shape
 
 
@@ -157,42 +157,42 @@ def load(text: str, size: int, registry: Registry, cache: Path | None = None) ->
     Args:
         text: A folder, or ``name(option=value)``.
         size: Height and width in pixels.
-        registry: Where the sources are named.
-        cache: A folder for decoded arrays, so that an unchanged set is decoded once; None decodes every time.
+        registry: The registry that knows the sources.
+        cache: A folder for decoded arrays, so that an unchanged set is decoded once; None to decode every time.
 
     Raises:
-        UsageError: If the text names no source.
-        DataError: If an image or an identity is missing or broken; the message names it.
+        UsageError: If ``text`` does not name a source.
+        DataError: If an image or an identity is missing or damaged; the message names it.
     """
     return _load(source_part(text, registry), size, cache)
 
 
 def describe(text: str, size: int, registry: Registry, cache: Path | None = None) -> DatasetInfo:
-    """Return what a plan needs to know of a data set; pixels are read only where the cache does not know them.
+    """Return the description of a data set; its pixels are read only if the cache does not have the description.
 
     Args:
-        text: As ``load`` takes it.
-        size: As ``load`` takes it.
-        registry: As ``load`` takes it.
-        cache: As ``load`` takes it.
+        text: See ``load``.
+        size: See ``load``.
+        registry: See ``load``.
+        cache: See ``load``.
 
     Raises:
-        UsageError: If the text names no source.
-        DataError: If an image or an identity is missing or broken; the message names it.
+        UsageError: If ``text`` does not name a source.
+        DataError: If an image or an identity is missing or damaged; the message names it.
     """
     part = source_part(text, registry)
     source: Source[Any] = part.build()
     if cache is not None and (listing := source.listing()) is not None:
-        known = files.fetch_description(cache, _fingerprint(part, listing, size))
+        cached = files.fetch_description(cache, _fingerprint(part, listing, size))
         try:
-            return _info(part, size, _Description.model_validate(known))
+            return _info(part, size, _Description.model_validate(cached))
         except ValidationError:
-            pass  # not there, or damaged
+            pass  # missing or damaged
     return _load(part, size, cache).info
 
 
 def of_arrays(train: Split, test: Split) -> Dataset:
-    """Return arrays in memory as a data set, which has no address.
+    """Return arrays in memory as a data set, which has an empty key.
 
     Args:
         train: Training images, with every identity from 0 to K-1.
@@ -206,18 +206,18 @@ def source_part(text: str, registry: Registry) -> Part:
     """Return the source that ``text`` names: a folder, ``name(option=value)``, or a name that tables print.
 
     Raises:
-        UsageError: If it names none, or a data set that is not here.
-        DataError: If it begins with the home folder of a user that there is not.
+        UsageError: If it names no source, or a data set that is not here.
+        DataError: If it begins with the home folder of an unknown user.
     """
-    there = is_folder(expanded(Path(text)))
-    known = None if there or ("source", text) in registry else named(text)
-    is_path = there or (any(sign in text for sign in "/\\.~") and "(" not in text)
-    spec = known or (Spec("folder", {"path": str(expanded(Path(text)))}) if is_path else parse(text))
+    exists = is_folder(expanded(Path(text)))
+    printed = None if exists or ("source", text) in registry else named(text)
+    is_path = exists or (any(sign in text for sign in "/\\.~") and "(" not in text)
+    spec = printed or (Spec("folder", {"path": str(expanded(Path(text)))}) if is_path else parse(text))
     return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
 
 
 class _Description(BaseModel):
-    """What the cache knows of decoded photographs: the digests of their arrays, and images per identity."""
+    """The cached description of decoded photographs: the digests of their arrays, and images per identity."""
 
     arrays: tuple[str, str, str, str]
     train_counts: tuple[int, ...]
@@ -253,17 +253,18 @@ def _load(part: Part, size: int, cache: Path | None) -> Dataset:
     return Dataset(_info(part, size, description), train, test)
 
 
-def _info(part: Part, size: int, known: _Description) -> DatasetInfo:
+def _info(part: Part, size: int, description: _Description) -> DatasetInfo:
     source: Source[Any] = part.build()
     options = source.config.published()
     options.pop("path", None)
     spec = {"source": source.name, "options": options, "size": size}
-    address = key(data=spec, arrays=list(known.arrays))
-    return DatasetInfo(part, source.label(), options, address, size, known.train_counts, known.test_counts)
+    address = key(data=spec, arrays=list(description.arrays))
+    counts = description.train_counts, description.test_counts
+    return DatasetInfo(part, source.label(), options, address, size, *counts)
 
 
 def _fingerprint(part: Part, listing: Listing, size: int) -> str:
-    """Return what changes when a listed file, the source, its code or options, or the size does."""
+    """Return a digest of the listed files' sizes and times, the source, its code and options, and the image size."""
     try:
         stats = [
             [str(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""Sources whose images are files."""
+"""Base class and helpers for sources whose images are files."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Files(Source[C]):
 
     @abstractmethod
     def listing(self) -> Listing:
-        """Return the files."""
+        """Return the files of both splits."""
 
     def read(self, size: int) -> tuple[Split, Split]:
-        """Decode every listed file at ``size`` pixels."""
+        """Decode all listed files at ``size`` pixels."""
         listing = self.listing()
         return decode(listing.train, size), decode(listing.test, size)
 
 
 def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listing:
-    """Split each identity's files by seed.
+    """Split each identity's files at random into training and test files.
 
     Args:
         people: Each identity's files.
-        train: How many of them train: a count if it is a whole number, else a share.
-        seed: Which of them.
+        train: The training files per identity: a count if it is an int, a share if it is a float.
+        seed: Seed of the split.
     """
     rng = np.random.default_rng(seed)
     parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
@@ -45,10 +45,14 @@ def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listi
 
 
 def decode(files: Sequence[tuple[Path, int]], size: int) -> Split:
-    """Return files with their labels, decoded at ``size`` pixels.
+    """Decode files at ``size`` pixels.
+
+    Args:
+        files: Each file with its label.
+        size: Height and width in pixels.
 
     Raises:
-        DataError: If one cannot be decoded, or this machine has no memory for all.
+        DataError: If a file cannot be decoded, or if the images do not fit into memory.
     """
     check_room(len(files), size)
     images = np.empty((len(files), 3, size, size), np.uint8)

@@ -1,7 +1,7 @@
-"""The files and folders of photographs: which count, which belong to one identity, and in which order.
+"""Folders of photographs: which files count, whom they show, and in which order they come.
 
-A folder of identities holds one folder per identity, and each of those holds photographs. Names that begin with a dot
-are hidden from all of this, and so are folders that begin with an underscore, such as ``__MACOSX``.
+A folder of identities holds one folder per identity, and each of these holds photographs. Names that begin with a dot
+are ignored. Folders whose names begin with an underscore, such as ``__MACOSX``, do not count as identities.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from uebench.data.images import SUFFIXES
 from uebench.errors import DataError, in_words
 
 SPLITS = ("train", "train_clean")
-"""What a folder of training photographs is called where it lies beside a folder of test photographs."""
+"""Names of the training folder in a set that has a test folder beside it."""
 
 
 def natural_names(names: Iterable[str]) -> list[str]:
-    """Sort names with their numbers as numbers: 2 before 10, and 02 before 2."""
+    """Sort names, comparing numbers by value: 2 before 10, and 02 before 2."""
     return sorted(
         sorted(names), key=lambda name: [(int(p), "") if p.isdecimal() else (0, p) for p in re.split(r"(\d+)", name)]
     )
 
 
 def natural(files: Iterable[Path]) -> list[Path]:
-    """Sort files by name with their numbers as numbers."""
+    """Sort files by name in natural order; see ``natural_names``."""
     by_name = {file.name: file for file in files}
     return [by_name[name] for name in natural_names(by_name)]
 
 
 def expanded(path: Path) -> Path:
-    """Return a path with the home folder that ``~`` or ``~user`` stands for.
+    """Return a path with ``~`` or ``~user`` replaced by the home folder.
 
     Raises:
         DataError: If there is no such user.
@@ -44,7 +44,7 @@ def expanded(path: Path) -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder; False too if this cannot be found out, as of a name that is too long."""
+    """Return whether the path is a folder; False if the system cannot tell, as for a name that is too long."""
     try:
         return path.is_dir()
     except OSError:
@@ -53,12 +53,12 @@ def is_folder(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies in a folder, in natural order.
+    """The contents of a folder, in natural order.
 
     Attributes:
-        photographs: Its image files, by suffix.
-        folders: Its folders by name.
-        others: What is neither and is left out; not what is hidden.
+        photographs: The image files, recognised by their suffix.
+        folders: The folders, by name.
+        others: Everything else that is not hidden; it is left out.
     """
 
     photographs: list[Path]
@@ -91,7 +91,7 @@ def contents(folder: Path) -> Contents:
 
 
 def identity_folders(root: Path) -> dict[str, Contents]:
-    """Return what lies in the folder of each identity, in natural order; nothing is refused here.
+    """Return the contents of each identity's folder, in natural order, without checking them.
 
     Raises:
         DataError: If a folder cannot be read.
@@ -104,21 +104,21 @@ def identities(root: Path, *, allow_empty: bool = False) -> dict[str, list[Path]
 
     Args:
         root: A folder with one folder per identity.
-        allow_empty: Take an identity without photographs for what it is, instead of refusing it.
+        allow_empty: Whether to accept an identity without photographs.
 
     Raises:
-        DataError: If an identity has no photographs, or if photographs lie deeper than in the folder of an identity,
-            where they would be left out; the message says which folder to use instead.
+        DataError: If an identity has no photographs, or if its folder has folders in it, whose photographs would be
+            left out; the message says which folder to use instead.
     """
-    found = identity_folders(root)
-    nested = [name for name, inside in found.items() if inside.folders and not inside.photographs]
+    people = identity_folders(root)
+    nested = [name for name, inside in people.items() if inside.folders and not inside.photographs]
     if nested:
         folder = root / next((name for name in nested if name.lower() in SPLITS), nested[0])
         raise DataError(
             f"{folder}: holds folders, not photographs; if they are the folders of the identities, "
             f"pass {folder} instead of {root}"
         )
-    for name, inside in found.items():
+    for name, inside in people.items():
         if inside.folders:
             deeper = next(iter(inside.folders.values()))
             raise DataError(
@@ -127,4 +127,4 @@ def identities(root: Path, *, allow_empty: bool = False) -> dict[str, list[Path]
             )
         if not inside.photographs and not allow_empty:
             raise DataError(f"{root / name}: no image in it; add photographs or move the folder elsewhere")
-    return {name: inside.photographs for name, inside in found.items()}
+    return {name: inside.photographs for name, inside in people.items()}

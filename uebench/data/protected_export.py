@@ -1,4 +1,4 @@
-"""Writes a protected set in files that other programs read, and ``protected_files`` reads back."""
+"""Writing a protected set to files that other programs, and ``protected_files``, can read."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ SUFFIXES = (".npz", ".safetensors")
 
 
 def check_target(to: Path) -> None:
-    """Refuse a target that is neither a folder nor a file of a known kind.
+    """Check that a target is a folder or a file of a known kind.
 
     Raises:
-        UsageError: Naming the remedy.
+        UsageError: If it is neither; the message names the remedy.
     """
     if to.suffix and not to.is_dir() and to.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{to}: give a new folder, or a file that ends with {' or '.join(SUFFIXES)}")
@@ -37,16 +37,16 @@ def write_protected(
     """Write the protected images, the perturbations, the labels and a manifest.
 
     Args:
-        to: A new folder, for a PNG file per image in a folder per identity; or a file that ends with ``.npz`` or
-            ``.safetensors``, which is replaced at once.
+        to: A new folder, for one PNG file per image in one folder per identity; or a file that ends with ``.npz`` or
+            ``.safetensors``, which is replaced atomically.
         clean: The photographs.
         delta: (N, 3, S, S): protected minus clean in grey levels.
-        names: Identity and name of each image.
-        manifest: What is known of the set, as JSON values; its ``request`` tells it from other sets.
+        names: The identity and name of each image, such as ``ann/3``.
+        manifest: The description of the set, as JSON values; its ``request`` tells it from other sets.
 
     Raises:
         UsageError: If the folder holds something else.
-        StoreError: If it cannot be written.
+        StoreError: If the target cannot be written.
     """
     arrays = {
         "images": perturbed(clean.images, delta),

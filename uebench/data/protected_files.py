@@ -1,4 +1,4 @@
-"""A protected set that others made, from its files to what it changes in each photograph."""
+"""Reading a protected set made by other code, as the perturbation of each photograph."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LOSSY = (".jpeg", ".jpg")
 
 @dataclass(frozen=True, slots=True)
 class Photographs:
-    """The clean training photographs that a protected set must fit.
+    """The clean training photographs that a protected set was made from.
 
     Attributes:
         images: (N, 3, S, S) uint8.
         labels: (N,) int64 in 0..K-1.
         num_classes: K.
-        names: Identity and name of each one's file, as ``ImageSet`` has them.
+        names: The identity and file name of each photograph, as in ``ImageSet``.
     """
 
     images: NDArray[np.uint8]
@@ -47,17 +47,17 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedSet:
-    """A protected set of the size and number of the clean photographs.
+    """A protected set with as many images as there are clean photographs, of the same size.
 
     Attributes:
-        content: What its files hold.
+        content: Whether its files hold images or perturbations.
         scale: The range of their pixels.
-        classwise: Whether one perturbation serves all photographs of an identity.
-        delta: (N, 3, S, S) int16: protected minus clean in grey levels, rounded and clipped to 0..255; where a value
-            is NaN or infinite, nothing is changed.
-        finite: (N,) whether all values of an image are numbers.
-        labels: (N,) whom the images show, where the files say so.
-        remarks: What people should know of it.
+        classwise: Whether all photographs of an identity share one perturbation.
+        delta: (N, 3, S, S) int16: protected minus clean in grey levels, after rounding the protected images and
+            clipping them to 0..255; 0 where a value is NaN or infinite.
+        finite: (N,) whether all values of an image are finite.
+        labels: (N,) int64, the labels in the files; None if there are none that can be used.
+        remarks: Remarks for the user.
     """
 
     content: Content
@@ -72,23 +72,23 @@ class ProtectedSet:
 def read_protected(
     file: Path, clean: Photographs, content: Content | None = None, scale: Scale | None = None, resize: bool = False
 ) -> ProtectedSet:
-    """Read a protected set and bring it beside the clean photographs.
+    """Read a protected set and compute its perturbation of the clean photographs.
 
     Args:
-        file: A folder of images, or a file as ``read_array`` takes it.
+        file: A folder of images, or a file for ``read_array``.
         clean: The photographs.
-        content: As ``read_array`` takes it.
-        scale: As ``read_array`` takes it.
-        resize: Crop and resize images of another size in a folder, as clean photographs are.
+        content: See ``read_array``.
+        scale: See ``read_array``.
+        resize: Whether to crop and resize images of another size in a folder, as is done with clean photographs.
 
     Raises:
-        DataError: If it cannot be read, or has another size or another number of images.
-        UsageError: If its values leave open what they are.
+        DataError: If the set cannot be read, or has another size or another number of images.
+        UsageError: If content or scale cannot be inferred from the values.
     """
     if file.is_dir():
         files, labels, remarks = _files(file, clean)
-        images = np.stack([_decoded(one, clean.size, resize) for one in files])
-        return _fitted(Values(images, "images", "0..255", labels), False, clean, remarks)
+        images = np.stack([_decoded(path, clean.size, resize) for path in files])
+        return _protected_set(Values(images, "images", "0..255", labels), False, clean, remarks)
     values = read_array(file, content, scale)
     count, size = len(values.array), values.array.shape[2:]
     if size != (clean.size, clean.size):
@@ -99,62 +99,62 @@ def read_protected(
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
         raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
     remark = "the order of perturbations cannot be checked; give the protected images to have it checked"
-    return _fitted(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
+    return _protected_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
 
 
-def _fitted(values: Values, classwise: bool, clean: Photographs, remarks: Sequence[str]) -> ProtectedSet:
+def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks: Sequence[str]) -> ProtectedSet:
     delta, rows = np.empty(clean.images.shape, np.int16), clean.labels if classwise else range(len(clean))
-    for place, row in enumerate(rows):
-        levels, photograph = values.grey_levels(row), clean.images[place]
-        changed = levels if values.content == "images" else photograph + levels
-        delta[place] = np.where(np.isfinite(levels), np.rint(changed).clip(0, 255), photograph) - photograph
+    for position, row in enumerate(rows):
+        levels, photograph = values.grey_levels(row), clean.images[position]
+        protected = levels if values.content == "images" else photograph + levels
+        delta[position] = np.where(np.isfinite(levels), np.rint(protected).clip(0, 255), photograph) - photograph
     finite, labels = values.finite, values.labels
-    fits = labels is not None and labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
+    usable = labels is not None and labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
     return ProtectedSet(
         values.content, values.scale, classwise, delta, finite[clean.labels] if classwise else finite,
-        labels.astype(np.int64) if labels is not None and fits else None, tuple(remarks),
+        labels.astype(np.int64) if labels is not None and usable else None, tuple(remarks),
     )  # fmt: skip
 
 
 def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
-    """Return the file of each photograph's copy, the labels that the folders say, and what is to be said of it."""
-    split = next((one for one in SPLITS if one in contents(folder).folders), "")
+    """Return the file of each photograph's copy, the labels that the folders imply, and remarks for the user."""
+    split = next((name for name in SPLITS if name in contents(folder).folders), "")
     people = photographs_in(folder / split)
-    found = list(chain.from_iterable(people.values()))
-    ordered, remarks = _by_name(found, folder, clean.names), []
+    images = list(chain.from_iterable(people.values()))
+    ordered, remarks = _by_name(images, folder, clean.names), []
     labels = None
     if ordered is None:
-        if len(found) != len(clean):
-            raise DataError(f"{folder}: {len(found)} images; give {len(clean)}, one for each training photograph")
-        ordered = found
+        if len(images) != len(clean):
+            raise DataError(f"{folder}: {len(images)} images; give {len(clean)}, one for each training photograph")
+        ordered = images
         remarks.append("its files are not named as the training photographs, so they are taken in natural order")
-        labels = np.array([one.label for one in found]) if len(people) > 1 else None
-    if left := len(found) - len(ordered):
-        remarks.append(f"{left} of its {len(found)} images are no training photographs and are left out")
-    lossy = sum(one.file.suffix.lower() in LOSSY for one in ordered)
+        labels = np.array([image.label for image in images]) if len(people) > 1 else None
+    if left := len(images) - len(ordered):
+        remarks.append(f"{left} of its {len(images)} images are no training photographs and are left out")
+    lossy = sum(image.file.suffix.lower() in LOSSY for image in ordered)
     if lossy:
         remarks.append(f"{lossy} of {len(clean)} images are JPEG files: compression has changed the perturbation")
-    return [one.file for one in ordered], labels, remarks
+    return [image.file for image in ordered], labels, remarks
 
 
-def _by_name(found: Sequence[Photograph], folder: Path, names: Sequence[str]) -> list[Photograph] | None:
-    """Return the copies of the photographs by their names; None if no photograph's name is there.
+def _by_name(images: Sequence[Photograph], folder: Path, names: Sequence[str]) -> list[Photograph] | None:
+    """Return the images in the order of the photographs' names, or None if their names do not tell the order.
 
     Raises:
-        DataError: If only some of them are there, and not as many images as photographs.
+        DataError: If some of the names are missing, and the number of images is not that of the photographs.
     """
-    flat = all(len(one.copy.parts) == 1 for one in found)
+    flat = all(len(image.copy.parts) == 1 for image in images)
     wanted = [Path(name).name for name in names] if flat else list(names)
     if not names or len(set(wanted)) < len(wanted):
         return None
-    known = {str(one.copy.with_suffix("").as_posix()): one for one in found}
-    missing = [name for name in wanted if name not in known]
-    if missing and (len(missing) == len(wanted) or len(found) == len(wanted)):
+    by_name = {str(image.copy.with_suffix("").as_posix()): image for image in images}
+    missing = [name for name in wanted if name not in by_name]
+    if missing and (len(missing) == len(wanted) or len(images) == len(wanted)):
         return None
     if missing:
         others = f" and of {len(missing) - 1} other training photographs" if len(missing) > 1 else ""
         raise DataError(f"{folder}: no copy of {missing[0]}{others}; add them, or choose data without them")
-    return [known[name] for name in wanted]
+    return [by_name[name] for name in wanted]
 
 
 def _decoded(file: Path, size: int, resize: bool) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Protected copies of a folder of photographs, as they lie on disk: PNG files and a manifest beside them."""
+"""The protected copies of a folder of photographs on disk: PNG files and a manifest."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"
 PAUSE = 10.0
-"""Seconds after which the manifest is written again, at least: a killed call resumes there."""
+"""The least seconds between two writes of the manifest, from which a killed call resumes."""
 SHARE = 0.02
-"""What this may take of the time: the manifest names every copy."""
+"""The largest share of the time that these writes may take: the manifest names every copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A photograph to protect: its file, its identity's number, and where its copy goes in the target folder."""
+    """A photograph to protect: its file, its identity's number, and the path of its copy in the target folder."""
 
     file: Path
     label: int
@@ -43,9 +43,13 @@ class Photograph:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some photographs, the row of the first among all, the digests of their files, and their pixels.
+    """Consecutive photographs.
 
-    The pixels are (B, 3, S, S) uint8.
+    Attributes:
+        photographs: The photographs.
+        first: The row of the first one among all photographs.
+        digests: The digests of their files.
+        images: (B, 3, S, S) uint8, their pixels.
     """
 
     photographs: Sequence[Photograph]
@@ -61,8 +65,8 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
         source: One folder per identity, or the photographs of one person.
 
     Raises:
-        DataError: If there are none, if it is unclear whom they show, or if one is a link: what lies outside of the
-            folder stays outside.
+        DataError: If there are none, if it is unclear whom they show, or if one is a link, which may lead outside the
+            folder.
     """
     if not is_folder(source):
         raise DataError(f"{source}: no such folder")
@@ -77,36 +81,36 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
         raise DataError(f"{link}: is a link, which protect does not follow; replace it by what it leads to")
     if inside.folders and MANIFEST in people:
         raise DataError(f"{source / MANIFEST}: has the name of the file that describes the copies; rename the folder")
-    found = {}
+    photographs = {}
     for label, (name, files) in enumerate(people.items()):
         copies = [Path(name if inside.folders else "", f"{file.stem}.png") for file in files]
         if twice := next((copy for copy, times in Counter(copies).items() if times > 1), None):
             raise DataError(f"{source / twice.parent}: two photographs are named {twice.stem!r}; rename one")
-        found[name] = [Photograph(file, label, copy) for file, copy in zip(files, copies, strict=True)]
-    return found
+        photographs[name] = [Photograph(file, label, copy) for file, copy in zip(files, copies, strict=True)]
+    return photographs
 
 
 def left_out(source: Path) -> list[Path]:
-    """Return what in a folder is not protected: files that are not photographs by suffix, and folders as of ``_name``.
+    """Return what is not protected: files without the suffix of an image, and folders whose names begin with ``_``.
 
-    What is hidden by a dot is not mentioned.
+    Hidden files and folders, whose names begin with a dot, are not listed.
 
     Args:
-        source: As ``photographs_in`` takes it.
+        source: See ``photographs_in``.
     """
     inside = contents(source)
     return inside.others + [path for folder in inside.folders.values() for path in contents(folder).others]
 
 
 def request_digest(manifest: Mapping[str, Any], photographs: Sequence[Photograph]) -> str:
-    """Return what tells two requests apart: the method and its options, and every photograph's size and time.
+    """Return a digest of the request: the method and its options, and every photograph's size and time.
 
     Args:
-        manifest: What the manifest says before work starts.
-        photographs: All that are to be protected.
+        manifest: The manifest before work starts.
+        photographs: All photographs to protect.
 
     Raises:
-        DataError: If one of them cannot be read.
+        DataError: If a photograph cannot be read.
     """
     stamps: list[list[str | int]] = []
     for photograph in photographs:
@@ -122,37 +126,37 @@ def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
     """Read some photographs.
 
     Args:
-        photographs: The photographs.
-        first: The row of the first of them among all.
+        photographs: Consecutive photographs.
+        first: The row of the first one among all photographs.
         size: Height and width in pixels.
 
     Raises:
-        DataError: Naming the file that cannot be read.
+        DataError: If a file cannot be read; the message names it.
     """
     images = [read_image(photograph.file, size) for photograph in photographs]
     return Chunk(photographs, first, [image_digest(photograph.file) for photograph in photographs], np.stack(images))
 
 
 class ProtectedFolder:
-    """The folder that the copies go to."""
+    """The folder of the protected copies."""
 
     def __init__(self, target: Path) -> None:
-        """Name the folder; nothing is touched until ``begin``."""
+        """Set the path; ``begin`` is the first to touch the folder."""
         self.target = target
         self.pairs: dict[str, str] = {}
-        """The copies that are known to be here: for each, the digest of its photograph's digest and its own."""
+        """The finished copies: for each, the digest of its photograph's digest and its own digest."""
         self._next = 0.0
 
     def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
-        """Make the folder, or take it over if an interrupted call for the same request began it.
+        """Create the folder, or continue with it if an interrupted call for the same request created it.
 
         Args:
-            source: The folder whose photographs are protected, if there is one; the target must not lie in it.
-            manifest: With the ``request`` that tells two of them apart.
+            source: The folder whose photographs are protected, if there is one; the target must not be inside it.
+            manifest: The manifest; its ``request`` tells requests apart.
 
         Raises:
             StoreError: If the folder cannot be written.
-            UsageError: If it holds something else, or a link in the place of an identity's folder.
+            UsageError: If it holds something else, or has a link in place of an identity's folder.
         """
         target = self.target
         try:
@@ -160,17 +164,17 @@ class ProtectedFolder:
                 raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose another folder")
             target.mkdir(parents=True, exist_ok=True)
             if any(target.iterdir()):
-                there = json.loads(read_regular(target / MANIFEST))
-                if there["request"] != manifest["request"]:
+                existing = json.loads(read_regular(target / MANIFEST))
+                if existing["request"] != manifest["request"]:
                     raise ValueError
-                self.pairs = dict(there.get("copies", {}))
+                self.pairs = dict(existing.get("copies", {}))
         except FileNotFoundError:
             raise UsageError(f"{target}: is not empty; choose a new folder") from None
         except OSError as error:
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{target}: holds the result of a different request; choose a new folder") from None
-        except RuntimeError:  # links in a circle, or brackets in brackets in the manifest
+        except RuntimeError:  # links in a circle, or a manifest with too many nested brackets
             raise UsageError(f"{target}: cannot be used; choose a new folder") from None
         for name in manifest["identities"]:
             if (target / name).is_symlink():
@@ -179,7 +183,7 @@ class ProtectedFolder:
             self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write how the copies were made.
+        """Write the manifest, which says how the copies were made.
 
         Raises:
             StoreError: If it cannot be written.
@@ -187,7 +191,7 @@ class ProtectedFolder:
         self.write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
 
     def keep(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest with the copies that are here by now, unless the last one is too young.
+        """Write the manifest with the copies finished so far, unless it was written a short time ago.
 
         Raises:
             StoreError: If it cannot be written.
@@ -200,23 +204,23 @@ class ProtectedFolder:
         self._next = ended + max(PAUSE, (ended - began) / SHARE)
 
     def holds(self, chunk: Chunk) -> bool:
-        """Return whether all copies of a chunk are here already, made of the photographs of today.
+        """Return whether all copies of a chunk are finished and made from the current photographs.
 
-        A copy that the manifest does not mention counts as missing: it may be anything.
+        A copy that the manifest does not list counts as missing, because its origin is unknown.
 
         Raises:
-            DataError: If a copy, or its photograph, is not the one that the manifest means.
+            DataError: If a copy or its photograph has changed since the manifest was written.
         """
-        whole = True
+        complete = True
         for photograph, clean in zip(chunk.photographs, chunk.digests, strict=True):
             file, pair = self.target / photograph.copy, self.pairs.get(photograph.copy.as_posix())
             if pair is None or not is_regular(file):
-                whole = False
+                complete = False
             elif pair != _pair(clean, image_digest(file)):
                 raise DataError(
                     f"{file}: this copy or its photograph {photograph.file} has changed; delete the copy and run again"
                 )
-        return whole
+        return complete
 
     def save(self, chunk: Chunk, delta: NDArray[np.int16]) -> None:
         """Write the copies of some photographs.
@@ -228,8 +232,8 @@ class ProtectedFolder:
         Raises:
             StoreError: If one cannot be written.
         """
-        made = perturbed(chunk.images, delta)
-        for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, made, strict=True):
+        protected = perturbed(chunk.images, delta)
+        for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, protected, strict=True):
             encoded = io.BytesIO()
             Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)
             content = encoded.getvalue()
@@ -237,14 +241,14 @@ class ProtectedFolder:
             self.pairs[photograph.copy.as_posix()] = _pair(clean, hashlib.sha256(content).hexdigest())
 
     def read_delta(self, chunk: Chunk) -> NDArray[np.int16]:
-        """Return protected minus clean in grey levels (B, 3, S, S) of copies that are here already."""
+        """Return the perturbation (B, 3, S, S) of finished copies, protected minus clean in grey levels."""
         size = chunk.images.shape[-1]
         copies = [read_image(self.target / photograph.copy, size) for photograph in chunk.photographs]
         delta: NDArray[np.int16] = np.stack(copies).astype(np.int16) - chunk.images
         return delta
 
     def write(self, name: str | Path, content: bytes) -> None:
-        """Put a file into the folder.
+        """Write a file into the folder.
 
         Raises:
             StoreError: If it cannot be written.
@@ -257,19 +261,19 @@ class ProtectedFolder:
 
 
 def _pair(photograph: str, copy: str) -> str:
-    """Return one digest for a photograph and its copy: the manifest is published, and tells nobody the photograph's."""
+    """Return a joint digest of a photograph and its copy, so that the published manifest hides the photograph's own."""
     return digest([photograph, copy])
 
 
 class RunningAudit:
-    """The audit of copies that are made some at a time."""
+    """The audit of copies that are made in chunks."""
 
     def __init__(self) -> None:
-        """Start with no copies."""
+        """Start without copies."""
         self._parts: list[dict[str, Any]] = []
 
     def add(self, delta: NDArray[np.int16]) -> None:
-        """Take a perturbation (B, 3, S, S) in grey levels."""
+        """Add the perturbations (B, 3, S, S) of a chunk, in grey levels."""
         self._parts.append(audit(delta))
 
     def result(self) -> dict[str, Any]:

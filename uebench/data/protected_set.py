@@ -1,4 +1,4 @@
-"""The method whose protected set is there already: others made it."""
+"""The method ``protected``, which reads a protected set made by other code."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class ProtectedConfig(Config):
 
     Attributes:
         file: A folder of images, or a file of images or perturbations (.npy, .npz, .safetensors, .pt).
-        name: What tables call the set.
-        content: What the file holds: ``images``, ``perturbations``, or ``auto`` to see it from names and values.
-        values: The range of its pixels: ``-1..1``, ``0..1``, ``0..255``, or ``auto`` to see it from the values. A
+        name: The name of the set in tables.
+        content: ``images``, ``perturbations``, or ``auto`` to infer this from names and values.
+        values: The range of the pixels: ``-1..1``, ``0..1``, ``0..255``, or ``auto`` to infer it from the values. A
             perturbation is a difference of two such pixels.
-        resize: Crop and resize the images of a folder that have another size, as clean photographs are. This weakens
+        resize: Crop and resize images of another size in a folder, as is done with clean photographs. This weakens
             most perturbations.
     """
 
@@ -63,20 +63,20 @@ class ProtectedConfig(Config):
         return name
 
     def published(self) -> dict[str, Any]:
-        """Return the options as keys and records hold them; the content of the file stands among the assets."""
+        """Return the options in keys and records: without ``file``, whose digest is among the assets."""
         return {name: value for name, value in super().published().items() if name != "file"}
 
     def read(self, clean: Photographs) -> ProtectedSet:
-        """Read the set, as ``read_protected``."""
+        """Read the set; see ``read_protected``."""
         content = None if self.content == "auto" else self.content
         scale = None if self.values == "auto" else self.values
         return read_protected(self.file, clean, content, scale, self.resize)
 
 
 class Protected(Method[ProtectedConfig]):
-    """A protected set that others made, from a folder of images or from a file of images or perturbations.
+    """A protected set made by other code, from a folder of images or from a file of images or perturbations.
 
-    NAME=PATH, as ``uebench run`` takes it, is short for this method with ``file`` and ``name``. The set has no budget,
+    ``uebench run --protected NAME=PATH`` is short for this method with ``name`` and ``file``. The set has no budget,
     because uebench did not make it; the size of its perturbation is measured.
     """
 
@@ -87,19 +87,19 @@ class Protected(Method[ProtectedConfig]):
     _delta: Tensor
 
     def assets(self, size: int) -> tuple[Path, ...]:
-        """Return the file or folder: its content enters the key."""
+        """Return the file or folder, whose content enters the key."""
         return (self.config.file,)
 
     def budget(self, size: int) -> Budget:
-        """Return that there is none."""
+        """Return the budget ``none``."""
         return Budget("none", 0.0)
 
     def streams(self, size: int) -> bool:
-        """Return that the rows of the file belong to one set."""
+        """Return False, because the rows of the file belong to one set."""
         return False
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
-        """Read the set and see whether it belongs to the photographs."""
+        """Read the set and check that it was made from these photographs."""
         clean = Photographs(train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names)
         self._delta = torch.from_numpy(checked(self.config, clean).delta)
 
@@ -110,15 +110,15 @@ class Protected(Method[ProtectedConfig]):
 
 
 def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
-    """Read a protected set, and refuse it if nothing could be learned from measuring it.
+    """Read a protected set and check that it can be measured.
 
     Args:
-        config: Where it lies and what it is called.
-        clean: The photographs that it should be a set of.
+        config: The options that give its path and name.
+        clean: The photographs that it was made from.
 
     Raises:
-        DataError: If it cannot be read, has NaN, or shows the photographs in another order, or others.
-        UsageError: If its values leave open what they are.
+        DataError: If it cannot be read, has NaN, or shows other photographs or these in another order.
+        UsageError: If content or scale cannot be inferred from the values.
     """
     found = config.read(clean)
     if reason := objection(found, alignment_of(found, clean), clean):
@@ -127,14 +127,14 @@ def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
 
 
 def alignment_of(found: ProtectedSet, clean: Photographs, test: Any = None) -> Alignment | None:  # noqa: ANN401
-    """Return where its images belong, or None for perturbations, of which this cannot be seen."""
+    """Return which photographs its images show, or None for perturbations, which do not show this."""
     if found.content == "perturbations":
         return None
     return align(perturbed(clean.images, found.delta), clean.images, test)
 
 
 def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photographs) -> str:
-    """Return in a line why the set cannot be measured, with the remedy, or nothing."""
+    """Return a line that says why the set cannot be measured, with the remedy; empty if it can be measured."""
     count = len(clean)
     if broken := int((~found.finite).sum()):
         return f"{broken} of {count} images have NaN or infinite values; make them again"

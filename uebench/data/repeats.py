@@ -1,9 +1,8 @@
-"""Photographs that repeat another: the same file, or the same picture in other colours, crop or quality, or mirrored.
+"""Search for near-duplicates: the same file, or the same picture mirrored or in other colours, crop or quality.
 
-Hashes of whole pictures cannot tell aligned faces apart: two people are often closer to each other than a photograph
-and its recoloured crop. So each photograph is laid over the few that look most like it, and then their detail is
-compared; see ``uebench.data.likeness``. ``docs/repeats.md`` shows what that measures, and why the threshold is what it
-is.
+Perceptual hashes cannot tell aligned faces apart: two people are often closer to each other than a photograph and its
+recoloured crop. Each photograph is therefore aligned with the few that look most like it, and their details are
+compared; see ``uebench.data.likeness``. ``docs/repeats.md`` has the measurements behind the threshold.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from uebench.plugins.base import Listing
 from uebench.progress import Progress
 
 THRESHOLD = 0.9
-"""From this likeness on, a photograph counts as a repeat."""
+"""The least likeness at which a photograph counts as a repeat."""
 
 CANDIDATES = 3
-"""How many photographs one is laid over as it is, and how many mirrored: those that look most like it."""
-COARSE, LAID = 0.7, 0.95
-"""Correlations without which a candidate is no repeat: at 16 pixels, and at 32 pixels once it is laid over."""
+"""The number of most similar photographs to align each photograph with, and again as many for its mirror image."""
+COARSE, ALIGNED = 0.7, 0.95
+"""The least correlation of a repeat at 16 pixels, and at 32 pixels after alignment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Repeat:
 
     Attributes:
         file: The photograph.
-        of: The other.
+        of: The photograph that it repeats.
         likeness: The correlation of their fine detail, at most 1; 1 if the bytes are the same.
         exact: Whether the bytes are the same.
         mirrored: Whether one is the other's mirror image.
@@ -50,16 +49,16 @@ class Repeat:
 
     @property
     def how(self) -> str:
-        """Return how alike they are, in words."""
+        """Return a description of their likeness."""
         return "the same bytes" if self.exact else f"likeness {self.likeness:.2f}" + ", mirrored" * self.mirrored
 
 
 def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress | None = None) -> tuple[Repeat, ...]:
-    """Return which photographs repeat one of others, each with the one that it is most like.
+    """Return the photographs that repeat one of some others, each with the most similar of these.
 
     Args:
-        files: Photographs, such as those of a test split.
-        among: Others, such as those of the training split.
+        files: The photographs to check, such as those of a test split.
+        among: The other photographs, such as those of the training split.
         progress: Called with (done, total, what).
 
     Raises:
@@ -70,7 +69,7 @@ def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress | N
 
 
 def repeats_within(files: Sequence[Path], progress: Progress | None = None) -> tuple[Repeat, ...]:
-    """Return which photographs repeat an earlier one of the same series; arguments and errors as above."""
+    """Return the photographs that repeat an earlier one in ``files``; see ``repeats``."""
     album = _Album(files)
     return tuple(_found(album, album, range(len(files)), progress, "compared with each other"))
 
@@ -82,7 +81,7 @@ def without_repeats(listing: Listing) -> Listing:
         DataError: If an identity is left without test photographs, or a photograph cannot be read.
     """
     test, train = (tuple((file, _stamp(file)) for file, _ in split) for split in (listing.test, listing.train))
-    repeated = {one.file for one in _known(test, train)}
+    repeated = {repeat.file for repeat in _cached_repeats(test, train)}
     kept = tuple((file, label) for file, label in listing.test if file not in repeated)
     if lost := {label for _, label in listing.test} - {label for _, label in kept}:
         folder = next(file.parent for file, label in listing.test if label == min(lost))
@@ -95,8 +94,8 @@ def without_repeats(listing: Listing) -> Listing:
 _Stamped = tuple[tuple[Path, tuple[int, int]], ...]
 
 
-@lru_cache(maxsize=16)  # of unchanged files; without the cache of photographs, sets are read again and again
-def _known(test: _Stamped, train: _Stamped) -> tuple[Repeat, ...]:
+@lru_cache(maxsize=16)  # without a cache of photographs, one process reads the same sets many times
+def _cached_repeats(test: _Stamped, train: _Stamped) -> tuple[Repeat, ...]:
     return repeats([file for file, _ in test], [file for file, _ in train])
 
 
@@ -109,21 +108,30 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 class _Album:
-    """Photographs and what is compared of them."""
+    """Photographs, with their digests and prepared pictures."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files
         self.digests = [image_digest(file) for file in files]
         self.pictures = [Picture.read(file) for file in files]
         self.large_enough = np.array([_side(file) >= SIDE // 2 for file in files], bool)
-        self.coarse: Grey = np.stack([one.coarse for one in self.pictures]) if files else np.empty((0, 256), np.float32)
+        coarse = [picture.coarse for picture in self.pictures]
+        self.coarse: Grey = np.stack(coarse) if files else np.empty((0, 256), np.float32)
 
 
 def _found(new: _Album, old: _Album, firsts: Sequence[int], progress: Progress | None, what: str) -> Iterator[Repeat]:
-    """Yield the repeat of each new photograph among so many first ones of the old, where there is one."""
+    """Yield the new photographs that repeat an old one.
+
+    Args:
+        new: The photographs to check.
+        old: The photographs to compare with.
+        firsts: For each new photograph, the number of old ones to compare with, from the first on.
+        progress: Called with (done, total, what).
+        what: The description of the work for ``progress``.
+    """
     for row, first in enumerate(firsts):
-        if found := _repeat(new, row, old, first):
-            yield found
+        if repeat := _repeat(new, row, old, first):
+            yield repeat
         if progress:
             progress(row + 1, len(firsts), what)
 
@@ -141,7 +149,7 @@ def _repeat(new: _Album, row: int, old: _Album, first: int) -> Repeat | None:
         for place in np.argsort(-alike, kind="stable")[:CANDIDATES]:
             if alike[place] < COARSE:
                 break
-            value = likeness(picture, old.pictures[place], LAID)
+            value = likeness(picture, old.pictures[place], ALIGNED)
             if value >= max(THRESHOLD, best.likeness if best else 0.0):
                 best = Repeat(file, old.files[place], value, mirrored=mirrored)
     return best

@@ -1,7 +1,7 @@
-"""What the data owner knows of identities: true labels, clusters of face embeddings, or labels that are partly wrong.
+"""The labels that a method sees: the true ones, clusters of face embeddings, or partly wrong ones.
 
-Side information is what a method is given as ``labels``; attackers and the referee always have the true ones. It is
-written as options of any method: ``segue(labels=kmeans)``, ``ue(labels=0.8)``.
+This side information is an option of every method: ``segue(labels=kmeans)``, ``ue(labels=0.8)``. Attackers and the
+referee always use the true labels.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from uebench.pretrained.face_embeddings import EmbeddingOptions
 
 
 class SideInformation(EmbeddingOptions):
-    """Where the labels that a method sees come from.
+    """The origin of the labels that a method sees.
 
     Attributes:
         labels: ``true``; ``kmeans``: clusters of face embeddings, as many as there are identities (Segue, section 4.2);
-            or a share below one: so many labels stay true and the others name someone else, at random.
-        embedding: For ``kmeans``, as ``EmbeddingOptions`` has it.
+            or the share of labels that stay true, while the others become those of other identities at random.
+        embedding: The face embedding for ``kmeans``; see ``EmbeddingOptions``.
     """
 
     labels: Literal["true", "kmeans"] | float = "true"
@@ -48,11 +48,11 @@ class SideInformation(EmbeddingOptions):
         return self.labels == "true"
 
     def written(self) -> dict[str, Any]:
-        """Return the options that differ from the defaults, without folders, as labels of a record show them."""
+        """Return the options that differ from the defaults, without folders, for display."""
         return {} if self.true else {name: value for name, value in self.published().items() if value != "dlib"}
 
     def published(self) -> dict[str, Any]:
-        """Return what keys and records hold: no folder, and no embedding where none is made."""
+        """Return the options in keys and records: without folders, and without an embedding that is not used."""
         return super().published() if self.labels == "kmeans" else {"labels": self.labels}
 
     def assets(self) -> tuple[Path, ...]:
@@ -60,14 +60,14 @@ class SideInformation(EmbeddingOptions):
         return super().assets() if self.labels == "kmeans" else ()
 
     def obstacle(self) -> str:
-        """Return why these labels cannot be made here, or nothing."""
+        """Return the reason why these labels cannot be made here; empty if they can."""
         return super().obstacle() if self.labels == "kmeans" else ""
 
     def make(self, split: Split, num_classes: int, seed: int) -> tuple[NDArray[np.int64], dict[str, Any] | None]:
-        """Return the labels (N,) that the method sees, 0..K-1, and what the record says of them.
+        """Return the labels (N,) that the method sees, 0..K-1, and their description in the record.
 
         Args:
-            split: The images to protect with their true labels, which ``kmeans`` does not look at.
+            split: The images to protect with their true labels, which ``kmeans`` uses only to measure its purity.
             num_classes: K.
             seed: Seed of the clustering, or of the corruption.
         """
@@ -82,20 +82,20 @@ class SideInformation(EmbeddingOptions):
 
 
 def split_options(spec: Spec) -> tuple[Spec, SideInformation]:
-    """Split what a user wrote of a method into the method's own options and those of side information.
+    """Split the options of a method into its own options and those of side information.
 
     Args:
-        spec: Such as ``segue(labels=kmeans, eps=4/255)``.
+        spec: The method as the user wrote it, such as ``segue(labels=kmeans, eps=4/255)``.
 
     Returns:
         The method with its own options, ``segue(eps=4/255)``; and the side information, validated.
 
     Raises:
-        UsageError: If one of them is refused.
+        UsageError: If an option of the side information is invalid.
     """
-    mine = {name: value for name, value in spec.options.items() if name in SideInformation.model_fields}
-    rest: Mapping[str, Any] = {name: value for name, value in spec.options.items() if name not in mine}
-    return Spec(spec.name, rest), validate(SideInformation, mine, f"method {spec.name!r}")
+    labels = {name: value for name, value in spec.options.items() if name in SideInformation.model_fields}
+    rest: Mapping[str, Any] = {name: value for name, value in spec.options.items() if name not in labels}
+    return Spec(spec.name, rest), validate(SideInformation, labels, f"method {spec.name!r}")
 
 
 def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray[np.int64]:
@@ -103,26 +103,26 @@ def cluster(points: NDArray[np.float64], num_classes: int, seed: int) -> NDArray
 
     Args:
         points: (N, D), one embedding per image.
-        num_classes: How many clusters.
-        seed: Of the starts; scikit-learn takes 32 bits of it.
+        num_classes: The number of clusters.
+        seed: Seed of the starts; scikit-learn uses 32 bits of it.
 
     Returns:
         The cluster (N,) of each point, 0..num_classes-1.
     """
     from sklearn.cluster import KMeans
 
-    found = KMeans(n_clusters=num_classes, n_init=10, random_state=seed % 2**32).fit_predict(points)
-    return np.asarray(found, np.int64)
+    clusters = KMeans(n_clusters=num_classes, n_init=10, random_state=seed % 2**32).fit_predict(points)
+    return np.asarray(clusters, np.int64)
 
 
 def corrupt(labels: NDArray[np.int64], share: float, num_classes: int, seed: int) -> NDArray[np.int64]:
     """Make some labels wrong.
 
     Args:
-        labels: (N,) the true ones, 0..K-1.
-        share: Of all labels, this share stays true; each of the others names another identity, drawn uniformly.
+        labels: (N,) the true labels, 0..K-1.
+        share: The share of labels that stay true; each of the others becomes that of another identity, drawn uniformly.
         num_classes: K.
-        seed: Of the draw.
+        seed: Seed of the draw.
     """
     rng = np.random.default_rng(seed)
     wrong = rng.permutation(len(labels))[round(share * len(labels)) :]
@@ -132,10 +132,14 @@ def corrupt(labels: NDArray[np.int64], share: float, num_classes: int, seed: int
 
 
 def purity(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, int]:
-    """Count the images whose true identity is the commonest one among those that share their label.
+    """Count the images whose true identity is the most frequent one among the images with the same label.
+
+    Args:
+        labels: (N,) the labels that a method sees.
+        truth: (N,) the true labels.
 
     Returns:
-        ``correct`` among ``n``.
+        ``correct``: the count, out of ``n``.
     """
     table = np.zeros((int(labels.max()) + 1, int(truth.max()) + 1), np.int64)
     np.add.at(table, (labels, truth), 1)

@@ -1,4 +1,4 @@
-"""Where faces come from: a folder of the user's, or made-up patterns for tests; ``orl.py`` has the embedded ones."""
+"""Sources of faces: a folder of photographs, and made-up patterns for tests. ``orl.py`` has the embedded faces."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class FolderConfig(Config):
 
     Attributes:
         path: The folder.
-        identities: Use so many identities in natural order; 0 means all.
-        first: The first of them, from 1.
-        train: Share of each identity's photographs that train, where the folder has no split of its own.
-        seed: Which photographs train, where the folder has no split of its own, and which validate.
-        validation: Test on this share of each identity's training photographs and train on the others; the test
-            photographs stay unseen. For choosing settings.
-        repeats: ``drop`` leaves out every test photograph that repeats a training photograph, of whichever identity;
-            see ``uebench data verify``.
+        identities: The number of identities to use, in natural order; 0 means all.
+        first: The first identity, counted from 1.
+        train: The share of each identity's photographs used for training, if the folder has no split of its own.
+        seed: Seed of that split, and of the split for ``validation``.
+        validation: Test on this share of each identity's training photographs and train on the others, so that settings
+            can be chosen without the test photographs.
+        repeats: ``drop`` leaves out every test photograph that repeats a training photograph of any identity; see
+            ``uebench data verify``.
     """
 
     path: Path
@@ -42,8 +42,8 @@ class FolderConfig(Config):
 class Folder(Files[FolderConfig]):
     """A folder of photographs, one folder per identity.
 
-    Either ``train/<identity>/`` and ``test/<identity>/`` (also ``train_clean/`` and ``test_clean/``), or
-    ``<identity>/`` alone with a seeded split.
+    It holds either ``train/<identity>/`` and ``test/<identity>/`` (or ``train_clean/`` and ``test_clean/``), or only
+    ``<identity>/``, which is then split by seed.
     """
 
     name = "folder"
@@ -52,7 +52,7 @@ class Folder(Files[FolderConfig]):
     Config = FolderConfig
 
     def label(self) -> str:
-        """Return the folder's own name and what of it is used: ``faces50[:10] validation``, ``faces50[10:]``."""
+        """Return the folder's name and the part of it that is used: ``faces50[:10] validation``, ``faces50[10:]``."""
         name, begin, count = expanded(self.config.path).resolve().name, self.config.first - 1, self.config.identities
         if begin or count:
             name = f"{name}[{begin or ''}:{begin + count if count else ''}]"
@@ -60,7 +60,11 @@ class Folder(Files[FolderConfig]):
         return f"{name} without repeats" if self.config.repeats == "drop" else name
 
     def listing(self) -> Listing:
-        """List the folder, naming whatever is wrong with it."""
+        """Return the files of the folder.
+
+        Raises:
+            DataError: If the folder is not of this form; the message names the culprit.
+        """
         whole = self._whole()
         if not self.config.validation:
             return whole
@@ -73,7 +77,7 @@ class Folder(Files[FolderConfig]):
         return split_files(people, 1 - self.config.validation, self.config.seed)
 
     def read(self, size: int) -> tuple[Split, Split]:
-        """Decode the photographs; the search for repeats is here and not in ``listing``, as this one is cached."""
+        """Decode the photographs. Repeats are searched for here, not in ``listing``, because this result is cached."""
         listing = self.listing()
         if self.config.repeats == "drop":
             from uebench.data.repeats import without_repeats  # SciPy, which plans do not need
@@ -134,10 +138,10 @@ class SyntheticConfig(Config):
     """Options of ``synthetic``.
 
     Attributes:
-        identities: How many.
+        identities: The number of identities.
         train: Training images per identity.
         test: Test images per identity.
-        seed: Of everything.
+        seed: Seed of the patterns and the noise.
     """
 
     identities: int = Field(4, ge=2)
@@ -147,7 +151,7 @@ class SyntheticConfig(Config):
 
 
 class Synthetic(Source[SyntheticConfig]):
-    """Made-up "faces" for unit tests: each identity a smooth random pattern, each image that pattern plus noise."""
+    """Made-up "faces" for tests: an identity is a coarse random pattern, and each of its images is that plus noise."""
 
     name = "synthetic"
     version = 1
@@ -155,18 +159,18 @@ class Synthetic(Source[SyntheticConfig]):
     Config = SyntheticConfig
 
     def label(self) -> str:
-        """Return ``synthetic`` with the number of identities."""
+        """Return ``synthetic`` and the number of identities: ``synthetic4``."""
         return f"synthetic{self.config.identities}"
 
     def listing(self) -> None:
-        """Return None: nothing is read."""
+        """Return None, because no files are read."""
         return
 
     def read(self, size: int) -> tuple[Split, Split]:
         """Make the images.
 
         Raises:
-            DataError: If this machine has no memory for them.
+            DataError: If they do not fit into memory.
         """
         largest = self.config.identities * max(self.config.train, self.config.test)
         check_room(largest, size, each=24)  # NumPy works with three arrays of float64

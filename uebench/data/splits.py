@@ -1,4 +1,4 @@
-"""The form that photographs have, wherever they come from."""
+"""The check of the arrays that a source returns."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from uebench.plugins.base import Split
 
 
 def fault(train: Split, test: Split, size: int) -> str:
-    """Return in a line what is wrong with the two splits of a source, with the remedy, or nothing.
+    """Return a line that says what is wrong with the two splits of a source, with the remedy; empty if nothing is.
 
     Args:
-        train: What ``Source.read`` returned to train on.
-        test: What it returned to test on.
-        size: Height and width that it was asked for, in pixels.
+        train: The training split from ``Source.read``.
+        test: The test split from ``Source.read``.
+        size: The requested height and width in pixels.
     """
     for name, split in (("train", train), ("test", test)):
-        wanted = (len(split.labels), 3, size, size)
-        if (found := _form(split.images)) != _words(wanted, "uint8"):
-            return f"the {name} images are {found}; return uint8 of shape {wanted}"
-        if (found := _form(split.labels)) != _words(wanted[:1], "int64"):
-            return f"the {name} labels are {found}; return (N,) int64"
+        shape = (len(split.labels), 3, size, size)
+        if (form := _form(split.images)) != _words(shape, "uint8"):
+            return f"the {name} images are {form}; return uint8 of shape {shape}"
+        if (form := _form(split.labels)) != _words(shape[:1], "int64"):
+            return f"the {name} labels are {form}; return (N,) int64"
     people = set(train.labels.tolist())
     if people != set(range(len(people))) or set(test.labels.tolist()) != people or len(people) < 2:
         return (

@@ -1,1 +1,1 @@
-"""One measurement: protect, attack, count, and the record of it."""
+"""A single measurement: protect, attack, count, and write the record."""

@@ -1,4 +1,4 @@
-"""Let an attacker train on a set that may be protected, and count what it gets right on the clean test set."""
+"""Runs an attack: the attacker trains on a protected set, and its correct answers on the clean test set are counted."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from uebench.training.loop import on_set
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What an attacker reached.
+    """The result of an attack.
 
     Attributes:
-        trained: What it says of its training.
-        per_identity: Correct answers on the clean test set, by identity, as the referee counted them at the end.
-        answers: What was counted; see ``uebench.store.answers``.
-        scope: What the attacker held unprotected, if anything.
-        robust: What it recognises under attack, if a countermeasure trains it to withstand one.
+        trained: The trained classifier, and the attacker's report on its training.
+        per_identity: Correct answers on the clean test set by identity, counted by the referee after the training.
+        answers: The encoded answers; see ``uebench.store.answers``.
+        scope: The images that the attacker held unprotected, if any.
+        robust: The accuracy under a PGD attack, if a countermeasure trains for robustness.
     """
 
     trained: Trained
@@ -41,22 +41,22 @@ class Attack:
 
     @property
     def counts(self) -> Counts:
-        """Return the headline: correct answers on the whole clean test set."""
-        return Counts(correct=sum(one.correct for one in self.per_identity), n=sum(one.n for one in self.per_identity))
+        """Return the correct answers on the whole clean test set, the headline number."""
+        return _total(self.per_identity)
 
 
 def attack(
     attacker: Part, countermeasures: Sequence[Part], dataset: Dataset, delta: NDArray[Any], ctx: RunContext
 ) -> Attack:
-    """Train on a protected set and count.
+    """Train an attacker on a protected set and count its correct answers on the clean test set.
 
-    Countermeasures on the scope of protection and on the set are applied here; the attacker is handed the others.
+    Countermeasures on the ``scope`` and on the ``set`` are applied here; the attacker gets the others.
 
     Args:
-        attacker: Who trains.
-        countermeasures: What it adds, in order.
+        attacker: The attacker.
+        countermeasures: Its countermeasures, in order.
         dataset: The clean photographs.
-        delta: (N, 3, H, W) protected minus clean training photographs, in grey levels.
+        delta: (N, 3, H, W) integers: protected minus clean training photographs, in grey levels.
         ctx: The attacker's context.
 
     Raises:
@@ -67,26 +67,30 @@ def attack(
     train = referee.image_set(referee.apply(dataset, delta, spared), dataset.num_classes, ctx.device)
     seed_everything(ctx)
     train = on_set(train, measures, ctx)
-    seed_everything(ctx)  # so that what acts on the set changes no draw of the training
+    seed_everything(ctx)  # so that random draws of a countermeasure on the set do not change the training
     model: Attacker[Any] = attacker.build()
-    trained = model.fit(train, tuple(one for one in measures if one.place not in BEFORE_TRAINING), ctx)
+    trained = model.fit(train, tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING), ctx)
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts
-    right = iter(answers.correct(predicted, sizes))
-    counted = tuple(Counts(correct=sum(next(right) for _ in range(n)), n=n) for n in sizes)
+    correct = iter(answers.correct(predicted, sizes))
+    per_identity = tuple(Counts(correct=sum(next(correct) for _ in range(n)), n=n) for n in sizes)
     radius = max((measure.robust_radius for measure in measures), default=0.0)
     robust = robustness(trained.classifier, examiner.test, radius, ctx) if radius else None
-    return Attack(trained, counted, answers.encode(predicted), _scope(spared, dataset, counted), robust)
+    return Attack(trained, per_identity, answers.encode(predicted), _scope(spared, dataset, per_identity), robust)
 
 
-def _scope(spared: NDArray[np.bool_], dataset: Dataset, counted: Sequence[Counts]) -> Scope | None:
+def _scope(spared: NDArray[np.bool_], dataset: Dataset, per_identity: Sequence[Counts]) -> Scope | None:
     if not spared.any():
         return None
-    kept = np.bincount(dataset.train.labels[~spared], minlength=len(counted)) > 0
+    is_protected = np.bincount(dataset.train.labels[~spared], minlength=len(per_identity)) > 0
 
-    def of(who: NDArray[np.bool_]) -> Counts | None:
-        chosen = [one for one, is_in in zip(counted, who, strict=True) if is_in]
-        return Counts(correct=sum(c.correct for c in chosen), n=sum(c.n for c in chosen)) if chosen else None
+    def of(selected: NDArray[np.bool_]) -> Counts | None:
+        chosen = [counts for counts, is_selected in zip(per_identity, selected, strict=True) if is_selected]
+        return _total(chosen) if chosen else None
 
-    return Scope(unprotected_images=int(spared.sum()), protected=of(kept), unprotected=of(~kept))
+    return Scope(unprotected_images=int(spared.sum()), protected=of(is_protected), unprotected=of(~is_protected))
+
+
+def _total(counts: Sequence[Counts]) -> Counts:
+    return Counts(correct=sum(each.correct for each in counts), n=sum(each.n for each in counts))

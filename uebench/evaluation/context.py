@@ -1,4 +1,4 @@
-"""What the referee lends a plugin while it works: seeds, checkpoints, progress."""
+"""The context that a plugin gets while it works: seeds, checkpoints, progress."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 SHARE = 0.02
-"""What checkpoints may take of the time: a large model on a fast device would spend most of it on them."""
+"""The largest share of the time for writing checkpoints; a large model on a fast device would take most of it."""
 EARLY = 5.0
-"""Seconds of work that are sooner done again than kept: no checkpoint comes earlier, unless the task is to end."""
+"""No checkpoint is written in the first seconds, which are quickly computed again, unless the task must end."""
 
 
 class Clock:
-    """How long a piece of work has taken, over all processes that worked on it."""
+    """Measures the duration of a task over all processes that worked on it."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -37,16 +37,16 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Return the time so far."""
+        """Return the seconds so far."""
         return self._earlier + time.perf_counter() - self._started
 
     def resume(self, seconds: float) -> None:
-        """Add what earlier processes took, if it is not counted yet."""
+        """Add the seconds of earlier processes, unless they are counted already."""
         self._earlier = max(self._earlier, seconds)
 
 
 class RunContext:
-    """The context of one task (a fit, or a training) of one key, or of a stage of it."""
+    """The context of a task, such as a fit or a training, or of a stage of it."""
 
     def __init__(
         self,
@@ -60,17 +60,17 @@ class RunContext:
         examine: Callable[[Classifier], dict[str, Any]] | None = None,
         stop: Stop | None = None,
     ) -> None:
-        """Tie a task to its seed and, if it is to survive a kill, to a store.
+        """Create the context of a task.
 
         Args:
-            device: Where the plugin should compute.
-            seed: What all random streams derive from.
-            store: Where checkpoints go; None keeps none.
-            key: The cell or protected set that they belong to.
-            stage: The task's name among those of the key, such as ``fit`` or ``train``.
+            device: The device that the plugin should compute on.
+            seed: The seed of all random streams.
+            store: The store for checkpoints, from which a killed task resumes; None for no checkpoints.
+            key: The key of the cell or protected set.
+            stage: The name of the task among those of the key, such as ``fit`` or ``train``.
             progress: Called with (done, total, what).
-            examine: Asks a classifier about the clean test set; what it returns joins the epoch's line of the curve.
-            stop: Says when the task is to end at a checkpoint, before it is done.
+            examine: Tests a classifier on the clean test set; the result goes into the epoch's entry in the curve.
+            stop: Decides when the task must end early, at a checkpoint.
         """
         self.device = device
         self.seed = seed
@@ -78,59 +78,59 @@ class RunContext:
         self._progress, self._examine = progress, examine
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
-        self._rest = time.perf_counter() + EARLY  # until then there is no need of a checkpoint
+        self._next = time.perf_counter() + EARLY  # when the next checkpoint may be written
         self._stop = stop or Stop()
-        self._saved = time.perf_counter()  # when a checkpoint was last offered
+        self._saved = time.perf_counter()  # when ``save`` was last called
 
     @property
     def seconds(self) -> float:
-        """Return how long the whole task has worked, killed sessions included as far as they were saved."""
+        """Return the seconds that the whole task took, including killed processes up to their last checkpoint."""
         return self._clock.seconds
 
     def stage(self, name: str) -> Self:
-        """Return a context with checkpoints of its own; all else is shared.
+        """Return a context with its own checkpoints that shares everything else.
 
         Raises:
-            ValueError: If ``name`` is not an identifier: it becomes part of a file's name.
+            ValueError: If ``name`` is not an identifier; it becomes part of a file name.
         """
         if not name.isidentifier():
             raise ValueError(f"stage {name!r}: not an identifier; use letters, digits and underscores")
         part = copy.copy(self)
         part._stage, part._saved = f"{self._stage}.{name}", time.perf_counter()
-        part._rest = part._saved + EARLY
+        part._next = part._saved + EARLY
         return part
 
     def rng(self, *stream: str | int) -> torch.Generator:
-        """Return a CPU generator that depends on the seed and the stream's name only."""
+        """Return a new CPU generator, seeded only by the seed and the name of the stream."""
         name = json.dumps([self.seed, *stream]).encode()
         return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1)
 
     def progress(self, done: int, total: int, text: str) -> None:
-        """Show how far the work is; what a plugin gives instead of numbers and a text fails here, in its own task."""
+        """Report progress. Arguments of a wrong type raise an error here, so that it counts as the plugin's."""
         if self._progress:
             self._progress(int(done), int(total), str(text))
 
     @property
     def rounds(self) -> list[dict[str, Any]]:
-        """Return what a method logged of each round of its training, killed sessions included."""
+        """Return the logged rounds of a method's training, including those of killed processes."""
         return self._rounds
 
     def log(self, *, surrogate: float | None = None, objective: float | None = None, stopped: str = "") -> None:
-        """Remember a round; numbers that are not finite, which JSON cannot hold, count as none."""
+        """Log a round of a method's training; losses that are not finite are left out, as JSON cannot hold them."""
         losses = {"surrogate": surrogate, "objective": objective}
         finite = {name: float(loss) for name, loss in losses.items() if loss is not None and math.isfinite(loss)}
         self._rounds.append({**finite, "stopped": str(stopped)})
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep ``state`` so that a killed run resumes after ``step``, unless there is too little to lose.
+        """Write a checkpoint from which a killed run resumes after ``step``, unless the last one is too recent.
 
         Raises:
-            Stopped: If the task is to end, or would be told to before the next checkpoint.
+            Stopped: If the task must end now, or before the next checkpoint is expected.
         """
         started = time.perf_counter()
         ends = self._stop.comes_within(started - self._saved)
         self._saved = started
-        if self._store is None or (started < self._rest and not ends):
+        if self._store is None or (started < self._next and not ends):
             return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         meta = {
@@ -138,12 +138,12 @@ class RunContext:
         }
         self._store.write_checkpoint(self._key, self._stage, save(tensors, metadata=meta))
         written = time.perf_counter()
-        self._rest = written + (written - started) / SHARE
+        self._next = written + (written - started) / SHARE
         if ends:
             raise Stopped
 
     def restore(self) -> Checkpoint | None:
-        """Return what was last saved, or None; the store answers for its digest, and a damaged one counts as none."""
+        """Return the last checkpoint, or None if there is none or it is damaged; the store checks its digest."""
         content = self._store.read_checkpoint(self._key, self._stage) if self._store else None
         if content is None:
             return None
@@ -156,5 +156,5 @@ class RunContext:
         return Checkpoint(load(content), meta["step"], meta["values"])
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:
-        """Let the referee count, where there is one."""
+        """Return the referee's result for a classifier on the clean test set; empty without a referee."""
         return self._examine(classifier) if self._examine else {}

@@ -1,4 +1,4 @@
-"""An exception as a record: one line for people, and the traceback for whoever wrote the plugin."""
+"""Records of failures: a one-line message for the user, and the traceback for the plugin's author."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uebench.store.record import Failure
 
 
 def failure_of(error: BaseException, task: Task) -> Failure:
-    """Return what is recorded of an exception that ended a task."""
+    """Return the record of an exception that ended a task."""
     return Failure(
         key=task.key,
         title=task.spec.title,
@@ -23,14 +23,14 @@ def failure_of(error: BaseException, task: Task) -> Failure:
 
 
 def message_of(error: BaseException, sources: Collection[str]) -> str:
-    """Return an exception in one line.
+    """Return a one-line message for an exception.
 
-    That of an unexpected error names the last line of a plugin's own file that was being executed, because that is the
-    line that its author can mend; without one, the line where the error arose.
+    For an unexpected error, it names the innermost line of a plugin's own file in the traceback, because this is where
+    its author can fix the problem. Without such a line, it names the line that raised the error.
 
     Args:
         error: The exception.
-        sources: The files of the plugins that took part.
+        sources: The files of the task's plugins.
     """
     message = " ".join(str(error).split())
     if isinstance(error, UebenchError):
@@ -40,7 +40,12 @@ def message_of(error: BaseException, sources: Collection[str]) -> str:
 
 
 def died(task: Task, exit_code: int | None = None) -> Failure:
-    """Return what is recorded of a task whose process ended without an answer; on a cluster nobody knows how."""
+    """Return the record of a task whose process died.
+
+    Args:
+        task: The task.
+        exit_code: The exit code of the process, negative for a signal; None on a cluster, where it is unknown.
+    """
     if exit_code is None:
         message = "its process on the cluster died (out of memory or time?); run again to resume"
         return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
@@ -53,18 +58,18 @@ def died(task: Task, exit_code: int | None = None) -> Failure:
 
 
 def too_long(task: Task, minutes: float) -> Failure:
-    """Return what is recorded of a task that took longer than it may."""
+    """Return the record of a task that exceeded its time limit."""
     message = f"took longer than {minutes:g} minutes and was killed; allow more, and run again to resume"
     return Failure(key=task.key, title=task.spec.title, kind="TooLong", message=message)
 
 
 def passed_on(failure: Failure, task: Task) -> Failure:
-    """Return what is recorded of an attack whose protected set could not be made."""
+    """Return the record of an attack whose protected set could not be made."""
     return failure.model_copy(update={"key": task.key, "title": task.spec.title})
 
 
 def line_of(error: BaseException, sources: Collection[str] | None = None) -> str:
-    """Return the last line of these files that was being executed when an error arose, or nothing.
+    """Return the innermost line of some files in the traceback of an error, such as ``segue.py:43``, or nothing.
 
     Args:
         error: The error.

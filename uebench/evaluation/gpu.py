@@ -1,4 +1,4 @@
-"""How many trainings a GPU has room for."""
+"""The number of processes that should share a GPU."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import os
 import subprocess
 
 GIB_PER_JOB = 6
-"""What a training of ResNet-18 at 224 pixels takes with its CUDA context is 2.6 GiB; other networks take more."""
+"""GPU memory for one process. A ResNet-18 at 224 pixels and its CUDA context take 2.6 GiB; other networks take more."""
 MOST = 8
-"""More processes than this gain little on one GPU."""
+"""The largest number of processes: more gain little on one GPU."""
 PATIENCE = 20.0
-"""Seconds for nvidia-smi, which may have to start the driver."""
+"""Timeout for nvidia-smi in seconds; it may have to start the driver."""
 
 
 def jobs_in(free: int | None, cores: int) -> int:
-    """Return how many processes should share a GPU where the user does not say.
+    """Return the default number of processes on one GPU.
 
     Args:
-        free: Bytes of its memory that nobody has taken, or None if that is not known: then one.
-        cores: CPU cores, of which each process needs one.
+        free: Bytes of free GPU memory; None if unknown, for one process.
+        cores: The number of CPU cores; each process needs one.
     """
     return 1 if free is None else max(1, min(MOST, cores, free // (GIB_PER_JOB << 30)))
 
 
 def free_memory(device: str) -> int | None:
-    """Return how many bytes of a GPU's memory nobody has taken, or None if that cannot be read.
+    """Return the bytes of free memory of a GPU, or None if they cannot be read.
 
-    It is asked of nvidia-smi, because a process that asks CUDA takes some hundred MB for itself. Both must number the
-    GPUs alike, which they do unless there are different ones.
+    They are read from nvidia-smi, because a process that asks CUDA takes some hundred MB itself. Both number the GPUs
+    in the same way if all GPUs are of one kind.
 
     Args:
         device: ``auto``, ``cuda`` or ``cuda:1``.
@@ -44,7 +44,7 @@ def free_memory(device: str) -> int | None:
 
 
 def _gpu(number: int, visible: str | None) -> str | None:
-    """Return what nvidia-smi calls a device of CUDA's; None for a part of a GPU, whose memory it does not tell."""
+    """Return nvidia-smi's name of a CUDA device; None for a MIG part of a GPU, whose memory it does not report."""
     if visible is None:
         return str(number)
     names = [name.strip() for name in visible.split(",")]

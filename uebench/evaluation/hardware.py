@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 NICENESS = 10
-"""How far a process that is bound to cores stands back for others on them."""
+"""How much a process that is bound to cores lowers its priority."""
 GIB_PER_PROCESS = 2
-"""What a training at ``desk`` takes, with room to spare."""
+"""Memory for one process: a training with the preset ``desk`` needs less."""
 DEV, WSL = Path("/dev"), Path("/usr/lib/wsl")
-"""Where Linux has its devices; and where Windows puts its drivers in WSL 2, whose one device is that of any GPU."""
+"""The device folder of Linux, and the driver folder of Windows in WSL 2, where all GPUs share one device."""
 
 
 def available_cores() -> int:
-    """Return the cores that this process may use: those that it is bound to, or as many as a container grants."""
+    """Return the number of cores that this process may use: those it is bound to, or a container's limit if lower."""
     bound, granted = _bound_cores(), cgroups.cores()
     return bound if granted is None else max(1, min(bound, int(granted)))
 
@@ -37,17 +37,20 @@ def _bound_cores() -> int:
 
 
 def machine() -> str:
-    """Return what records say of this machine: never its name."""
+    """Return the description of this machine in records, without its name."""
     return f"{platform.system()} {platform.machine()}, {available_cores()} cores"
 
 
 def bind(cores: int) -> None:
-    """Keep this process, and all threads and processes that it starts later, to so many cores and at low priority.
+    """Bind this process, and its later threads and child processes, to some cores and lower its priority.
 
-    It takes the last ones of those that it may use. Nothing undoes this before the process ends.
+    The last usable cores are taken. This holds until the process ends.
+
+    Args:
+        cores: The number of cores.
 
     Raises:
-        UsageError: If there are fewer, or the system cannot do this.
+        UsageError: If fewer cores are usable, or the system does not support this.
     """
     if not hasattr(os, "sched_setaffinity"):
         raise UsageError(f"cores {cores}: this system binds no process to cores; use fewer jobs instead")
@@ -59,15 +62,14 @@ def bind(cores: int) -> None:
 
 
 def suitable_jobs(cells: int, device: str, free: int | None = None) -> int:
-    """Return how many processes to use where the user does not say: one per core on a CPU, ``gpu.jobs_in`` on a GPU.
+    """Return the default number of processes: one per core on a CPU, ``gpu.jobs_in`` on a GPU.
 
-    Fewer where there are fewer cells, or where half of the memory, if the system says how much there is, is less than
-    they take.
+    It is limited by the number of cells, and by half of the main memory if its size is known.
 
     Args:
-        cells: All cells of the request, finished ones included, so that a resumed run uses as many as the first.
-        device: As ``choose_device`` takes it.
-        free: Of a GPU, as ``gpu.jobs_in`` takes it.
+        cells: All cells of the request, including finished ones, so that a resumed run uses as many as the first.
+        device: See ``choose_device``.
+        free: Bytes of free GPU memory; see ``gpu.jobs_in``.
     """
     if cells < 2:
         return 1
@@ -77,26 +79,27 @@ def suitable_jobs(cells: int, device: str, free: int | None = None) -> int:
 
 
 def suitable_threads(jobs: int) -> int:
-    """Return how many threads each of so many processes should have; 0 leaves it to torch.
+    """Return the number of threads for each of ``jobs`` processes; 0 for torch's default.
 
-    torch asks which cores it is bound to, and so takes all cores of the machine in a container that grants only some.
+    torch looks only at the cores that the process is bound to. In a container with a lower limit, it would use too
+    many threads.
     """
-    is_told = jobs == 1 and "OMP_NUM_THREADS" in os.environ
-    if jobs > 1 or (available_cores() < _bound_cores() and not is_told):
+    is_set = jobs == 1 and "OMP_NUM_THREADS" in os.environ
+    if jobs > 1 or (available_cores() < _bound_cores() and not is_set):
         return max(1, available_cores() // jobs)
     return 0
 
 
 def on_cpu(device: str) -> bool:
-    """Return whether a device, named as ``choose_device`` takes it, is the CPU; without torch."""
+    """Return whether a device name for ``choose_device`` means the CPU, without importing torch."""
     return device == "cpu" or (device == "auto" and not _has_cuda())
 
 
 def check_device(name: str) -> None:
-    """Refuse a device of a kind that there is not, without torch; ``choose_device`` tries it.
+    """Check the name of a device without importing torch; ``choose_device`` checks that the device works.
 
     Raises:
-        UsageError: If the name is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``.
+        UsageError: If the name is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``, or there is no CUDA device.
     """
     kind, _, number = name.partition(":")
     if kind not in DEVICES or (number and not (kind == "cuda" and number.isdecimal())) or name.endswith(":"):
@@ -106,10 +109,13 @@ def check_device(name: str) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that ``name`` stands for.
+    """Return the device with this name.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        UsageError: If it is not here.
+        UsageError: If the name is unknown or the device is not available.
     """
     import torch
 
@@ -125,19 +131,18 @@ def choose_device(name: str) -> torch.device:
 
 
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""How Linux calls instructions that compute in bfloat16, on x86 and on ARM."""
+"""Linux's names of bfloat16 instructions, on x86 and on ARM."""
 ASK_TORCH = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-"""What torch answers about such instructions, in the versions that have these functions."""
+"""torch's functions that report such instructions, in the versions that have them."""
 
 
 def has_bfloat16(device: str) -> bool:
-    """Return whether computing in bfloat16 is fast on a device, as far as this can be known.
+    """Return whether computing in bfloat16 is fast on a device; True if this is unknown, to avoid wrong advice.
 
-    Without torch on Linux, where importing it would take longer than the question is worth. What is not known counts
-    as fast, because an advice must not be wrong.
+    On Linux, torch is not imported for this, because that would take too long.
 
     Args:
-        device: As ``choose_device`` takes it.
+        device: See ``choose_device``.
     """
     if not on_cpu(device):
         return True
@@ -148,7 +153,7 @@ def has_bfloat16(device: str) -> bool:
 
 
 def _cpu_words() -> frozenset[str]:
-    """Return the words by which Linux describes the processor; none elsewhere."""
+    """Return the words in Linux's description of the processor; empty on other systems."""
     try:
         return frozenset(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
     except OSError:
@@ -156,7 +161,7 @@ def _cpu_words() -> frozenset[str]:
 
 
 def _torch_knows_bfloat16() -> bool:
-    """Return what torch says of the processor; yes where it has no answer, as on ARM and in other versions."""
+    """Return whether torch reports bfloat16 instructions; True if it cannot tell, as on ARM and in other versions."""
     import torch
 
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -169,7 +174,7 @@ def _torch_knows_bfloat16() -> bool:
 
 
 def _has_cuda() -> bool:
-    """Return whether there may be a CUDA device: by its driver, where torch is not imported yet."""
+    """Return whether there may be a CUDA device; unless torch is imported, this is inferred from the driver."""
     if "torch" in sys.modules:
         import torch
 
@@ -182,13 +187,13 @@ def _has_cuda() -> bool:
 
 
 def _hides_cuda(visible: str | None) -> bool:
-    """Return whether ``CUDA_VISIBLE_DEVICES`` names none: what follows the first name that is none is not read."""
+    """Return whether ``CUDA_VISIBLE_DEVICES`` hides all devices: CUDA ignores what follows an invalid first name."""
     first = "0" if visible is None else visible.partition(",")[0].strip()
     return not (first[:1].isdecimal() or first.startswith(("GPU-", "MIG-")))
 
 
 def _torch_is_for_cpus() -> bool:
-    """Return whether the torch that is installed says of itself that it was built without CUDA."""
+    """Return whether the version of the installed torch says that it was built without CUDA."""
     try:
         return version("torch").endswith("+cpu")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a plugin changes outside itself ends with its task: one cell must not change the next."""
+"""Restores global state that a plugin changed, so that one cell does not affect the next."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ import torch
 from uebench.errors import CellError
 
 TOOLS = ("uebench.networks", "uebench.pretrained.weights", "uebench.training.loop", "uebench.training.noise_method")
-"""What plugins may import first: loaded before a task starts, so that it is known what they were."""
+"""Modules that a plugin might be the first to import; loaded before the task, so that their original state is known."""
 
 METHODS = (FunctionType, classmethod, staticmethod, property)
 
 Attributes = Mapping[tuple[str, str], tuple[Any, Any]]
-"""(where, name) -> (the module or class, the attribute)."""
+"""(module or class, attribute) by name -> the same as objects."""
 
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Run a task, then undo what it changed in this process.
+    """Run a task, and then restore the global state of this process.
 
-    Undone: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision
+    Restored: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision
     and cuDNN flags; the states of torch's, NumPy's and Python's global generators; NumPy's error handling; warning
-    filters; the working directory; environment variables; replaced attributes of uebench's modules and of the classes
-    in them.
+    filters; the working directory; environment variables; replaced attributes of uebench's modules and their classes.
 
-    Not undone: what C extensions keep, running threads and processes, files, changes to other libraries, to containers
-    that are changed in place, and whatever a plugin's file does when it is imported.
+    Not restored: the state of C extensions, running threads and processes, files, other libraries, containers that were
+    changed in place, and the effects of importing a plugin's file.
 
     Raises:
-        CellError: If an attribute of uebench was replaced: what the task computed cannot be trusted.
+        CellError: If an attribute of uebench was replaced, so that the result cannot be trusted.
     """
     for name in TOOLS:
         importlib.import_module(name)
@@ -60,11 +59,11 @@ def isolated() -> Iterator[None]:
 
 @contextmanager
 def generators_restored(device: torch.device | None = None) -> Iterator[None]:
-    """Give the global generators back as they were, though the work seeds them and draws from them.
+    """Restore the states of the global generators after a block that seeds them or draws from them.
 
     Args:
-        device: Where the work computes. Only a GPU that is named here is started to read its generator; one that the
-            work itself starts has none to give back.
+        device: The device that the block computes on. If it is a GPU, CUDA is initialised to read its generators. If
+            the block is the first to initialise CUDA, these generators have no earlier state to restore.
     """
     if device and device.type == "cuda":
         torch.cuda.init()  # type: ignore[no-untyped-call]
@@ -78,36 +77,37 @@ def generators_restored(device: torch.device | None = None) -> Iterator[None]:
 
 def _attributes() -> Attributes:
     """Return all attributes of uebench's modules, and the methods of the classes that they define."""
-    found: dict[tuple[str, str], tuple[Any, Any]] = {}
+    attributes: dict[tuple[str, str], tuple[Any, Any]] = {}
     for module in [module for name, module in sys.modules.items() if name.partition(".")[0] == "uebench"]:
         for name, value in vars(module).items():
-            found[module.__name__, name] = module, value
+            attributes[module.__name__, name] = module, value
             if isinstance(value, type) and value.__module__ == module.__name__:
-                where = f"{module.__name__}.{name}"
-                found |= {(where, own): (value, kept) for own, kept in vars(value).items() if isinstance(kept, METHODS)}
-    return found
+                for attribute, method in vars(value).items():
+                    if isinstance(method, METHODS):
+                        attributes[f"{module.__name__}.{name}", attribute] = value, method
+    return attributes
 
 
 def _put_back(attributes: Attributes) -> list[str]:
-    """Restore what was replaced; return the names."""
+    """Restore replaced attributes and return their full names."""
     replaced = []
-    for (where, name), (owner, value) in attributes.items():
+    for (owner_name, name), (owner, value) in attributes.items():
         if vars(owner).get(name) is not value:
             setattr(owner, name, value)
-            replaced.append(f"{where}.{name}")
+            replaced.append(f"{owner_name}.{name}")
     return replaced
 
 
 def _default_device() -> torch.device:
-    return torch.empty(0).device  # torch 2.9's own function fails once the device has been reset
+    return torch.empty(0).device  # torch.get_default_device fails in torch 2.9 once the device has been reset
 
 
 def _put_back_device(device: torch.device) -> None:
-    torch.set_default_device(None if device.type == "cpu" else device)  # None costs nothing; a CPU device does
+    torch.set_default_device(None if device.type == "cpu" else device)  # unlike None, a CPU device slows torch down
 
 
 def _put_back_threads(count: int) -> None:
-    if torch.get_num_threads() != count:  # setting it, to whatever number, has effects of its own
+    if torch.get_num_threads() != count:  # even setting the same number has side effects
         torch.set_num_threads(count)
 
 
@@ -120,16 +120,16 @@ def _put_back_deterministic(flags: tuple[bool, bool]) -> None:
 
 
 def _backend_flags() -> list[tuple[Any, str, Any]]:
-    """Return (backend, flag, value) for what decides between fast and exact arithmetic, parents before children."""
+    """Return (backend, flag, value) for the flags that choose fast or exact arithmetic, parents before children."""
     backends: Any = torch.backends
     cudnn, mkldnn = backends.cudnn, backends.mkldnn
     flags = [(cudnn, name) for name in ("enabled", "benchmark", "deterministic", "allow_tf32")]
     parts = (mkldnn.matmul, mkldnn.conv, mkldnn.rnn, backends.cuda.matmul, cudnn.conv, cudnn.rnn)
-    found = []
+    values = []
     for owner, name in [*flags, *((owner, "fp32_precision") for owner in (backends, mkldnn, cudnn, *parts))]:
-        with suppress(RuntimeError):  # allow_tf32 cannot be read where its successor, fp32_precision, says otherwise
-            found.append((owner, name, getattr(owner, name)))
-    return found
+        with suppress(RuntimeError):  # allow_tf32 cannot be read if it contradicts its successor, fp32_precision
+            values.append((owner, name, getattr(owner, name)))
+    return values
 
 
 def _put_back_flags(flags: list[tuple[Any, str, Any]]) -> None:
@@ -148,7 +148,7 @@ def _put_back_cuda_generators(states: list[torch.Tensor]) -> None:
 
 
 def _directory() -> Path | None:
-    with suppress(OSError):  # it was deleted under us
+    with suppress(OSError):  # it has been deleted
         return Path.cwd()
     return None
 
@@ -178,7 +178,7 @@ SETTINGS: Mapping[str, ReadAndWrite] = {
     "the working directory": (_directory, _put_back_directory),
     "environment variables": (lambda: dict(os.environ), _put_back_environment),
 }
-"""How to read a setting of the process, and how to put it back."""
+"""For each setting of the process, the functions that read and restore it."""
 
 GENERATORS: tuple[ReadAndWrite, ...] = (
     (torch.get_rng_state, torch.set_rng_state),
@@ -186,9 +186,9 @@ GENERATORS: tuple[ReadAndWrite, ...] = (
     (np.random.get_state, np.random.set_state),
     (random.getstate, random.setstate),
 )
-"""The same of the global generators, which a plugin may draw from."""
+"""The same for the global generators, which a plugin may draw from."""
 
 
 def settings() -> dict[str, Any]:
-    """Return the settings of the process that a plugin must leave as they are, by name."""
+    """Return the settings of the process that a plugin must not change, by name."""
     return {name: read() for name, (read, _) in SETTINGS.items()}

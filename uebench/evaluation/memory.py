@@ -1,4 +1,4 @@
-"""How much memory a piece of work needs."""
+"""Measurement of peak memory."""
 
 from __future__ import annotations
 
@@ -13,32 +13,35 @@ import torch
 
 PROCESS = Path("/proc/self")
 RESET = "5"
-"""What Linux takes, in ``clear_refs``, to forget the largest size that a process ever had."""
+"""The value for Linux's ``clear_refs`` that resets a process's peak memory."""
 
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
-    """Watch memory while a block runs.
+    """Measure peak memory while a block runs.
 
-    On CUDA this is the most that tensors held on the device. On a CPU it is the most that this process held in main
-    memory, Python and PyTorch included; what earlier work left unused is given back first.
+    On CUDA, this is the peak memory of tensors on the device. On a CPU, it is the peak resident memory of this process,
+    including Python and PyTorch; memory that earlier work left unused is freed first.
+
+    Args:
+        device: The device that computes.
 
     Yields:
-        A function that returns the peak so far in MiB; None where the system does not say: on a CPU, only Linux does.
+        A function that returns the peak so far in MiB, or None if it cannot be measured. On a CPU, this needs Linux.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device) / 2**20
         return
-    yield _resident if _forget() else lambda: None
+    yield _peak_resident if _reset_peak() else lambda: None
 
 
-def _forget() -> bool:
-    """Let the peak of this process be what it holds now; return whether the system can do that."""
+def _reset_peak() -> bool:
+    """Reset the peak memory of this process to its present memory; return whether this was possible."""
     if sys.platform != "linux":
         return False
     gc.collect()
-    with suppress(OSError, AttributeError):  # another C library keeps what is free in its own way
+    with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
     try:
         (PROCESS / "clear_refs").write_text(RESET)
@@ -47,7 +50,7 @@ def _forget() -> bool:
     return True
 
 
-def _resident() -> float | None:
+def _peak_resident() -> float | None:
     try:
         status = (PROCESS / "status").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Keeps the networks that attackers train, for whoever wants to look at them or to train them further."""
+"""Keeps the networks that attackers train, for inspection or further training."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from uebench.store.store import Store
 
 
 def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
-    """Write the weights of an attacker's network, as a state dict of the model of timm where it is one.
+    """Write the weights of an attacker's network to the store. For a timm model, they are timm's state dict.
 
-    An attacker that trains no network, such as nearest neighbours, leaves nothing to keep.
+    Nothing is written for an attacker without a network, such as nearest neighbours.
 
     Args:
-        store: Where they go; no key depends on them.
-        cell: Whose they are.
-        trained: What the attacker returned.
+        store: The store; no key depends on its models.
+        cell: The cell whose attacker trained the network.
+        trained: The result of the attacker's ``fit``.
 
     Raises:
-        StoreError: If they cannot be written.
+        StoreError: If the weights cannot be written.
     """
     network, normalisation = trained.classifier, {}
     if isinstance(network, FaceClassifier):
@@ -40,7 +40,9 @@ def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
         "seed": cell.seed,
     }
     tensors = {
-        name: one.cpu().contiguous().clone() for name, one in network.state_dict().items() if isinstance(one, Tensor)
+        name: value.cpu().contiguous().clone()
+        for name, value in network.state_dict().items()
+        if isinstance(value, Tensor)
     }
     seal = model.digest(safetensors.torch.save(tensors))
     weights.save(store.model_path(cell.key), tensors, {**meta, "digest": seal})

@@ -1,4 +1,4 @@
-"""Let a method protect a set, and measure what it did."""
+"""Makes a protected set with a method, and measures its perturbation."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from uebench.store.store import Protected
 def make(
     spec: ProtectionSpec, dataset: Dataset, device: torch.device, context: Callable[[str], RunContext]
 ) -> Protected:
-    """Fit a method on a set, let it protect the set, and measure the perturbation after rounding.
+    """Fit a method on a set, protect the set, and measure the perturbation after rounding.
 
     Args:
-        spec: What is protected, and how.
+        spec: The specification of the protected set.
         dataset: The photographs of ``spec``.
-        device: Where.
-        context: Returns the method's context of a piece of work: ``fit`` or ``perturb``.
+        device: The device to compute on.
+        context: Returns the method's context for a stage: ``fit`` or ``perturb``.
 
     Raises:
         CellError: If the method breaks the rules.
@@ -68,8 +68,8 @@ def make(
 
 
 def _fit(rounds: Sequence[Mapping[str, Any]]) -> Fit | None:
-    """Return how a training went of which these rounds were logged."""
+    """Return the record of a method's training from its logged rounds, or None if there are none."""
     if not rounds:
         return None
-    curve = [{name: value for name, value in one.items() if name != "stopped"} for one in rounds]
+    curve = [{name: value for name, value in logged.items() if name != "stopped"} for logged in rounds]
     return Fit.model_validate({"rounds": len(rounds), "stopped": rounds[-1]["stopped"] or "rounds", "curve": curve})

@@ -1,4 +1,4 @@
-"""What made a record: versions, device, threads, commit, source digests; never a host name or an absolute path."""
+"""Provenance of records: versions, device, threads, commit, source digests, but no host name or absolute path."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
-    """Return the provenance of what has just been computed.
+    """Return the provenance of a result that has just been computed.
 
     Args:
-        sources: The source digest of each plugin that took part, by its name.
-        device: Where.
+        sources: The source digest of each plugin used, by name.
+        device: The device that computed it.
     """
     return Provenance(
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
@@ -39,9 +39,9 @@ def provenance(sources: Mapping[str, str], device: torch.device) -> Provenance:
 
 @cache
 def commit_of(checkout: Path) -> str | None:
-    """Return the commit of a checkout, or None if the folder is none.
+    """Return the commit of a git checkout, or None if the folder is not one.
 
-    It ends with ``+`` if a file was changed, added or removed, other than the JSON files that results are kept in.
+    It ends with ``+`` if a file was changed, added or removed. JSON files do not count, because they hold results.
     """
     if not (checkout / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""The records of protected sets and of cells, put together from what was measured."""
+"""Assembles the records of protected sets and of cells from the measurements."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from uebench.store.record_parts import Epoch, ProtectionTimings, Quality, Timing
 from uebench.store.store import Protected
 
 
-def is_complete(known: ProtectionRecord, lpips: Lpips | None) -> bool:
-    """Return whether nothing is left to measure of a protected set."""
-    return lpips is None or known.quality.trunk == lpips.sha256
+def is_complete(record: ProtectionRecord, lpips: Lpips | None) -> bool:
+    """Return whether the record of a protected set has LPIPS from this network, or none is to be measured."""
+    return lpips is None or record.quality.trunk == lpips.sha256
 
 
 def protection_record(
@@ -34,26 +34,26 @@ def protection_record(
     lpips: Lpips | None,
     progress: Progress,
 ) -> ProtectionRecord:
-    """Measure how visible a protected set is, and return its record.
+    """Measure the image quality of a protected set, and return its record.
 
     Args:
-        spec: What was protected, and how.
+        spec: The specification of the protected set.
         dataset: The clean photographs.
         protected: The set.
-        known: An earlier record of this key; if it is of the same set, only its quality changes.
+        known: An earlier record of this key. If it describes the same set, only its quality is replaced.
         lpips: The network to measure LPIPS with, if any.
-        progress: Where the progress goes.
+        progress: Called with (done, total, what).
     """
     images = referee.apply(dataset, protected.delta).images
-    seen = Quality.model_validate(quality(dataset.train.images, images, lpips, progress))
+    measured = Quality.model_validate(quality(dataset.train.images, images, lpips, progress))
     if known and known.audit == protected.meta.audit:
-        return known.model_copy(update={"quality": seen})
+        return known.model_copy(update={"quality": measured})
     meta = protected.meta
     timings = ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds)
     return ProtectionRecord.model_validate(
         _shared(spec, protected)
         | {
-            "quality": seen,
+            "quality": measured,
             "timings": timings,
             "provenance": meta.provenance,
             "fit": meta.fit,
@@ -66,7 +66,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     """Return the record of a finished cell.
 
     Raises:
-        CellError: If the attacker never let the referee count.
+        CellError: If the attacker never called ``ctx.examine``.
     """
     trained, counts = attack.trained, attack.counts
     if not trained.curve:
@@ -74,7 +74,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
     shared, meta = _shared(cell.protection, protected), protected.meta
     sources = {part.name: part.entry.source_digest for part in cell.parts()}
-    if meta.provenance:  # whoever made the set made it, be the plugin's source another one today
+    if meta.provenance:  # the source of the method that made the set, which may have changed since
         sources |= meta.provenance.sources
     return Record.model_validate(
         shared
@@ -115,13 +115,13 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
 
 
 def epochs(trained: Trained) -> list[Epoch]:
-    """Return the curve as records hold it: without the answers, which would be most of a record for all epochs."""
-    kept = ({name: value for name, value in epoch.items() if name != "test_answers"} for epoch in trained.curve)
-    return [Epoch.model_validate(epoch) for epoch in kept]
+    """Return the curve for the record, without the answers of each epoch, which would be most of the file."""
+    counts = ({name: value for name, value in epoch.items() if name != "test_answers"} for epoch in trained.curve)
+    return [Epoch.model_validate(epoch) for epoch in counts]
 
 
 def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:
-    """Return what the records of a protected set and of the cells that attack it have in common."""
+    """Return the fields that the record of a protected set shares with those of the cells that attack it."""
     data = spec.data
     return {
         "format": FORMAT,

@@ -1,7 +1,7 @@
-"""The referee: applies a method to a set and holds it to its budget; counts what a classifier gets right.
+"""The referee: applies a method to a set and enforces its budget; counts a classifier's correct answers.
 
-What a plugin is given is always a copy. It may write into it, at once or later through a reference that it kept, and
-changes neither the owner's images and labels, nor what its results are compared with, nor the clean test set.
+Plugins only get copies. If a plugin writes into one, at once or later, this changes neither the owner's images and
+labels, nor the images that its results are compared with, nor the clean test set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from uebench.plugins.base import Batch, Budget, Classifier, Context, Countermeas
 from uebench.store import answers
 
 BATCH = 64
-"""Images that are protected at once, at most."""
+"""The largest number of images protected at once."""
 
 
 def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
@@ -33,24 +33,25 @@ def image_set(split: Split, num_classes: int, device: torch.device) -> ImageSet:
 
 
 def fit(method: Method[Any], clean: ImageSet, ctx: Context) -> None:
-    """Let a method learn from a copy of a set."""
+    """Fit a method on a copy of a set."""
     method.fit(replace(clean, images=clean.images.clone(), labels=clean.labels.clone()), ctx)
 
 
 def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) -> NDArray[np.int8] | NDArray[np.int16]:
-    """Let a fitted method protect a set, and check every batch.
+    """Protect a set with a fitted method, and check every batch.
 
     Args:
         method: A fitted method.
-        clean: The set to protect; no plugin may hold it (``fit`` above gives the method a copy).
-        budget: What the method answered, once, before it protected anything.
+        clean: The set to protect; no plugin may hold a reference to it (``fit`` gives the method a copy).
+        budget: The method's budget, which it was asked for before it protected anything.
         ctx: Its context.
 
     Returns:
-        (N, 3, H, W) int8, or int16 where a change exceeds 127: protected minus clean in grey levels.
+        (N, 3, H, W) int8, or int16 if a change exceeds 127: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: If the method returns images of another shape or device, or with NaN or infinite values, or if they
+            exceed its budget or [0, 1].
     """
     parts, done = [], 0
     rows = torch.arange(len(clean), device=clean.images.device)
@@ -63,29 +64,29 @@ def protect(method: Method[Any], clean: ImageSet, budget: Budget, ctx: Context) 
 
 
 def batch_size(size: int, device: torch.device) -> int:
-    """Return how many images of ``size`` pixels are protected at once.
+    """Return the number of images of ``size`` pixels that are protected at once.
 
-    On a CPU no more than keep a generator's activations in its cache: at 224 pixels Segue takes twice as long for an
-    image in batches of 64.
+    On a CPU, it is so small that a generator's activations fit into the cache: at 224 pixels, Segue takes twice as long
+    per image in batches of 64.
     """
     return min(BATCH, max(1, 64**3 // size**2)) if device.type == "cpu" else BATCH
 
 
 def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget: Budget, ctx: Context) -> torch.Tensor:
-    """Let a fitted method protect a batch, and check it.
+    """Protect a batch with a fitted method, and check it.
 
     Args:
         method: A fitted method.
-        batch: What it is given, and may write into.
-        clean: The same images, (B, 3, H, W) uint8, in memory of their own.
-        budget: What the method answered, once for the whole set.
+        batch: The batch for the method, which may write into it.
+        clean: The same images, (B, 3, H, W) uint8, in separate memory.
+        budget: The method's budget for the whole set.
         ctx: Its context.
 
     Returns:
         (B, 3, H, W) int16 on the CPU: protected minus clean in grey levels.
 
     Raises:
-        CellError: If the method returns another shape, another device, NaN or infinity, or leaves its budget or [0, 1].
+        CellError: See ``protect``.
     """
     with torch.no_grad():
         images = method.perturb(batch, ctx)
@@ -94,24 +95,24 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
 
 
 def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> None:
-    """Refuse a protected batch that breaks the rules.
+    """Check that a protected batch keeps the rules.
 
     Args:
-        name: The method's, for the message.
-        images: What ``perturb`` returned.
-        clean: The images that it was given, (B, 3, H, W) float32 in [0, 1].
-        budget: What the change is held to.
+        name: The method's name, for messages.
+        images: The value that ``perturb`` returned.
+        clean: The clean images, (B, 3, H, W) float32 in [0, 1].
+        budget: The method's budget.
 
     Raises:
-        CellError: Naming the method, what it did and the remedy.
+        CellError: If it breaks a rule; the message names the method, the fault and the remedy.
     """
-    found = check_form(name, images, clean)
-    check_range(name, found)
-    check_budget(name, found, clean, budget)
+    protected = check_form(name, images, clean)
+    check_range(name, protected)
+    check_budget(name, protected, clean, budget)
 
 
 def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
-    """Return a protected batch as ``check`` takes it, or refuse its shape, its dtype or its device."""
+    """Return ``images`` if its type, shape, dtype and device are right; see ``check``."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
@@ -126,7 +127,7 @@ def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
 
 
 def check_range(name: str, images: torch.Tensor) -> None:
-    """Refuse pixels that are not finite or not in [0, 1], as ``check`` does."""
+    """Check that all pixels are finite and in [0, 1]; see ``check``."""
     if not bool(torch.isfinite(images).all()):
         raise CellError(f"method {name!r}: perturb returned NaN or infinity; check its divisions and logarithms")
     low, high = images.aminmax()
@@ -135,7 +136,7 @@ def check_range(name: str, images: torch.Tensor) -> None:
 
 
 def check_budget(name: str, images: torch.Tensor, clean: torch.Tensor, budget: Budget) -> None:
-    """Refuse a change beyond the budget, as ``check`` does."""
+    """Check that the perturbation is within the budget; see ``check``."""
     norm = NORMS[budget.norm]
     size = float(norm.size(images - clean).max())
     if not norm.allows(size, budget.eps):
@@ -146,15 +147,15 @@ def check_budget(name: str, images: torch.Tensor, clean: torch.Tensor, budget: B
 
 
 def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Context) -> NDArray[np.bool_]:
-    """Return which training images (N,) the attacker holds unprotected, by what its countermeasures say.
+    """Return which training images (N,) the attacker holds unprotected, according to its countermeasures.
 
     Args:
-        measures: The whole chain: each one's random stream depends on its position in it.
-        dataset: The set whose training images they choose from.
-        ctx: Seeds.
+        measures: All countermeasures, in order: the random stream of each depends on its position.
+        dataset: The data set whose training images they choose from.
+        ctx: The attacker's context, for seeds.
 
     Raises:
-        CellError: If one of them answers with anything other than (N,) bool.
+        CellError: If ``on_scope`` of a countermeasure does not return (N,) bool.
     """
     labels = torch.tensor(dataset.train.labels)
     left_out = torch.zeros_like(labels, dtype=torch.bool)
@@ -168,19 +169,23 @@ def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Conte
 
 
 def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | None = None) -> Split:
-    """Return the training split, protected but for what is spared.
+    """Return the training split with the perturbation, except for the spared images.
 
     Args:
-        dataset: Whose training split.
+        dataset: The clean data set.
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
-        spared: (N,), true where an image stays clean; None: nowhere.
+        spared: (N,) bool, True for images that stay clean; None if there are none.
     """
-    kept = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
-    return Split(perturbed(dataset.train.images, kept), dataset.train.labels)
+    applied = delta if spared is None else np.where(spared[:, None, None, None], 0, delta)
+    return Split(perturbed(dataset.train.images, applied), dataset.train.labels)
 
 
 class Examiner:
-    """Asks a classifier about ``test``, a copy of the clean test set; the photographs of an identity come together."""
+    """Tests classifiers on the clean test set.
+
+    Attributes:
+        test: A copy of the clean test set, sorted by identity.
+    """
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         """Copy the test set to a device."""
@@ -190,11 +195,11 @@ class Examiner:
         self._labels = split.labels
 
     def predict(self, classifier: Classifier) -> NDArray[np.int64]:
-        """Return the identity that it says each photograph shows."""
+        """Return the predicted identity of each photograph, (N,) int64."""
         return predict(classifier, self.test).numpy()
 
     def __call__(self, classifier: Classifier) -> dict[str, Any]:
-        """Return the number of correct answers, and the answers as records hold them."""
+        """Return the number of correct answers and the encoded answers; see ``uebench.store.answers``."""
         predicted = self.predict(classifier)
-        right = int((predicted == self._labels).sum())
-        return {"test_correct": right, "test_answers": answers.encode(predicted.tolist())}
+        correct = int((predicted == self._labels).sum())
+        return {"test_correct": correct, "test_answers": answers.encode(predicted.tolist())}

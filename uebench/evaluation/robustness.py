@@ -1,4 +1,4 @@
-"""What a trained classifier still recognises of the clean test set under attack: PGD (Madry et al., ICLR 2018)."""
+"""The accuracy of a trained classifier on the clean test set under a PGD attack (Madry et al., ICLR 2018)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from uebench.store.record_parts import Counts, Robustness
 
 STEPS = 20
 REACH = 2.5
-"""How far the steps together could go, in radii: so that they reach every corner of the ball from a random start."""
+"""The total length of all steps, in radii: enough to reach every corner of the ball from a random start."""
 BATCH = 100
-"""Photographs that are attacked at once."""
+"""The number of photographs attacked at once."""
 NO_GRADIENT = "the classifier gives no gradient with respect to its images"
 
 
 def robustness(classifier: Classifier, test: ImageSet, radius: float, ctx: Context) -> Robustness:
-    """Attack every photograph of the clean test set, and count what is still recognised.
+    """Attack every photograph of the clean test set, and count the photographs that are still recognised.
 
     Args:
-        classifier: A trained one, in the mode in which it answers.
+        classifier: A trained classifier, in eval mode.
         test: The clean test set.
-        radius: Of the L-inf ball around each photograph, on the [0, 1] pixel scale.
-        ctx: Seeds of the random starts.
+        radius: Radius of the L-inf ball around each photograph, on the [0, 1] pixel scale.
+        ctx: The context that seeds the random starts.
     """
     if not _has_gradient(classifier, test):
         return Robustness(rho=radius, steps=STEPS, counts=None, reason=NO_GRADIENT)
@@ -38,7 +38,7 @@ def robustness(classifier: Classifier, test: ImageSet, radius: float, ctx: Conte
 
 
 def _attack(classifier: Classifier, batch: Batch, radius: float, rng: torch.Generator) -> torch.Tensor:
-    """Return the perturbation (B, 3, H, W) that raises the loss, from a random start on."""
+    """Return a perturbation (B, 3, H, W) that increases the loss, found from a random start."""
     images = batch.images
     start = (torch.rand(images.shape, generator=rng).to(images.device) * 2 - 1) * radius
 
@@ -50,13 +50,13 @@ def _attack(classifier: Classifier, batch: Batch, radius: float, rng: torch.Gene
 
 
 def _has_gradient(classifier: Classifier, test: ImageSet) -> bool:
-    """Return whether a photograph has a gradient: a classifier may leave torch, or round its images."""
+    """Return whether the classifier has a gradient. It has none if, say, it uses NumPy or rounds its images."""
     point = test.batch(torch.zeros(1, dtype=torch.int64, device=test.images.device)).images.requires_grad_()
     try:
         with torch.enable_grad():
             torch.autograd.grad(classifier(point).sum(), point)
     except torch.OutOfMemoryError:
         raise
-    except (RuntimeError, TypeError):  # torch's own: of tensors without a graph, and of those that NumPy cannot have
+    except (RuntimeError, TypeError):  # the output has no graph, or a tensor with a graph was passed to NumPy
         return False
     return True

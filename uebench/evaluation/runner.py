@@ -1,4 +1,4 @@
-"""Computes tasks into a store: each protected set once, each cell once; what fails is recorded and stops no other."""
+"""Computes tasks into a store, each protected set and each cell once. A failure is recorded and stops no other task."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Runner:
         """Choose the device and, if LPIPS is to be measured, load its network.
 
         Args:
-            settings: How tasks are computed.
-            progress: Where the progress of each goes.
-            stop: Says when tasks are to end at a checkpoint; by default at the limit of ``settings``.
+            settings: The settings with which tasks are computed.
+            progress: Called with the title of each task; returns the callback for its progress.
+            stop: Decides when tasks end at a checkpoint; by default at the limit of ``settings``.
 
         Raises:
             UsageError: If there is no such device.
-            DataError: If LPIPS' weights cannot be read.
+            DataError: If the weights for LPIPS cannot be read.
         """
         self.store = Store(settings.results)
         self.settings = settings
@@ -53,7 +53,7 @@ class Runner:
         self._dataset: Dataset | None = None
 
     def perform(self, task: Task) -> TaskStatus:
-        """Compute a task; its result, or its failure, goes into the store.
+        """Compute a task and write its result, or its failure, into the store.
 
         Raises:
             StoreError: If the store cannot be used.
@@ -73,10 +73,10 @@ class Runner:
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.protect_key, spec.title) as claim:
-            known = unless_damaged(self.store.read_protection, spec.protect_key)
-            is_there = unless_damaged(self.store.read_protected, spec.protect_key) is not None
-            is_whole = known and is_there and records.is_complete(known, self._lpips)
-            if is_whole and not self._is_old(self.store.protection_path(spec.protect_key)):
+            record = unless_damaged(self.store.read_protection, spec.protect_key)
+            has_set = unless_damaged(self.store.read_protected, spec.protect_key) is not None
+            is_finished = record and has_set and records.is_complete(record, self._lpips)
+            if is_finished and not self._is_old(self.store.protection_path(spec.protect_key)):
                 return "done"
             self._protected(spec, both(progress, claim.tell), force=bool(self.settings.redo_before))
             return "computed"
@@ -100,24 +100,32 @@ class Runner:
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
             )
-            with isolated():  # ends before anything is kept: what it finds may make the result worthless
-                done = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
+            with isolated():  # nothing is written before the end of this block, which may discard the result
+                result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
             if self.settings.keep_models:
-                models.keep(self.store, cell, done.trained)
-            self.store.write_cell(records.cell_record(cell, protected, done, self.device))
+                models.keep(self.store, cell, result.trained)
+            self.store.write_cell(records.cell_record(cell, protected, result, self.device))
             self.store.forget_work(cell.key)
             return "computed"
 
     def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
-        """Return a protected set; what the store lacks of it is made, and with ``force`` all. The key must be held."""
+        """Return a protected set, and make the set or its record if the store lacks it.
+
+        The caller must hold a claim on the key.
+
+        Args:
+            spec: The specification of the protected set.
+            progress: Called with (done, total, what).
+            force: Whether to make both again in any case.
+        """
         key = spec.protect_key
         protected = stored = None if force else unless_damaged(self.store.read_protected, key)
         if protected is None:
             self.store.forget_work_before(self.settings.redo_before, key)
 
-            def context(piece: str) -> RunContext:
+            def context(stage: str) -> RunContext:
                 return RunContext(
-                    self.device, spec.method_seed, store=self.store, key=key, stage=piece, progress=progress,
+                    self.device, spec.method_seed, store=self.store, key=key, stage=stage, progress=progress,
                     stop=self._stop,
                 )  # fmt: skip
 
@@ -125,18 +133,18 @@ class Runner:
             with isolated():
                 protected = make(spec, dataset, self.device, context)
             self.store.write_protected(key, protected)
-        known: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
-        is_of_another = known is not None and stored is None and known.audit != protected.meta.audit
-        if known is None or is_of_another or not records.is_complete(known, self._lpips):
+        record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
+        describes_another = record is not None and stored is None and record.audit != protected.meta.audit
+        if record is None or describes_another or not records.is_complete(record, self._lpips):
             dataset = self._load(spec.data)
             self.store.write_protection(
-                records.protection_record(spec, dataset, protected, known, self._lpips, progress)
+                records.protection_record(spec, dataset, protected, record, self._lpips, progress)
             )
         self.store.forget_work(key)
         return protected
 
     def _is_old(self, record: Path) -> bool:
-        """Return whether a record, which is there, is to be made again."""
+        """Return whether an existing record must be made again."""
         return record.stat().st_mtime < self.settings.redo_before
 
     def _load(self, info: DatasetInfo) -> Dataset:

@@ -1,4 +1,4 @@
-"""torch's and NumPy's global generators."""
+"""Seeding of torch's and NumPy's global generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How tasks are computed: nothing here changes a key."""
+"""The settings with which tasks are computed; none of them changes a key."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from uebench.planning.time_limit import UNLIMITED, TimeLimit
 
 @dataclass(frozen=True)
 class Settings:
-    """What every process that computes tasks is told.
+    """The settings of all processes that compute tasks.
 
     Attributes:
         results: The store's folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        threads: CPU threads of a process; 0 leaves torch's own choice.
-        redo_before: What the store has held since before this moment is computed again; the moment is one of the file
-            system's clock, and 0 if nothing is.
+        threads: CPU threads per process; 0 for torch's default.
+        redo_before: Results older than this time of the file system are computed again; 0 to keep all results.
         cache: A folder for decoded photographs, or None.
-        lpips_trunk: AlexNet's weights, to measure LPIPS of protected sets with, or None.
-        limit: When the run ends.
-        keep_models: Keep the weights of the attackers' networks.
+        lpips_trunk: A file with AlexNet's weights, to measure LPIPS of protected sets, or None.
+        limit: The time limit of the run.
+        keep_models: Whether to keep the weights of the attackers' networks.
     """
 
     results: Path

@@ -1,1 +1,1 @@
-"""Who computes the tasks of a plan: this process, several processes."""
+"""Executors, which compute the tasks of a plan in this process, in several, or on a cluster."""

@@ -1,4 +1,4 @@
-"""What every executor does: run the tasks of a plan in an order in which each has what it needs.
+"""The interface of executors, and the scheduling of tasks that they share.
 
 An executor is a function ``(tasks, settings, jobs, progress) -> {key: status}``. Results and failures travel through
 the store; only keys and statuses are returned.
@@ -22,19 +22,19 @@ Statuses = Mapping[str, TaskStatus]
 
 
 class Executor(Protocol):
-    """Computes tasks."""
+    """A function that computes tasks."""
 
     def __call__(self, tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor) -> Statuses:
         """Compute ``tasks``.
 
         Args:
-            tasks: What to compute; a task comes after the one that it needs.
-            settings: How.
-            jobs: How many at once.
-            progress: Where the progress of each goes.
+            tasks: The tasks; each comes after the one that it needs.
+            settings: The settings with which tasks are computed.
+            jobs: The number of tasks to compute at once.
+            progress: Called with the title of each task; returns the callback for its progress.
 
         Returns:
-            What became of each task, by key; where the limit of ``settings`` came before, it is ``left``.
+            The status of each task, by key; ``left`` if the limit of ``settings`` came first.
 
         Raises:
             StoreError: If the store cannot be used.
@@ -48,16 +48,19 @@ def run_graph(
     jobs: int,
     limit: TimeLimit = UNLIMITED,
 ) -> Statuses:
-    """Run the first ``jobs`` tasks, in order, that have what they need; then, whenever one ends, the next.
+    """Run tasks in order, at most ``jobs`` at once, each as soon as the task that it needs is done.
 
-    So a protected set is attacked before the next one is made, and a run that is stopped leaves finished cells.
+    A protected set is therefore attacked before the next one is made, and a run that is stopped leaves finished cells.
 
     Args:
-        tasks: What to compute.
+        tasks: The tasks; each comes after the one that it needs.
         submit: Starts a task, and returns its future at once.
-        store: Where the failure of a protected set is written for the attacks that needed it, too.
-        jobs: How many tasks run at once.
-        limit: Tasks that do not fit do not start. Those that still run at the end are left as they are.
+        store: The store; if a protected set fails, its failure is written there for each attack that needs it.
+        jobs: The number of tasks to run at once.
+        limit: The time limit. Tasks that would exceed it do not start; those that run when it ends are left running.
+
+    Returns:
+        The status of each task, by key.
     """
     statuses: dict[str, TaskStatus] = {}
     waiting: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The executors by name, and what each can be told: ``ray(address=auto, gpus=0.25)``."""
+"""The executors by name, with their options: ``ray(address=auto, gpus=0.25)``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from uebench.plugins.spec import parse
 
 
 class Options(BaseModel):
-    """What an executor can be told; most have nothing."""
+    """Options of an executor; some executors have none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ClusterOptions(Options):
-    """What a task takes on a cluster.
+    """Resources of a task on a cluster.
 
     Attributes:
-        cpus: CPU cores of a task, which are its threads.
-        gpus: GPUs of a task.
+        cpus: CPU cores per task, and so its number of threads.
+        gpus: GPUs per task.
     """
 
     cpus: int = Field(1, ge=1)
@@ -38,8 +38,8 @@ class RayOptions(ClusterOptions):
     """Options of ``ray``.
 
     Attributes:
-        address: Of the cluster, as ``ray.init`` takes it; ``auto`` for the one of this machine; None to start one here.
-        gpus: GPUs of a task; 0.25 puts four tasks on one.
+        address: Address of the cluster for ``ray.init``; ``auto`` for this machine's cluster; None to start one here.
+        gpus: GPUs per task; 0.25 puts four tasks on a GPU.
     """
 
     address: str | None = None
@@ -49,12 +49,12 @@ class SlurmOptions(ClusterOptions):
     """Options of ``slurm``.
 
     Attributes:
-        gpus: GPUs of a task.
-        partition: Where the jobs go; the cluster's default if None.
-        account: Whom they are charged to.
-        minutes: How long a job may take. One that is stopped then is queued again, and resumes.
-        memory: GiB of a job; the cluster's default if None.
-        cluster: ``slurm``, or ``local`` to try the same with processes on this machine.
+        gpus: GPUs per task.
+        partition: The partition for the jobs; None for the cluster's default.
+        account: The account that the jobs are charged to; None for the user's default.
+        minutes: Time limit of a job. A job that reaches it is queued again and resumes.
+        memory: GiB of memory per job; None for the cluster's default.
+        cluster: ``slurm``, or ``local`` to test with processes on this machine.
     """
 
     gpus: int = Field(0, ge=0)
@@ -69,8 +69,8 @@ class IsolatedOptions(Options):
     """Options of ``isolated``.
 
     Attributes:
-        memory: GiB of a task's address space; None for no limit. torch alone takes about 4.
-        minutes: How long a task may take; None for no limit.
+        memory: GiB of address space per task; None for no limit. torch alone takes about 4.
+        minutes: Time limit of a task; None for no limit.
     """
 
     memory: float | None = Field(None, gt=0)
@@ -80,12 +80,12 @@ class IsolatedOptions(Options):
 EXECUTORS: dict[str, type[Options]] = {
     "processes": Options, "isolated": IsolatedOptions, "serial": Options, "ray": RayOptions, "slurm": SlurmOptions,
 }  # fmt: skip
-"""``processes``: several tasks at once, in other processes; ``isolated``: each in a process of its own, with limits;
-``serial``: one after the other, in the caller's; ``ray`` and ``slurm``: on many machines."""
+"""``processes``: several tasks at once, in other processes; ``isolated``: each task in a new process, with limits;
+``serial``: one after the other, in the calling process; ``ray`` and ``slurm``: on many machines."""
 
 
 CLUSTER_JOBS = 100
-"""Tasks that wait or run on a cluster at once, unless the user says otherwise."""
+"""The default number of tasks that wait or run on a cluster at once."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,19 @@ class Chosen:
 
     @property
     def function(self) -> Executor:
-        """Return what computes tasks."""
+        """Return the function that computes tasks."""
         function: Any = getattr(importlib.import_module(f"uebench.executors.{self.name}"), self.name)
-        found: Executor = partial(function, options=self.options) if type(self.options) is not Options else function
-        return found
+        executor: Executor = partial(function, options=self.options) if type(self.options) is not Options else function
+        return executor
 
     def jobs_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
-        """Return how many tasks of a request are computed at once.
+        """Return the number of tasks of a request that are computed at once.
 
         Args:
-            planned: The cells of the request, finished or not.
-            asked: What the user asked for; 0 leaves it to the executor.
-            device: As ``choose_device`` takes it.
-            free: Bytes of a GPU's memory that nobody has taken, or None if that is not known.
+            planned: The number of cells in the request, including finished ones.
+            asked: The number that the user asked for; 0 for the executor's default.
+            device: See ``choose_device``.
+            free: Bytes of free GPU memory, or None if unknown.
         """
         if self.name == "serial":
             return 1
@@ -118,7 +118,7 @@ class Chosen:
         return asked or suitable_jobs(planned, device, free)
 
     def threads_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
-        """Return how many threads each of them has; 0: torch's own choice. The arguments are those of ``jobs_for``."""
+        """Return the number of threads per task; 0 for torch's default. For the arguments, see ``jobs_for``."""
         if isinstance(self.options, ClusterOptions):
             return self.options.cpus
         if self.name == "serial":
@@ -127,10 +127,10 @@ class Chosen:
 
 
 def choose(text: str) -> Chosen:
-    """Read ``name`` or ``name(option=value)``.
+    """Return the executor that ``name`` or ``name(option=value)`` stands for.
 
     Raises:
-        UsageError: If there is no such executor, or it has no such option.
+        UsageError: If the executor or an option is unknown, or a value is invalid.
     """
     spec = parse(text)
     if spec.name not in EXECUTORS:

@@ -1,4 +1,4 @@
-"""What a process gives up before it runs a plugin of somebody else: memory, and the network where the system lets it.
+"""Limits for a process that runs plugins by other people: its memory and, if the system allows it, no network.
 
 ``python -m uebench.executors.confinement`` ends with exit code 0 if this system lets a process give up the network.
 """
@@ -16,26 +16,26 @@ from pathlib import Path
 from uebench.errors import UebenchError
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-"""Flags of Linux's ``unshare``: name spaces of users, and of the network."""
+"""Flags of Linux's ``unshare`` for user and network namespaces."""
 
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a process may take.
+    """The limits of a process.
 
     Attributes:
         memory: GiB of address space; None for no limit.
-        gives_up_network: Whether the network must be given up; that it stays is then an error.
+        gives_up_network: Whether it is an error if the process keeps the network.
     """
 
     memory: float | None = None
     gives_up_network: bool = False
 
     def enter(self) -> None:
-        """Confine this process and those that it starts. Nothing undoes this; no thread may be running yet.
+        """Apply the limits to this process and its later child processes, for good. It must have only one thread.
 
         Raises:
-            UebenchError: If the network stays, and must not.
+            UebenchError: If the network cannot be given up, and ``gives_up_network`` is set.
         """
         import resource
 
@@ -51,9 +51,10 @@ class Confinement:
 
 
 def give_up_network() -> bool:
-    """Move this process into a network of its own, in which there is nothing; return whether the system lets it.
+    """Move this process into an empty network namespace; return whether the system allowed it.
 
-    In a user name space of its own, even root cannot go back. Where there are none, root gives up the network alone.
+    It also gets a new user namespace, so that even root cannot go back. Where user namespaces are disabled, root can
+    still give up the network.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -63,7 +64,7 @@ def give_up_network() -> bool:
     user, group = os.getuid(), os.getgid()
     if unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
         maps = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
-        for name, content in maps.items():  # whoever the user was, it still is
+        for name, content in maps.items():  # the process keeps its user
             with suppress(OSError):
                 Path("/proc/self", name).write_text(content)
         return True
@@ -72,10 +73,10 @@ def give_up_network() -> bool:
 
 @cache
 def can_give_up_network() -> bool:
-    """Return whether ``give_up_network`` would succeed, tried in another process."""
-    words = [sys.executable, "-P", "-m", "uebench.executors.confinement"]
+    """Return whether ``give_up_network`` succeeds in another process."""
+    command = [sys.executable, "-P", "-m", "uebench.executors.confinement"]
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    return subprocess.run(words, env=os.environ | {"PYTHONPATH": paths}, check=False).returncode == 0
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Each task in a process of its own, with limits: for plugins that somebody else wrote."""
+"""Computes each task in a new process with limits, for plugins by other people."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 def isolated(
     tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: IsolatedOptions
 ) -> Statuses:
-    """Compute tasks as ``Executor`` says, each in a process of its own.
+    """Compute each task in a new process with limits; see ``Executor``.
 
     Raises:
-        UsageError: If the system cannot limit a process, or memory is to be limited on a GPU.
-        UebenchError: If a process keeps the network that this system lets it give up.
+        UsageError: If the system cannot limit a process, or if memory is to be limited on a GPU.
+        UebenchError: If a process cannot give up the network although this system allows it.
     """
     if not hasattr(os, "fork"):
         raise UsageError("executor 'isolated': this system cannot limit a process; use processes")

@@ -1,6 +1,6 @@
-"""Both ends of handing a task to another process: it is computed there, and its answer is understood here.
+"""Both ends of passing a task to another process: computing it there, and reading the answer here.
 
-Results and failures go into the store; only a word on what became of the task travels.
+Results and failures go into the store; only the status of the task is sent back.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from uebench.evaluation.runner import Runner
 
 Answer = tuple[Literal["status", "refused", "error"], Any]
-"""``status`` with what became of the task, ``refused`` with why it cannot be read, or ``error`` that ends the run."""
+"""``status`` with the task's status, ``refused`` with the error of unpickling it, or ``error``, which ends the run."""
 
 
 def packed(task: Task) -> bytes:
     """Return a task as a pickle.
 
-    Tasks travel as pickles inside of what is sent, so that whoever passes them on need not import their plugins.
+    Tasks are sent as bytes, so that the code that passes them on need not import their plugins.
 
     Raises:
-        CellError: If it cannot be pickled.
+        CellError: If the task cannot be pickled.
     """
     try:
         return pickle.dumps(task)
@@ -42,12 +42,12 @@ class Performer:
     """Computes tasks that come from another process."""
 
     def __init__(self, settings: Settings, progress: ProgressFor = silent, stop: Stop | None = None) -> None:
-        """Take what every task needs to know; torch is imported with the first one."""
+        """Set the arguments of ``Runner``; torch is imported when the first task is computed."""
         self._settings, self._progress, self._stop = settings, progress, stop
         self._runner: Runner | None = None
 
     def answer(self, content: bytes) -> Answer:
-        """Compute a task that ``packed`` wrote."""
+        """Compute a task that ``packed`` pickled."""
         lazy.load()
         from uebench.evaluation.runner import Runner
 
@@ -58,12 +58,12 @@ class Performer:
         try:
             self._runner = self._runner or Runner(self._settings, self._progress, self._stop)
             return "status", self._runner.perform(task)
-        except UebenchError as error:  # of the store or the device: no other task would fare better
+        except UebenchError as error:  # of the store or the device: other tasks would fail too
             return "error", error
 
 
 def outcome(answer: Answer, task: Task, store: Store) -> TaskStatus:
-    """Return what became of a task, as another process answered.
+    """Return the status of a task from the answer of another process.
 
     Raises:
         UebenchError: If the store or the device cannot be used.
@@ -75,16 +75,16 @@ def outcome(answer: Answer, task: Task, store: Store) -> TaskStatus:
 
 
 def refused(error: UebenchError, task: Task, store: Store) -> TaskStatus:
-    """Record that a task could not be handed over."""
+    """Record that a task could not be passed to another process, and return its status."""
     store.write_failure(failure_of(error, task))
     return "failed"
 
 
 def _unpacked(content: bytes) -> Task:
-    """Return a task, whose plugins are imported by that.
+    """Unpickle a task, which imports its plugins.
 
     Raises:
-        UebenchError: If this fails: the file of a plugin was edited after the plan was made, say.
+        UebenchError: If this fails, for example because a plugin's file was edited after planning.
     """
     try:
         task: Task = pickle.loads(content)

@@ -1,7 +1,7 @@
-"""Several processes on one machine, each computing whole tasks into the same store.
+"""Computes tasks in several processes on one machine, each of which writes into the same store.
 
-A killed process loses little: what it had under way is in its checkpoints. One that is told to stop loses nothing if it
-gets to its next checkpoint in time. A task whose process dies is a failed task; the others go to a new process.
+A killed process resumes from its last checkpoint. A process that is told to stop loses nothing if it reaches its next
+checkpoint in time. If the process of a task dies, this task fails, and a new process computes the others.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from uebench.progress import ProgressFor, guarded
 from uebench.store.store import Store
 
 GRACE = 10.0
-"""Seconds that a process has to end in: after its last task, whatever a plugin left running in it; or, when the run is
-stopped, at the next checkpoint of its task."""
+"""Seconds before a process is killed that does not end: after its last task, because a plugin left something running,
+or when the run is stopped, because the next checkpoint is too far."""
 
 
 def processes(
@@ -41,22 +41,23 @@ def processes(
     confinement: Confinement | None = None,
     minutes: float | None = None,
 ) -> Statuses:
-    """Compute tasks as ``Executor`` says, each in one of ``jobs`` processes.
+    """Compute tasks in ``jobs`` processes; see ``Executor``.
 
     Args:
-        tasks: As ``Executor`` has them.
-        settings: As ``Executor`` has them.
-        jobs: As ``Executor`` has it.
-        progress: As ``Executor`` has it.
-        confinement: What the processes give up. Each computes one task then, and ends with all that it started.
-        minutes: How long a task may take; None for no limit.
+        tasks: See ``Executor``.
+        settings: See ``Executor``.
+        jobs: See ``Executor``.
+        progress: See ``Executor``.
+        confinement: The limits of the processes. With limits, a process computes one task and is then ended together
+            with its child processes.
+        minutes: Time limit of a task; None for no limit.
     """
     store = Store(settings.results)
     workers = [_Worker(settings, store, progress, confinement, minutes) for _ in range(jobs)]
     idle = list(workers)
 
     def perform(task: Task) -> TaskStatus:
-        worker = idle.pop()  # there is one for each thread
+        worker = idle.pop()  # there is one per thread
         try:
             return worker.perform(task)
         finally:
@@ -65,7 +66,7 @@ def processes(
     with ThreadPoolExecutor(jobs) as threads:
         try:
             return run_graph(tasks, lambda task: threads.submit(perform, task), store, jobs, settings.limit)
-        finally:  # also after an interrupt, a full disk, an output that nobody reads any more
+        finally:  # also after an interrupt, a full disk, or a closed output
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.stop()
@@ -75,7 +76,7 @@ def processes(
 
 
 class _Worker:
-    """A process that computes what it is told, begun when there is something to tell it; see ``worker.py``."""
+    """A process that computes tasks, started for the first one; see ``worker.py``."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class _Worker:
         self._closing = threading.Event()
 
     def perform(self, task: Task) -> TaskStatus:
-        """Let the process compute a task.
+        """Compute a task in the process.
 
         Raises:
             UebenchError: If the store or the device cannot be used, or no process can be started.
@@ -102,32 +103,32 @@ class _Worker:
             content = packed(task)
         except CellError as error:
             return refused(error, task, self._store)
-        process = self._started()
+        process = self._ensure_started()
         try:
-            return self._performed(task, content, process)
+            return self._await_answer(task, content, process)
         finally:
             self._is_at_work = False
             if self._confinement:
                 self.close(time.monotonic() + GRACE)
 
-    def _performed(self, task: Task, content: bytes, process: subprocess.Popen[bytes]) -> TaskStatus:
+    def _await_answer(self, task: Task, content: bytes, process: subprocess.Popen[bytes]) -> TaskStatus:
         show = guarded(self._progress(task.spec.title))
         with _killed_after(self._minutes, process) as is_late:
             for kind, *answer in _answers(process, content):
                 if kind != "progress":
                     return outcome((kind, *answer), task, self._store)
                 show(*answer)
-        return self._lost(task, process, is_late=is_late.is_set())
+        return self._record_death(task, process, is_late=is_late.is_set())
 
     def stop(self) -> None:
-        """Begin no other process, and let one that is at work end at its next checkpoint."""
+        """Start no other process, and tell a process that computes a task to end at its next checkpoint."""
         with self._lock:
             self._closing.set()
             if self._process and self._is_at_work:
                 self._process.terminate()
 
     def close(self, give_up: float) -> None:
-        """Wait for the process to end, until ``give_up`` on the monotonic clock; then end it."""
+        """Wait until ``give_up``, on the monotonic clock, for the process to end; then kill it."""
         with self._lock:
             process, self._process = self._process, None
         if process:
@@ -135,31 +136,31 @@ class _Worker:
 
     def _end(self, process: subprocess.Popen[bytes], give_up: float) -> int:
         code = _end(process, give_up, is_at_work=self._is_at_work)
-        if self._confinement:  # it leads a group, of which something may be left
+        if self._confinement:  # it leads a process group, and its child processes may still run
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
         return code
 
-    def _lost(self, task: Task, process: subprocess.Popen[bytes], *, is_late: bool) -> TaskStatus:
-        """Record that the process ended in the middle of a task; the next task begins another."""
+    def _record_death(self, task: Task, process: subprocess.Popen[bytes], *, is_late: bool) -> TaskStatus:
+        """Record that the process died during a task; the next task starts a new process."""
         self._is_at_work = False
         code = self._end(process, time.monotonic() + GRACE)
         with self._lock:
             if self._process is process:
                 self._process = None
-        # A batch system sends SIGTERM to all processes at once: the one that is meant for this process may be under way
+        # A batch system sends SIGTERM to all processes: the worker may get it before this process does
         if self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
             return "left"
         self._store.write_failure(too_long(task, self._minutes) if is_late and self._minutes else died(task, code))
         return "failed"
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _ensure_started(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closing.is_set():
                 raise StoreError("the run is being stopped")
             if self._process is None:
                 self._process = _start(leads_group=self._confinement is not None)
-                with contextlib.suppress(OSError):  # it died already: the first task will tell
+                with contextlib.suppress(OSError):  # it has died already, which the first task will report
                     _send(self._process, (self._settings, self._confinement))
             self._is_at_work = True
             return self._process
@@ -167,7 +168,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def _killed_after(minutes: float | None, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-    """Kill a process that takes longer; the event says whether it did."""
+    """Kill a process if the block takes longer; the event tells whether this happened."""
     is_late = threading.Event()
 
     def kill() -> None:
@@ -186,9 +187,9 @@ def _killed_after(minutes: float | None, process: subprocess.Popen[bytes]) -> It
 
 
 def _start(*, leads_group: bool = False) -> subprocess.Popen[bytes]:
-    """Start a process that imports what this one does.
+    """Start a worker process with the import path of this process.
 
-    Without ``-P`` it would look for modules in the working directory first, where any file may be called ``copy.py``.
+    Without ``-P``, it would import modules from the working directory first, where a file may be called ``copy.py``.
     """
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     try:
@@ -206,7 +207,10 @@ def _start(*, leads_group: bool = False) -> subprocess.Popen[bytes]:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Start a process with SIGINT blocked, until it ignores it: a terminal sends Ctrl-C to all processes."""
+    """Block SIGINT while a process is started, which unblocks it once it ignores it.
+
+    A terminal sends Ctrl-C to all processes.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -218,7 +222,7 @@ def _no_interrupt() -> Iterator[None]:
 
 
 def _answers(process: subprocess.Popen[bytes], content: bytes) -> Iterator[tuple[Any, ...]]:
-    """Hand a process a task, and yield its answers for as long as it gives any."""
+    """Send a task to a process, and yield its answers until it closes its output."""
     assert process.stdout
     with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
         _send(process, content)
@@ -233,12 +237,13 @@ def _send(process: subprocess.Popen[bytes], content: object) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], give_up: float, *, is_at_work: bool = False) -> int:
-    """Let a process end, make it end where it does not, and return its exit code.
+    """Wait for a process to end, kill it if it does not, and return its exit code.
 
     Args:
         process: The process.
-        give_up: When to make it end, on the monotonic clock.
-        is_at_work: It was told to stop. If its stdin were closed now, it would not wait for its next checkpoint.
+        give_up: When to kill it, on the monotonic clock.
+        is_at_work: Whether it computes a task and was told to stop. Its stdin then stays open, because a worker whose
+            stdin is closed during a task ends at once, before its next checkpoint.
     """
     assert process.stdin and process.stdout
     try:
@@ -248,7 +253,7 @@ def _end(process: subprocess.Popen[bytes], give_up: float, *, is_at_work: bool =
         process.wait(max(0.0, give_up - time.monotonic()))
     except subprocess.TimeoutExpired:
         pass
-    finally:  # a second interrupt does not wait, either
+    finally:  # also after a second interrupt
         process.kill()
         code = process.wait()
         with contextlib.suppress(OSError):

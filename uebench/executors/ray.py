@@ -1,6 +1,6 @@
-"""Tasks on a Ray cluster: this machine's, or one of many machines that share the results folder.
+"""Computes tasks on a Ray cluster of one machine, or of many machines that share the results folder.
 
-Ray places each task where its CPUs and GPUs are free. A task whose process dies is a failed task; the others go on.
+Ray runs each task where enough CPUs and GPUs are free. If the process of a task dies, only this task fails.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: RayOptions) -> Statuses:
-    """Compute tasks as ``Executor`` says, as Ray tasks.
+    """Compute tasks as Ray tasks; see ``Executor``.
 
     Raises:
         UsageError: If Ray is not installed, or there is no cluster at the address.
     """
-    cluster, begun = _cluster(options.address)
+    cluster, connected_here = _connect(options.address)
     store = Store(settings.results)
     remote = cluster.remote(num_cpus=options.cpus, num_gpus=options.gpus, max_retries=0)(_perform)
 
@@ -62,17 +62,17 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
         return done
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # Ray prints what its processes say, between our own lines
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints the output of its processes
             return run_graph(tasks, submit, store, jobs, settings.limit)
     finally:
         for reference in list(running):  # after an interrupt, or at the time limit
             cluster.cancel(reference, force=True)
-        if begun:
+        if connected_here:
             cluster.shutdown()
 
 
-def _cluster(address: str | None) -> tuple[Any, bool]:
-    """Return the module, connected, and whether it was connected by this."""
+def _connect(address: str | None) -> tuple[Any, bool]:
+    """Return Ray's module, connected to a cluster, and whether this function connected it."""
     try:
         import ray as cluster
     except ImportError:
@@ -101,7 +101,7 @@ def _status(cluster: Any, answer: Future[Answer], task: Task, store: Store) -> T
 
 @cache
 def _performer(settings: Settings) -> Performer:
-    """Return what computes tasks in this process; Ray lets a process compute many."""
+    """Return the performer of this process, which Ray uses for many tasks."""
     return Performer(settings)
 
 

@@ -1,4 +1,4 @@
-"""One task after the other, in this process: for a debugger, and where starting a process costs more than it saves."""
+"""Computes one task after the other in this process, for debuggers and for work that does not repay a new process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from uebench.progress import ProgressFor
 def serial(
     tasks: Sequence[Task],
     settings: Settings,
-    jobs: int,  # noqa: ARG001 (one at a time, whatever was asked)
+    jobs: int,  # noqa: ARG001 (always one at a time)
     progress: ProgressFor,
 ) -> Statuses:
-    """Compute tasks as ``Executor`` says, one at a time."""
+    """Compute tasks one at a time; see ``Executor``."""
     lazy.load()
     from uebench.evaluation.runner import Runner
 

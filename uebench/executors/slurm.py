@@ -1,6 +1,6 @@
-"""Tasks as jobs of a Slurm cluster, whose machines share the results folder; jobs are submitted with submitit.
+"""Computes tasks as jobs of a Slurm cluster whose machines share the results folder. submitit submits the jobs.
 
-A job that Slurm stops, because its time is over or others go first, is queued again and resumes from its checkpoint.
+A job that Slurm stops, for its time limit or by preemption, is queued again and resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def slurm(
     tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: SlurmOptions
 ) -> Statuses:
-    """Compute tasks as ``Executor`` says, each as a job.
+    """Compute each task as a job; see ``Executor``.
 
     Raises:
         UsageError: If submitit is not installed, or jobs cannot be submitted from here.
@@ -74,17 +74,17 @@ def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
         queue = submitit.AutoExecutor(folder=store.work / "slurm", cluster=options.cluster)
     except RuntimeError as error:
         raise UsageError(f"executor 'slurm': {error}; submit from a machine that has sbatch") from None
-    wanted = {
+    parameters = {
         "name": "uebench", "timeout_min": options.minutes, "cpus_per_task": options.cpus,
         "gpus_per_node": options.gpus or None, "mem_gb": options.memory, "slurm_partition": options.partition,
         "slurm_account": options.account,
     }  # fmt: skip
-    queue.update_parameters(**{name: value for name, value in wanted.items() if value is not None})
+    queue.update_parameters(**{name: value for name, value in parameters.items() if value is not None})
     return queue
 
 
 class _Job:
-    """What a job computes; submitit pickles it."""
+    """The function that a job calls, with its arguments; submitit pickles it."""
 
     def __init__(self, settings: Settings, content: bytes) -> None:
         self._settings, self._content = settings, content
@@ -93,7 +93,7 @@ class _Job:
         return Performer(self._settings).answer(self._content)
 
     def checkpoint(self) -> Any:  # noqa: ANN401
-        """Return what submitit queues when Slurm stops the job: the same, since the store holds how far it got."""
+        """Return the job to queue when Slurm stops this one: the same, as its checkpoint is in the store."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)

@@ -1,7 +1,7 @@
-"""``python -m uebench.executors.worker``: a process that computes the tasks that it reads, until there are no more.
+"""``python -m uebench.executors.worker``: a process that computes the tasks that its parent sends.
 
-It reads pickles of its parent's on stdin, first ``Settings`` and what to give up, then tasks, and answers on stdout;
-nobody else can use either. What a plugin prints goes to stderr, and what it reads is empty.
+It reads pickles from stdin, first ``Settings`` and ``Confinement``, then tasks, and writes its answers to stdout.
+Plugins have no access to these two: their stdin is empty, and their output goes to stderr.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from uebench.progress import OutputClosed, Progress
 
 def main() -> None:
     """Serve the parent process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -37,12 +37,12 @@ def main() -> None:
         pickle.dump(answer, answers)
         answers.flush()
 
-    settings, confinement = _beginning(parent)
+    settings, confinement = _read_header(parent)
     try:
         if confinement:
             confinement.enter()
     except UebenchError as error:
-        with suppress(EOFError, OSError):  # nobody reads the answer before the first task is sent, or ever
+        with suppress(EOFError, OSError):  # the parent reads answers only after it has sent a task
             pickle.load(parent)
             tell("error", error)
         return
@@ -55,25 +55,25 @@ def main() -> None:
         _serve(settings, tasks, at_work, tell, stop)
     except (OutputClosed, BrokenPipeError):  # the parent died
         os._exit(1)
-    if stop.asked:  # end as whoever sent the signal expects
+    if stop.asked:  # end with the exit code of the signal
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _beginning(parent: BinaryIO) -> tuple[Settings, Confinement | None]:
-    beginning: tuple[Settings, Confinement | None] = pickle.load(parent)
-    return beginning
+def _read_header(parent: BinaryIO) -> tuple[Settings, Confinement | None]:
+    header: tuple[Settings, Confinement | None] = pickle.load(parent)
+    return header
 
 
 def _read(parent: BinaryIO, tasks: queue.SimpleQueue[bytes | None], at_work: threading.Event) -> None:
-    """Pass tasks on. When there are no more: end at once if the parent died in the middle of one.
+    """Put the parent's tasks into the queue. If the parent dies during a task, end the process at once.
 
-    Tasks come as pickles of pickles, so that this thread, whose end nobody would notice, need not make sense of them.
+    Tasks are pickled twice, so that this thread does not import their plugins: if it failed, nobody would notice.
     """
     while True:
         try:
             task: bytes = pickle.load(parent)
-        except (EOFError, OSError, pickle.UnpicklingError):  # the last if the parent died while it was writing
+        except (EOFError, OSError, pickle.UnpicklingError):  # the last if the parent died while writing
             if at_work.is_set():
                 os._exit(1)
             tasks.put(None)
@@ -90,7 +90,7 @@ def _serve(
     stop: Stop,
 ) -> None:
     """Compute tasks and answer, until there are no more or the process is told to stop."""
-    # Imports NumPy, which starts threads, and with those Linux lets no user but root give up the network
+    # Imported late: NumPy starts threads, and then Linux lets only root give up the network
     from uebench.executors.performer import Performer
 
     def progress(_: str) -> Progress:

@@ -1,4 +1,4 @@
-"""Accuracy; audit, separability and quality of a protected set. Importable without torch."""
+"""Test accuracy; the audit, separability and quality of a protected set. Importable without torch."""
 
 from uebench.metrics.accuracy import count_correct, predict
 from uebench.metrics.audit import audit

@@ -1,4 +1,4 @@
-"""What a classifier says of test images, and how much of it is right."""
+"""A classifier's predictions for test images, and the number of correct ones."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def predict(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:
     """Return the identity with the highest logit for each image, (N,) int64 on the CPU.
 
     Args:
-        classifier: Images in [0, 1] -> logits.
-        test: Images.
-        batch: Images at a time.
+        classifier: Maps images in [0, 1] to logits.
+        test: The test images.
+        batch: The batch size.
     """
     with torch.inference_mode():
         return torch.cat([classifier(part.images).argmax(1) for part in test.batches(batch)]).cpu()
 
 
 def count_correct(classifier: Classifier, test: ImageSet) -> Tensor:
-    """Count the correct answers for each identity.
+    """Count the correct predictions for each identity.
 
     Args:
-        classifier: Images in [0, 1] -> logits.
-        test: Images with their identities.
+        classifier: Maps images in [0, 1] to logits.
+        test: The test images with their identities.
 
     Returns:
         (K,) int64.

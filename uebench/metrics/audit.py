@@ -1,4 +1,4 @@
-"""What a protected set really is, after rounding."""
+"""The perturbation of a protected set as measured after rounding to grey levels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def audit(delta: NDArray[Any], norm: NormName = "none") -> dict[str, float | int
 
     Args:
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
-        norm: Of the method's budget.
+        norm: The norm of the method's budget.
 
     Returns:
-        ``max_levels``: largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: Euclidean length for each
-        image, on the [0, 1] pixel scale; ``psnr_mean``: in dB, over images that changed, or None; ``changed``: how many
-        did; ``pixels_max``: the most pixels that changed in one image, or None if the budget does not count them.
+        ``max_levels``: the largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: mean and maximum of the
+        Euclidean length per image, on the [0, 1] pixel scale; ``psnr_mean``: the mean PSNR in dB over images that
+        changed, None if none did; ``changed``: the number of images that changed; ``pixels_max``: the largest number
+        of changed pixels in an image, None unless ``norm`` is ``l0``.
     """
     squares = squared_lengths(delta)
     return {

@@ -1,9 +1,9 @@
-"""Simple networks that tell identities by the images of a set, as they can where a protection made it easy.
+"""Detection of protected sets with simple networks, which recognise identities by many kinds of perturbation.
 
 Yifan Zhu, Lijia Yu, Xiao-Shan Gao. Detection and Defense of Unlearnable Examples. AAAI 2024 (arXiv:2312.08898),
-Algorithm 1: a linear and a two-layer network are trained on a part of the set and asked about the rest. Their bound of
-70% is for CIFAR-10. Of portraits, the networks often recognise more without any protection, so uebench compares with
-what they make of the clean photographs. Training accuracy would say nothing: with fewer images than pixels, a linear
+Algorithm 1: a linear and a two-layer network are trained on one part of the set and tested on the rest. The authors'
+threshold of 70% is for CIFAR-10. The networks often recognise more of unprotected portraits, so uebench compares with
+their accuracy on the clean photographs. Training accuracy would not help: with fewer images than pixels, a linear
 network fits any labels.
 """
 
@@ -24,29 +24,32 @@ Images = NDArray[np.uint8]
 """(N, 3, S, S) uint8."""
 
 Answers = Mapping[tuple[str, str], NDArray[np.bool_]]
-"""For each network and what it sees, which images it recognised: (photographs, images of each)."""
+"""For each (network, view), whether it recognised each image: (photographs, images per photograph)."""
 
 Halves = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""Positions of the training and the test images, for each of two folds."""
 
 HIDDEN = 128
+"""Units in the hidden layer of the two-layer network."""
 SIGMA = 1.0
-"""Pixels: what a Gaussian blur of this width takes away is the residue."""
+"""Standard deviation, in pixels, of the Gaussian blur that is subtracted from an image to get its residue."""
 
 
 def recognised(
     images: Images, labels: NDArray[np.int64], of_each: int = 1, progress: Progress | None = None
 ) -> Answers:
-    """Train simple networks on one half of a set, ask them about the other half, and the reverse.
+    """Train simple networks on each half of a set and test them on the other half.
 
-    Each sees the images, or their residue: their high spatial frequencies, in which photographs differ less from
-    person to person than most perturbations do. All images of a photograph are in one half: a network that has seen
-    some of them would recognise the others without any perturbation. Nothing is random: the same set gives the same
-    answers.
+    Each network is trained on two views: the images, and their residue, which is their high spatial frequencies.
+    In these, photographs differ less from person to person than most perturbations do. All images of a photograph are
+    in the same half, because a network trained on some of them would recognise the others without any perturbation.
+    Nothing is random: the same set gives the same answers.
 
     Args:
-        images: The set; of more than 2,000 images, the first ones of each photograph, and then evenly spaced ones.
+        images: The set. Of more than 2,000 images only some are used: evenly spaced photographs, and the first images
+            of each.
         labels: (N,) identities.
-        of_each: How many images are made of each photograph; they lie side by side.
+        of_each: The number of images made from each photograph; they are adjacent.
         progress: Called with (done, total, what).
 
     Raises:
@@ -77,10 +80,10 @@ def _residue(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _coordinates(images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Turn images around the origin into the span of all N of them: as far apart as before, with N values each.
+    """Return the images' coordinates in the space that all N of them span: at most N values each, the same distances.
 
-    They are centred and their mean squared length is one. Where the length of weights has a penalty, none of it is
-    outside this span, so nothing is lost, and training is much faster.
+    The coordinates are centred, and scaled to a mean squared length of one. With a penalty on their length, weights
+    have no component outside this space. So nothing is lost, and training is much faster.
     """
     flat = images.reshape(len(images), -1)
     flat = flat - flat.mean(0)
@@ -92,17 +95,17 @@ def _coordinates(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _halves(people: NDArray[np.int64], of_each: int) -> Halves:
-    """Return which images train and which are asked about, for each of two turns.
+    """Return the training and the test images of two folds.
 
     Args:
         people: The identity of each photograph.
-        of_each: How many images each has.
+        of_each: The number of images per photograph.
     """
     from sklearn.model_selection import StratifiedKFold
 
     images = np.arange(len(people) * of_each).reshape(-1, of_each)
-    turns = StratifiedKFold(2, shuffle=True, random_state=0).split(people, people)
-    return [(images[known].ravel(), images[asked].ravel()) for known, asked in turns]
+    folds = StratifiedKFold(2, shuffle=True, random_state=0).split(people, people)
+    return [(images[train].ravel(), images[test].ravel()) for train, test in folds]
 
 
 def _held_out(

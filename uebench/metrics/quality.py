@@ -1,4 +1,4 @@
-"""How little one sees of the perturbation: PSNR, SSIM and LPIPS, each a mean over the images of a set."""
+"""Image quality, or how invisible the perturbation is: PSNR, SSIM and LPIPS, each a mean over the images of a set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Images = NDArray[np.uint8]
 """(N, 3, H, W) uint8."""
 
 SMALLEST = 31
-"""Pixels below which AlexNet's second pooling has nothing left to pool."""
+"""Smallest height and width in pixels; smaller images vanish in AlexNet's poolings."""
 
 BATCH = 64
 NO_TRUNK = "no trunk given; uebench audit --lpips-trunk FILE measures it"
@@ -37,7 +37,7 @@ class Lpips:
     """LPIPS 0.1 with AlexNet (Zhang et al., CVPR 2018), ready to measure.
 
     Attributes:
-        model: Two batches of images in [-1, 1] -> distances (B, 1, 1, 1).
+        model: Maps two batches of images in [-1, 1] to distances (B, 1, 1, 1).
         sha256: Digest of the trunk's file.
     """
 
@@ -46,14 +46,14 @@ class Lpips:
 
     @classmethod
     def load(cls, trunk: Path, device: torch.device) -> Lpips:
-        """Take the linear weights from the package ``lpips`` and the trunk from a file; nothing is downloaded.
+        """Load the linear weights from the package ``lpips`` and the trunk from a file; nothing is downloaded.
 
         Args:
             trunk: A state dict of torchvision's AlexNet, of which only ``features`` is used.
-            device: Where to measure.
+            device: The device to measure on.
 
         Raises:
-            DataError: If the file is missing or something else.
+            DataError: If the file is missing or is not such a state dict.
         """
         import lpips
 
@@ -65,12 +65,12 @@ class Lpips:
             warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
             warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)
             model = lpips.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
-        wanted = {f"features.{name.split('.', 1)[1]}": name for name in model.net.state_dict()}
+        renamed = {f"features.{name.split('.', 1)[1]}": name for name in model.net.state_dict()}
         try:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            found = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
-            model.net.load_state_dict({wanted.get(name, name): tensor for name, tensor in found.items()}, strict=True)
-            if not all(bool(tensor.isfinite().all()) for tensor in found.values()):
+            features = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
+            model.net.load_state_dict({renamed.get(name, name): each for name, each in features.items()}, strict=True)
+            if not all(bool(tensor.isfinite().all()) for tensor in features.values()):
                 raise ValueError
         except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, ValueError, LookupError):
             raise DataError(
@@ -85,17 +85,17 @@ def quality(
     lpips: Lpips | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, Any]:
-    """Compare a protected set with the clean one, after rounding.
+    """Compare a protected set, rounded to grey levels, with the clean one.
 
     Args:
         clean: (N, 3, H, W) uint8, at least 11 pixels high and wide.
-        protected: The same images, protected.
-        lpips: The network to measure LPIPS with; without it there is none.
+        protected: (N, 3, H, W) uint8, the same images, protected.
+        lpips: The network that measures LPIPS; None to leave LPIPS out.
         progress: Called with (done, total, what).
 
     Returns:
-        ``psnr``: see there; ``ssim``; ``lpips``, or None and ``lpips_reason``; ``trunk``: digest of the trunk's file,
-        or None; ``n``: images.
+        ``psnr`` and ``ssim``: as the functions of these names return them; ``lpips``: None if it was not measured, with
+        the reason in ``lpips_reason``; ``trunk``: digest of the trunk's file, or None; ``n``: the number of images.
     """
     size = min(clean.shape[-2:])
     reason = NO_TRUNK if lpips is None else None if size >= SMALLEST else f"{size} pixels; AlexNet needs {SMALLEST}"
@@ -119,7 +119,7 @@ def squared_lengths(delta: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def psnr(delta: NDArray[Any]) -> float | None:
-    """Return the mean peak signal-to-noise ratio in dB over the images that changed; None if none did.
+    """Return the mean peak signal-to-noise ratio in dB over the images that changed, or None if none did.
 
     Args:
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
@@ -128,7 +128,7 @@ def psnr(delta: NDArray[Any]) -> float | None:
 
 
 def psnr_of(squares: NDArray[np.float64], values: int) -> float | None:
-    """Return ``psnr`` of perturbations whose ``squared_lengths`` are known, with ``values`` numbers in each image."""
+    """Return the same as ``psnr``, from ``squared_lengths`` and the number of values per image."""
     changed = squares[squares > 0]
     return float((10 * np.log10(values / changed)).mean()) if len(changed) else None
 
@@ -138,16 +138,16 @@ def ssim(clean: Images, protected: Images, progress: Callable[[int, int, str], N
 
     Args:
         clean: (N, 3, H, W) uint8, at least 11 pixels high and wide.
-        protected: The same images, protected.
+        protected: (N, 3, H, W) uint8, the same images, protected.
         progress: Called with (done, total, what).
     """
     from skimage.metrics import structural_similarity
 
     total = 0.0
-    for done, (one, other) in enumerate(zip(clean, protected, strict=True), 1):
+    for done, (before, after) in enumerate(zip(clean, protected, strict=True), 1):
         total += float(
             structural_similarity(
-                one, other, channel_axis=0, data_range=255,
+                before, after, channel_axis=0, data_range=255,
                 gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
             )
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How well a linear classifier tells identities by the perturbation alone."""
+"""Linear separability: how well a linear classifier recognises identities by the perturbation alone."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMIT = 2000
-"""Rows looked at, at most; an identity's share is its share of the set."""
+"""The largest number of rows used; of a larger set, evenly spaced rows are used."""
 
 
 def thinned(count: int) -> NDArray[np.int64]:
-    """Return evenly spaced rows of so many, at most ``LIMIT``."""
+    """Return the positions of evenly spaced rows of ``count``, at most ``LIMIT``."""
     return np.arange(count)[:: -(-count // LIMIT)]
 
 
 def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, int] | None:
-    """Fit a linear classifier on half of the perturbations and count what it gets right on the other half.
+    """Fit a linear classifier on half of the perturbations and test it on the other half.
 
-    That perturbations are linearly separable is the published explanation of why unlearnable examples work (Yu et al.,
-    KDD 2022, section 3). Ridge regression on one-hot labels, regularised by the mean squared length; halves alternate
-    within each identity.
+    Yu et al. (KDD 2022, section 3) explain the effect of unlearnable examples by the linear separability of their
+    perturbations. The classifier is a ridge regression on one-hot labels, regularised by the mean squared length. The
+    perturbations of each identity go to the two halves alternately.
 
     Args:
         delta: (N, 3, H, W) integers, protected minus clean.
         labels: (N,) identities.
 
     Returns:
-        ``correct`` among ``n``; None if there is nothing to learn from: no identity has two perturbations, or all those
-        to fit on are the same (such as zero).
+        ``correct``: the number of correct predictions, out of ``n``. None if no identity has two perturbations, or if
+        all perturbations of the first half are the same (such as zero).
     """
     rows = thinned(len(labels))
     labels = labels[rows]

@@ -1,4 +1,4 @@
-"""Pure tensor functions: no paths, no choices, no words for people."""
+"""Pure tensor functions: no files, no options, no messages."""
 
 from uebench.ops.augment import (
     augment_each,

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) -> Tensor:
-    """Mirror and shift each image on its own.
+    """Mirror and shift each image at random.
 
     Args:
         images: (B, 3, H, W).
         rng: A CPU generator.
         flip: Mirror each image left to right with probability 1/2.
-        crop: Pad by so many zero pixels on every side and crop back at a random place; 0 leaves the place.
+        crop: Pad with this many zero pixels on every side and crop at a random position; 0 for no shift.
 
     Returns:
-        (B, 3, H, W), the given tensor itself if there is nothing to do.
+        (B, 3, H, W); ``images`` itself if there is nothing to do.
     """
     count, height, width = len(images), images.shape[-2], images.shape[-1]
     device = images.device
@@ -37,25 +37,25 @@ def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) ->
         top, left = torch.randint(2 * crop + 1, (2, count, 1), generator=rng).to(device)
         rows = (top + torch.arange(height, device=device))[:, :, None]
         columns = (left + torch.arange(width, device=device))[:, None, :]
-        which = torch.arange(count, device=device)[:, None, None]
-        images = padded.permute(0, 2, 3, 1)[which, rows, columns].permute(0, 3, 1, 2)
+        index = torch.arange(count, device=device)[:, None, None]
+        images = padded.permute(0, 2, 3, 1)[index, rows, columns].permute(0, 3, 1, 2)
     return images
 
 
 def contrastive_view(
     images: Tensor, rng: torch.Generator, *, strength: float = 1.0, least_area: float = 0.08
 ) -> Tensor:
-    """Return a random view of each image; differentiable. By default as SimCLR draws it for small images.
+    """Return a random view of each image, differentiably. The defaults are SimCLR's for small images.
 
-    A crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full size; mirrored
-    with probability 1/2; brightness, contrast and saturation times 1 - 0.4 s to 1 + 0.4 s and hue shifted by up to
-    0.1 s with probability 0.8 s; grey with probability 0.2 s, where s is ``strength`` (Chen et al., ICML 2020, appendix
-    A, where s is 1 and the smallest crop 8%).
+    A view is a crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full
+    size, and mirrored with probability 1/2. With s = ``strength``, its colours change with probability 0.8 s:
+    brightness, contrast and saturation by a factor of 1 - 0.4 s to 1 + 0.4 s, and the hue by up to 0.1 s. It becomes
+    grey with probability 0.2 s. (Chen et al., ICML 2020, appendix A, with s = 1 and crops of at least 8%.)
 
     Args:
         images: (B, 3, H, W) in [0, 1].
         rng: A CPU generator.
-        strength: Of the changes of colour.
+        strength: The strength of the colour changes, s.
         least_area: The smallest crop, as a share of the area.
     """
     count, device = len(images), images.device
@@ -76,26 +76,26 @@ def contrastive_view(
     hue, jitters, greys = uniform(-turn, turn).tolist(), uniform(0, 1).tolist(), uniform(0, 1).tolist()
     coloured = []
     for number, view in enumerate(views):
-        seen = view
+        jittered = view
         if jitters[number] < 0.8 * strength:
-            seen = transforms.adjust_brightness(seen, brightness[number])
-            seen = transforms.adjust_contrast(seen, contrast[number])
-            seen = transforms.adjust_saturation(seen, saturation[number])
-            seen = transforms.adjust_hue(seen, hue[number])
-        coloured.append(transforms.rgb_to_grayscale(seen, 3) if greys[number] < 0.2 * strength else seen)
+            jittered = transforms.adjust_brightness(jittered, brightness[number])
+            jittered = transforms.adjust_contrast(jittered, contrast[number])
+            jittered = transforms.adjust_saturation(jittered, saturation[number])
+            jittered = transforms.adjust_hue(jittered, hue[number])
+        coloured.append(transforms.rgb_to_grayscale(jittered, 3) if greys[number] < 0.2 * strength else jittered)
     return torch.stack(coloured)
 
 
 def view_of_strength(images: Tensor, rng: torch.Generator, strength: float) -> Tensor:
-    """Return a random view of each image, between the image itself and a contrastive learner's; differentiable.
+    """Return a random contrastive view of each image, weakened by one number (Wang et al., NeurIPS 2024).
 
-    One number weakens the crop with the colours (Wang et al., NeurIPS 2024): the smallest crop is 1 - 0.9 s of the
-    area.
+    The strength s scales the colour changes and the crop, whose smallest area is 1 - 0.9 s. The views are
+    differentiable.
 
     Args:
         images: (B, 3, H, W) in [0, 1].
         rng: A CPU generator.
-        strength: s, in [0, 1]; 0 returns the given tensor itself and draws nothing.
+        strength: s, in [0, 1]; 0 returns ``images`` itself and draws nothing.
     """
     if not strength:
         return images
@@ -103,12 +103,12 @@ def view_of_strength(images: Tensor, rng: torch.Generator, strength: float) -> T
 
 
 def augment_each(images: Tensor, augment: Callable[[Tensor], Tensor], rng: torch.Generator) -> Tensor:
-    """Apply one of torchvision's random transformations to each image on its own.
+    """Apply one of torchvision's random transforms to each image separately.
 
     Args:
         images: (B, 3, H, W) float in [0, 1].
-        augment: Maps an image (3, H, W) uint8 to another of that shape; draws from torch's global generator.
-        rng: A CPU generator that decides what is drawn.
+        augment: Maps an image (3, H, W) uint8 to one of the same shape; draws from torch's global generator.
+        rng: A CPU generator that seeds torch's global generator meanwhile.
     """
     levels = (images * 255).round().to(torch.uint8)
     with torch.random.fork_rng(devices=[]):
@@ -117,28 +117,28 @@ def augment_each(images: Tensor, augment: Callable[[Tensor], Tensor], rng: torch
 
 
 def holes(count: int, size: int, number: int, side: int, rng: torch.Generator) -> Tensor:
-    """Return (count, 1, size, size) booleans: true inside any of ``number`` squares with random centres in the image.
+    """Return masks (count, 1, size, size), true inside ``number`` squares with random centres in the image.
 
     Args:
-        count: Images.
+        count: The number of masks.
         size: Their height and width in pixels.
-        number: Squares in each.
-        side: Of a square in pixels; what lies outside the image is cut off.
+        number: The number of squares in each mask.
+        side: The side of a square in pixels; a square may extend beyond the edge.
         rng: A CPU generator.
     """
     first = torch.randint(size, (2, count, number, 1), generator=rng) - side // 2
-    places = torch.arange(size)
-    rows, columns = ((places >= first) & (places < first + side)).unbind(0)  # (count, number, size) each
+    positions = torch.arange(size)
+    rows, columns = ((positions >= first) & (positions < first + side)).unbind(0)  # (count, number, size) each
     return (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
 
 
 def partners(batch: Tensor, which: Literal["previous", "reversed"]) -> Tensor:
-    """Return for each row of a batch (B, ...) the one it is mixed with.
+    """Return the row that each row of a batch is mixed with.
 
     Args:
-        batch: Images, or targets.
-        which: ``previous``: the row before, of the first row the last; ``reversed``: the row at the same place counted
-            from the end, so that two rows are each other's (and the middle one of an odd number its own).
+        batch: Images or targets, (B, ...).
+        which: ``previous``: the row before, and the last row for the first; ``reversed``: the row at the same position
+            counted from the end, so that rows form pairs (the middle one of an odd number is its own partner).
     """
     return batch.roll(1, 0) if which == "previous" else batch.flip(0)
 
@@ -149,13 +149,13 @@ def beta(alpha: float, rng: torch.Generator) -> float:
 
 
 def plasma(count: int, size: int, rng: torch.Generator) -> Tensor:
-    """Return cloudy random fields (count, 1, size, size) that run from 0 to 1.
+    """Return cloudy random fields (count, 1, size, size) with values from 0 to 1.
 
-    Octaves of bilinear noise, each twice as fine as the one before and weaker by a factor drawn from 0.1 to 0.7 for
-    each field.
+    Each field is a sum of octaves of bilinear noise. An octave is twice as fine as the one before, and weaker by a
+    factor between 0.1 and 0.7 that is drawn for each field.
 
     Args:
-        count: Fields.
+        count: The number of fields.
         size: Their height and width in pixels, at least 2.
         rng: A CPU generator.
     """

@@ -1,4 +1,4 @@
-"""Gradients with respect to images, and the projected sign steps that most methods are made of."""
+"""Gradients with respect to images, and the projected sign-gradient steps that most methods use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def input_gradient(loss: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Return d loss / d images, without computing any gradient of weights.
+    """Return the gradient of the loss with respect to the images, without computing those of weights.
 
     Args:
         loss: Maps images to a scalar.
@@ -42,10 +42,10 @@ def sign_steps(
         images: The ball's centre, (B, 3, H, W) float in [0, 1].
         radius: The ball's radius on the [0, 1] pixel scale.
         step: The size of one step.
-        steps: How many.
-        ascend: Raise the loss (adversarial example) or lower it (error-minimising noise).
-        start: Where to start, as a perturbation; zero if left out.
-        clamp: Keep images in [0, 1] as well.
+        steps: The number of steps.
+        ascend: Whether to maximise the loss (adversarial examples) or to minimise it (error-minimising noise).
+        start: The initial perturbation, (B, 3, H, W); zero by default.
+        clamp: Whether to keep the images in [0, 1] as well.
 
     Returns:
         The perturbation (B, 3, H, W), detached.

@@ -1,4 +1,4 @@
-"""Keeping a perturbation inside its budget, before and after rounding to grey levels."""
+"""Keeping perturbations within their budget, before and after rounding to grey levels."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def project(delta: Tensor, budget: Budget) -> Tensor:
-    """Return the point of the budget's ball that is nearest to ``delta``.
+    """Return the perturbations within the budget that are nearest to ``delta``.
 
     Args:
         delta: (B, 3, H, W) float, on the [0, 1] pixel scale.
-        budget: The ball.
+        budget: The bound and its norm.
     """
     return NORMS[budget.norm].project(delta, budget.eps)
 
 
 def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:
-    """Round a protected image to grey levels without leaving an L-inf ball.
+    """Round protected images to grey levels without exceeding an L-inf budget.
 
     Args:
-        protected: (B, 3, H, W) float in [0, 1].
+        protected: (B, 3, H, W) float in [0, 1], within the budget.
         clean: (B, 3, H, W) uint8.
-        budget: The ball that ``protected`` lies in.
+        budget: The budget; one of another norm has no effect.
 
     Returns:
         (B, 3, H, W) int16: protected minus clean, in grey levels; adding it to ``clean`` stays in 0..255.
@@ -43,12 +43,12 @@ def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:
 
 
 def map_levels(images: Tensor, function: Callable[[Tensor], Tensor], batch: int = 256) -> Tensor:
-    """Apply a function of float images to uint8 images, and round its answer to grey levels.
+    """Apply a function of float images to uint8 images, and round the result to grey levels.
 
     Args:
         images: (N, 3, H, W) uint8.
-        function: Maps (B, 3, H, W) float in [0, 1] to the same shape; what leaves [0, 1] is clipped.
-        batch: Images at a time.
+        function: Maps (B, 3, H, W) float in [0, 1] to the same shape; values outside [0, 1] are clipped.
+        batch: The batch size.
     """
     parts = [(function(part.float() / 255) * 255).round().clamp(0, 255) for part in torch.split(images, batch)]
     return torch.cat(parts).to(torch.uint8)

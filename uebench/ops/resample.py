@@ -1,4 +1,4 @@
-"""Images whose pixels are moved, and images without their high frequencies."""
+"""Displacing the pixels of images, and removing high frequencies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def displaced(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Take every pixel from another place (bilinear); what lies beyond an edge continues at the opposite one.
+    """Sample every pixel from a displaced position, bilinearly; positions beyond an edge wrap around.
 
     Args:
         images: (B, 3, H, W).
-        down: (B, H, W): how many pixels below its own place each pixel is taken from; all channels move together.
-        right: The same to the right.
+        down: (B, H, W), the downward displacement in pixels, the same for all channels.
+        right: (B, H, W), the displacement to the right in pixels.
     """
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device)[:, None] + down
@@ -39,12 +39,12 @@ def lowest_frequencies(images: Tensor, count: int) -> Tensor:
 
     Args:
         images: (B, 3, S, S) float.
-        count: 1 to S.
+        count: The number of frequencies in each direction, 1 to S.
     """
     size = images.shape[-1]
-    places = (torch.arange(size, device=images.device) + 0.5) * math.pi / size
-    waves = torch.cos(torch.arange(count, device=images.device)[:, None] * places)
+    positions = (torch.arange(size, device=images.device) + 0.5) * math.pi / size
+    waves = torch.cos(torch.arange(count, device=images.device)[:, None] * positions)
     waves = waves / waves.norm(dim=1, keepdim=True)
-    kept = waves.T @ waves  # projects a row, or a column, onto its lowest waves
-    filtered: Tensor = kept @ images @ kept
+    projection = waves.T @ waves  # of a row or column onto the lowest frequencies
+    filtered: Tensor = projection @ images @ projection
     return filtered

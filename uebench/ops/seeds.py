@@ -1,4 +1,4 @@
-"""Seeds for code that draws from a global generator, taken from a generator of one's own."""
+"""Seeds for code that draws from a global generator, drawn from a local one."""
 
 from __future__ import annotations
 

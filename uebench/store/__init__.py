@@ -1,1 +1,1 @@
-"""The results folder: records, protected sets, checkpoints."""
+"""The results folder: records, protected sets, kept models, checkpoints."""

@@ -1,4 +1,4 @@
-"""What a classifier answered to every test photograph, as a short text in its record."""
+"""Encoding of a classifier's predictions for all test photographs as a short text for the record."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from array import array
 from collections.abc import Sequence
 
 WIDTH = "I"
-"""Four bytes an answer before compression, which takes most of them away again."""
+"""Array type with four bytes per answer; compression removes most of them."""
 
 
 def encode(predicted: Sequence[int]) -> str:
     """Return predicted identities as text: little-endian uint32, deflated, in base64.
 
     Args:
-        predicted: One for each test photograph: by identity, and within an identity as the data set lists them.
+        predicted: One per test photograph, sorted by identity, and in the order of the data set within an identity.
     """
     return base64.b64encode(zlib.compress(_little_endian(array(WIDTH, predicted)).tobytes(), 9)).decode()
 
@@ -36,19 +36,19 @@ def decode(text: str) -> tuple[int, ...]:
 
 
 def correct(predicted: Sequence[int], sizes: Sequence[int]) -> tuple[bool, ...]:
-    """Return which answers are right.
+    """Return which answers are correct.
 
     Args:
-        predicted: As ``encode`` takes them.
-        sizes: How many test photographs each identity has.
+        predicted: Predicted identities, in the order of ``encode``.
+        sizes: The number of test photographs of each identity.
 
     Raises:
-        ValueError: If there are not as many answers as photographs.
+        ValueError: If the numbers of answers and photographs differ.
     """
     truth = [label for label, size in enumerate(sizes) for _ in range(size)]
     if len(truth) != len(predicted):
         raise ValueError(f"{len(predicted)} answers for {len(truth)} test photographs")
-    return tuple(one == other for one, other in zip(predicted, truth, strict=True))
+    return tuple(answer == label for answer, label in zip(predicted, truth, strict=True))
 
 
 def _little_endian(values: array[int]) -> array[int]:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 TEMPORARY = ".new-"
-"""How the names of files begin that are not yet in their place."""
+"""The prefix of the names of unfinished files."""
 
 
 def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
-    """Put a file in its place at once: a reader sees what was there before, or all of ``content``.
+    """Write a file atomically: a reader sees either the old content or all of the new.
 
     Args:
-        path: Where; its folder is made.
-        content: All of it.
-        to_disk: Wait until the disk has it, so that it outlives a power cut, also under its name if the system can
-            write folders to disk.
+        path: The file; its folder is created if it is missing.
+        content: The new content.
+        to_disk: Whether to wait until the file, and if possible its folder entry, are on disk, so that they survive a
+            power cut.
 
     Raises:
-        OSError: If it cannot be written; what was there before still is, and nothing else.
+        OSError: If the file cannot be written; the old one is then unchanged.
     """
     changed = _changed_folders(path) if to_disk else []
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
             file.flush()
             if to_disk:
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)  # from here on closed: Windows renames and deletes no open file
+        temporary.chmod(0o644)  # after closing it, because Windows cannot rename an open file
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
 
 
 def _changed_folders(path: Path) -> list[Path]:
-    """Return the folders that get a new entry when ``path`` is written: its own, and those in which one is made."""
+    """Return the folders that get a new entry when ``path`` is written: its own, and the parents of new folders."""
     folders = [path.parent]
     while not folders[-1].exists() and folders[-1] != folders[-1].parent:
         folders.append(folders[-1].parent)
@@ -51,7 +51,7 @@ def _changed_folders(path: Path) -> list[Path]:
 
 
 def _folder_to_disk(folder: Path) -> None:
-    """Write a folder's entries to disk where the system can: Windows opens none, some network file systems refuse."""
+    """Write a folder's entries to disk if the system can; Windows and some network file systems cannot."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

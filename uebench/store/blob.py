@@ -1,4 +1,4 @@
-"""Protected sets as files: the perturbation as safetensors, and in its header what is known of it, with a digest."""
+"""Files of protected sets: the perturbation as safetensors, with its metadata and a digest in the header."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Protected:
     """A protected set as stored.
 
     Attributes:
-        delta: (N, 3, H, W) int8: protected minus clean, in grey levels; int16 where a change exceeds 127.
-        meta: What the records say of it.
+        delta: (N, 3, H, W) int8, or int16 if a change exceeds 127: protected minus clean, in grey levels.
+        meta: Its metadata, which the records repeat.
     """
 
     delta: NDArray[np.int8] | NDArray[np.int16]
@@ -31,12 +31,12 @@ class Protected:
 
     @property
     def digest(self) -> str:
-        """Return the sha256 of the perturbation and of what is stored beside it."""
+        """Return the sha256 of the perturbation and its metadata."""
         return array_digest(self.delta, digest(self.meta.stored()))
 
 
 def content(protected: Protected) -> bytes:
-    """Return a protected set as the content of its file."""
+    """Return the content of the file of a protected set."""
     from safetensors.numpy import save
 
     meta = {**protected.meta.stored(), "digest": protected.digest}
@@ -44,49 +44,49 @@ def content(protected: Protected) -> bytes:
 
 
 def load(path: Path) -> Protected | None:
-    """Read a protected set; None if there is none.
+    """Read a protected set; return None if there is no such file.
 
     Args:
-        path: Where it lies; the name is its key.
+        path: The file; its name is the key.
 
     Raises:
-        DamagedError: If it does not match its digest, is that of another key, or something other than a file.
+        DamagedError: If it is unreadable, does not match its digest, or has another key.
     """
-    found = _open(path, pixels=True)
-    if found is None:
+    opened = _open(path, pixels=True)
+    if opened is None:
         return None
-    meta, delta = found
-    seal = meta.pop("digest", None)
-    known = _meta(path, meta)
-    if seal != array_digest(delta, digest(meta)):
+    header, delta = opened
+    seal = header.pop("digest", None)
+    meta = _meta(path, header)
+    if seal != array_digest(delta, digest(header)):
         raise DamagedError(path, "damaged protected set (content and digest differ)")
-    return Protected(delta, known)
+    return Protected(delta, meta)
 
 
 def load_meta(path: Path) -> ProtectedMeta | None:
-    """Read what is stored beside the pixels of a protected set, without checking the digest; None as in ``load``.
+    """Read the metadata of a protected set without checking the digest; return None if there is no such file.
 
     Raises:
-        DamagedError: As ``load``, but for the digest.
+        DamagedError: If it is unreadable or has another key.
     """
-    found = _open(path, pixels=False)
-    if found is None:
+    opened = _open(path, pixels=False)
+    if opened is None:
         return None
-    meta, _ = found
-    meta.pop("digest", None)
-    return _meta(path, meta)
+    header, _ = opened
+    header.pop("digest", None)
+    return _meta(path, header)
 
 
 def _open(path: Path, *, pixels: bool) -> tuple[dict[str, Any], Any] | None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        open_regular(path).close()  # refuses a pipe, which safetensors would wait for
+        open_regular(path).close()  # refuses a named pipe, which safetensors would wait for
         with safe_open(path, framework="np") as file:
-            meta = json.loads(file.metadata()["uebench"])
+            header = json.loads(file.metadata()["uebench"])
             delta = file.get_tensor("delta") if pixels else None
-        if isinstance(meta, dict):
-            return meta, delta
+        if isinstance(header, dict):
+            return header, delta
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
@@ -94,11 +94,11 @@ def _open(path: Path, *, pixels: bool) -> tuple[dict[str, Any], Any] | None:
     raise DamagedError(path, "damaged protected set (unreadable)")
 
 
-def _meta(path: Path, meta: dict[str, Any]) -> ProtectedMeta:
+def _meta(path: Path, header: dict[str, Any]) -> ProtectedMeta:
     try:
-        known = ProtectedMeta.model_validate(meta)
-    except ValueError:  # as pydantic's complaint is one
+        meta = ProtectedMeta.model_validate(header)
+    except ValueError:  # the base class of pydantic's ValidationError
         raise DamagedError(path, "damaged protected set (content and digest differ)") from None
-    if known.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
+    if meta.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
         raise DamagedError(path, "damaged protected set (it belongs to another key)")
-    return known
+    return meta

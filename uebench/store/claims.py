@@ -1,10 +1,10 @@
-"""Who works on what: a claim on a key, and beside it a note of who holds it and how far the work is.
+"""Claims on keys, so that only one process computes a key, and notes about their holders and progress.
 
 A claim is a file lock, which the system releases when its process dies. Some network file systems have no such locks.
-There, a claim is a lease: a file that its holder touches again and again, and that others take over once it has not
-changed for ``LEASE`` seconds. The first process that meets such a file system leaves a mark in the folder, so that all
-processes and machines use leases. A holder that was slow, and not dead, may lose its lease. Both then compute the same
-and publish the same, so this costs time and nothing else.
+There, a claim is a lease: a file that its holder touches regularly, and that others take over when it has not changed
+for ``LEASE`` seconds. The first process that meets such a file system leaves a mark in the folder, so that all
+processes and machines use leases. A slow holder may lose its lease. Both processes then compute and publish the same
+result, which only costs time.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-"""What the system says of a lock where the file system has none."""
+"""The system's error numbers for a file system without locks."""
 LEASE = 30.0
-"""Seconds for which a lease must not have changed before others take it over; all processes must agree."""
+"""Seconds without a change after which others take over a lease; it must be the same in all processes."""
 BEATS = 3
-"""How often a holder touches its lease in this time."""
+"""The number of times that a holder touches its lease in ``LEASE`` seconds."""
 PAUSE = 5.0
-"""Seconds between two notes of one holder, at least."""
+"""The least seconds between two notes of a holder."""
 
 
 class Note(BaseModel):
-    """Who holds a key, and how far the work is.
+    """A note about the holder of a key and its progress.
 
     Attributes:
-        title: What is computed, in words.
-        host: The machine's name.
-        pid: The process there.
-        since: When it began, in seconds as ``time.time`` counts them.
-        done: How much of ``total`` is done.
-        total: 0 if that is not known yet.
-        what: What is being done.
+        title: The title of the task.
+        host: The name of the machine.
+        pid: The process on this machine.
+        since: The start of the work, in seconds as by ``time.time``.
+        done: The steps done.
+        total: The total number of steps; 0 if it is not known yet.
+        what: The description of the present work.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,14 +65,14 @@ class Claim:
     """A key that this process holds."""
 
     def __init__(self, path: Path, title: str) -> None:
-        """Write the first note; without a title there are none."""
+        """Write the first note. If the title is empty, no notes are written."""
         self._path = path
         self._note = Note(title=title, host=platform.node(), pid=os.getpid(), since=time.time()) if title else None
         self._next = 0.0
         self.tell()
 
     def tell(self, done: int = 0, total: int = 0, what: str = "") -> None:
-        """Note how far the work is, unless the last note is too young. That no note can be written stops no work."""
+        """Write a note with the progress, unless the last one is too recent. Errors of writing are ignored."""
         if self._note is None or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PAUSE
@@ -91,7 +91,7 @@ class Claims:
     """The claims on the keys of a results folder."""
 
     def __init__(self, root: Path) -> None:
-        """Name the results folder; nothing is touched until something is claimed."""
+        """Set the results folder, which is not touched until a key is claimed."""
         self._root = root
         self.folder = root / "work" / "locks"
         self._mark = self.folder / "leases"
@@ -102,7 +102,7 @@ class Claims:
 
         Args:
             key: The key.
-            title: What is computed, for the note; none is written without.
+            title: The title of the task for the note; empty for no note.
 
         Raises:
             StoreError: If the folder cannot be used.
@@ -118,7 +118,10 @@ class Claims:
 
     @contextmanager
     def claim_if_free(self, key: str) -> Iterator[bool]:
-        """Hold a key to tidy up, unless a process holds it; yields whether it is held. Leaves no lock file behind.
+        """Hold a key unless another process holds it, and remove the lock file afterwards.
+
+        Yields:
+            Whether this process holds the key.
 
         Raises:
             StoreError: If the folder cannot be used.
@@ -130,35 +133,35 @@ class Claims:
         try:
             yield True
         finally:
-            if _is_file_lock(lock):  # the end of a lease deletes its file
-                with suppress(OSError):  # while it is held: whoever waits for it notices, and makes another
+            if _is_file_lock(lock):  # releasing a lease deletes its file
+                with suppress(OSError):  # while it is held: a process that waits for it notices, and makes another
                     Path(lock.lock_file).unlink()
             lock.release()
 
     def is_held(self, key: str) -> bool:
-        """Return whether a process holds a key, or might: a lock in a read-only folder cannot be tried."""
+        """Return whether a process holds a key; also True if this cannot be tested, as in a read-only folder."""
         lock = self._lock(key)
         if not Path(lock.lock_file).exists():
             return False
         try:
             with lock.acquire(timeout=0):
                 return False
-        except OSError:  # as the lock's timeout is one
+        except OSError:  # the base class of filelock's Timeout, too
             return True
 
     def files(self) -> list[Path]:
-        """Return all locks and notes; the name of each is its key, with a suffix."""
+        """Return the files of all locks, leases and notes; the name of each is its key with a suffix."""
         return sorted(path for suffix in ("lock", "lease", "json") for path in self.folder.glob(f"[!.]*.{suffix}"))
 
     def working(self) -> dict[str, Note]:
-        """Return what every process says of the key that it works on."""
-        found = {}
+        """Return the notes of all running processes, by key."""
+        notes = {}
         for path in self.folder.glob("[!.]*.json"):
-            with suppress(OSError, ValidationError):  # it ended meanwhile; or this is no note
+            with suppress(OSError, ValidationError):  # the process has ended since, or this is not a note
                 note = Note.model_validate_json(read_regular(path))
                 if self.is_held(path.stem):
-                    found[path.stem] = note
-        return found
+                    notes[path.stem] = note
+        return notes
 
     @property
     def uses_leases(self) -> bool:
@@ -177,7 +180,7 @@ class Claims:
         return FileLock(self.folder / f"{key}.lock", fallback_to_soft=False)
 
     def _acquired(self, key: str, *, wait: bool) -> BaseFileLock | None:
-        """Return a lock that this process now holds, or None if another holds it and this one does not wait."""
+        """Acquire and return the lock of a key; None if another process holds it and ``wait`` is False."""
         from filelock import Timeout
 
         lock = self._lock(key)

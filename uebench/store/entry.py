@@ -1,4 +1,4 @@
-"""Entries of a leaderboard: what somebody claims of a method, beside what was measured; see ``docs/leaderboard.md``."""
+"""Entries of a leaderboard: the claims for a method beside the measurements; see ``docs/leaderboard.md``."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from uebench.store.record_parts import Asset, DataRecord, Key, PluginRecord, Str
 from uebench.store.seal import complaint
 
 LARGEST = 1_000_000
-"""Bytes of an entry's file, at most."""
+"""The largest entry file in bytes."""
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
-"""A text of one line, for people."""
+"""A one-line text."""
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class RecordDigest(Strict):
-    """A record behind a number, and the protected set that it is about.
+    """A record behind a number, and the protected set that was attacked.
 
     Attributes:
-        key: The address of the cell.
-        sha256: Of the record's file.
-        protect_key: The address of the protected set.
-        protected_digest: Of its content; None in early records.
+        key: The key of the cell.
+        sha256: Digest of the record's file.
+        protect_key: The key of the protected set.
+        protected_digest: Digest of the protected set; None in early records.
     """
 
     key: Key
@@ -55,19 +55,19 @@ class Accuracy(Strict):
 
 
 class EntryResult(Strict):
-    """The method against one attacker on one data set.
+    """The result of the method against one attacker on one data set.
 
     Attributes:
         data: The data set.
-        data_key: The address of its photographs.
-        name: What the study calls the attacker.
+        data_key: The key of its photographs.
+        name: The attacker's name in the study.
         attacker: The architecture and its countermeasures.
         claimed: The accuracy that the submitter claims, in percent; None if nothing is claimed.
-        measured: What uebench measured.
-        clean: What it measured on the unprotected photographs; None if these were not attacked.
+        measured: The accuracy that uebench measured.
+        clean: The measured accuracy of the clean reference; None if it was not measured.
         seeds: Method seeds x attacker seeds.
-        n: Clean test photographs.
-        records: What the measurement was made from.
+        n: The number of clean test photographs.
+        records: The records behind the measurement.
     """
 
     data: DataRecord
@@ -86,21 +86,21 @@ class LeaderboardEntry(Strict):
     """One method of one submitter.
 
     Attributes:
-        format: Of this file.
-        protocol: How it was measured. 1: top-1 accuracy on the clean test photographs after the last epoch, of an
-            attacker that trained on nothing but the protected set. It is raised when numbers no longer compare.
-        uebench: The version that wrote it.
-        by: Who submits it.
-        about: What it is, in one line.
-        url: Where more is to be found, such as the paper or the code; empty if nowhere.
-        date: When it was submitted.
-        name: What tables call the method.
+        format: Version of the file format.
+        protocol: Version of the measurement protocol, raised when numbers are no longer comparable. 1: top-1 accuracy
+            on the clean test photographs after the last epoch, of an attacker trained only on the protected set.
+        uebench: The version of uebench that wrote the entry.
+        by: The submitter.
+        about: A description of the method in one line.
+        url: A web page with more, such as the paper or the code; may be empty.
+        date: The date of submission.
+        name: The name of the method in tables.
         method: The plugin with all its options.
-        labels: What it was given as labels: ``true``, ``kmeans`` or the share of true ones.
-        weights: The files that the protected set depends on.
-        source: The digest of the plugin's source, where records name it.
-        preset: Where options came from.
-        results: The numbers.
+        labels: The labels that it saw: ``true``, ``kmeans`` or the share of true ones.
+        weights: The weights files that the protected set depends on.
+        source: The digest of the plugin's source, if the records have it.
+        preset: The preset of its options.
+        results: The results.
     """
 
     format: Literal[1] = 1
@@ -119,7 +119,7 @@ class LeaderboardEntry(Strict):
     results: list[EntryResult] = Field(min_length=1)
 
     def text(self) -> str:
-        """Return it as the content of its file."""
+        """Return the content of its file."""
         return self.model_dump_json(indent=1) + "\n"
 
 
@@ -128,7 +128,7 @@ def read_entry(file: Path) -> LeaderboardEntry:
 
     Raises:
         DataError: If the file cannot be read.
-        UsageError: If it is no entry; the message says what is wrong with it.
+        UsageError: If it is not an entry; the message says what is wrong with it.
     """
     try:
         content = read_regular(file)

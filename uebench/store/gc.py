@@ -1,4 +1,4 @@
-"""Removes from a results folder what nothing refers to."""
+"""Removes files from a results folder that nothing refers to."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from uebench.store.atomic import TEMPORARY
 from uebench.store.store import DamagedError, Store
 
 Hold = Callable[[str], AbstractContextManager[bool]]
+"""Returns a context that yields whether a key is free, and holds it if something is to be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Something that nothing refers to.
+    """A file or folder that nothing refers to.
 
     Attributes:
-        path: A file, or a folder with all that it holds.
-        reason: Why it is of no use.
-        size: In bytes.
+        path: The file, or the folder with its contents.
+        reason: The reason why it is not needed.
+        size: Size in bytes.
     """
 
     path: Path
@@ -31,11 +32,11 @@ class Garbage:
 
 
 def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
-    """List what nothing refers to; what a running process holds is left out.
+    """List the files and folders that nothing refers to and that no running process holds.
 
     Args:
         store: The results folder.
-        delete: Delete it, too.
+        delete: Whether to delete them too.
 
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
@@ -45,10 +46,10 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     ]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
-        temporary = []  # of a file that a running process is writing, say
-    hold: Hold = store.claims.claim_if_free if delete else _look_at(store)
+        temporary = []  # a running process may be writing one of them
+    hold: Hold = store.claims.claim_if_free if delete else _without_holding(store)
 
-    def found() -> Iterator[tuple[Path, str]]:
+    def unreferenced() -> Iterator[tuple[Path, str]]:
         yield from ((path, "was never finished") for path in temporary)
         for lock in locks:
             with hold(lock.stem) as free:
@@ -75,15 +76,15 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
                     yield model, "the model of a cell that has no record"
 
     garbage = []
-    for path, reason in found():
+    for path, reason in unreferenced():
         garbage.append(Garbage(path, reason, _size(path)))
         if delete:
             _remove(path)
     return garbage
 
 
-def _look_at(store: Store) -> Hold:
-    """Return what stands in for ``claim_if_free`` where nothing is to be written."""
+def _without_holding(store: Store) -> Hold:
+    """Return a replacement for ``claim_if_free`` that writes nothing."""
 
     @contextmanager
     def look(key: str) -> Iterator[bool]:
@@ -117,7 +118,7 @@ def _is_finished(store: Store, key: str) -> bool:
 
 
 def _referred(store: Store) -> set[str] | None:
-    """Return the protected sets that records of cells name; None if there may be others, because one is damaged."""
+    """Return the keys of the protected sets that cells refer to; None if these are unknown, as a record is damaged."""
     records, damaged = store.readable_cells()
     return None if damaged else {record.protect_key for record in records}
 
@@ -126,7 +127,7 @@ def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
     try:
         return sum(file.lstat().st_size for file in files if not file.is_dir())
-    except OSError:  # gone meanwhile
+    except OSError:  # it has been deleted since
         return 0
 
 

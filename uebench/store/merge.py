@@ -1,4 +1,4 @@
-"""Takes the records, the protected sets and the kept models of another results folder into this one."""
+"""Merges the records, protected sets and kept models of another results folder into this one."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ KINDS: dict[str, tuple[Callable[[Store, str], Stored | None], Callable[[Store, s
     "cells": (Store.read_cell, Store.cell_path),
     "models": (Store.read_model, Store.model_path),
 }
-"""The folders of a store: how a file is read, and where it lies. What is referred to is merged first,
-and a model after the cell whose it is."""
+"""The folders of a store, with the functions that read a file and return its path. Their order is that of the merge:
+first the records and sets that others refer to, and models after their cells."""
 
 CIRCUMSTANCES = {"timings", "provenance", "protected_digest", "peak_memory_mib"}
-"""What differs between two runs that measured the same."""
+"""Fields that may differ between two records of the same measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergedFile:
-    """What became of a file of the other folder.
+    """The outcome of the merge for one file of the other folder.
 
     Attributes:
-        path: The file there.
-        outcome: ``taken``; ``same``: it is here already; ``conflict``: it says something else here, and was kept as it
-            is here; ``damaged``: refused; ``busy``: left out, because a process is computing it here.
-        reason: Why it was not taken, if it should have been.
+        path: The file in the other folder.
+        outcome: ``taken``; ``same``: this folder has it already; ``conflict``: it contradicts this folder, which was
+            not changed; ``damaged``: refused; ``busy``: left out, because a process is computing it here.
+        reason: The reason for ``conflict``, ``damaged`` and ``busy``.
     """
 
     path: Path
@@ -44,14 +44,14 @@ class MergedFile:
 
 
 def merge(store: Store, other: Store) -> list[MergedFile]:
-    """Take what another results folder has and this one lacks; a merge that was killed can be run again.
+    """Copy the files of another results folder that this one lacks. A merge that was killed can be run again.
 
     Args:
-        store: The folder that takes.
-        other: The folder that gives; nothing changes there.
+        store: The folder to copy into.
+        other: The folder to copy from; it is not changed.
 
     Raises:
-        UsageError: If ``other`` is no results folder, or is this one.
+        UsageError: If ``other`` is not a results folder, or is this one.
         StoreError: If a file cannot be read or written, or a newer version of uebench wrote it.
     """
     if not any((other.root / kind).is_dir() for kind in KINDS):
@@ -92,12 +92,12 @@ def _merged(store: Store, other: Store, kind: str, path: Path) -> MergedFile:
 
 def _share_cell(store: Store, other: Store, key: str) -> bool:
     """Return whether both folders hold a record of a cell, with the same measurement."""
-    ours, theirs = (one.read_cell_or_none(key) for one in (store, other))
+    ours, theirs = store.read_cell_or_none(key), other.read_cell_or_none(key)
     return ours is not None and theirs is not None and _measured(ours) == _measured(theirs)
 
 
 def _measured(stored: Stored) -> Any:  # noqa: ANN401
-    """Return what two files must share to be the same."""
+    """Return the part of a file that must be equal for two files to count as the same."""
     if isinstance(stored, Protected):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
     if isinstance(stored, Model):  # the weights of another run may differ in their last bits

@@ -1,4 +1,4 @@
-"""Kept models as files: safetensors, in whose header stand the key of the cell and a digest of the weights."""
+"""Files of kept models: safetensors with the key of the cell and a digest of the weights in the header."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from uebench.store.seal import DamagedError
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a results folder knows of a kept model.
+    """The description of a kept model.
 
     Attributes:
-        key: The cell whose attacker trained it.
+        key: The key of the cell whose attacker trained it.
     """
 
     key: str
 
 
 def digest(content: bytes) -> str:
-    """Return the sha256 of the tensors in a safetensors file, whatever else its header says.
+    """Return the sha256 of the tensors in a safetensors file, without its header.
 
     Args:
-        content: The file, which begins with the length of its header in 8 bytes.
+        content: The content of the file, which begins with the length of its header in 8 bytes.
     """
     return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
 
 
 def load(path: Path) -> Model | None:
-    """Check a kept model; None if there is none.
+    """Check a kept model and return its description, or None if there is no such file.
 
     Args:
-        path: Where it lies; the name is its key.
+        path: The file; its name is the key.
 
     Raises:
-        DamagedError: If it is unreadable, does not match its digest, which early ones lack, or is that of another key.
+        DamagedError: If it is unreadable, does not match its digest (which early versions lack), or has another key.
     """
     from safetensors import SafetensorError, safe_open
 

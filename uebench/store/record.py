@@ -34,17 +34,17 @@ FORMAT = 1
 
 
 class ProtectedMeta(Strict):
-    """What is stored beside the pixels of a protected set.
+    """The metadata of a protected set, stored beside its pixels.
 
     Attributes:
-        protect_key: Its address; None in sets of early versions.
-        audit: The perturbation after rounding.
-        side_information: What the method was given as labels, where these were not the true ones.
-        fit_seconds: What the method took to learn.
-        protect_seconds: What it took to protect the set.
-        provenance: What made the set; None in sets of early versions.
-        fit: How the method's training went; None if there was none, and in sets of early versions.
-        peak_memory_mib: The most memory that fitting and protecting needed; None where it was not measured.
+        protect_key: Its key; None in sets of early versions.
+        audit: The measured perturbation, after rounding.
+        side_information: The labels that the method saw, if they were not the true ones.
+        fit_seconds: The time that the method took to learn.
+        protect_seconds: The time that it took to protect the set.
+        provenance: The code and machine that made the set; None in sets of early versions.
+        fit: The curve of the method's training; None if there was none, and in sets of early versions.
+        peak_memory_mib: Peak memory of fitting and protecting; None if it was not measured.
     """
 
     protect_key: str | None = None
@@ -57,20 +57,20 @@ class ProtectedMeta(Strict):
     peak_memory_mib: Amount | None = None
 
     def stored(self) -> dict[str, Any]:
-        """Return this as JSON values; without ``fit`` and ``peak_memory_mib``, as older sets are, if these are None."""
+        """Return JSON values. ``fit`` and ``peak_memory_mib`` are left out if they are None, as in older sets."""
         optional = ("fit", "peak_memory_mib")
         return self.model_dump(mode="json", exclude={name for name in optional if getattr(self, name) is None})
 
 
 class Failure(Strict):
-    """Why a cell, or a protected set, could not be computed.
+    """The failure of a cell or a protected set.
 
     Attributes:
-        key: The address of the cell or of the protected set.
-        title: The same in words.
-        kind: The name of the exception's class, or ``ProcessDied``.
+        key: The key of the cell or of the protected set.
+        title: Its title for the user.
+        kind: The name of the exception's class, ``ProcessDied`` or ``TooLong``.
         message: One line that names the culprit and the remedy.
-        traceback: Where it arose; empty for errors that uebench itself words.
+        traceback: The traceback; empty if the failure has no exception.
     """
 
     key: str
@@ -101,7 +101,7 @@ class _Common(Strict):
 
 
 class ProtectionRecord(_Common):
-    """What is known of a protected set; it outlives the set itself."""
+    """The record of a protected set, which is kept even if the set itself is deleted."""
 
     quality: Quality
     timings: ProtectionTimings
@@ -111,10 +111,10 @@ class ProtectionRecord(_Common):
 
 
 class Record(_Common):
-    """A finished cell.
+    """The record of a finished cell.
 
-    ``answers``, which early records lack, are what the classifier of the headline said of each test photograph; see
-    ``uebench.store.answers``. ``robust`` is None without a countermeasure against adversarial examples.
+    ``answers`` are the predictions behind ``counts``, one per test photograph; see ``uebench.store.answers``. Early
+    records lack them. ``robust`` is None unless a countermeasure trains on adversarial examples.
     """
 
     key: Key
@@ -134,10 +134,10 @@ class Record(_Common):
 
     @property
     def correct(self) -> tuple[bool, ...] | None:
-        """Return which test photographs were recognised, by identity; None in early records."""
+        """Return which test photographs were recognised, sorted by identity; None in early records."""
         if self.answers is None:
             return None
-        return answers.correct(answers.decode(self.answers), [one.n for one in self.per_identity])
+        return answers.correct(answers.decode(self.answers), [counts.n for counts in self.per_identity])
 
     @model_validator(mode="after")
     def _attacker_is_written(self) -> Self:
@@ -147,8 +147,8 @@ class Record(_Common):
     @model_validator(mode="after")
     def _identities_are_counted(self) -> Self:
         people = self.per_identity
-        counted = sum(one.correct for one in people), sum(one.n for one in people)
-        if len(people) != self.data.num_classes or counted != (self.counts.correct, self.counts.n):
+        total = sum(counts.correct for counts in people), sum(counts.n for counts in people)
+        if len(people) != self.data.num_classes or total != (self.counts.correct, self.counts.n):
             raise ValueError("the counts of the identities are not those of all")
         if self.peak.n != self.counts.n:
             raise ValueError("the best epoch was counted on other photographs")
@@ -156,13 +156,13 @@ class Record(_Common):
 
     @model_validator(mode="after")
     def _answers_are_counted(self) -> Self:
-        if (right := self.correct) is not None:
-            places = iter(right)
-            counted = [sum(next(places) for _ in range(one.n)) for one in self.per_identity]
-            if counted != [one.correct for one in self.per_identity]:
+        if (recognised := self.correct) is not None:
+            photographs = iter(recognised)
+            counted = [sum(next(photographs) for _ in range(counts.n)) for counts in self.per_identity]
+            if counted != [counts.correct for counts in self.per_identity]:
                 raise ValueError("the answers are not those that were counted")
         if self.peak.answers is not None:
-            best = answers.correct(answers.decode(self.peak.answers), [one.n for one in self.per_identity])
+            best = answers.correct(answers.decode(self.peak.answers), [counts.n for counts in self.per_identity])
             if sum(best) != self.peak.correct:
                 raise ValueError("the answers of the best epoch are not those that were counted")
         return self

@@ -25,24 +25,27 @@ def _json(options: dict[str, Any]) -> dict[str, Any]:
 
 
 Options = Annotated[dict[str, Any], AfterValidator(_json)]
-"""Names with values that JSON can hold."""
-
+"""Options by name, with JSON values."""
 
 Key = Annotated[str, Field(pattern="^[0-9a-f]+$")]
-"""An address: the digits of a digest."""
-
+"""A key: hexadecimal digits of a digest."""
 
 Amount = Annotated[float, Field(ge=0)]
-"""A number of seconds, of images a second, of anything that cannot be less than none."""
+"""A quantity that is not negative, such as seconds or images per second."""
 
 
-def demand(found: Mapping[str, Any], names: Iterable[str], what: str) -> None:
-    """Refuse a mapping that lacks a name, which readers look up.
+def demand(mapping: Mapping[str, Any], names: Iterable[str], what: str) -> None:
+    """Check that a mapping has some names that readers look up.
+
+    Args:
+        mapping: The mapping.
+        names: The names that it must have.
+        what: The name of the mapping in the error.
 
     Raises:
-        ValueError: Naming what is missing.
+        ValueError: If names are missing; the message lists them.
     """
-    if missing := sorted(set(names) - found.keys()):
+    if missing := sorted(set(names) - mapping.keys()):
         raise ValueError(f"{what} lacks {', '.join(missing)}")
 
 
@@ -53,7 +56,7 @@ class Strict(BaseModel):
 
 
 class Counts(Strict):
-    """Correct answers among n."""
+    """The number of correct answers out of n."""
 
     correct: int = Field(ge=0)
     n: int = Field(ge=1)
@@ -71,9 +74,10 @@ class Counts(Strict):
 
 
 class Peak(Counts):
-    """The best epoch on the clean test set: an oracle that no attacker has; shown beside the headline, never for it.
+    """The best epoch on the clean test set.
 
-    ``answers`` are as in ``Record``.
+    No attacker knows which epoch this is, so the peak is shown beside the headline number, never instead of it.
+    ``answers`` are encoded as in ``Record``.
     """
 
     epoch: int = Field(ge=1)
@@ -81,7 +85,7 @@ class Peak(Counts):
 
 
 class PluginRecord(Strict):
-    """A plugin as it took part."""
+    """A plugin with its version and options."""
 
     name: str
     version: int
@@ -89,19 +93,19 @@ class PluginRecord(Strict):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Return name, version and options, as keys hold them."""
+        """Return name, version and options, in the form that enters keys."""
         return {"name": self.name, "version": self.version, "config": self.config}
 
 
 class Asset(Strict):
-    """A weights file that the protected set, or the attack, depends on."""
+    """A weights file that the protected set or the attack depends on."""
 
     file: str
     sha256: str
 
 
 class SideInformationRecord(Strict):
-    """What the method was given as labels, where these were not the true ones; see ``data/side_information.py``."""
+    """The labels that the method saw, if they were not the true ones; see ``data/side_information.py``."""
 
     labels: str | float
     embedding: str | None = None
@@ -126,22 +130,22 @@ class DataRecord(Strict):
 
     @property
     def images_of_each(self) -> int:
-        """Return how many test images are made of each photograph, by the option ``test_copies`` of the source."""
-        return self._made("test_copies")
+        """Return the number of test images made from each photograph: the source's option ``test_copies``."""
+        return self._copies("test_copies")
 
     @property
     def train_images_of_each(self) -> int:
-        """Return the same of training images, by the option ``copies``; 1 if they cannot be divided so."""
-        made = self._made("copies")
-        return made if self.train_images % made == 0 else 1
+        """Return the number of training images per photograph: the option ``copies``, or 1 if it does not fit."""
+        copies = self._copies("copies")
+        return copies if self.train_images % copies == 0 else 1
 
-    def _made(self, option: str) -> int:
-        made = self.options.get(option, 1)
-        return made if isinstance(made, int) and made > 0 else 1
+    def _copies(self, option: str) -> int:
+        copies = self.options.get(option, 1)
+        return copies if isinstance(copies, int) and copies > 0 else 1
 
 
 class Epoch(Strict):
-    """One epoch of the attacker's training; counts are of its whole training set and of the clean test set."""
+    """One epoch of the attacker's training, with its correct answers on the training set and the clean test set."""
 
     epoch: int
     loss: float
@@ -150,7 +154,7 @@ class Epoch(Strict):
 
 
 class TrainingRecord(Strict):
-    """How the attacker's training went; ``chosen`` is the epoch that ``counts`` belong to, None for the last."""
+    """The attacker's training. ``chosen`` is the epoch that ``counts`` belong to; None for the last one."""
 
     epochs: int
     steps: int
@@ -160,10 +164,10 @@ class TrainingRecord(Strict):
 
 
 class Scope(Strict):
-    """What was left unprotected, where a countermeasure left some.
+    """The training images that a countermeasure left unprotected.
 
-    ``protected`` and ``unprotected`` are clean test counts over the identities of which some, or no, training image
-    was protected; None where there is no such identity.
+    ``protected`` has the clean test counts of the identities with at least one protected training image, and
+    ``unprotected`` those of the other identities; each is None if there is no such identity.
     """
 
     unprotected_images: int
@@ -172,9 +176,9 @@ class Scope(Strict):
 
 
 class Robustness(Strict):
-    """What the trained classifier recognises of the clean test set under attack; see ``evaluation/robustness.py``.
+    """The trained classifier's correct answers on the clean test set under attack; see ``evaluation/robustness.py``.
 
-    ``rho`` is the radius of the attack, that of the countermeasure. ``counts`` are None if ``reason`` says why.
+    ``rho`` is the radius of the attack, which is the countermeasure's. If ``counts`` is None, ``reason`` says why.
     """
 
     rho: float = Field(gt=0, le=1)
@@ -190,7 +194,7 @@ class Robustness(Strict):
 
 
 class Audit(Strict):
-    """The perturbation after rounding; see ``uebench.metrics.audit`` and, for ``separable``, ``separability``."""
+    """The measured perturbation, after rounding; see ``audit`` and ``separability`` in ``uebench.metrics``."""
 
     max_levels: int = Field(ge=0, le=255)
     l2_mean: float
@@ -204,7 +208,7 @@ class Audit(Strict):
 
     @property
     def budget(self) -> str:
-        """Return the bound that the referee held the method to: ``linf 8/255``, ``none``."""
+        """Return the method's budget, such as ``linf 8/255`` or ``none``."""
         return bound(self.norm, self.eps)
 
     @model_validator(mode="after")
@@ -217,13 +221,13 @@ class Audit(Strict):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave ``pixels_max`` out where it was not measured, as in records that are older than it."""
-        found: dict[str, Any] = serialize(self)
-        return {name: value for name, value in found.items() if name != "pixels_max" or value is not None}
+        """Leave out ``pixels_max`` if it was not measured, as in older records."""
+        fields: dict[str, Any] = serialize(self)
+        return {name: value for name, value in fields.items() if name != "pixels_max" or value is not None}
 
 
 class Quality(Strict):
-    """How little one sees of the perturbation, after rounding; see ``uebench.metrics.quality``."""
+    """The image quality of a protected set, after rounding; see ``uebench.metrics.quality``."""
 
     psnr: float | None
     ssim: float
@@ -241,14 +245,14 @@ class ProtectionTimings(Strict):
 
 
 class Timings(ProtectionTimings):
-    """The same of a cell, with its training."""
+    """The timings of a cell, which include the attacker's training."""
 
     train_seconds: Amount
     train_images_per_second: Amount
 
 
 class Provenance(Strict):
-    """What made the record; no host name and no absolute path."""
+    """The code and machine that made the record, without host name or absolute paths."""
 
     versions: dict[str, str]
     device: str
@@ -267,8 +271,8 @@ class Provenance(Strict):
 class Round(Strict):
     """A round, or epoch, of a method's training.
 
-    ``surrogate`` is the mean loss that the surrogate model trained with, ``objective`` the mean value that the
-    perturbation, or its generator, lowered; None where there was no such step.
+    ``surrogate`` is the mean training loss of the surrogate model, and ``objective`` the mean objective that the
+    perturbation or its generator minimised; each is None if there was no such step.
     """
 
     surrogate: float | None = None
@@ -276,12 +280,12 @@ class Round(Strict):
 
 
 class Fit(Strict):
-    """How a method's training went.
+    """A method's training.
 
     Attributes:
-        rounds: How many rounds, or epochs, were run.
-        stopped: ``rounds`` if these were all, else the stop rule.
-        curve: What each reported.
+        rounds: The number of rounds, or epochs.
+        stopped: ``rounds`` if all rounds were run, otherwise the stop rule.
+        curve: The losses of each round.
     """
 
     rounds: int = Field(ge=1)
@@ -290,6 +294,6 @@ class Fit(Strict):
 
     @property
     def surrogate_losses(self) -> dict[int, float]:
-        """Return the surrogate's mean loss by round, from 1, for the rounds in which it was trained."""
-        found = ((number, one.surrogate) for number, one in enumerate(self.curve, 1))
-        return {number: loss for number, loss in found if loss is not None}
+        """Return the surrogate's mean loss by round, counted from 1, for the rounds in which it was trained."""
+        losses = ((number, each.surrogate) for number, each in enumerate(self.curve, 1))
+        return {number: loss for number, loss in losses if loss is not None}

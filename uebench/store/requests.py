@@ -1,7 +1,7 @@
-"""What runs have been asked for: each leaves the keys of its cells in the results folder until all are there.
+"""Requests: a run keeps the keys of its cells in the results folder until all of them are finished.
 
-So another process can say how much is left. A run that is killed, or that its time limit stops, leaves its request; the
-same run takes it up again.
+Other processes can therefore tell how much is left. A run that is killed, or stopped by its time limit, leaves its
+request behind, and the same run continues with it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a run was asked for.
+    """The request of a run.
 
     Attributes:
-        path: Where it is kept.
+        path: Its file.
         keys: The keys of its cells and protected sets, finished or not.
-        force: Whether what was there before is computed again.
-        since: When it began, by the clock of the file system.
+        force: Whether earlier results are computed again.
+        since: Its start, in seconds by the file system's clock.
     """
 
     path: Path
@@ -42,49 +42,54 @@ class Request:
 
 @contextmanager
 def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[Request]:
-    """Keep a request while it is worked on; ``done`` removes it. A forced one that was interrupted resumes.
+    """Write a request and hold it while a run works on it; ``done`` removes it.
+
+    The file of a forced request that was interrupted is kept, so that its results are not computed again.
 
     Args:
         store: The results folder.
-        keys: Of all cells of the request, finished or not.
-        force: Whether what was there before is computed again.
+        keys: The keys of all cells of the request, finished or not.
+        force: Whether earlier results are computed again.
+
+    Yields:
+        The request.
 
     Raises:
         StoreError: If it cannot be written.
     """
     content = _File(force=force, keys=tuple(keys))
     path = _path(store, content)
-    with store.claims.claim_if_free(path.stem):  # for ``gc``; two runs may work on the same
+    with store.claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
         if not (force and path.is_file()):
             store.put(path, content.model_dump_json().encode())
         yield Request(path, content.keys, force, path.stat().st_mtime)
 
 
 def interrupted(store: Store, keys: Iterable[str]) -> float | None:
-    """Return when a forced run of these keys began that ended before it was done, or None if there is none."""
+    """Return the start of an unfinished forced run of these keys, by the file system's clock, or None."""
     with suppress(OSError):
         return _path(store, _File(force=True, keys=tuple(keys))).stat().st_mtime
     return None
 
 
 def done(request: Request) -> None:
-    """Remove a request of which nothing is left."""
+    """Remove a finished request."""
     with suppress(OSError):
         request.path.unlink(missing_ok=True)
 
 
 def requests(store: Store) -> list[Request]:
-    """Return the requests that are not done."""
-    found = []
+    """Return the unfinished requests."""
+    unfinished = []
     for path in files(store):
-        with suppress(OSError, ValidationError):  # it is done meanwhile; or it is no request
+        with suppress(OSError, ValidationError):  # it has been removed since, or is not a request
             content = _File.model_validate_json(read_regular(path))
-            found.append(Request(path, content.keys, content.force, path.stat().st_mtime))
-    return found
+            unfinished.append(Request(path, content.keys, content.force, path.stat().st_mtime))
+    return unfinished
 
 
 def files(store: Store) -> list[Path]:
-    """Return where they are kept; the name of each is the key by which it is held."""
+    """Return the files of the requests; the name of each is the key of its claim."""
     return sorted(folder(store).glob("[!.]*.json"))
 
 

@@ -1,4 +1,4 @@
-"""Records as files: JSON whose first line is the digest of all the others. What does not match is not believed."""
+"""Files of records: JSON whose first line has the digest of all other lines; if it does not match, it is damaged."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ T = TypeVar("T")
 R = TypeVar("R", Record, ProtectionRecord, Summary)
 
 NOT_A_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
-"""What the system says of something that is no regular file; the last of a socket."""
+"""The system's error numbers for something that is not a regular file; the last is for a socket."""
 
 
 class DamagedError(StoreError):
-    """A stored file is not what was written there."""
+    """A stored file is damaged."""
 
     def __init__(self, path: Path, fault: str) -> None:
-        """Name the file, and say in a few words what is wrong with it."""
+        """Create an error that names the file and what is wrong with it."""
         super().__init__(path, " ".join(fault.replace(";", ",").split()))
 
     @property
     def fault(self) -> str:
-        """Return what is wrong with which file, without the remedy."""
+        """Return the file and what is wrong with it, without the remedy."""
         path, fault = self.args
         return f"{path}: {fault}"
 
     def __str__(self) -> str:
-        """Return the same with the remedy."""
+        """Return ``fault`` with the remedy."""
         return f"{self.fault}; run its command again to recompute it"
 
 
 def unless_damaged(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Return what ``read`` gives, or None if there is nothing or it is damaged."""
+    """Return the result of ``read``, or None if the file is damaged."""
     try:
         return read(*args, **kwargs)
     except DamagedError:
@@ -51,7 +51,7 @@ def unless_damaged(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 
 def sealed(record: Record | ProtectionRecord) -> bytes:
-    """Return a record as the content of its file."""
+    """Return the content of the file of a record."""
     content = record.model_dump(mode="json")
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False)
     rest = text.removeprefix("{\n").encode() + b"\n"
@@ -62,12 +62,12 @@ def parse(path: Path, content: bytes, model: type[R]) -> R:
     """Return the record that a file holds.
 
     Args:
-        path: Where it lies; the name is its key.
+        path: The file; its name is the key.
         content: The content of the file.
-        model: What kind of record belongs there.
+        model: The kind of record that belongs there.
 
     Raises:
-        DamagedError: If the content does not match its digest, is no such record, or is that of another key.
+        DamagedError: If the content does not match its digest, is not such a record, or has another key.
         StoreError: If a newer version of uebench wrote it.
     """
     head, _, rest = content.partition(b"\n")
@@ -85,10 +85,10 @@ def parse(path: Path, content: bytes, model: type[R]) -> R:
 
 
 def load(path: Path, model: type[R]) -> R | None:
-    """Read a record as ``parse`` does; None if there is none.
+    """Read a record and parse it; return None if there is no such file.
 
     Raises:
-        DamagedError: As ``parse``, and if something other than a file is there.
+        DamagedError: See ``parse``; also if there is something other than a file.
         StoreError: If it cannot be read, or a newer version of uebench wrote it.
     """
     content = content_of(path, "record")
@@ -96,10 +96,13 @@ def load(path: Path, model: type[R]) -> R | None:
 
 
 def load_failure(path: Path) -> Failure | None:
-    """Read why a cell failed, from ``failed.json`` in the folder that its key names; None if there is no such file.
+    """Read the failure of a cell or a protected set; return None if there is no such file.
+
+    Args:
+        path: The file ``failed.json``; the name of its folder is the key.
 
     Raises:
-        DamagedError: If it is something else.
+        DamagedError: If it is not a failure, or has another key.
         StoreError: If it cannot be read.
     """
     content = content_of(path, "failure")
@@ -119,10 +122,10 @@ def content_of(path: Path, what: str) -> bytes | None:
 
     Args:
         path: The file.
-        what: What it is called, for the complaint.
+        what: The kind of file, for messages.
 
     Raises:
-        DamagedError: If something other than a file is there.
+        DamagedError: If there is something other than a file.
         StoreError: If it cannot be read.
     """
     try:
@@ -136,18 +139,18 @@ def content_of(path: Path, what: str) -> bytes | None:
 
 
 def unusable(path: Path, error: OSError) -> StoreError:
-    """Return an error of the system as one line with its remedy."""
+    """Return an error with one line for an error of the system, and the remedy."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     remedy = "free space and run again" if full else "choose another results folder"
     return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 
 def complaint(error: ValidationError) -> str:
-    """Return the first complaint of pydantic in a few words: ``counts.n: input should be ...``."""
+    """Return the first error of a validation in a few words: ``counts.n: input should be ...``."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
+    field = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message[:1].lower()}{message[1:]}".removeprefix(": ")[:200]
+    return f"{field}: {message[:1].lower()}{message[1:]}".removeprefix(": ")[:200]
 
 
 def _seal(rest: bytes) -> bytes:
@@ -155,13 +158,13 @@ def _seal(rest: bytes) -> bytes:
 
 
 def _refuse_newer(path: Path, rest: bytes) -> None:
-    """Refuse a record that is no damage, but of a format that only a newer version reads."""
+    """Raise an error if a record is not damaged, but has the format of a newer version."""
     try:
-        found = json.loads(b"{" + rest)["format"]
+        version = json.loads(b"{" + rest)["format"]
     except (ValueError, KeyError, RecursionError):
         return
-    if type(found) is int and found > FORMAT:
+    if type(version) is int and version > FORMAT:
         raise StoreError(
-            f"{path}: has record format {found}, and this version of uebench reads format {FORMAT} only; "
+            f"{path}: has record format {version}, and this version of uebench reads format {FORMAT} only; "
             "upgrade uebench (pip install --upgrade uebench)"
         )

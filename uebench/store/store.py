@@ -1,8 +1,9 @@
-"""The content-addressed store: ``cells/`` and ``protected/`` are the truth; ``blobs/`` holds protected sets.
+"""The content-addressed store of results.
 
-A reader sees all of a record or nothing (``uebench.store.atomic``). Every record, blob and model carries the digest of
-its content; what does not match is damaged and is computed again (``seal``, ``blob``, ``model``). Two processes that
-want the same cell take turns (``claims``). What ``work/`` holds may be deleted.
+``cells/`` and ``protected/`` hold the records, ``blobs/`` the protected sets, and ``models/`` the kept models. All are
+written atomically (``atomic``). Each file holds the digest of its content; if it does not match, the file is damaged
+and is computed again (``seal``, ``blob``, ``model``). If two processes want the same cell, one waits (``claims``).
+``work/`` may be deleted.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ class Store:
 
     Attributes:
         root: The folder.
-        work: Where what is under way lies.
-        claims: Who works on what.
+        work: The folder in it for unfinished work.
+        claims: The claims of processes on keys.
     """
 
     def __init__(self, root: Path) -> None:
-        """Name the folder; nothing is touched until something is read or written."""
+        """Set the path of the folder, which is not touched until something is read or written."""
         self.root = root
         self.work = root / "work"
         self.claims = Claims(root)
 
     def check_writable(self) -> None:
-        """Make the folder and prove that it takes a file.
+        """Create the folder and check that a file can be written there.
 
         Raises:
-            StoreError: If it does not.
+            StoreError: If this fails.
         """
         try:
             self.work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ class Store:
     # Records
 
     def cell_path(self, key: str) -> Path:
-        """Return where the record of a cell lies or would lie."""
+        """Return the path of the record of a cell, whether or not it exists."""
         return self.root / "cells" / key[:2] / f"{key}.json"
 
     def read_cell(self, key: str) -> Record | None:
@@ -84,16 +85,16 @@ class Store:
         return self._records("cells", Record)
 
     def readable_cells(self) -> tuple[list[Record], list[Path]]:
-        """Return every record of a cell that can be believed, and the paths of the damaged ones."""
-        found = list(self.cells())
-        return [record for _, record in found if record], [path for path, record in found if record is None]
+        """Return the undamaged records of cells, and the paths of the damaged ones."""
+        cells = list(self.cells())
+        return [record for _, record in cells if record], [path for path, record in cells if record is None]
 
     def summaries(self) -> Iterator[tuple[Path, Summary | None]]:
-        """Yield what a list needs of every record with its path; None stands for a damaged one."""
+        """Yield the summary of every record of a cell with its path; None stands for a damaged one."""
         return self._records("cells", Summary)
 
     def protection_path(self, key: str) -> Path:
-        """Return where the record of a protected set lies or would lie."""
+        """Return the path of the record of a protected set, whether or not it exists."""
         return self.root / "protected" / key[:2] / f"{key}.json"
 
     def read_protection(self, key: str) -> ProtectionRecord | None:
@@ -113,11 +114,11 @@ class Store:
         return self._records("protected", ProtectionRecord)
 
     def find(self, prefix: str) -> Record | ProtectionRecord | Failure:
-        """Return the one record, of a cell, a protected set or a failure, whose key begins with ``prefix``.
+        """Return the record of a cell, protected set or failure whose key begins with ``prefix``.
 
         Raises:
-            UsageError: If there is none, or more than one.
-            DamagedError: If it is damaged.
+            UsageError: If there is no such record, or more than one.
+            DamagedError: If the record is damaged.
         """
         pattern = f"{prefix[:2]}*/{prefix}*.json"
         cells, sets, failed = (
@@ -126,8 +127,8 @@ class Store:
         )
         keys = {path.stem for path in cells + sets} | {path.parent.name for path in failed}
         if len(keys) != 1:
-            found = f"{len(keys)} records" if keys else "no record"
-            raise UsageError(f"{prefix!r}: {found} in {self.root} with such a key; uebench status --json lists all")
+            count = f"{len(keys)} records" if keys else "no record"
+            raise UsageError(f"{prefix!r}: {count} in {self.root} with such a key; uebench status --json lists all")
         (key,) = keys
         record: Record | ProtectionRecord | Failure | None
         if cells or sets:
@@ -139,25 +140,25 @@ class Store:
         return record
 
     def files(self, kind: str) -> list[Path]:
-        """Return the paths of all records of cells, of protected sets, all protected sets, or all kept models.
+        """Return the paths of all files of one kind.
 
         Args:
-            kind: ``cells``, ``protected``, ``blobs`` or ``models``.
+            kind: ``cells`` or ``protected`` for records, ``blobs`` for protected sets, ``models`` for kept models.
         """
         suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
     def keys(self, kind: str) -> set[str]:
-        """Return the keys of all records of cells, or of protected sets; faster than ``files`` where there are many.
+        """Return the keys of all records of cells, or of protected sets; faster than ``files`` for many records.
 
         Args:
             kind: ``cells`` or ``protected``.
         """
-        found = set[str]()
+        keys = set[str]()
         for folder in (self.root / kind).glob("*/"):
             with suppress(OSError):
-                found.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
-        return found
+                keys.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
+        return keys
 
     def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in self.files(kind):
@@ -169,26 +170,26 @@ class Store:
     # Protected sets
 
     def blob_path(self, key: str) -> Path:
-        """Return where a protected set lies or would lie."""
+        """Return the path of a protected set, whether or not it exists."""
         return self.root / "blobs" / key[:2] / f"{key}.safetensors"
 
     def read_protected(self, key: str) -> Protected | None:
         """Return a protected set, or None if there is none.
 
         Raises:
-            DamagedError: If its content does not match its digest, or it is that of another key.
+            DamagedError: If its content does not match its digest, or if it has another key.
         """
-        found = blob.load(self.blob_path(key))
-        if found and found.meta.protect_key is None:  # of an early version: only its record can say whose it is
+        protected = blob.load(self.blob_path(key))
+        if protected and protected.meta.protect_key is None:  # an early version, identified only by its record
             record = None
             with suppress(DamagedError):
                 record = self.read_protection(key)
-            if record and record.audit != found.meta.audit:
+            if record and record.audit != protected.meta.audit:
                 raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
-        return found
+        return protected
 
     def read_protected_meta(self, key: str) -> ProtectedMeta | None:
-        """Return what is stored beside the pixels of a protected set, unchecked; None if there is none to be had."""
+        """Return the metadata of a protected set without checking its digest; None if it is missing or unreadable."""
         return seal.unless_damaged(blob.load_meta, self.blob_path(key))
 
     def write_protected(self, key: str, protected: Protected) -> None:
@@ -198,21 +199,21 @@ class Store:
     # Kept models
 
     def model_path(self, key: str) -> Path:
-        """Return where the weights of the network of a cell's attacker lie or would lie."""
+        """Return the path of the kept model of a cell, whether or not it exists."""
         return self.root / "models" / key[:2] / f"{key}.safetensors"
 
     def read_model(self, key: str) -> Model | None:
-        """Return what is known of a kept model, or None if there is none.
+        """Return the description of a kept model, or None if there is none.
 
         Raises:
-            DamagedError: If it cannot be read, does not match its digest, or is that of another key.
+            DamagedError: If it cannot be read, does not match its digest, or has another key.
         """
         return model.load(self.model_path(key))
 
     # Work in progress
 
     def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
-        """Keep the newest checkpoint of a stage of a cell, with its digest."""
+        """Write the newest checkpoint of a stage of a cell or protected set, with its digest."""
         self.put(self._checkpoint(key, stage), hashlib.sha256(content).digest() + content)
 
     def read_checkpoint(self, key: str, stage: str) -> bytes | None:
@@ -228,46 +229,46 @@ class Store:
         return self.work / key / f"{stage}.checkpoint"
 
     def forget_work(self, key: str) -> None:
-        """Delete the checkpoints and the failure of a cell."""
+        """Delete the checkpoints and the failure of a cell or protected set."""
         shutil.rmtree(self.work / key, ignore_errors=True)
 
     def forget_work_before(self, moment: float, key: str) -> None:
-        """Delete what of the work on a cell is older than a moment of the file system's clock."""
+        """Delete checkpoints and failures of a key that are older than a moment of the file system's clock."""
         for file in (self.work / key).glob("*"):
             with suppress(OSError):
                 if file.stat().st_mtime < moment:
                     file.unlink()
 
     def tidy(self, key: str) -> None:
-        """Forget the work of a finished cell whose process was killed before it could; never that of a running one."""
+        """Delete the work on a finished key, which a killed process left behind, unless a process holds the key."""
         if (self.work / key).is_dir():
             with suppress(StoreError), self.claims.claim_if_free(key) as free:
                 if free:
                     self.forget_work(key)
 
     def failure_path(self, key: str) -> Path:
-        """Return where it is kept why a cell or a protected set failed."""
+        """Return the path of the failure of a cell or protected set, whether or not it exists."""
         return self.work / key / "failed.json"
 
     def write_failure(self, failure: Failure) -> None:
-        """Record that a cell or a protected set failed, and why."""
+        """Record the failure of a cell or protected set."""
         self.put(self.failure_path(failure.key), failure.model_dump_json().encode())
 
     def read_failure(self, key: str) -> Failure | None:
-        """Return why a cell or a protected set failed, or None if it did not or the file is damaged."""
+        """Return the failure of a cell or protected set, or None if there is none or its file is damaged."""
         return seal.unless_damaged(seal.load_failure, self.failure_path(key))
 
     def failures(self) -> list[Failure]:
-        """Return the recorded failures, but for cells that have succeeded since."""
+        """Return the recorded failures, except for cells that have succeeded since."""
         keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
         keys = [key for key in keys if not self.cell_path(key).is_file()]
         return [failure for key in keys if (failure := self.read_failure(key))]
 
     def put(self, path: Path, content: bytes) -> None:
-        """Publish a file of the store; a folder in its place is no record, and is set aside for ``gc``.
+        """Write a file of the store atomically. A folder in its place is renamed, so that ``gc`` removes it.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If the file cannot be written.
         """
         try:
             if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""What a list of many cells needs of each record; to validate all of every record takes longer."""
+"""The part of a record that a list of many cells needs; validating whole records takes longer."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class NamedData(_Glance):
 
 
 class PluginVersion(_Glance):
-    """Which plugin took part."""
+    """The name and version of a plugin."""
 
     name: str
     version: int
 
 
 class Sources(_Glance):
-    """The source digests of the plugins that took part, by name."""
+    """The source digests of the plugins used, by name."""
 
     sources: dict[str, str]
 
 
 class Summary(_Glance):
-    """What a list of many cells needs of each record; the rest of the file is not validated, which takes longer."""
+    """The part of a record that a list of many cells needs; the other fields are not validated."""
 
     format: Literal[1]
     key: Key

@@ -1,4 +1,4 @@
-"""Whether everything in a results folder is what was written there."""
+"""Checks that the files in a results folder are undamaged and consistent."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import DamagedError, Store
 
 FollowsFrom = Callable[[Record | ProtectionRecord], bool]
-"""Says whether the key of a record follows from what the record says."""
+"""Returns whether the key of a record follows from its other fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was looked at, and what is wrong.
+    """The result of a verification.
 
     Attributes:
-        cells: How many records of cells there are.
-        protected: How many records of protected sets there are.
-        blobs: How many protected sets there are.
-        models: How many kept models there are.
+        cells: The number of records of cells.
+        protected: The number of records of protected sets.
+        blobs: The number of protected sets.
+        models: The number of kept models.
         faults: A line for each damaged file.
     """
 
@@ -38,7 +38,7 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
 
     Args:
         store: The results folder.
-        own_key: Checks the key of a record, which only planning can work out.
+        own_key: Checks the key of a record, which only planning can compute.
 
     Raises:
         StoreError: If a file cannot be read, or a newer version of uebench wrote it.
@@ -62,14 +62,14 @@ def _records(paths: list[Path], kind: type[Record] | type[ProtectionRecord], own
 
 
 def _check_blob(store: Store, path: Path) -> None:
-    found = store.read_protected(path.stem)
+    protected = store.read_protected(path.stem)
     if path != store.blob_path(path.stem):
         raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
     try:
         record = store.read_protection(path.stem)
-    except DamagedError:  # which is told of the record
+    except DamagedError:  # reported with the records
         return
-    if found and record and record.audit != found.meta.audit:
+    if protected and record and record.audit != protected.meta.audit:
         raise DamagedError(path, "damaged protected set (its record is of another one)")
 
 

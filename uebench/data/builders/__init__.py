@@ -1,4 +1,4 @@
-"""Builders: sets of the field's sizes, drawn by seed from collections that users download themselves."""
+"""Builders of data sets: identities and images are drawn by seed from collections that users download themselves."""
 
 from uebench.data.builders.build import build
 from uebench.data.builders.catalogue import BUILDERS, builder

@@ -1,4 +1,4 @@
-"""Builds a set beside its place and moves it there when it is whole."""
+"""Building a set in a temporary folder, which is moved to its final path when the set is complete."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Progress = Callable[[int, int, str], None]
 def build(
     builder: Builder, raw: Path, out: Path, seed: int, *, allow_download: bool = False, progress: Progress
 ) -> Manifest:
-    """Build a set, or verify it if it is there already.
+    """Build a set, or verify it if it has been built already.
 
     Args:
-        builder: Which set.
+        builder: The set to build.
         raw: The folder of the collection.
-        out: The folder of the set: absent, empty, or the same set.
-        seed: Of the draw.
-        allow_download: Download the collection into ``raw`` if it is not there.
-        progress: Told how many images are written.
+        out: The folder of the set; it may be missing, empty, or hold the same set.
+        seed: Seed of the draw.
+        allow_download: Whether to download the collection into ``raw`` if it is not there.
+        progress: Called with (done, total, what) after each image.
 
     Raises:
         UsageError: If ``out`` holds something else.
@@ -44,10 +44,10 @@ def build(
             f"allow_download: request {builder.collection.title} from its authors: {builder.collection.page}"
         )
     with _writing(out):
-        there = _already(builder, out, seed)
-    if there:
-        progress(len(there.files), len(there.files), "already built, verified")
-        return there
+        built = _already_built(builder, out, seed)
+    if built:
+        progress(len(built.files), len(built.files), "already built, verified")
+        return built
     try:
         photos = _photos(builder, raw, seed, allow_download)
     except OSError as error:
@@ -56,9 +56,9 @@ def build(
         parent = out.resolve().parent
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, prefix=f".{out.resolve().name}-") as temporary:
-            whole = Path(temporary) / "set"
-            manifest = _write(builder, photos, whole, seed, progress)
-            whole.replace(out.resolve())
+            folder = Path(temporary) / "set"
+            manifest = _write(builder, photos, folder, seed, progress)
+            folder.replace(out.resolve())
     return manifest
 
 
@@ -70,19 +70,20 @@ def _writing(out: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "free space and run again" if full else "choose another folder"
         raise StoreError(f"out {out}: cannot be used ({in_words(error)}); {remedy}") from None
-    except RuntimeError:  # what pathlib raises of links in a circle
+    except RuntimeError:  # pathlib raises it for links in a circle
         raise StoreError(f"out {out}: is a link that leads to itself; choose another folder") from None
 
 
-def _already(builder: Builder, out: Path, seed: int) -> Manifest | None:
+def _already_built(builder: Builder, out: Path, seed: int) -> Manifest | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if (out / NAME).is_file():
-        found = read(out)
-        if (found.builder, found.version, found.seed) == (builder.name, builder.version, seed):
+        manifest = read(out)
+        if (manifest.builder, manifest.version, manifest.seed) == (builder.name, builder.version, seed):
             return verify(out)
         raise UsageError(
-            f"out {out}: holds {found.builder} (version {found.version}, seed {found.seed}); choose another folder"
+            f"out {out}: holds {manifest.builder} (version {manifest.version}, seed {manifest.seed}); "
+            "choose another folder"
         )
     raise UsageError(f"out {out}: {'is not empty' if out.is_dir() else 'is a file'}; choose another folder")
 

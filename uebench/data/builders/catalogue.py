@@ -1,4 +1,4 @@
-"""The sets that can be built, with the sizes of the Segue paper's Table 2 where it has them."""
+"""The sets that can be built. Sets of the Segue paper have the sizes in its Table 2, if it gives them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ BUILDERS = {
 
 
 def builder(name: str) -> Builder:
-    """Return the builder of a name.
+    """Return the builder with this name.
 
     Raises:
         UsageError: If there is none.

@@ -1,4 +1,4 @@
-"""Downloads of the collections that need no registration, each by a library that checks a digest."""
+"""Downloads of collections that need no registration, by libraries that check a digest."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from pathlib import Path
 
 
 def lfw(raw: Path) -> None:
-    """Let scikit-learn download and unpack the original archive of LFW into ``raw/lfw_home/lfw``."""
+    """Download and unpack the original archive of LFW into ``raw/lfw_home/lfw``."""
     from sklearn.datasets import fetch_lfw_people
 
-    fetch_lfw_people(
-        data_home=str(raw), funneled=False, min_faces_per_person=500
-    )  # one person is decoded, all are kept
+    # Images of one person are decoded; those of all people stay on disk
+    fetch_lfw_people(data_home=str(raw), funneled=False, min_faces_per_person=500)
 
 
 def cifar10(raw: Path) -> None:
-    """Let torchvision download and unpack CIFAR-10 into ``raw/cifar-10-batches-py``."""
+    """Download and unpack CIFAR-10 into ``raw/cifar-10-batches-py``."""
     from torchvision.datasets import CIFAR10
 
     CIFAR10(raw, download=True)

@@ -1,4 +1,4 @@
-"""The draw of identities and images: by seed and name alone, so that no file system and no library changes it."""
+"""The draw of identities and images. It depends only on seed and names, not on the file system or a library."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from uebench.hashing import content_digest
 from uebench.regular import read_regular
 
 PROBE = 8
-"""Height and width at which an image is decoded to prove that it can be, in pixels."""
+"""Height and width, in pixels, at which an image is decoded to check that this is possible."""
 
 
 def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed: int) -> list[SourceImage]:
-    """Draw identities that have enough images, then images; no two of a set have the same bytes.
+    """Draw identities that have enough images, and then their images; no two images of a set have the same bytes.
 
     Args:
         raw: The raw folder.
         people: The image files of each identity, relative to ``raw``.
-        builder: How many.
-        seed: Of the draw.
+        builder: The set to build.
+        seed: Seed of the draw.
 
     Raises:
-        DataError: If there are too few.
+        DataError: If there are too few identities or images.
     """
     each, wanted = builder.train + builder.test, builder.skip + builder.identities
     drawn: dict[str, Sequence[str]] = {}
@@ -62,12 +62,12 @@ def draw(raw: Path, people: Mapping[str, Sequence[str]], builder: Builder, seed:
 
 
 def shuffled(names: Iterable[str], seed: int) -> list[str]:
-    """Order names by the digest of seed and name: what else there is does not change who of two comes first."""
+    """Order names by the digest of seed and name, so that the order of two names does not depend on the others."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode(errors="surrogateescape")).digest())
 
 
 def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set[str]) -> list[str]:
-    """Return the first ``count`` drawn files whose bytes are new, and remember these; none if there are fewer."""
+    """Draw ``count`` files whose digests are not in ``seen`` and add these to it; none if there are too few."""
     new: dict[str, str] = {}
     for source in shuffled(files, seed):
         digest = content_digest(raw / source)

@@ -1,4 +1,4 @@
-"""The manifest of a built set: which file came from where, and its digest."""
+"""The manifest of a built set: the origin and digest of every file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class BuiltFile(Config):
     """One image.
 
     Attributes:
-        path: Where it lies in the set.
-        source: Where it came from, relative to the raw folder.
-        sha256: Of its bytes.
+        path: Its path in the set.
+        source: The path of its original, relative to the raw folder.
+        sha256: Digest of its bytes.
         split: ``train`` or ``test``.
         identity: 0..K-1.
     """
@@ -40,10 +40,10 @@ class Manifest(Config):
     """How a set was built.
 
     Attributes:
-        format: Of this file.
+        format: Version of the file format.
         builder: Name of the builder.
-        version: Its version.
-        seed: Of the draw.
+        version: Version of the builder.
+        seed: Seed of the draw.
         counts: ``identities``, ``train`` and ``test`` (images).
         files: The images, training first.
     """
@@ -56,7 +56,7 @@ class Manifest(Config):
     files: tuple[BuiltFile, ...]
 
     def text(self) -> str:
-        """Return the file's content, with a digest of the rest in it."""
+        """Return the content of the file, which includes a digest of the other fields."""
         content = self.model_dump(mode="json")
         return json.dumps({**content, "digest": digest(content)}, indent=1, sort_keys=True) + "\n"
 
@@ -65,7 +65,7 @@ def read(folder: Path) -> Manifest:
     """Read the manifest of a set.
 
     Raises:
-        DataError: If there is none, or it does not match its own digest.
+        DataError: If there is none, or if it does not match its digest.
     """
     file = folder / NAME
     try:
@@ -85,15 +85,15 @@ def verify(folder: Path) -> Manifest:
     """Compare a set with its manifest.
 
     Raises:
-        DataError: Naming the first file that is missing, differs, or does not belong to the set.
+        DataError: If a file is missing, differs, or does not belong to the set; the message names the first such file.
     """
     manifest = read(folder)
     for entry in manifest.files:
         try:
-            found = content_digest(folder / entry.path)
+            sha256 = content_digest(folder / entry.path)
         except OSError as error:
             raise DataError(f"{folder / entry.path}: cannot be read ({in_words(error)}); {AGAIN}") from None
-        if found != entry.sha256:
+        if sha256 != entry.sha256:
             raise DataError(f"{folder / entry.path}: differs from the manifest; {AGAIN}")
     known = {folder / entry.path for entry in manifest.files}
     for split in ("train", "test"):

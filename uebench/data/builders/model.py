@@ -1,4 +1,4 @@
-"""What a builder is: a collection, how it lies on disk, and how many images of how many identities are taken."""
+"""The data model of builders: a collection, its reader, and the numbers of identities and images to draw."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class SourceImage:
     Attributes:
         split: ``train`` or ``test``.
         identity: 0..K-1.
-        source: Where it lies, relative to the raw folder.
-        suffix: Of the file to write, such as ``.jpg``.
+        source: Its path relative to the raw folder.
+        suffix: The suffix of the file to write, such as ``.jpg``.
         read: Returns the bytes of the file to write, or raises DataError.
     """
 
@@ -33,10 +33,10 @@ class SourceImage:
 
 
 class LayoutError(DataError):
-    """The raw folder does not hold the collection as its authors publish it."""
+    """The raw folder does not hold the collection in its published form."""
 
     def __init__(self, raw: Path, expected: str) -> None:
-        """Say what was expected and what is there."""
+        """Write a message with the contents of ``raw`` and the expected contents."""
         entries = sorted(entry.name + "/" * entry.is_dir() for entry in raw.iterdir()) if raw.is_dir() else []
         shown = ", ".join(entries[:4]) + (f" and {len(entries) - 4} more" if len(entries) > 4 else "")
         found = f"found {shown or 'nothing'}" if raw.is_dir() else "no such folder"
@@ -44,11 +44,11 @@ class LayoutError(DataError):
 
 
 class Reader(ABC):
-    """Knows how a collection lies on disk.
+    """Reads a collection from disk.
 
     Attributes:
-        layout: What the raw folder must hold, in words.
-        draws: Whether images are drawn, or the whole collection is taken.
+        layout: The required contents of the raw folder, for messages.
+        draws: Whether images are drawn; otherwise the whole collection is taken.
     """
 
     layout: str
@@ -59,9 +59,9 @@ class Reader(ABC):
         """Choose the images of a set.
 
         Args:
-            raw: The folder that holds the collection as its authors publish it.
-            builder: How many images of how many identities.
-            seed: Of the draw, where images are drawn.
+            raw: The folder with the collection in its published form.
+            builder: The set to build.
+            seed: Seed of the draw, if images are drawn.
 
         Raises:
             LayoutError: If the raw folder does not hold the collection.
@@ -71,14 +71,14 @@ class Reader(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What others have collected, and under which terms.
+    """A published collection of images.
 
     Attributes:
         title: Its name.
         terms: Its licence, in a sentence.
-        page: Where its authors describe it and give it out.
-        reader: How it lies on disk.
-        fetch: Downloads it into the raw folder; None where its authors want to be asked.
+        page: The web page where its authors describe and distribute it.
+        reader: Reads it from disk.
+        fetch: Downloads it into the raw folder; None if users must request it from its authors.
     """
 
     title: str
@@ -93,14 +93,14 @@ class Builder:
     """A set to build.
 
     Attributes:
-        name: What the user types.
-        collection: Where its images come from.
-        identities: K.
+        name: The name that the user types.
+        collection: The source of its images.
+        identities: K, the number of identities.
         train: Training images per identity.
         test: Test images per identity.
-        role: What the set is for, in a sentence.
-        skip: So many identities are drawn and left out first, so that two sets share nobody.
-        named: The identities, where they are not drawn.
+        role: The purpose of the set, in a sentence.
+        skip: The number of identities that are drawn first and left out, so that two sets have nobody in common.
+        named: The identities, if they are not drawn.
         version: Raised whenever the same raw folder and seed give another set.
     """
 

@@ -1,4 +1,4 @@
-"""How collections lie on disk after unpacking what their authors publish."""
+"""Readers of collections, as they are on disk after unpacking."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class Folders(Reader):
     """One folder per identity.
 
     Attributes:
-        layout: In words.
-        parents: Where the identities' folders may lie, relative to the raw folder; the first that is there is read.
+        layout: The required contents of the raw folder, for messages.
+        parents: Possible parents of the identities' folders, relative to the raw folder; the first existing one is
+            read.
     """
 
     layout: str
@@ -47,12 +48,12 @@ class Folders(Reader):
 
 
 class CelebA(Reader):
-    """All images in one folder, and a list of who is who."""
+    """All images in one folder, with a list of their identities."""
 
     layout = "RAW/img_align_celeba/*.jpg and RAW/identity_CelebA.txt"
 
     def photos(self, raw: Path, builder: Builder, seed: int) -> Sequence[SourceImage]:
-        """Draw from the images of the list's identities."""
+        """Draw from the images in the list."""
         images, identities = raw / "img_align_celeba", raw / "identity_CelebA.txt"
         if not images.is_dir() or not identities.is_file():
             raise LayoutError(raw, self.layout)
