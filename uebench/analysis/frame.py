@@ -17,7 +17,8 @@ COLUMNS = {
     "size": "side of its images in pixels",
     "preset": "the preset that filled in what was not asked for",
     "method": "name of the method",
-    "method_label": "the method with its options as written; a number tells apart two that were written alike",
+    "method_label": "the method with its options as written, but for keys, which are abbreviated; a number tells "
+    "apart two that were written alike",
     "labels": "what the method saw as labels: true, kmeans, or the share of true ones",
     "attacker": "name of the architecture",
     "attacker_label": "the attacker with its options and countermeasures as written, numbered likewise",
