@@ -24,7 +24,7 @@ def figure(records: Sequence[Record]) -> Figure:
     from uebench.analysis.frame import frame, matrix, seeds
 
     if not records:
-        raise UsageError("matrix: no finished cell to draw")
+        raise UsageError("matrix: no finished cell to draw; compute some first")
     cells = frame(records)
     shown, counts = matrix(cells), seeds(cells)
     means = shown.to_numpy()
