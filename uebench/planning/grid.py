@@ -27,6 +27,7 @@ Status = Literal["done", "to do", "damaged", "stale", "impossible"]
 
 MOST_SEEDS = 1000
 """In a range, at most."""
+NO_SEED = "is not a seed; write 0, or a range as 0-2, or a list as 0,1,2"
 _SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
@@ -35,12 +36,14 @@ def _several(given: Any) -> Any:  # noqa: ANN401
         return tuple(chain.from_iterable(map(_range, given.split(","))))
     if isinstance(given, list | tuple):
         return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
-    return (given,) if type(given) is int else given
+    if type(given) is int:
+        return (given,)
+    raise ValueError(NO_SEED)
 
 
 def _range(text: str) -> range:
     if (found := _SEEDS.fullmatch(text.strip())) is None:
-        raise ValueError("is not a seed; write 0, or a range as 0-2, or a list as 0,1,2")
+        raise ValueError(NO_SEED)
     first, last = int(found[1]), int(found[2] or found[1])
     if not 0 <= last - first < MOST_SEEDS:
         raise ValueError(f"is not a range of seeds; write the smaller one first, and at most {MOST_SEEDS} in all")

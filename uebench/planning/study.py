@@ -65,7 +65,7 @@ class StudyMethod(Entry):
         group: The rows that it stands with.
     """
 
-    method: str
+    method: str = Field(min_length=1)
     group: str = ""
 
 
@@ -77,7 +77,7 @@ class StudyAttacker(Entry):
         group: The columns that it stands with.
     """
 
-    attacker: str
+    attacker: str = Field(min_length=1)
     group: str = ""
 
 
