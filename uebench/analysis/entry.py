@@ -103,18 +103,17 @@ def _complete(places: Sequence[MeasuredPlace]) -> None:
 
 def _claimed(places: Sequence[MeasuredPlace], claims: Mapping[str, float]) -> list[float | None]:
     """Return what is claimed of each place."""
-    left = dict(claims)
+    left, known = dict(claims), set[str]()
     found = []
     for one in places:
         attacker = one.place.attacker.name
         names = (f"{one.place.data.name} / {attacker}", attacker)
         found.append(next((claims[name] for name in names if name in claims), None))
+        known |= set(names)
         for name in names:
             left.pop(name, None)
     for name in left:
-        raise UsageError(
-            f"claim {name!r}: no attacker of this study; {nearest(name, [o.place.attacker.name for o in places])}"
-        )
+        raise UsageError(f"claim {name!r}: no attacker of this study; {nearest(name, known)}")
     return found
 
 
