@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEY_FORMAT = 1
+_KEY = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 
 
 def canonical(content: object) -> str:
@@ -30,6 +32,11 @@ def digest(content: object) -> str:
 def key(**parts: object) -> str:
     """Return a content address: the digest of the named parts and the version of the key format."""
     return digest({"key_format": KEY_FORMAT, **parts})
+
+
+def abbreviated(text: str) -> str:
+    """Return a text in which each key of 64 digits is cut to its first 12: ``d700c37f245b….safetensors``."""
+    return _KEY.sub(r"\1…", text)
 
 
 def array_digest(array: NDArray[Any], more: str = "") -> str:

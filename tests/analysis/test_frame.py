@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.records import made_up
+from uebench.analysis.comparison import chosen
 from uebench.analysis.frame import COLUMNS, frame, latex, matrix, seeds
 from uebench.analysis.statistics import wilson
 
@@ -27,6 +28,16 @@ def test_a_frame_has_one_row_per_record_with_the_documented_columns() -> None:
 def test_a_frame_says_what_the_method_saw_as_labels() -> None:
     side = {"labels": 0.8, "purity": {"correct": 8, "n": 10}}
     assert list(frame([made_up(), made_up(side_information=side)])["labels"]) == ["true", 0.8]
+
+
+def test_a_name_that_holds_a_key_is_shown_with_its_first_digits_and_found_by_either() -> None:
+    key = "d700c37f245b" + "e" * 52
+    written = {"method": "ue", "attacker": f'finetune(weights="{key}.safetensors")'}
+    record = made_up("ue").model_copy(update={"written": written})
+    short = 'finetune(weights="d700c37f245b….safetensors")'
+    assert list(frame([record])["attacker_label"]) == [short]
+    assert chosen("attacker", [written["attacker"]], {short: "finetune"}) == {short}
+    assert chosen("attacker", [short], {short: "finetune"}) == {short}
 
 
 def test_a_frame_says_what_withstands_an_attack() -> None:

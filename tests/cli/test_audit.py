@@ -55,6 +55,12 @@ def test_side_information_that_is_partly_wrong_is_recorded(tiny_run: Command, sh
     assert cell["record"]["written"]["method"] == f"lsp(labels={share})"
 
 
+def test_a_radius_for_sets_of_others_is_refused_for_methods(uebench: Command) -> None:
+    answer = uebench(*AUDIT, "--method", "random", "--eps", "8/255")
+    assert answer.code == 2
+    assert "--eps: is for a set that --protected names" in answer.complaint
+
+
 def test_what_cannot_be_protected_is_said_and_the_rest_is_audited(uebench: Command) -> None:
     answer = uebench(*AUDIT, "--method", "segue(code_bits=1)", "--method", "random")
     assert answer.code == 0

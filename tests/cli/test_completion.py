@@ -26,6 +26,13 @@ ASK = {"_UEBENCH_COMPLETE": "complete_bash"}
         (f"run --plugin {ROOT}/docs/example_plugin.py --method str", ["stripes"]),
         ("run --plugin absent.py --method str", []),
         ("new so", ["source"]),
+        ("audit --method seg", ["segue", "segue_restart", "segue_unguided"]),
+        ("study table to", ["today"]),
+        (f"study run {ROOT}/examples/two_", [f"{ROOT}/examples/two_protections.toml"]),
+        ("study figure mine.toml --kind ma", ["matrix"]),
+        ("run --preset desk6", ["desk64"]),
+        (f"show --results {ROOT}/results d700c37", ["d700c37f245b"]),
+        (f"export --results {ROOT}/results d700c37", ["d700c37f245b"]),
     ],
 )
 def test_names_and_options_are_completed(

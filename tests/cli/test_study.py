@@ -76,6 +76,10 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
         (("figure", "--out", "f.png", "--kind", "bar"), 2, "figure 'bar': unknown; did you mean 'bars'"),
         (("report", "--html", "out.txt"), 2, "end the name with .html or .htm"),
         (("table", "--data", "orl"), 2, "leaves no data sets open; leave it out"),
+        (("table", "--json", "--out", "t.md"), 2, "--json: shows the table and writes no file"),
+        (("figure", "--out", "f.png"), 2, "bars: no finished cell to draw; uebench study run computes them"),
+        (("figure", "--out", "f.png", "--kind"), 2, "requires an argument; uebench study figure -h explains"),
+        (("report", "--html"), 2, "requires an argument; uebench study report -h explains"),
     ],
 )
 def test_wrong_requests_are_refused(
@@ -84,6 +88,12 @@ def test_wrong_requests_are_refused(
     answer = uebench("study", args[0], written(tmp_path), *args[1:])
     assert answer.code == code
     assert complaint in answer.complaint
+
+
+def test_a_page_of_a_study_says_how_many_cells_are_missing(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("study", "report", written(tmp_path), "--html", tmp_path / "out.html")
+    assert answer.code == 0
+    assert "0 records of" in answer.err and "63 cells missing: uebench study run computes" in answer.err
 
 
 def test_the_example_can_be_planned(uebench: Command) -> None:
@@ -108,7 +118,9 @@ def test_a_study_of_the_package_is_listed_planned_and_shown_by_its_name(uebench:
 def test_the_data_set_that_a_study_leaves_open_is_given(uebench: Command, tmp_path: Path) -> None:
     answer = uebench("study", "table", "apbench")
     assert answer.code == 2
-    assert "which data set is 'CIFAR-10'? add --data SET" in answer.complaint
+    assert answer.complaint.startswith("uebench: study apbench: which data set is 'CIFAR-10'? add --data SET")
+    answer = uebench("study", "report", "apbench", "--data", "CIFAR=synthetic", "--html", "p.html")
+    assert "study apbench leaves 1 data set open; write NAME=SET; did you mean 'CIFAR-10'?" in answer.complaint
     shown = uebench("study", "table", "apbench", "--data", "synthetic(identities=10)", "--format", "csv").out
     assert "github.com/apbench/apbench.github.io" in shown
     file = written(tmp_path, SMALL.replace(f'["{TINY}"]', '[{ name = "Faces" }]').replace("rogue", "random"))

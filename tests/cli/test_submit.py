@@ -87,15 +87,19 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
         (("--method", "LPS"), "method 'LPS': not one of this study; did you mean 'LSP'?"),
         (("--method", "Noise_1 #2"), "not computed yet: uebench study run; an entry needs all numbers of its method"),
         (("--claim", "JPG=5"), "claim 'JPG': no attacker of this study; did you mean 'JPEG'?"),
+        (("--claim", "Made / JPEG=5"), "did you mean 'Made up / JPEG'?"),
+        (("--claim", "JPEG=5", "--claim", "JPEG=6"), "claim 'JPEG=6': 'JPEG' is given twice; give it once"),
+        (("--about", ""), 'entry: about="" is refused: it is empty'),
+        (("--about", "x" * 201), "is refused: write at most 200 characters"),
         (("--claim", "5"), "claim '5': write the attacker's name and a percentage, as 'ResNet-18=12.5'"),
         (("--claim", "JPEG=105"), "claimed=105.0 is refused: input should be less than or equal to 100"),
         (("--date", "today"), "date 'today': is no date; write it as 2026-01-31"),
-        (("--url", "javascript:alert(1)"), "entry: url="),
-        (("--by", "two\nlines"), "entry: by="),
+        (("--url", "javascript:alert(1)"), 'url="javascript:alert(1)" is no address; write https://... without spaces'),
+        (("--by", "two\nlines"), "or holds a line break"),
         (("--out", "entry.txt"), "end the name with .json"),
     ],
 )
-def test_a_wrong_submission_is_one_line(uebench: Command, file: Path, more: tuple[str, str], says: str) -> None:
+def test_a_wrong_submission_is_one_line(uebench: Command, file: Path, more: tuple[str, ...], says: str) -> None:
     answer = uebench("submit", file, "--method", "LSP", "--out", file.parent / "entry.json", *WHO, *more)
     assert answer.code == 2 and says in answer.complaint, answer.err
 

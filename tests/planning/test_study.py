@@ -60,7 +60,12 @@ def test_a_study_without_data_uses_the_set_of_its_preset(tmp_path: Path) -> None
         (STUDY.replace('"lsp"', '"lsq"'), "did you mean 'lsp'"),
         ('attacker = ["resnet18"]', "no method given; add [[method]] with method = ..."),
         ("title = ", "not valid TOML"),
-        ("seed = []\n" + SHORT, "seed=[]"),
+        ("seed = []\n" + SHORT, "seed=[] is refused: it is empty"),
+        ("seed = 1.5\n" + SHORT, "seed=1.5 is not a seed; write 0, or a range as 0-2, or a list as 0,1,2"),
+        ('metrics = "psnr"\n' + SHORT, "metrics=psnr is refused: write a list, as [...]"),
+        (STUDY.replace('"Noise 2"', '""'), 'method 3: name="" is refused: it is empty'),
+        (STUDY.replace('"lsp"', '""'), 'method 1: method="" is refused: it is empty'),
+        ('method = "lsp"\nattacker = ["resnet18"]', "method is no list; write method = "),
         ('metrics = ["pnsr"]\n' + SHORT, "unknown metric 'pnsr'; did you mean 'psnr'"),
         ("reported = 3\n" + SHORT, 'reported names no file; write reported = "numbers.csv"'),
         (STUDY.replace('set = "synthetic', 'set = ""  # "synthetic'), "which data set is 'Made up'? add --data SET"),
@@ -152,5 +157,7 @@ def test_a_study_that_leaves_nothing_open_takes_no_data_set(tmp_path: Path) -> N
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="study '': neither a TOML file nor a study of uebench; known: apbench, today"):
+        read_study("")
     with pytest.raises(DataError, match=r"absent\.toml: cannot be read"):
         read_study(tmp_path / "absent.toml")

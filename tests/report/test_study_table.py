@@ -80,6 +80,7 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+    assert "Float too large" not in done.stdout
     assert (tmp_path / "document.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -238,6 +239,20 @@ def test_bars_show_means_with_intervals_in_groups_and_say_what_is_missing(tmp_pa
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == [
         "LSP", "Noise_1 #2", "Noise 2", "clean reference", "chance",
     ]  # fmt: skip
+
+
+def test_bars_draw_a_study_of_nothing_but_the_clean_reference_and_any_name(tmp_path: Path) -> None:
+    text = STUDY.replace('"Noise_1 #2"', '"_hidden $x"').replace('"JPEG"', '"$\\\\frac"')
+    _, places = measured(written(tmp_path, text), Store(tmp_path), {"clean reference": 0.9, "_hidden $x": 0.2})
+    drawn = bars.figure(places)
+    drawn.savefig(tmp_path / "bars.svg")
+    assert any(r"_hidden \$x" in one.get_text() for one in drawn.legends[0].get_texts())
+    assert len(drawn.legends[0].get_texts()) == 5
+    alone = 'preset = "smoke"\ndata = ["synthetic(identities=10, train=2, test=20)"]\nmethod = ["clean"]\n'
+    _, places = measured(
+        written(tmp_path, alone + 'attacker = ["resnet18"]'), Store(tmp_path / "alone"), {"clean": 0.9}
+    )
+    assert [text.get_text() for text in bars.figure(places).legends[0].get_texts()] == ["clean", "chance"]
 
 
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:

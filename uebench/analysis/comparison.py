@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
 from uebench.analysis.statistics import Difference, difference, holm
 from uebench.errors import UsageError, nearest
+from uebench.hashing import abbreviated
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[st
     """
     labels = set() if wanted else set(names)
     for text in wanted:
-        matches = {text} & names.keys() or {label for label, name in names.items() if name == text}
+        matches = {abbreviated(text)} & names.keys() or {label for label, name in names.items() if name == text}
         if not matches:
             raise UsageError(f"{kind} {text!r}: no record of it; {nearest(text, {*names, *names.values()})}")
         labels |= matches

@@ -103,18 +103,17 @@ def _complete(places: Sequence[MeasuredPlace]) -> None:
 
 def _claimed(places: Sequence[MeasuredPlace], claims: Mapping[str, float]) -> list[float | None]:
     """Return the accuracy claimed for each place, or None."""
-    unused = dict(claims)
+    unused, known = dict(claims), set[str]()
     accuracies = []
     for one in places:
         attacker = one.place.attacker.name
         names = (f"{one.place.data.name} / {attacker}", attacker)
         accuracies.append(next((claims[name] for name in names if name in claims), None))
+        known |= set(names)
         for name in names:
             unused.pop(name, None)
     for name in unused:
-        raise UsageError(
-            f"claim {name!r}: no attacker of this study; {nearest(name, [one.place.attacker.name for one in places])}"
-        )
+        raise UsageError(f"claim {name!r}: no attacker of this study; {nearest(name, known)}")
     return accuracies
 
 

@@ -17,7 +17,8 @@ COLUMNS = {
     "size": "side of its images in pixels",
     "preset": "the preset of the run",
     "method": "name of the method",
-    "method_label": "the method with its options as written, and a number if two methods were written alike",
+    "method_label": "the method with its options as written, but for keys, which are abbreviated; a number tells "
+    "apart two that were written alike",
     "labels": "the labels that the method saw: true, kmeans, or the share of true ones",
     "attacker": "name of the architecture",
     "attacker_label": "the attacker with its options and countermeasures as written, numbered likewise",

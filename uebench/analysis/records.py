@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from uebench.analysis.statistics import Runs, interval
+from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
@@ -15,7 +16,8 @@ from uebench.store.record import Record
 class Labels:
     """Names for the methods and attackers of some records.
 
-    Each is named by the shortest text that any of the records has for it; if two share a text, it gets a number.
+    Each is named by the shortest text that any of the records has for it, with keys abbreviated; if two share a text,
+    it gets a number.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -37,6 +39,7 @@ class Labels:
 
 
 def _shorter(written: dict[str, str], identity: str, text: str) -> None:
+    text = abbreviated(text)
     written[identity] = min(written.get(identity, text), text, key=lambda text: (len(text), text))
 
 

@@ -104,7 +104,7 @@ def main() -> None:
     except UebenchError as error:
         _fail(str(error), error.exit_code)
     except MISUSE as error:
-        command = error.ctx.command_path if error.ctx else app.info.name
+        command = error.ctx.command_path if error.ctx else _command(sys.argv[1:])
         _fail(f"{error.format_message().rstrip('.')}; {command} -h explains", 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted; run the same command again to resume", INTERRUPTED)
@@ -115,6 +115,17 @@ def main() -> None:
         drop_stdout()
         told = of_system(error)
         _fail(str(told), told.exit_code)
+
+
+def _command(words: list[str]) -> str:
+    """Return the command that words begin with; typer does not say whose option lacks its value."""
+    command, path = typer.main.get_command(app), [str(app.info.name)]
+    for word in words:
+        if word not in getattr(command, "commands", {}):
+            break
+        command = command.commands[word]  # type: ignore[attr-defined]
+        path.append(word)
+    return " ".join(path)
 
 
 def _fail(message: str, code: int) -> None:

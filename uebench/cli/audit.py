@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, with_compute, with_workspace
 from uebench.cli.terminal import say
 from uebench.errors import UsageError
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 @with_compute
 def audit(
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="name(option=value). Repeatable [default: all].")
+        list[str] | None,
+        typer.Option(
+            "--method",
+            help="name(option=value). Repeatable [default: all].",
+            autocompletion=complete.plugins("method"),
+        ),
     ] = None,
     protected: Protected = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,
@@ -31,8 +37,12 @@ def audit(
         Path | None, typer.Option(metavar="FILE", help="Also measure LPIPS, with torchvision's AlexNet weights.")
     ] = None,
     eps: Annotated[
-        str, typer.Option(metavar="EPS", help="Count the images of a protected set with a larger L-inf change.")
-    ] = "8/255",
+        str | None,
+        typer.Option(
+            metavar="EPS",
+            help="Count the images of a protected set with a larger L-inf change [default: 8/255].",
+        ),
+    ] = None,
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
     as_json: AsJson = False,
@@ -55,8 +65,15 @@ def audit(
     if protected:
         if method or len(data or ()) > 1:
             raise UsageError("--protected: takes one --data and no --method; audit methods in a call of their own")
-        _protected(protected, (data or [""])[0], preset, eps, workspace, as_json)
+        if lpips_trunk or method_seed:
+            option = "--lpips-trunk" if lpips_trunk else "--method-seed"
+            raise UsageError(
+                f"{option}: is for methods; an audit of a --protected set does not use it, so leave it out"
+            )
+        _protected(protected, (data or [""])[0], preset, "8/255" if eps is None else eps, workspace, as_json)
         return
+    if eps is not None:
+        raise UsageError("--eps: is for a set that --protected names; a method has the budget of its own options")
     methods = method or workspace.registry.ready("method")
     planned = workspace.planner.protections(methods, data or (), preset, (method_seed,))
     with output.progress_bars() as progress:
@@ -94,7 +111,10 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
 def _radius(text: str) -> float:
     from uebench.plugins.spec import parse
 
-    value = parse(f"budget(eps={text})").options["eps"]
+    try:
+        value = parse(f"budget(eps={text})").options["eps"]
+    except (UsageError, KeyError):
+        value = None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise UsageError(f"--eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255")
     return float(value)

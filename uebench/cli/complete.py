@@ -1,8 +1,9 @@
-"""Shell completion of the names of plugins and of their options; torch is not imported."""
+"""Shell completion of plugins with their options, of keys and of studies; torch is not imported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import typer
 
@@ -25,6 +26,42 @@ def plugins(*kinds: str) -> Complete:
             return []
 
     return complete
+
+
+def keys(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the keys in the results folder that begin so, of cells and of protected sets, by their first digits."""
+    from uebench.cli.options import RESULTS
+    from uebench.store.store import Store
+
+    store = Store(Path(context.params.get("results") or RESULTS))
+    found = (key[:12] for kind in ("cells", "protected") for key in store.keys(kind)) if incomplete else ()
+    return sorted({key for key in found if key.startswith(incomplete)})
+
+
+def plugins_and_keys(*kinds: str) -> Complete:
+    """Return what completes a plugin as ``plugins`` does, or a key."""
+    of_plugins = plugins(*kinds)
+
+    def complete(context: typer.Context, incomplete: str) -> list[str]:
+        return of_plugins(context, incomplete) + keys(context, incomplete)
+
+    return complete
+
+
+def studies(incomplete: str) -> list[str]:
+    """Return the studies of the package and the TOML files that begin so."""
+    from uebench.planning.study_file import known_studies
+
+    folder, name = Path(incomplete).parent, incomplete.rpartition("/")[2]
+    files = sorted(file.as_posix() for file in folder.glob("*.toml") if file.name.startswith(name))
+    return [known for known in known_studies() if known.startswith(incomplete)] + files
+
+
+def preset_names(incomplete: str) -> list[str]:
+    """Return the presets that begin so."""
+    from uebench.plugins.presets import PRESETS
+
+    return [name for name in PRESETS if name.startswith(incomplete)]
 
 
 def _words(kinds: Sequence[str], context: typer.Context, incomplete: str) -> Iterator[str]:

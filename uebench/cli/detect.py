@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, Format, MethodSeed, PresetName, Protected, with_compute, with_workspace
 from uebench.plugins.presets import DEFAULT
 
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 @with_workspace
 @with_compute
 def detect(
-    key: Annotated[str, typer.Argument(help="First digits of the key of a cell or of a protected set.")] = "",
-    method: Annotated[list[str] | None, typer.Option("--method", help="name(option=value). Repeatable.")] = None,
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY", help="First digits of the key of a cell or of a protected set.", autocompletion=complete.keys
+        ),
+    ] = "",
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="name(option=value). Repeatable.", autocompletion=complete.plugins("method")),
+    ] = None,
     protected: Protected = None,
     data: Annotated[
         list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value); of KEY, its folder.")

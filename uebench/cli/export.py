@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, with_workspace
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 @with_workspace
 def export(
-    key: Annotated[str, typer.Argument(help="First digits of the key of a cell or of a protected set.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY", help="First digits of the key of a cell or of a protected set.", autocompletion=complete.keys
+        ),
+    ],
     to: Annotated[
         Path, typer.Option("--to", metavar="OUT", help="A new folder, or a file that ends with .npz or .safetensors.")
     ],

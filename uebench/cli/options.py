@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from uebench.cli import complete
+
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
@@ -54,7 +56,10 @@ TimeLimitText = Annotated[
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
-PresetName = Annotated[str, typer.Option("--preset", help="smoke, desk, desk64, paper or official.")]
+PresetName = Annotated[
+    str,
+    typer.Option("--preset", help="smoke, desk, desk64, paper or official.", autocompletion=complete.preset_names),
+]
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
 OnlyAttackers = Annotated[
     list[str] | None,

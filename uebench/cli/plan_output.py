@@ -12,6 +12,7 @@ from uebench.cli import output
 from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
 from uebench.executors.choice import choose
 from uebench.executors.confinement import can_give_up_network
+from uebench.hashing import abbreviated
 from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
@@ -29,7 +30,8 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         time = output.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
         status = f"{row['status']}: {row['reason']}" if row["status"] in ("impossible", "stale") else row["status"]
         seed = output.seed(row["seed"], row["method_seed"])
-        table.add_row(row["data"], row["method"], row["attacker"], seed, status, time, row["key"][:12])
+        method, attacker = abbreviated(row["method"]), abbreviated(row["attacker"])
+        table.add_row(row["data"], method, attacker, seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
     if tasks := plan.tasks(workspace.store, force=how.force):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
 
 TRAINED = ("segue(weights=auto)", "desk")
@@ -19,7 +20,9 @@ def protect(
         Path, typer.Argument(metavar="IN", help="One folder per identity, or photographs of one person.")
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the protected copies (PNG).")],
-    method: Annotated[str, typer.Option("--method", help="name(option=value)")] = TRAINED[0],
+    method: Annotated[
+        str, typer.Option("--method", help="name(option=value)", autocompletion=complete.plugins("method"))
+    ] = TRAINED[0],
     preset: PresetName = TRAINED[1],
     method_seed: MethodSeed = 0,
     device: Device = "auto",

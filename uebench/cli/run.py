@@ -55,7 +55,12 @@ def run(
     protected: Protected = None,
     seed: Seeds = None,
     method_seed: MethodSeeds = None,
-    preset: Annotated[str | None, typer.Option(help="smoke, desk, desk64, paper or official [default: desk].")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="smoke, desk, desk64, paper or official [default: desk].", autocompletion=complete.preset_names
+        ),
+    ] = None,
     with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Compute nothing; show the cells that are done.")] = False,

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from uebench.api.result import CellResult, RunResult
 from uebench.cli import output
+from uebench.hashing import abbreviated
 from uebench.report.caveats import of_presets
 
 COLUMNS = (
@@ -91,8 +92,8 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
     peak, timings, path = record.peak, record.timings, result.workspace.store.cell_path(spec.key)
     return (
         record.data.name,
-        spec.protection.method.written,
-        spec.attacker_text,
+        abbreviated(spec.protection.method.written),
+        abbreviated(spec.attacker_text),
         output.seed(spec.seed, spec.protection.method_seed),
         output.accuracy(record),
         f"{100 * clean.counts.share:.1f}" if clean else "- (--with-clean)",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def show(
     name: Annotated[
         str,
-        typer.Argument(help="Name of a plugin, or the first digits of a key.", autocompletion=complete.plugins(*KINDS)),
+        typer.Argument(
+            help="Name of a plugin, or the first digits of a key.", autocompletion=complete.plugins_and_keys(*KINDS)
+        ),
     ],
     plugin: Plugins = None,
     preset: Annotated[str, typer.Option("--preset", help="Show the options in force with this preset.")] = "",

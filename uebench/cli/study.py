@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uebench.cli import complete
 from uebench.cli.options import AsJson, TimeLimitText, with_compute, with_workspace
 from uebench.cli.terminal import say
+from uebench.errors import UsageError
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Compute a study, and show it as tables, figures and a page.")
 Name = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A TOML file, or the name of a study that uebench list studies shows.")
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A TOML file, or the name of a study that uebench list studies shows.",
+        autocompletion=complete.studies,
+    ),
 ]
 Data = Annotated[
     list[str] | None,
@@ -84,6 +91,8 @@ def table(
     from uebench.cli import output
     from uebench.report import study_forms
 
+    if out and as_json:
+        raise UsageError("--json: shows the table and writes no file; leave out --json or --out")
     form = study_forms.check(form, out)
     shown = _study(name, data, workspace).arranged()
     if out:
@@ -100,7 +109,11 @@ def figure(
     name: Name,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
     kind: Annotated[
-        str, typer.Option(help="bars: means with intervals; matrix: a heat map; cost: accuracy by seconds.")
+        str,
+        typer.Option(
+            help="bars: means with intervals; matrix: a heat map; cost: accuracy by seconds.",
+            autocompletion=lambda: _figures(),
+        ),
     ] = "bars",
     data: Data = None,
     *,
@@ -133,7 +146,15 @@ def report(
     study = _study(name, data, workspace)
     with files.writing(html, "--html"):
         html.write_text(study.page(), encoding="utf-8")
-    note(f"{html}: {len(study.records)} records of {workspace.store.root}")
+    left = sum(len(one.place.cells) for one in study.places) - len(study.records)
+    missing = f"; {left} cell{'s' * (left != 1)} missing: uebench study run computes what is possible" if left else ""
+    note(f"{html}: {len(study.records)} records of {workspace.store.root}{missing}")
+
+
+def _figures() -> tuple[str, ...]:
+    from uebench.api.study import FIGURES
+
+    return FIGURES
 
 
 def _study(name: str, data: list[str] | None, workspace: Workspace) -> Study:

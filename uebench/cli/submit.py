@@ -65,9 +65,12 @@ def _claims(texts: list[str] | tuple[()]) -> dict[str, float]:
     for text in texts:
         name, sign, value = text.rpartition("=")
         try:
-            claims[name.strip()] = float(value.removesuffix("%"))
+            number = float(value.removesuffix("%"))
         except ValueError:
-            sign = ""
+            sign, number = "", 0.0
         if not sign or not name:
             raise UsageError(f"claim {text!r}: write the attacker's name and a percentage, as 'ResNet-18=12.5'")
+        if name.strip() in claims:
+            raise UsageError(f"claim {text!r}: {name.strip()!r} is given twice; give it once")
+        claims[name.strip()] = number
     return claims

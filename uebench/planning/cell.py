@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uebench.data.dataset import DatasetInfo
 from uebench.data.side_information import SideInformation
-from uebench.hashing import file_digest, key
+from uebench.hashing import abbreviated, file_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
@@ -60,7 +60,7 @@ class ProtectionSpec:
     def title(self) -> str:
         """Return a short description for messages."""
         seed = f" (method seed {self.method_seed})" if self.method_seed else ""
-        return f"{self.data.name}: {self.method.written}{seed}"
+        return f"{self.data.name}: {abbreviated(self.method.written)}{seed}"
 
     def parts(self) -> tuple[Part, ...]:
         """Return the plugins that make the set."""
@@ -128,7 +128,7 @@ class CellSpec:
     @property
     def title(self) -> str:
         """Return a short description for messages."""
-        return f"{self.protection.title} vs {self.attacker_text}, seed {self.seed}"
+        return f"{self.protection.title} vs {abbreviated(self.attacker_text)}, seed {self.seed}"
 
     def parts(self) -> tuple[Part, ...]:
         """Return all plugins of the cell."""

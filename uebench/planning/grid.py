@@ -28,6 +28,7 @@ changed without a new version after the protected set was made."""
 
 MOST_SEEDS = 1000
 """The most seeds in a range."""
+NO_SEED = "is not a seed; write 0, or a range as 0-2, or a list as 0,1,2"
 _SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
@@ -36,12 +37,14 @@ def _several(given: Any) -> Any:  # noqa: ANN401
         return tuple(chain.from_iterable(map(_range, given.split(","))))
     if isinstance(given, list | tuple):
         return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
-    return (given,) if type(given) is int else given
+    if type(given) is int:
+        return (given,)
+    raise ValueError(NO_SEED)
 
 
 def _range(text: str) -> range:
     if (match := _SEEDS.fullmatch(text.strip())) is None:
-        raise ValueError("is not a seed; write 0, or a range as 0-2, or a list as 0,1,2")
+        raise ValueError(NO_SEED)
     first, last = int(match[1]), int(match[2] or match[1])
     if not 0 <= last - first < MOST_SEEDS:
         raise ValueError(f"is not a range of seeds; write the smaller one first, and at most {MOST_SEEDS} in all")

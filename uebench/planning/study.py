@@ -66,7 +66,7 @@ class StudyMethod(Entry):
         group: The group of rows that it belongs to.
     """
 
-    method: str
+    method: str = Field(min_length=1)
     group: str = ""
 
 
@@ -78,7 +78,7 @@ class StudyAttacker(Entry):
         group: The group of columns that it belongs to.
     """
 
-    attacker: str
+    attacker: str = Field(min_length=1)
     group: str = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,28 +41,28 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
         UsageError: If there is no such study, or the file is not a valid one; the message names the entry at fault.
         DataError: If a file cannot be read.
     """
-    file = _file(study)
+    file, what = _file(study)
     options = {"title": file.stem, "label": f"tab:{file.stem}", **read_toml(file, StudySpec.model_fields)}
     preset = presets.get(str(options.get("preset", presets.DEFAULT)))
     options.setdefault("data", [preset.data])
-    entries = _entries(file, "data", options, "set", StudyData)
-    options["data"] = _filled(file, entries, tuple(data))
-    options["method"] = _entries(file, "method", options, "method", StudyMethod)
-    options["attacker"] = _entries(file, "attacker", options, "attacker", StudyAttacker)
+    entries = _entries(what, "data", options, "set", StudyData)
+    options["data"] = _filled(what, entries, tuple(data))
+    options["method"] = _entries(what, "method", options, "method", StudyMethod)
+    options["attacker"] = _entries(what, "attacker", options, "attacker", StudyAttacker)
     numbers = options.pop("reported", None)
-    spec: StudySpec = validate(StudySpec, options, str(file))
+    spec: StudySpec = validate(StudySpec, options, what)
     methods = [one.name for one in (spec.reference, *spec.methods)]
     if spec.baseline and spec.baseline not in methods:
         raise UsageError(
-            f"{file}: baseline {spec.baseline!r} is no method of this study; {nearest(spec.baseline, methods)}"
+            f"{what}: baseline {spec.baseline!r} is no method of this study; {nearest(spec.baseline, methods)}"
         )
     for name in spec.metrics:
         if name not in METRICS:
-            raise UsageError(f"{file}: unknown metric {name!r}; {nearest(name, METRICS)}")
+            raise UsageError(f"{what}: unknown metric {name!r}; {nearest(name, METRICS)}")
     if numbers is None:
         return spec
     if not isinstance(numbers, str):
-        raise UsageError(f'{file}: reported names no file; write reported = "numbers.csv"')
+        raise UsageError(f'{what}: reported names no file; write reported = "numbers.csv"')
     names = {
         "method": methods,
         "attacker": [one.name for one in spec.attackers],
@@ -70,21 +71,23 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
     return spec.model_copy(update={"reported": read_reported(file.parent / numbers, names)})
 
 
-def _file(study: str | Path) -> Path:
-    """Return the file of a study. A name that is not a path must be that of a study in the package.
+def _file(study: str | Path) -> tuple[Path, str]:
+    """Return the file of a study, and its name in messages.
+
+    A name that is not a path must be that of a study in the package; messages then use the name.
 
     Raises:
         UsageError: If the package has no study of that name.
     """
     known, file = known_studies(), Path(study)
     if str(study) in known:
-        return known[str(study)]
-    if file.suffix or len(file.parts) != 1 or file.is_file():
-        return file
+        return known[str(study)], f"study {study}"
+    if file.suffix or len(file.parts) > 1 or file.is_file():
+        return file, str(file)
     raise UsageError(f"study {str(study)!r}: neither a TOML file nor a study of uebench; {nearest(str(study), known)}")
 
 
-def _filled(file: Path, entries: Sequence[StudyData], given: Sequence[str]) -> tuple[StudyData, ...]:
+def _filled(what: str, entries: Sequence[StudyData], given: Sequence[str]) -> tuple[StudyData, ...]:
     """Return the data sets of a study, with the given ones where it leaves them open.
 
     Raises:
@@ -94,9 +97,10 @@ def _filled(file: Path, entries: Sequence[StudyData], given: Sequence[str]) -> t
     sets: dict[str, str] = {}
     for text in given:
         prefix = next((name for name in open_names if text.startswith(f"{name}=")), "")
-        if not prefix and len(open_names) != 1:
+        if not prefix and (len(open_names) != 1 or _is_named(text)):
             remedy = f"write NAME=SET; {nearest(text.partition('=')[0], open_names)}" if open_names else "leave it out"
-            raise UsageError(f"data {text!r}: {file} leaves {len(open_names) or 'no'} data sets open; {remedy}")
+            count = f"{len(open_names) or 'no'} data set{'s' * (len(open_names) != 1)}"
+            raise UsageError(f"data {text!r}: {what} leaves {count} open; {remedy}")
         name = prefix or open_names[0]
         if name in sets:
             raise UsageError(f"data {text!r}: {name!r} is given twice; give it once")
@@ -104,19 +108,27 @@ def _filled(file: Path, entries: Sequence[StudyData], given: Sequence[str]) -> t
     for name in open_names:
         if not sets.get(name):
             value = "SET" if len(open_names) == 1 else f"'{name}=SET'"
-            raise UsageError(f"{file}: which data set is {name!r}? add --data {value} (data= in Python)")
+            raise UsageError(f"{what}: which data set is {name!r}? add --data {value} (data= in Python)")
     return tuple(entry.model_copy(update={"set": entry.set or sets[entry.name]}) for entry in entries)
 
 
-def _entries(file: Path, kind: str, options: Mapping[str, Any], field: str, model: type[E]) -> tuple[E, ...]:
+def _is_named(text: str) -> bool:
+    """Return whether a text is ``NAME=SET``; a folder, or a source with options, may also hold the sign."""
+    name, sign, _ = text.partition("=")
+    return bool(sign) and not {"(", "/", os.sep} & set(name) and not Path(text).exists()
+
+
+def _entries(what: str, kind: str, options: Mapping[str, Any], field: str, model: type[E]) -> tuple[E, ...]:
     """Return the entries of one kind. A plain text is its own name; a data set left open has only a name."""
-    given = options.get(kind) or ()
-    if not isinstance(given, list) or not given:
-        raise UsageError(f"{file}: no {kind} given; add [[{kind}]] with {field} = ...")
+    given = options.get(kind) or []
+    if not isinstance(given, list):
+        raise UsageError(f'{what}: {kind} is no list; write {kind} = ["..."], or [[{kind}]] with {field} = ...')
+    if not given:
+        raise UsageError(f"{what}: no {kind} given; add [[{kind}]] with {field} = ...")
     needed = {field, "name"} if model is StudyData else {field}
     entries: dict[str, E] = {}
     for number, item in enumerate(given, 1):
-        where = f"{file}: {kind} {number}"
+        where = f"{what}: {kind} {number}"
         values = {field: item} if isinstance(item, str) else item
         if not isinstance(values, dict) or not needed & values.keys():
             raise UsageError(f"{where}: it has no {field}; add {field} = ...")

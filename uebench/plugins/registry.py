@@ -237,12 +237,23 @@ def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa
             raise UsageError(f"{what}: unknown option {option!r}; options: {known}") from None
         if first["type"] == "missing":
             raise UsageError(f"{what}: option {option!r} is missing; write it in parentheses") from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{what}: {option}={shortened(format_value(first['input']))} {_lower(message)}") from None
+        raise UsageError(f"{what}: {option}={shortened(format_value(first['input']))} {_refused(first)}") from None
 
 
-def _lower(message: str) -> str:
-    return f"is refused: {message[0].lower()}{message[1:]}" if message.startswith("Input") else message
+def _refused(error: Mapping[str, Any]) -> str:
+    """Return pydantic's complaint of a value in words that continue ``option=value``."""
+    message, kind, context = error["msg"], error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return str(message.removeprefix("Value error, "))
+    if kind == "tuple_type":
+        return "is refused: write a list, as [...]"
+    if kind in ("too_short", "string_too_short"):
+        return "is refused: it is empty"
+    if kind == "string_too_long":
+        return f"is refused: write at most {context['max_length']} characters"
+    if kind == "string_pattern_mismatch":
+        return "is refused: it is not of the form that is needed, or holds a line break"
+    return f"is refused: {message[0].lower()}{message[1:]}"
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.figure4 import COLOURS, GREY
+from uebench.report.text import literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     from matplotlib.patches import Patch
 
     if not any(one.records for one in measured):
-        raise UsageError("bars: no finished cell to draw")
+        raise UsageError("bars: no finished cell to draw; uebench study run computes them")
     panels = [list(places) for _, places in groupby(measured, lambda one: one.place.data)]
     clean, *methods = [one.place.method for one in columns(measured)[0]]
     styles: dict[str, Style] = {
@@ -53,26 +54,31 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     for axes, places in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         _panel(axes, places, styles)
     handles: list[Patch | Line2D] = [
-        Patch(label=name, facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
+        Patch(label=_shown(name), facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
         for name, style in styles.items()
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=clean.name))
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label=_shown(clean.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
     drawn.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
     return drawn
 
 
+def _shown(name: str) -> str:
+    """Return a name for the legend, which leaves out what begins with an underscore."""
+    return literal(f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name)
+
+
 def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style]) -> None:
     across = columns(places)
     data = places[0].place.cells[0].spec.data.record
-    bar = 0.8 / len(styles)
+    bar = 0.8 / max(1, len(styles))
     for x, (clean, *others) in enumerate(across):
         if clean.pairing:
             axes.hlines(clean.pairing.accuracy, x - 0.45, x + 0.45, color=GREY, linestyle="--", linewidth=1)
         for number, one in enumerate(others):
             _bar(axes, x - 0.4 + bar * (number + 0.5), bar, one, styles[one.place.method.name])
     axes.axhline(100 * data.chance, color=GREY, linestyle=":", linewidth=1)
-    names = [column[0].place.attacker.name for column in across]
+    names = [literal(column[0].place.attacker.name) for column in across]
     axes.set_xticks(range(len(across)), [name.replace("+", "\n+").replace("(", "\n(") for name in names])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(across) - 0.4)
@@ -80,7 +86,7 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style])
     axes.set_ylabel("clean test accuracy, %", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     groups = [column[0].place.attacker.group for column in across]
-    title = f"{places[0].place.data.name}: means with 95% intervals"
+    title = f"{literal(places[0].place.data.name)}: means with 95% intervals"
     axes.set_title(title, fontsize=10, pad=20 if any(groups) else None)
     name_groups(axes, groups)
 
@@ -104,7 +110,7 @@ def name_groups(axes: Axes, groups: Sequence[str]) -> None:
         if start:
             axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
         axes.text(
-            (start + end - 1) / 2, 1.01, group, ha="center", va="bottom", style="italic", fontsize=9,
+            (start + end - 1) / 2, 1.01, literal(group), ha="center", va="bottom", style="italic", fontsize=9,
             transform=axes.get_xaxis_transform(),
         )  # fmt: skip
         start = end

@@ -15,24 +15,34 @@ END = r" \\"
 
 
 def render(table: StudyTable) -> str:
-    """Return a table environment: caption, label, a tabular for each kind of block, and the notes below them."""
+    """Return a table environment for each kind of block, so that none outgrows a page; notes stand below the first."""
+    lines = [r"% It needs \usepackage{booktabs}"]
+    kinds = [list(blocks) for _, blocks in groupby(table.blocks, lambda block: (block.kind, block.columns))]
+    for number, blocks in enumerate(kinds):
+        lines += [
+            r"\begin{table}",
+            r"\centering\small\setlength{\tabcolsep}{4pt}",
+            rf"\caption{{{escaped(table.title)}{f': {escaped(_kind(blocks[0]))}' if number else ''}}}",
+            rf"\label{{{table.label}{f':{blocks[0].kind}' if number else ''}}}",
+            *_tabular(blocks),
+            *([] if number else _notes(table)),
+            r"\end{table}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(block: DataBlock) -> str:
+    """Return what the blocks of a kind show: a title is this, and the data set."""
+    return block.title.partition(": ")[0]
+
+
+def _notes(table: StudyTable) -> list[str]:
     notes = "; ".join(table.notes).replace(BEST, "bold")
-    lines = [
-        r"% It needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{escaped(table.title)}}}",
-        rf"\label{{{table.label}}}",
-    ]
-    for number, (_, blocks) in enumerate(groupby(table.blocks, lambda block: (block.kind, block.columns))):
-        lines += [r"\par\medskip"] * bool(number) + list(_tabular(list(blocks)))
-    lines += [
+    return [
         r"\par\medskip\begin{minipage}{\linewidth}\footnotesize",
         f"{escaped(notes)}.",
         r"\end{minipage}",
-        r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def escaped(text: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-EMPTY = "matrix: no finished cell to draw"
+EMPTY = "matrix: no finished cell to draw; compute some first"
 DARK = 43
 """Below this percentage white is easier to read on viridis, above it black."""
 HATCH: dict[str, Any] = {"facecolor": "#f4f4f4", "edgecolor": "#b0b0b0", "hatch": "////", "linewidth": 0}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uebench.hashing import abbreviated
 from uebench.plugins.registry import Registry
 from uebench.report import text
 from uebench.store.record import Failure
@@ -42,7 +43,7 @@ class CellLine:
         mark = f"  (stale: {', '.join(self.stale)})" if self.stale else ""
         return (
             f"{record.key[:12]}  {100 * counts.correct / counts.n:5.1f}%  {record.preset:5}  {record.data.name}: "
-            f"{record.written['method']} vs {record.written['attacker']}, seed {seed}{mark}"
+            f"{abbreviated(record.written['method'])} vs {abbreviated(record.written['attacker'])}, seed {seed}{mark}"
         )
 
 

@@ -16,7 +16,8 @@ DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3
 NOTES: Mapping[str, str] = MappingProxyType(
     {
         "relative_unlearnability": "relative unlearnability: the share of what lies between chance and the clean "
-        "reference that the attacker does not learn; 100: it is left at chance",
+        "reference that the attacker does not learn; 100: it is left at chance; a dash where it learns nothing from "
+        "clean photographs",
         "peak": "peak accuracy: that of the epoch that is best on the test photographs, an oracle that no attacker has",
         "worst_identity": WORST_IDENTITY,
         "robust": "accuracy under PGD-20: of an attacker that trained adversarially, on test photographs attacked "

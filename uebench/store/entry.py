@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from uebench.errors import DataError, UsageError, in_words
 from uebench.regular import read_regular
@@ -22,6 +23,12 @@ Line = Annotated[
 ]
 """A one-line text."""
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _address(text: str) -> str:
+    if text and not re.fullmatch(r"https://\S+", text):
+        raise ValueError("is no address; write https://... without spaces")
+    return text
 
 
 class RecordDigest(Strict):
@@ -108,7 +115,7 @@ class LeaderboardEntry(Strict):
     uebench: Line
     by: Line
     about: Line
-    url: Annotated[str, Field(pattern=r"^(https://\S+)?$", max_length=500)] = ""
+    url: Annotated[str, Field(max_length=500), AfterValidator(_address)] = ""
     date: datetime.date
     name: Line
     method: PluginRecord
