@@ -27,7 +27,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
         ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the folder in full"),
         ((*RUN, "--data", "folder(path='~nobody-here/x')"), 2, "there is no user 'nobody-here'"),
-        ((*RUN, "--data", "a" * 300), 2, "unknown source"),
+        ((*RUN, "--data", "a" * 300), 2, "unknown folder or source"),
         ((*RUN, "--data", "/" + "a" * 300), 3, "no such folder"),
         ((*RUN, "--data", "synthetic(identities=1000000, train=1000)"), 3, "take 73728.0 GB of memory, and this"),
         ((*RUN, "--data", "orl_varied(copies=1000000000)"), 3, "GB of memory, and this process may use"),

@@ -100,7 +100,7 @@ def test_what_is_wrong_with_a_folder_is_said(
 def test_a_missing_folder_is_said(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         load(str(tmp_path / "absent"), 16, registry)
-    with pytest.raises(UsageError, match="unknown source 'orll'; did you mean 'orl'"):
+    with pytest.raises(UsageError, match="unknown folder or source 'orll'; did you mean 'orl'"):
         load("orll", 16, registry)
 
 

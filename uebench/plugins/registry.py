@@ -154,7 +154,8 @@ class Registry:
         try:
             return self._entries[kind, name]
         except KeyError:
-            raise UsageError(f"unknown {kind} {name!r}; {nearest(name, self.names(kind))}") from None
+            what = "folder or source" if kind == "source" else kind
+            raise UsageError(f"unknown {what} {name!r}; {nearest(name, self.names(kind))}") from None
 
     def preset_options(self, kind: str, spec: Spec, preset: str) -> dict[str, Any]:
         """Return the options that presets set for a plugin and its spec does not.
