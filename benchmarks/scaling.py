@@ -24,8 +24,9 @@ from uebench.planning.grid import Grid
 CELLS = (1_000, 10_000, 100_000)
 RECORDS = 200
 """In the folder already, for the estimates."""
-WORKERS = (1, 2, 4, 8)
-KEYS = 400
+WORKERS = {"locks": (1, 8, 100, 1000), "leases": (1, 8, 100)}
+"""Processes; more of them with leases, which are asked for again and again, would only keep the CPU busy."""
+KEYS = 20
 JOBS = 100
 """Tasks that run at once, as on a cluster."""
 
@@ -34,9 +35,9 @@ Row = Mapping[str, Any]
 
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Plan grids of more and more cells; let more and more processes claim the same keys."""
-    cells, workers, keys = ((200, 400), (1, 2), 20) if quick else (CELLS, WORKERS, KEYS)
+    cells, workers = ((200, 400), dict.fromkeys(WORKERS, (1, 2))) if quick else (CELLS, WORKERS)
     rows = [fresh(plan, count) for count in cells]
-    return rows + [fresh(claim, kind, count, keys) for kind in ("locks", "leases") for count in workers]
+    return rows + [fresh(claim, kind, count, KEYS) for kind, counts in workers.items() for count in counts]
 
 
 def plan(cells: int) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
 
 from uebench.data.builders.manifest import NAME, BuiltFile, Manifest, read, verify
 from uebench.data.builders.model import Builder, LayoutError, SourceImage
@@ -100,8 +99,8 @@ def _photos(builder: Builder, raw: Path, seed: int, allow_download: bool) -> Seq
         raw.mkdir(parents=True, exist_ok=True)
         fetch(raw)
     except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:
-        if isinstance(error, HTTPError):
-            error.close()  # it holds the server's answer, about which Python 3.14 warns
+        if close := getattr(error, "close", None):
+            close()  # an HTTP error holds the server's answer, about which Python 3.14 warns
         raise DataError(
             f"{raw}: {origin.title} cannot be downloaded ({error}); download it from {origin.page}"
         ) from None
