@@ -95,7 +95,7 @@ class DeepConfuse(GeneratorMethod[Config]):
         "official_imagenet": "the authors' command for two ImageNet classes (224 px); their bound is 0.1, three times "
         "the usual one",
         "paper": "official_imagenet with the usual bound",
-        "desk": "paper with 4 trials of 3 passes, and a batch that gives small sets more updates",
+        "desk": "paper with 4 trials of 3 passes, too few to protect, and a batch that gives small sets more updates",
         "desk64": "the same",
     }
 
