@@ -18,7 +18,7 @@ from uebench.store.store import Store
 
 SMOKE = presets.get("smoke").caveat
 ENLARGED = "inception_v3: images enlarged from 64 to 75 px, which washes out part of a perturbation"
-STEM = "resnet18: the ImageNet stem (7x7, stride 2, pooling) at 96 px saves time; up to 112 px"
+STEM = "resnet18: the ImageNet stem (7x7, stride 2, pooling) at 96 px saves time. Up to 112 px"
 
 
 def trained(attacker: str, size: int, input_size: int = 0, preset: str = "desk", **options: Any) -> Record:  # noqa: ANN401

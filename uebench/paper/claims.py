@@ -115,8 +115,9 @@ def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     return answers
 
 
-_HELD = f"the attacker learns at most {100 * HELD:.0f}% of what lies between chance and its clean reference"
-_FAILED = f"the attacker learns at least {100 * FAILED:.0f}% of what lies between chance and its clean reference"
+_SCALE = "(0%: chance, 100%: clean reference)"
+_HELD = f"the attacker learns at most {100 * HELD:.0f}% {_SCALE}"
+_FAILED = f"the attacker learns at least {100 * FAILED:.0f}% {_SCALE}"
 _WORST_JPEG = next(iter(JPEG))
 
 CLAIMS = (

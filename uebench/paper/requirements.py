@@ -110,7 +110,7 @@ def _relative_time(method: str, tables: Tables) -> tuple[list[float], int]:
     return [own / ue for own in _seconds(method, tables) for ue in _seconds("ue", tables)], 1
 
 
-_LEARNED = "share that the attacker learns of what lies between chance and its clean reference, "
+_LEARNED = "share that the attacker learns (0: chance, 1: clean reference), "
 
 REQUIREMENTS = (
     Requirement("effectiveness", f"{_LEARNED}over Table 3", _learned(("3", lambda _: True)), HELD, FAILED),
@@ -133,7 +133,7 @@ REQUIREMENTS = (
     ),
     Requirement(
         "robustness",
-        f"{_LEARNED}over Table 8 at rho_a=4/255 (rho_d=4/255 where there is one) and panels 1 and 2 of Figure 4",
+        f"{_LEARNED}over Figure 4 (1) and (2), and over Table 8 at rho_a=4/255 (and rho_d=4/255)",
         _learned(
             ("8", lambda e: e.place.column == "rho_a=4/255" and e.place.setting in ("", "rho_d=4/255")),
             ("figure4.1", lambda _: True),

@@ -223,15 +223,16 @@ TABLES: dict[str, Table] = {
             "5",
             "Transfer to other architectures: clean test accuracy",
             tuple(_cross((*ATTACKED, CONTROL), {name: name for name in ARCHITECTURES})),
-            note="By its authors' code, the paper's ResNet-50 has depthwise convolutions in its bottlenecks, and its "
-            "MobileNet-V1 fewer blocks of 512 channels (at one time without depthwise groups); here both are standard",
+            note="In its authors' code, the paper's ResNet-50 has depthwise convolutions in its bottlenecks. Its "
+            "MobileNet-V1 has fewer blocks of 512 channels, at one time without depthwise groups. Here both are "
+            "standard",
         ),
         Table(
             "6",
             "Transfer to other sets: clean test accuracy of a ResNet-18",
             tuple(_transfer()),
-            note="What learns is trained on the set in the role of WebFace10, the Segue generator too, and used on the "
-            "others; on WebFace10 itself Segue is used as its preset has it",
+            note="Methods that learn, and the Segue generator, are trained on the set in the role of WebFace10 and "
+            "used on the others. On WebFace10 itself, Segue is used as its preset has it",
         ),
         Table(
             "7",

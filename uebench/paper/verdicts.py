@@ -18,8 +18,9 @@ FAILED = 0.5
 RULES = {
     "at chance": "the 95% interval holds chance; undecided where it also holds more than "
     f"{100 * HELD:.0f}% of what lies between chance and the clean reference",
-    "order": "pairs of this method with another under the same condition: as the paper has them, against it, or "
-    "undecided where the intervals meet; the order holds where decided if some pairs are decided and none is against",
+    "order": "this method is paired with each other one under the same condition. A pair agrees with the paper, "
+    "contradicts it, or is undecided because the intervals meet. The order holds where decided if some pairs agree and "
+    "none contradicts",
 }
 
 

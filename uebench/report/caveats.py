@@ -73,7 +73,7 @@ def _stems(records: Iterable[Record]) -> list[str]:
         if "stem" in attacker.config and model.get("stem") == "imagenet" and model["input_size"] <= SMALL:
             found.setdefault(model["input_size"], set()).add(attacker.name)
     return [
-        f"{', '.join(sorted(names))}: the ImageNet stem (7x7, stride 2, pooling) at {size} px saves time; up to "
-        f"{SMALL} px the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"
+        f"{', '.join(sorted(names))}: the ImageNet stem (7x7, stride 2, pooling) at {size} px saves time. Up to "
+        f"{SMALL} px, the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"
         for size, names in sorted(found.items())
     ]

@@ -25,8 +25,8 @@ MARKUP = {
 """How a format writes the title, the title of a block, and a note."""
 
 WORST_IDENTITY = (
-    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set; near "
-    "chance it need not be a face that was learned: a network that always answers one name is always right about it"
+    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
+    "chance, its face may not have been learned: a network that always answers one name is always right about it"
 )
 OF_ROWS = {
     VARIANT: f"{VARIANT} is uebench's variant of Segue: its surrogate starts afresh in every second epoch; it is not "
@@ -182,8 +182,8 @@ def about_early(names: Iterable[str]) -> list[str]:
     if not early:
         return []
     return [
-        f"{', '.join(early)}: several seeds without a record of which photographs were recognised; the interval is "
-        "Wilson's of the mean with n photographs, widened by the spread over seeds, which is conservative"
+        f"{', '.join(early)}: the records do not say which photographs were recognised. The interval is Wilson's for "
+        "the mean, with n photographs, and widened by the spread over seeds; this is conservative"
     ]
 
 
