@@ -377,7 +377,8 @@ def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_see
     found = dict(zip(header, row, strict=True))
     assert (found["seeds"], found["n"], found["worst identity, %"]) == ("2 x 3", "200", "90.0 (no. 0)")
     assert any(
-        note.startswith("clean, segue: several seeds without a record of which photographs") for note in shown.notes
+        note.startswith("clean, segue: the records do not say which photographs were recognised")
+        for note in shown.notes
     )
 
 
