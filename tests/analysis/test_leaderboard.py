@@ -94,6 +94,17 @@ def test_a_method_with_one_seed_stands_above_one_with_more_only_if_they_can_be_t
         assert [line.method for line in benchmark.leaderboard] == order
 
 
+def test_a_method_whose_rank_is_uncertain_stands_below_those_that_are_proven_better_than_others() -> None:
+    counts = {"clean": (160, 161, 162), "spread": (5, 60, 158), "good": (30, 31, 33), "weak": (150, 151, 153)}
+    records = [
+        made_up(name, correct=correct, seed=seed) for name in counts for seed, correct in enumerate(counts[name])
+    ]
+    (benchmark,) = benchmarks(records)
+    ranks = {line.method: str(line.rank) for line in benchmark.leaderboard}
+    assert ranks == {"good": "1-2", "spread": "1-3", "weak": "2-3"}
+    assert list(ranks) == ["good", "spread", "weak"]
+
+
 def test_the_worst_off_identity_is_the_one_that_is_recognised_best_over_all_runs() -> None:
     runs = [(0, 20, 12, *[1] * 7), (0, 2, 14, *[1] * 7)]
     records = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,7 +12,7 @@ ALPHA = 0.05
 """The largest acceptable probability of any wrong order among all pairs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Rank:
     """The range of ranks that a method may have.
 
@@ -37,8 +37,8 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
 
     If both methods of a pair have one run, their spread over seeds is taken from the methods with several.
 
-    The order is by mean accuracy, except that a method ranks below every method with more runs that it is not proven
-    better than.
+    Methods are ordered by rank. Those with the same rank are ordered by their number of runs, most first, and then by
+    mean accuracy.
 
     Args:
         methods: The runs of each against the same attacker on the same photographs.
@@ -55,24 +55,9 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
             better.add((one, other) if gap.value < 0 else (other, one))
     beaten_by = {name: sum((other, name) in better for other in methods) for name in methods}
     beats = {name: sum((name, other) in better for other in methods) for name in methods}
-    return {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in _ordered(methods, better)}
+    found = {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in methods}
 
+    def place(name: str) -> tuple[Rank, int, float]:
+        return found[name], -len(methods[name].shares), methods[name].mean
 
-def _ordered(methods: Mapping[str, Runs], better: Container[tuple[str, str]]) -> list[str]:
-    """Return the methods in their order; ``better`` holds (better, worse) for each pair that is proven.
-
-    Methods are inserted by falling number of runs, each below those with more runs that it is not proven better than.
-    """
-    order: list[str] = []
-    for name in sorted(methods, key=lambda name: (-len(methods[name].shares), methods[name].mean)):
-        runs = methods[name]
-        above = [
-            position
-            for position, other in enumerate(order, 1)
-            if len(methods[other].shares) > len(runs.shares) and (name, other) not in better
-        ]
-        position = max(above, default=0)
-        while position < len(order) and methods[order[position]].mean <= runs.mean:
-            position += 1
-        order.insert(position, name)
-    return order
+    return {name: found[name] for name in sorted(methods, key=place)}
