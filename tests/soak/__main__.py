@@ -12,25 +12,25 @@ from pathlib import Path
 
 from tests.soak.trials import Trials
 
+TRIALS = ("crowd", "flips", "kills", "kills_of_commands")
+
 
 def main() -> None:
     """Run the trials in turn."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=15, help="how long [%(default)s]; 0: each trial once")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="what is struck, and when")
-    parser.add_argument("--no-commands", action="store_true", help="leave the slow trial of whole commands out")
+    parser.add_argument("--only", action="append", choices=TRIALS, help="this trial alone; repeatable")
+    parser.add_argument("--seeds", type=int, default=3, help="attacker seeds, with six cells each [%(default)s]")
     given = parser.parse_args()
     say(f"seed {given.seed}")
     ends = time.monotonic() + 60 * given.minutes
     root = Path(tempfile.mkdtemp(prefix="uebench-soak-"))
-    trials = Trials(root, random.Random(given.seed))
+    trials = Trials(root, random.Random(given.seed), given.seeds)
     try:
         while True:
-            trials.crowd()
-            trials.flips()
-            trials.kills()
-            if not given.no_commands:
-                trials.kills_of_commands()
+            for trial in given.only or TRIALS:
+                getattr(trials, trial)()
             say(", ".join(f"{count} {what}" for what, count in trials.counts.items()))
             if time.monotonic() >= ends:
                 break

@@ -32,8 +32,6 @@ PLUGIN = Path(__file__).with_name("cells.py")
 METHODS = ("clean", "soak_pattern", "soak_pattern(eps=4/255)")
 ATTACKERS = ("soak_means", "soak_means(epochs=8)")
 DATA = "synthetic(identities=3, train=6, test=4)"
-SEEDS = 3
-CELLS = len(METHODS) * len(ATTACKERS) * SEEDS
 FORK = multiprocessing.get_context("fork")
 """A process that has imported torch already begins to compute at once."""
 
@@ -41,31 +39,31 @@ State = dict[str, tuple[int, int]]
 """Inode and time of each record by its key: a record that is written once keeps them."""
 
 
-def compute(results: Path) -> list[str]:
+def compute(results: Path, seeds: int) -> list[str]:
     """Run the grid in this process and return what became of its cells."""
     made = uebench.run(
-        METHODS, ATTACKERS, data=DATA, seeds=range(SEEDS), preset="smoke", results=results, plugins=[PLUGIN],
+        METHODS, ATTACKERS, data=DATA, seeds=range(seeds), preset="smoke", results=results, plugins=[PLUGIN],
         executor="serial",
     )  # fmt: skip
     return [cell.status for cell in made.cells]
 
 
-def repair(results: Path) -> None:
+def repair(results: Path, seeds: int) -> None:
     """Run the grid, and make the protected sets again that no cell needed."""
-    assert set(compute(results)) <= {"done", "computed"}
+    assert set(compute(results, seeds)) <= {"done", "computed"}
     workspace = Workspace.of(results, [PLUGIN], use_cache=False)
     audit(workspace.planner.protections(METHODS, [DATA], "smoke"), workspace, Compute(executor="serial"))
 
 
-def in_process(results: Path) -> BaseProcess:
+def in_process(results: Path, seeds: int) -> BaseProcess:
     """Run the grid in a process of its own; the statuses go into a file beside the results, named by its number."""
-    process = FORK.Process(target=_report, args=(results,))
+    process = FORK.Process(target=_report, args=(results, seeds))
     process.start()
     return process
 
 
-def _report(results: Path) -> None:
-    results.with_name(f"{results.name}.{os.getpid()}").write_text(json.dumps(compute(results)))
+def _report(results: Path, seeds: int) -> None:
+    results.with_name(f"{results.name}.{os.getpid()}").write_text(json.dumps(compute(results, seeds)))
 
 
 def statuses(results: Path, process: BaseProcess) -> list[str]:
@@ -113,20 +111,23 @@ class Trials:
     Attributes:
         root: A folder of their own.
         rng: What decides when and where they strike.
+        seeds: Attacker seeds of the grid, which has six cells for each.
         counts: How often they have struck.
     """
 
     root: Path
     rng: Random
+    seeds: int = 3
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("kills", "flips", "runs"), 0))
 
     def __post_init__(self) -> None:
         """Make the reference; what that imports, the processes that are forked later need not."""
+        self._cells = len(METHODS) * len(ATTACKERS) * self.seeds
         torch.set_num_threads(1)  # a process that has several must not fork
-        compute(self.root / "imports")
+        compute(self.root / "imports", 1)
         reference = self.root / "reference"
         began = time.monotonic()
-        assert compute(reference) == ["computed"] * CELLS
+        assert compute(reference, self.seeds) == ["computed"] * self._cells
         self._seconds = time.monotonic() - began
         self._expected = measured(reference)
         check(reference, self._expected)
@@ -135,9 +136,9 @@ class Trials:
         """Let two processes compute, kill one or both at some moment, and again, until every cell is there."""
         with self._folder() as results:
             seen: State = {}
-            while len(seen) < CELLS:
-                processes = [in_process(results) for _ in range(2)]
-                time.sleep(self.rng.uniform(0.0, self._seconds / 2))
+            while len(seen) < self._cells:
+                processes = [in_process(results, self.seeds) for _ in range(2)]
+                time.sleep(self.rng.uniform(0.0, self._seconds / 8))
                 for process in processes[: self.rng.choice((1, 2))]:
                     process.kill()
                     self.counts["kills"] += 1
@@ -160,7 +161,7 @@ class Trials:
     def flips(self, files: int = 6) -> None:
         """Flip a bit in some files: each is found, none is believed, and the grid is whole again after a run."""
         with self._folder() as results:
-            assert statuses(results, in_process(results)) == ["computed"] * CELLS
+            assert statuses(results, in_process(results, self.seeds)) == ["computed"] * self._cells
             store = Store(results)
             there = [path for kind in ("cells", "protected", "blobs") for path in store.files(kind)]
             for path in self.rng.sample(there, files):
@@ -171,7 +172,7 @@ class Trials:
                 self.counts["flips"] += 1
                 faults = [fault for fault in results_folder.verify(results).faults if fault.startswith(f"{path}:")]
                 assert faults, f"{path.parent.parent.name}: the flip at byte {place} was not found"
-            mender = FORK.Process(target=repair, args=(results,))
+            mender = FORK.Process(target=repair, args=(results, self.seeds))
             mender.start()
             mender.join()
             assert mender.exitcode == 0
@@ -180,15 +181,15 @@ class Trials:
     def crowd(self, runs: int = 3) -> None:
         """Let several runs work on one folder at once: each cell is computed by one of them."""
         with self._folder() as results:
-            processes = [in_process(results) for _ in range(runs)]
+            processes = [in_process(results, self.seeds) for _ in range(runs)]
             found = [statuses(results, process) for process in processes]
             self.counts["runs"] += runs
             once = ["computed", *["done"] * (runs - 1)]
-            assert [sorted(of_cell) for of_cell in zip(*found, strict=True)] == [once] * CELLS
+            assert [sorted(of_cell) for of_cell in zip(*found, strict=True)] == [once] * self._cells
             check(results, self._expected)
 
     def _finish(self, results: Path) -> None:
-        assert statuses(results, in_process(results)) == ["done"] * CELLS
+        assert statuses(results, in_process(results, self.seeds)) == ["done"] * self._cells
         check(results, self._expected)
 
     def _killed_command(self, results: Path) -> int:
@@ -196,11 +197,13 @@ class Trials:
         words = [sys.executable, "-m", "uebench", "run", "--plugin", str(PLUGIN), "--preset", "smoke", "--data", DATA]
         words += [word for text in METHODS for word in ("--method", text)]
         words += [word for text in ATTACKERS for word in ("--attacker", text)]
-        words += ["--seed", f"0-{SEEDS - 1}", "--jobs", "2", "--results", str(results)]
+        words += ["--seed", f"0-{self.seeds - 1}", "--jobs", "2", "--results", str(results)]
         with subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
         ) as command:
-            enough = len(state(results)) + self.rng.randint(1, CELLS // 2)  # what starts slowly gets somewhere, too
+            enough = len(state(results)) + self.rng.randint(
+                1, self._cells // 2
+            )  # what starts slowly gets somewhere, too
             while command.poll() is None and len(state(results)) < enough:
                 time.sleep(0.01)
             family = _session(command.pid)
