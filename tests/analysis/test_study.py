@@ -7,7 +7,7 @@ import pytest
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.ranking import ranks
 from uebench.analysis.records import runs_of
-from uebench.analysis.statistics import difference, holm
+from uebench.analysis.statistics import difference, holm, spread
 from uebench.analysis.study import MeasuredPlace
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -26,10 +26,11 @@ def test_every_method_is_tested_against_the_baseline_with_holms_correction_over_
     assert {one.place.method.name for one in tested} == {"Noise_1 #2", "Noise 2"}
     assert len(tested) == 6
     runs = {(one.place.attacker.name, one.place.method.name): runs_of(one.records) for one in places}
-    expected = [
-        difference(runs[one.place.attacker.name, one.place.method.name], runs[one.place.attacker.name, "LSP"])
-        for one in tested
-    ]
+    expected = []
+    for one in tested:
+        column = {name: own for (attacker, name), own in runs.items() if attacker == one.place.attacker.name}
+        usual = spread(own for name, own in column.items() if name != "clean reference")
+        expected.append(difference(column[one.place.method.name], column["LSP"], usual))
     assert [one.test for one in tested] == expected
     assert [one.p_holm for one in tested] == holm([test.p for test in expected])
 

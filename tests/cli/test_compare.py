@@ -34,6 +34,17 @@ def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: N
     assert abs(same["difference"]) == pytest.approx(20)
 
 
+def test_methods_are_compared_after_the_best_epochs_on_request(uebench: Command, tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    for method, best in (("lsp", 60), ("ue", 120)):
+        store.write_cell(made_up(method, correct=40, peak={"correct": best, "n": 200, "epoch": 1}))
+    (last,) = uebench("compare", "--json").json["rows"]
+    answer = uebench("compare", "--peak", "--json").json
+    assert last["difference"] == 0
+    assert abs(answer["rows"][0]["difference"]) == pytest.approx(30)
+    assert "best epoch" in answer["title"]
+
+
 def test_nothing_to_compare_is_said(uebench: Command, measured: None) -> None:
     answer = uebench("compare", "--method", "lsp")
     assert answer.code == 0

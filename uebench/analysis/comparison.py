@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
-from uebench.analysis.statistics import Difference, difference, holm
+from uebench.analysis.records import is_clean, runs_of
+from uebench.analysis.statistics import Difference, difference, holm, spread
 from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.store.record import Record
@@ -61,17 +62,23 @@ class Comparison:
             "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * gap.value,
             "low": 100 * gap.low, "high": 100 * gap.high, "p": gap.p, "p_holm": self.p_holm,
             "seeds": " / ".join(seeds), "n": self.one.runs.n,
-            "paired": bool(self.one.runs.answers and self.other.runs.answers),
+            "paired": gap.paired,
         }  # fmt: skip
 
 
-def compare(records: Iterable[Record], methods: Sequence[str] = (), attackers: Sequence[str] = ()) -> list[Comparison]:
+def compare(
+    records: Iterable[Record], methods: Sequence[str] = (), attackers: Sequence[str] = (), peak: bool = False
+) -> list[Comparison]:
     """Compare every two methods that met the same attacker on the same data set under the same preset.
+
+    A method with a single run is assumed to vary over seeds as much as the methods with several runs do against this
+    attacker, whether they are compared or not.
 
     Args:
         records: The records.
         methods: The methods to compare, each by its label, or by its name if no label matches; all if empty.
         attackers: The attackers, likewise. An attacker's name includes those of its countermeasures: ``resnet18+jpeg``.
+        peak: Whether to compare each run after its best epoch instead of its last.
 
     Raises:
         UsageError: If there is no record of one of them.
@@ -80,14 +87,16 @@ def compare(records: Iterable[Record], methods: Sequence[str] = (), attackers: S
     pairings = [pairing for benchmark in groups for pairing in benchmark.pairings.values()]
     chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in pairings})
     chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in pairings})
-    pairs = [
-        (benchmark, one, other)
-        for benchmark in groups
-        for attacker in benchmark.attackers
-        for one, other in combinations([one for one in benchmark.pairings.values() if one.attacker == attacker], 2)
-        if attacker in chosen_attackers and {one.method, other.method} <= chosen_methods
-    ]
-    gaps = [difference(one.runs, other.runs) for _, one, other in pairs]
+    pairs: list[tuple[Benchmark, Pairing, Pairing]] = []
+    gaps: list[Difference] = []
+    for benchmark in groups:
+        for attacker in [name for name in benchmark.attackers if name in chosen_attackers]:
+            against = [pairing for pairing in benchmark.pairings.values() if pairing.attacker == attacker]
+            runs = {pairing.method: runs_of(pairing.records, peak) for pairing in against}
+            usual = spread(runs[pairing.method] for pairing in against if not is_clean(pairing.records[0]))
+            for one, other in combinations([pairing for pairing in against if pairing.method in chosen_methods], 2):
+                pairs.append((benchmark, one, other))
+                gaps.append(difference(runs[one.method], runs[other.method], usual))
     corrected = holm([gap.p for gap in gaps])
     return [Comparison(*pair, gap, p) for pair, gap, p in zip(pairs, gaps, corrected, strict=True)]
 

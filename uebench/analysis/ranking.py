@@ -35,7 +35,7 @@ class Rank:
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """Rank methods by the attacker's accuracy; less is better.
 
-    If both methods of a pair have one run, their spread over seeds is taken from the methods with several.
+    A method with a single run is assumed to vary over seeds as much as the methods with several runs do.
 
     Methods are ordered by rank. Those with the same rank are ordered by their number of runs, most first, and then by
     mean accuracy.

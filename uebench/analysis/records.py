@@ -121,13 +121,19 @@ def least_recognised(records: Sequence[Record]) -> Identity:
     return min(identities(records), key=lambda one: one.share)
 
 
-def runs_of(records: Iterable[Record]) -> Runs:
-    """Return records of one method against one attacker on one data set as ``Runs``."""
+def runs_of(records: Iterable[Record], peak: bool = False) -> Runs:
+    """Return records of one method against one attacker on one data set as ``Runs``.
+
+    Args:
+        records: One for each pair of seeds.
+        peak: Whether to take each run after its best epoch instead of its last.
+    """
     known = {(record.method_seed, record.seed): record for record in records}
-    answers = {seeds: right for seeds, record in known.items() if (right := record.correct) is not None}
+    given = {seeds: record.correct_at_peak if peak else record.correct for seeds, record in known.items()}
+    answers = {seeds: right for seeds, right in given.items() if right is not None}
     first = next(iter(known.values()))
     return Runs(
-        {seeds: record.counts.share for seeds, record in known.items()},
+        {seeds: (record.peak if peak else record.counts).share for seeds, record in known.items()},
         first.counts.n,
         answers if len(answers) == len(known) else None,
         _of_each(first, first.counts.n),

@@ -160,6 +160,7 @@ class Difference:
         high: Upper end.
         p: Two-sided p value for no difference.
         seeds: Method seeds x attacker seeds that were compared, of the first method and of the second.
+        paired: Whether the photographs are paired, which needs the answers of both methods.
     """
 
     value: float
@@ -167,6 +168,7 @@ class Difference:
     high: float
     p: float
     seeds: tuple[str, str]
+    paired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +205,8 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
     Args:
         one: The first method.
         other: The second, with the same attacker and photographs.
-        of_one_run: The spread over seeds to assume if each method has a single run. Without it, the interval covers the
-            choice of photographs only, and is about these two runs.
+        of_one_run: The spread over seeds to assume of a method that has a single run, often that of other methods.
+            Without it, the result is about this one run.
 
     Raises:
         ValueError: If the numbers of images or of photographs differ.
@@ -218,7 +220,8 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
     if common:
         one, other = one.only(common), other.only(common)
     tables = [_table(one, paired=bool(common)), _table(other, paired=bool(common))]
-    if one.answers and other.answers:
+    photographs_are_paired = bool(one.answers and other.answers)
+    if photographs_are_paired:
         gaps = tables[0].mean((0, 1)) - tables[1].mean((0, 1))
         middle, squares = float(gaps.sum()) / (n + 2), float((gaps**2).sum()) + 1
         of_photographs = (squares / (n + 2) - middle**2) / (n + 1)
@@ -228,16 +231,19 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
     variance, degrees = _variance(tables, of_photographs)
-    if of_one_run and of_one_run.variance and not (one.several or other.several):
-        of_both = 2 * of_one_run.variance
-        variance += of_both
-        degrees = variance**2 / (of_both**2 / of_one_run.degrees)
+    single = sum(not runs.several for runs in (one, other))
+    if of_one_run and of_one_run.variance and single:
+        assumed = single * of_one_run.variance
+        squares_of_parts = variance**2 / degrees + assumed**2 / of_one_run.degrees
+        variance += assumed
+        degrees = variance**2 / squares_of_parts
     if one.of_each > 1:
         degrees = _with_photographs(degrees, of_photographs / variance, n)
     value, error = one.mean - other.mean, math.sqrt(variance)
     half = _quantile(degrees) * error
     p = 2 * float(stdtr(degrees, -abs(value) / error))
-    return Difference(value, max(-1.0, value - half), min(1.0, value + half), p, (one.seeds, other.seeds))
+    low, high = max(-1.0, value - half), min(1.0, value + half)
+    return Difference(value, low, high, p, (one.seeds, other.seeds), photographs_are_paired)
 
 
 def _with_photographs(degrees: float, share: float, photographs: int) -> float:

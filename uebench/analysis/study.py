@@ -8,7 +8,7 @@ from functools import cached_property
 
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.ranking import Rank, ranks
-from uebench.analysis.statistics import Difference, difference, holm
+from uebench.analysis.statistics import Difference, difference, holm, spread
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
 from uebench.store.record import ProtectionRecord, Record
@@ -76,7 +76,7 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
         _, clean, _ = known[data, attacker, reference.name]
         keys = dict.fromkeys(record.protect_key for record in records)
         measured.append(MeasuredPlace(place, records, clean, tuple(sets[key] for key in keys if key in sets), gaps))
-    ranked = [one for column in columns(measured) for one in _ranked(column, reference.name)]
+    ranked = [_ranked(column, reference.name) for column in columns(measured)]
     return _tested(ranked, plan.spec.baseline, reference.name)
 
 
@@ -130,17 +130,22 @@ def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPla
     return [replace(one, rank=order.get(name), best=name == best) for one, name in zip(column, names, strict=True)]
 
 
-def _tested(measured: Sequence[MeasuredPlace], baseline: str, reference: str) -> list[MeasuredPlace]:
+def _tested(groups: Sequence[Sequence[MeasuredPlace]], baseline: str, reference: str) -> list[MeasuredPlace]:
     """Test every method against the baseline of its column."""
-    tests: dict[int, Difference] = {}
-    bases = {
-        (one.place.data.name, one.place.attacker.name): one.pairing.runs
-        for one in measured
-        if one.pairing and one.place.method.name == baseline
-    }
-    for number, one in enumerate(measured):
-        base = bases.get((one.place.data.name, one.place.attacker.name))
-        if base and one.pairing and one.place.method.name not in (baseline, reference):
-            tests[number] = difference(one.pairing.runs, base)
-    corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
-    return [replace(one, test=tests.get(number), p_holm=corrected.get(number)) for number, one in enumerate(measured)]
+    tests = [test for column in groups for test in _tests(column, baseline, reference)]
+    corrected = iter(holm([test.p for test in tests if test]))
+    measured = [one for column in groups for one in column]
+    return [
+        replace(one, test=test, p_holm=next(corrected) if test else None)
+        for one, test in zip(measured, tests, strict=True)
+    ]
+
+
+def _tests(column: Sequence[MeasuredPlace], baseline: str, reference: str) -> list[Difference | None]:
+    """Return the test of each place of a column; None for the baseline, the reference and what is not measured."""
+    runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
+    usual = spread(own for name, own in runs.items() if name != reference)
+    base = runs.get(baseline)
+    names = [one.place.method.name for one in column]
+    tested = runs.keys() - {baseline, reference}
+    return [difference(runs[name], base, usual) if base and name in tested else None for name in names]

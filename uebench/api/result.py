@@ -50,7 +50,7 @@ class Records(Sequence[Record]):
 
         return matrix(self._records)
 
-    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = ()) -> pd.DataFrame:
+    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False) -> pd.DataFrame:
         """Return one row for every two methods that met the same attacker on the same photographs.
 
         ``uebench.analysis.comparison`` names the columns. Photographs and attacker seeds are paired, and p values are
@@ -59,10 +59,11 @@ class Records(Sequence[Record]):
         Args:
             methods: Only these, by name or as written; all if none is named.
             attackers: Only these, as ``resnet18+jpeg`` or as written; all if none is named.
+            peak: Whether to compare each attacker after its best epoch, which no attacker knows, instead of its last.
         """
         from uebench.analysis import comparison
 
-        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers)))
+        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers), peak))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""
@@ -153,9 +154,9 @@ class RunResult:
         """Return mean clean test accuracy in %: methods down, attackers across."""
         return self.records.matrix()
 
-    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = ()) -> pd.DataFrame:
+    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False) -> pd.DataFrame:
         """Return paired comparisons of methods, as ``Records.compare``."""
-        return self.records.compare(methods, attackers)
+        return self.records.compare(methods, attackers, peak)
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

@@ -16,6 +16,9 @@ def compare(
     attacker: OnlyAttackers = None,
     data: OnlySets = None,
     preset: OnlyPreset = None,
+    peak: Annotated[
+        bool, typer.Option("--peak", help="Compare the best epochs, which no attacker knows, not the last.")
+    ] = False,
     form: Format = "text",
     results: Results = RESULTS,
     as_json: AsJson = False,
@@ -28,6 +31,6 @@ def compare(
 
     tables.check(form)
     records, damaged = page.select(Store(results), preset, data or ())
-    shown = comparisons.page(paired(records, method or (), attacker or ()))
+    shown = comparisons.page(paired(records, method or (), attacker or (), peak), peak)
     output.print_page(shown, form, as_json)
     output.note_damaged(damaged)

@@ -38,7 +38,10 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
     ]
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
-    notes.append("a measurement counts as a no only if its whole 95% interval speaks against the claim")
+    notes.append(
+        "otherwise, an accuracy counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
+        "does not"
+    )
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 
 

@@ -11,14 +11,14 @@ from uebench.report.text import p_value
 
 NOTES = (
     "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
-    "seeds: method seeds x attacker seeds that were compared; where there is only one seed, "
-    "its spread is unknown and not counted",
+    "seeds: method seeds x attacker seeds that were compared. A method with a single run is assumed to vary over seeds "
+    "as much as those with several do; other single seeds are held fixed",
 )
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
 
-def page(found: Sequence[Comparison]) -> Page:
-    """Arrange comparisons, a block for each data set and attacker."""
+def page(found: Sequence[Comparison], peak: bool = False) -> Page:
+    """Arrange comparisons, a block for each data set and attacker; ``peak`` says that they are of best epochs."""
     rows = [one.document() for one in found]
     blocks = []
     for title, group in groupby(rows, lambda row: f"{row['attacker']} on {row['data']}, preset {row['preset']}"):
@@ -29,7 +29,8 @@ def page(found: Sequence[Comparison]) -> Page:
         notes = ["no two methods met the same attacker on the same data set under the same preset"]
     elif not all(row["paired"] for row in rows):
         notes.append(UNPAIRED)
-    return Page("Paired comparisons of methods", blocks, notes, rows, tuple(COLUMNS))
+    title = f"Paired comparisons of methods{', each attacker after its best epoch' * peak}"
+    return Page(title, blocks, notes, rows, tuple(COLUMNS))
 
 
 def _line(row: dict[str, object]) -> tuple[str, ...]:

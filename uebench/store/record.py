@@ -135,9 +135,17 @@ class Record(_Common):
     @property
     def correct(self) -> tuple[bool, ...] | None:
         """Return which test photographs were recognised, sorted by identity; None in early records."""
-        if self.answers is None:
+        return self._correct(self.answers)
+
+    @property
+    def correct_at_peak(self) -> tuple[bool, ...] | None:
+        """Return which test photographs were recognised after the best epoch; None in early records."""
+        return self._correct(self.peak.answers)
+
+    def _correct(self, encoded: str | None) -> tuple[bool, ...] | None:
+        if encoded is None:
             return None
-        return answers.correct(answers.decode(self.answers), [counts.n for counts in self.per_identity])
+        return answers.correct(answers.decode(encoded), [counts.n for counts in self.per_identity])
 
     @model_validator(mode="after")
     def _attacker_is_written(self) -> Self:
@@ -161,8 +169,7 @@ class Record(_Common):
             counted = [sum(next(photographs) for _ in range(counts.n)) for counts in self.per_identity]
             if counted != [counts.correct for counts in self.per_identity]:
                 raise ValueError("the answers are not those that were counted")
-        if self.peak.answers is not None:
-            best = answers.correct(answers.decode(self.peak.answers), [counts.n for counts in self.per_identity])
-            if sum(best) != self.peak.correct:
-                raise ValueError("the answers of the best epoch are not those that were counted")
+        best = self.correct_at_peak
+        if best is not None and sum(best) != self.peak.correct:
+            raise ValueError("the answers of the best epoch are not those that were counted")
         return self
