@@ -17,8 +17,10 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Config, Countermeasure, Info, Split, Trained
 from uebench.store.record_parts import TrainingRecord
 from uebench.testing.checks import ContractError, proves
-from uebench.testing.common import Suite, kills, people, same, shuffled
+from uebench.testing.common import Suite
 from uebench.testing.context import MemoryContext, Saved
+from uebench.testing.runs import kills, same
+from uebench.testing.samples import people, shuffled
 
 CPU = torch.device("cpu")
 
@@ -103,9 +105,9 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
         """Train a new instance, and let the referee count.
 
         Args:
-            size: See ``Suite``.
+            size: See ``Runs.run``.
             seed: The attacker's seed.
-            data: See ``Suite``.
+            data: See ``Runs.run``.
             resume_from: The checkpoints of a killed run.
             countermeasures: The countermeasures that the attacker gets.
         """

@@ -16,8 +16,10 @@ from uebench.evaluation import referee
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, Training
 from uebench.testing.checks import ContractError, proves
-from uebench.testing.common import Suite, kills, people, same
+from uebench.testing.common import Suite
 from uebench.testing.context import MemoryContext, Saved
+from uebench.testing.runs import kills, same
+from uebench.testing.samples import people
 from uebench.training.loop import on_set, supervised
 
 CPU = torch.device("cpu")

@@ -18,8 +18,10 @@ from uebench.evaluation import referee
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import Budget, ImageSet, Method
 from uebench.testing.checks import ContractError, proves
-from uebench.testing.common import Suite, kills, people, same, shuffled
+from uebench.testing.common import Suite
 from uebench.testing.context import MemoryContext, Saved
+from uebench.testing.runs import kills, same
+from uebench.testing.samples import people, shuffled
 
 BATCH = 7
 """Images per batch. The last batch of the 18 images is smaller."""
@@ -62,9 +64,9 @@ class MethodSuite(Suite[Method[Any], Protection]):
         """Fit a new instance, or load a state into it, and protect the set.
 
         Args:
-            size: See ``Suite``.
+            size: See ``Runs.run``.
             seed: The method's seed.
-            data: See ``Suite``.
+            data: See ``Runs.run``.
             resume_from: The checkpoints of a killed run.
             state: The state to load instead of fitting.
         """
