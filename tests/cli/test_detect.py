@@ -82,7 +82,7 @@ def test_images_of_one_photograph_are_counted_together(uebench: Command) -> None
     ("args", "code", "complaint"),
     [
         ((), 2, "no set named; give the key of a cell or of a protected set, a method, or protected"),
-        (("abcd", "--method", "lsp"), 2, "key 'abcd': names a set, so it takes at most one data, no method"),
+        (("abcd", "--method", "lsp"), 2, "key 'abcd': names the set; leave out method, protected and a second data"),
         (("abcd",), 2, "'abcd': no record in "),
         (("--method", "seque"), 2, "unknown method 'seque'; did you mean 'segue'?"),
         (("--protected", "ours"), 2, "protected 'ours': write NAME=PATH"),

@@ -76,7 +76,7 @@ def test_photographs_of_a_folder_are_needed_and_must_be_the_same(
     others = photos({"ann": 4, "bob": 5}, (32, 32), "others")
     answer = uebench(*export, "--data", others)
     assert answer.code == 3
-    assert "not the photographs of 'faces' that the set was made of" in answer.complaint
+    assert "not the photographs of 'faces' from which the set was made" in answer.complaint
     assert uebench(*export, "--data", faces).code == 0
     names = sorted(file.relative_to(tmp_path / "set").as_posix() for file in (tmp_path / "set").glob("*/*.png"))
     assert len(names) == 4

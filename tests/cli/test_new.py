@@ -41,8 +41,8 @@ def test_a_new_plugin_is_clean_and_the_printed_commands_work(
     ("args", "reason"),
     [
         (("methods", "mine"), "kind 'methods': unknown; did you mean 'method'?"),
-        (("method", "My-Method"), "name 'My-Method': use small letters, digits and underscores"),
-        (("method", "class"), "name 'class': use small letters"),
+        (("method", "My-Method"), "name 'My-Method': use lower-case letters, digits and underscores"),
+        (("method", "class"), "name 'class': use lower-case letters"),
         (("method", "lsp"), "name 'lsp': taken by a method of uebench_methods; choose another"),
         (("attacker", "lsp"), "name 'lsp': taken by a method"),
         (("method", "mine", "--to", "mine.txt"), "mine.txt: a plugin is a Python file; end its name in .py"),

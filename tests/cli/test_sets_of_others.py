@@ -161,7 +161,7 @@ def test_an_audit_says_in_numbers_and_in_words_what_a_set_is(audit: Command, tmp
         1, 2, 1, 2, (change.max(1) > 16).sum(),
     ]  # fmt: skip
     assert told["one colour"] == "2 of 18 images, 1 of them black"
-    assert told["order"] == "each image shows the photograph at its place"
+    assert told["order"] == "each image shows the photograph at its position"
     assert told["labels"] == "3 of 18 are wrong"
     assert "identity by the perturbation in" in told["separable"]
 
@@ -194,7 +194,7 @@ def test_an_audit_of_perturbations_says_what_it_cannot_see(audit: Command, tmp_p
     answer = audit(written(tmp_path, NOISE[[0, 6, 12]] / 255))
     assert answer.code == 0
     assert "class-wise perturbations of the scale 0..1" in answer.out
-    assert "not checked: perturbations do not show whom they belong to" in answer.out
+    assert "not checked: a perturbation does not show which photograph it belongs to" in answer.out
 
 
 @pytest.mark.parametrize(

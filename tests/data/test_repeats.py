@@ -188,7 +188,7 @@ def test_verify_speaks_json_and_so_does_python(uebench: Command, faces: Path) ->
     assert found == {"file": "a/9.png", "of": "b/1.png", "likeness": 1.0, "exact": True, "mirrored": False}
     assert (answer.json["test_images"], answer.json["train_repeats"], answer.json["built"]) == (7, [], None)
     assert api.verify_data(faces).document == answer.json
-    with pytest.raises(UsageError, match="'synthetic': is made up and has no photographs to compare"):
+    with pytest.raises(UsageError, match="'synthetic': has no files to compare; name a set of photographs"):
         api.verify_data("synthetic")
     with pytest.raises(DataError, match="no such folder"):
         api.verify_data(faces / "absent")

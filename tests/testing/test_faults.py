@@ -65,12 +65,12 @@ METHOD = {
     ),
     "state misses a tensor": Fault(
         'self._pattern = state["pattern"]', 'self._patterns = state["pattern"]',
-        "state", "that was given the state fails: AttributeError: 'Mine' object has no attribute '_pattern'",
+        "state", "that loaded the state fails: AttributeError: 'Mine' object has no attribute '_pattern'",
         "self._pattern[batch",
     ),
     "state is another one": Fault(
         'return {"pattern": self._pattern}', 'return {"pattern": self._pattern * 0.5}',
-        "state", "protects otherwise; state must return all that fit learned", "def state",
+        "state", "gives other images; state must return everything that fit learned", "def state",
     ),
     "resume loses an epoch": Fault(
         "saved.step\n", "saved.step + 1\n", "resume",
@@ -78,7 +78,7 @@ METHOD = {
     ),
     "resume begins anew": Fault(
         'saved.state["pattern"], saved.step', "pattern, saved.step",
-        "resume", "save all that the next epoch depends on", "def fit",
+        "resume", "save everything that the next epoch depends on", "def fit",
     ),
     "opens a socket": Fault(
         "        pattern, done = torch.zeros",
@@ -97,7 +97,7 @@ METHOD = {
     "no docstring": Fault(
         '    """Adds a pattern for each identity."""\n', "", "metadata", "the class has no docstring", "class Mine("
     ),
-    "version 0": Fault("version = 1", "version = 0", "metadata", "version 0 is not a whole number from 1"),
+    "version 0": Fault("version = 1", "version = 0", "metadata", "version 0 is not a whole number above 0"),
     "no reason for a preset": Fault(
         "    Config = MineConfig\n", '    Config = MineConfig\n    presets = {"desk": {"epochs": 2}}\n',
         "metadata", "why lacks preset 'desk'",
@@ -187,7 +187,7 @@ COUNTERMEASURE = {
         "    def on_batch(", "    def on_set(self, train, rng):\n        return train.images\n\n    def on_batch(",
         "place", "its place is 'batch', and it overrides on_set",
     ),
-    "no place": Fault('place = "batch"', 'place = "everywhere"', "place", "place 'everywhere' is none"),
+    "no place": Fault('place = "batch"', 'place = "everywhere"', "place", "place 'everywhere' is unknown"),
     "no hook": Fault("def on_batch", "def on_batches", "place", "does not override on_batch", "place ="),
     "too bright": Fault("factor = 1 -", "factor = 1.5 +", "range", "clamp them to [0, 1]", "return images * factor"),
     "heavy targets": Fault(
@@ -199,7 +199,7 @@ COUNTERMEASURE = {
     ),
     "no targets": Fault(
         "return images * factor, targets", "return images * factor",
-        "form", "on_batch returned 1 values; return images and targets",
+        "form", "on_batch returned 1 value; return images and targets",
     ),
     "global generator": Fault(", generator=rng)", ")", "repeats", "draw all random numbers from rng"),
     "keeps count": Fault(

@@ -1,1 +1,1 @@
-"""What a program or a notebook calls; the command line is a thin wrapper over it."""
+"""The Python API; the command line is a thin wrapper over it."""

@@ -1,4 +1,4 @@
-"""Attack images that are in memory."""
+"""``uebench.attack``: attack images in memory."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """What an attacker reached.
+    """The result of an attack.
 
     Attributes:
-        counts: Correct answers on the clean test images after the last epoch.
+        counts: Number of clean test images recognised after the last epoch, and of all.
         per_identity: The same for each label.
         curve: One entry per epoch: training loss, correct training images, correct test images.
         classifier: The trained model: images (B, 3, S, S) float32 in [0, 1] -> logits (B, K), in the sorted order of
@@ -77,26 +77,26 @@ def attack(
     plugins: Iterable[str | Path] = (),
     progress: Progress | None = None,
 ) -> AttackResult:
-    """Train an attacker on images that may be protected, and count what it gets right on clean ones.
+    """Train an attacker on images, protected or not, and count the clean test images that it recognises.
 
     Args:
         images: (N, 3, S, S) or (N, S, S, 3): a NumPy array or a torch tensor, uint8 or float in [0, 1].
-        labels: (N,) who is on each image: whole numbers or names, at least two different ones.
+        labels: (N,) the identity on each image: whole numbers or names, at least two different ones.
         test_images: Clean images of the same people and size; the attacker never sees them.
-        test_labels: Who is on them; the same people as in ``labels``.
+        test_labels: The identities on them, the same as in ``labels``.
         attacker: ``architecture(option=value)+countermeasure(option=value)``.
         seed: The attacker's seed.
-        preset: Where options come from that ``attacker`` leaves out. The size of the images does not depend on it.
+        preset: Sets the options that ``attacker`` leaves out. The size of the images does not depend on it.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        plugins: Python files with attackers of your own.
-        progress: Called with (done, total, what).
+        plugins: Python files with your own attackers.
+        progress: Called with (done, total, text).
 
     Returns:
-        Counts, learning curve and the classifier.
+        Counts, learning curve and classifier.
 
     Raises:
         UsageError: If an argument is wrong; the message names it.
-        CellError: If a plugin breaks the rules, or the training diverges.
+        CellError: If a plugin breaks its contract, or the training diverges.
 
     Example:
         >>> import numpy as np
@@ -114,17 +114,17 @@ def attack(
             raise UsageError(f"attacker {attacker!r}: {reason}")
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
-    where = choose_device(device)
-    ctx = RunContext(where, seed, progress=progress, examine=referee.Examiner(dataset, where))
-    with generators_restored(where):
+    torch_device = choose_device(device)
+    ctx = RunContext(torch_device, seed, progress=progress, examine=referee.Examiner(dataset, torch_device))
+    with generators_restored(torch_device):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     curve = tuple(epochs(done.trained))
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)
 
 
 def _dataset(images: Images, labels: object, test_images: Images, test_labels: object) -> tuple[Dataset, list[Any]]:
-    """Return the arrays as a data set, and the labels in sorted order."""
-    pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, what="test_images").pixels
+    """Return the arrays as a data set, and the identities in sorted order."""
+    pixels, test_pixels = grey_levels(images).pixels, grey_levels(test_images, name="test_images").pixels
     if pixels.shape[1:] != test_pixels.shape[1:]:
         raise UsageError(f"test_images: {test_pixels.shape[-1]} pixels, images {pixels.shape[-1]}; use one size")
     numbers, names = class_numbers(labels, len(pixels))

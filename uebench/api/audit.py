@@ -1,4 +1,4 @@
-"""Measure what the perturbation of a method really is, without an attack."""
+"""Measure perturbations, without an attack."""
 
 from __future__ import annotations
 
@@ -17,29 +17,34 @@ from uebench.store.store import DamagedError, Store
 def audit(
     specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[ProtectionResult]:
-    """Return the records of protected sets; sets that are damaged, or of which nothing is known, are made first.
+    """Return the results of protected sets. Sets without a valid record are made first.
 
     Args:
         specs: The sets.
-        workspace: Where their records lie.
-        how: How to make those that are missing; with ``lpips_trunk``, LPIPS is measured too.
-        progress: Where the progress goes.
+        workspace: The workspace with their records.
+        how: How to make missing sets; with ``lpips_trunk``, LPIPS is measured too.
+        progress: Called with the title of each set; returns the callback for its progress.
 
     Raises:
         UsageError: If ``how`` is wrong.
-        DataError: If LPIPS' weights cannot be read.
+        DataError: If the weights for LPIPS cannot be read.
         StoreError: If the results folder cannot be used.
     """
     how, specs = how or Compute(), list(specs)
     trunk = file_digest(how.lpips_trunk) if how.lpips_trunk else None
-    known = {spec.key: _known(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
-    missing = [spec for spec in specs if not known.get(spec.key)]
-    made = protect_sets(missing, workspace, how, progress, asked=len(known))
-    results = {one.spec.key: one for one in made}
-    return [results.get(spec.key) or ProtectionResult(spec, "done", known[spec.key]) for spec in specs]
+    records = {spec.key: _valid_record(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
+    missing = [spec for spec in specs if not records.get(spec.key)]
+    made = protect_sets(missing, workspace, how, progress, asked=len(records))
+    results = {result.spec.key: result for result in made}
+    return [results.get(spec.key) or ProtectionResult(spec, "done", records[spec.key]) for spec in specs]
 
 
-def _known(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionRecord | None:
+def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionRecord | None:
+    """Return the record of a set, if nothing speaks against using it.
+
+    It must be undamaged, as must the set if the store still has it; today's source code of the method must have made
+    the set; and with ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
+    """
     try:
         record = store.read_protection(spec.key)
         store.read_protected(spec.key)

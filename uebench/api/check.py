@@ -1,4 +1,4 @@
-"""Run the contract suite on plugins of files, or on plugins by name."""
+"""Run the contract suite on plugins, given as files or by name."""
 
 from __future__ import annotations
 
@@ -19,41 +19,42 @@ PRESET = "smoke"
 
 
 def check(targets: Iterable[str], plugins: str | Path | Iterable[str | Path] = ()) -> Iterator[Outcome]:
-    """Yield what came of each check, plugin by plugin.
+    """Run the checks of plugins, and yield the outcome of each check.
 
     Args:
-        targets: Python files, of which every plugin is checked; and plugins, as ``name`` or ``name(option=value)``.
-            Options that are left out are those of the preset ``smoke``.
-        plugins: Python files with plugins that are named.
+        targets: Python files, whose plugins are all checked, and plugins as ``name`` or ``name(option=value)``. The
+            preset ``smoke`` sets the options that are left out.
+        plugins: Python files with plugins that ``targets`` names.
 
     Raises:
         UsageError: If there is no such file or plugin, or if an option is wrong or missing.
     """
     targets = tuple(targets)
-    files = [as_path(one) for one in targets if one.endswith(".py")]
+    files = [as_path(target) for target in targets if target.endswith(".py")]
     registry = Registry((*plugin_files(plugins), *files))
     chosen: list[tuple[Entry, Spec]] = []
     for target in targets:
         if target.endswith(".py"):
             source = as_path(target).resolve()
-            entries = [one for kind in KINDS for one in registry.entries(kind) if one.source == source]
+            entries = [entry for kind in KINDS for entry in registry.entries(kind) if entry.source == source]
             chosen += [(entry, Spec(entry.name)) for entry in entries]
         else:
             spec = parse(target)
-            chosen += [(entry, spec) for entry in _named(registry, spec.name)]
+            chosen += [(entry, spec) for entry in _entries(registry, spec.name)]
     for entry, spec in chosen:
-        yield from _checked(registry, entry, spec)
+        yield from _check(registry, entry, spec)
 
 
-def _named(registry: Registry, name: str) -> list[Entry]:
-    found = [registry.entry(kind, name) for kind in KINDS if (kind, name) in registry]
-    if not found:
-        known = [one for kind in KINDS for one in registry.names(kind)]
+def _entries(registry: Registry, name: str) -> list[Entry]:
+    """Return the plugins of any kind with this name."""
+    entries = [registry.entry(kind, name) for kind in KINDS if (kind, name) in registry]
+    if not entries:
+        known = [known for kind in KINDS for known in registry.names(kind)]
         raise UsageError(f"unknown plugin {name!r}; {nearest(name, known)}")
-    return found
+    return entries
 
 
-def _checked(registry: Registry, entry: Entry, spec: Spec) -> Iterator[Outcome]:
+def _check(registry: Registry, entry: Entry, spec: Spec) -> Iterator[Outcome]:
     from uebench.evaluation.failures import line_of
     from uebench.testing import Outcome, checks
 
@@ -62,8 +63,8 @@ def _checked(registry: Registry, entry: Entry, spec: Spec) -> Iterator[Outcome]:
     except UsageError as error:
         cause = error.__cause__ or error
         reason = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-        where = line_of(cause, {str(entry.source)})
-        yield Outcome(entry.kind, entry.name, "import", "its file can be imported", "failed", reason, where)
+        line = line_of(cause, {str(entry.source)})
+        yield Outcome(entry.kind, entry.name, "import", "its file can be imported", "failed", reason, line)
         return
-    for one in checks(registry.build(entry.kind, spec, PRESET)):
-        yield one.outcome()
+    for plugin_check in checks(registry.build(entry.kind, spec, PRESET)):
+        yield plugin_check.outcome()

@@ -1,4 +1,4 @@
-"""A method as a caller chose it: what protecting arrays and protecting a folder have in common."""
+"""A method as the caller chose it, for the protection of arrays and of folders."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ from uebench.store.store import Store
 
 
 class ChosenMethod:
-    """A method with its options and side information, on one device and with one seed."""
+    """A method with its options, side information, device and seed.
+
+    Attributes:
+        part: The method with its options.
+        plugin: An instance of it.
+        side: The labels that it gets.
+        seed: Its seed.
+        device: The device on which it runs.
+        assets: The files that it reads.
+    """
 
     def __init__(self, text: str, shape: Shape, preset: str, seed: int, device: str, registry: Registry) -> None:
-        """Find the method and see whether it can serve the set.
+        """Find the method and check that it can serve the set.
 
         Args:
             text: ``name(option=value)``.
-            shape: What is known of the set to protect.
-            preset: Where options come from that ``text`` leaves out.
-            seed: Of all that is random.
-            device: As ``choose_device`` takes it.
-            registry: Where methods are named.
+            shape: The shape of the set to protect.
+            preset: Sets the options that ``text`` leaves out.
+            seed: The method's seed.
+            device: See ``choose_device``.
+            registry: The plugins.
 
         Raises:
             UsageError: If a name or an option is wrong, or the method cannot serve the set.
@@ -43,24 +52,24 @@ class ChosenMethod:
         self.assets: tuple[Path, ...] = (*self.plugin.assets(shape.size), *self.side.assets())
 
     def fit(self, split: Split, num_classes: int, *, store: Store | None, key: str, progress: Progress | None) -> None:
-        """Let the method learn from the images.
+        """Fit the method to the images.
 
         Args:
-            split: The images, with the labels that the method may see; a copy, since a method may change it.
-            num_classes: K.
-            store: Where checkpoints go, so that a killed call can resume; None for none.
-            key: Names this fit in the store.
-            progress: Told how far the fit is.
+            split: The images, with the labels that the method may see. Pass a copy, because a method may change it.
+            num_classes: K, the number of classes.
+            store: The store for checkpoints, from which a killed call can resume; None for no checkpoints.
+            key: The key of the checkpoints.
+            progress: Called with (done, total, text).
         """
         ctx = self.context(progress, store=store, key=key, stage="fit")
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
 
     def context(self, progress: Progress | None, **checkpoints: Any) -> RunContext:  # noqa: ANN401
-        """Return a new context, with all global generators seeded from it.
+        """Return a new context, and seed the global generators from it.
 
         Args:
-            progress: Told how far the work is.
-            checkpoints: Where they go, as ``RunContext`` takes it.
+            progress: Called with (done, total, text).
+            checkpoints: Arguments of ``RunContext`` that say where checkpoints are kept.
         """
         ctx = RunContext(self.device, self.seed, progress=progress, **checkpoints)
         seed_everything(ctx)

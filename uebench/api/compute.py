@@ -1,4 +1,4 @@
-"""Compute what a plan lacks, in this process or in several."""
+"""Compute the missing cells and protected sets of a plan."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ from uebench.store.requests import done, requested
 from uebench.store.store import Store
 
 LEFT = "the time limit came before"
+"""The reason of what a time limit left for a later run."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """How to compute; nothing here changes what is measured, but threads change the last bits of sums.
+    """How to compute. The options do not change what is measured; the number of threads changes the last bits of sums.
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many tasks at once; 0: one per core on a CPU, fewer where memory is short; on a GPU one for each 6 GiB
-            of its free memory, at most one per core and 8 in all, and 1 if that cannot be read; on a cluster 100.
-        executor: ``processes``: several tasks at once, in other processes; ``isolated(...)``: each in one of its own,
-            with limits; ``serial``: one after the other, in this one; ``ray(...)`` or ``slurm(...)``: on many machines.
-        force: Compute again what is there.
-        lpips_trunk: AlexNet's weights, to measure LPIPS with.
-        limit: When the run ends.
+        jobs: The number of tasks to compute at once. 0: on a CPU, one per core, fewer where memory is short; on a GPU,
+            one for each 6 GiB of its free memory, at most one per core and 8 in all, and 1 if its free memory cannot be
+            read; on a cluster, 100.
+        executor: ``processes``: several tasks at once, in other processes; ``isolated(...)``: each task in its own
+            process, with limits; ``serial``: one task after the other in this process; ``ray(...)`` or ``slurm(...)``:
+            on many machines.
+        force: Compute finished cells and sets again.
+        lpips_trunk: The file with AlexNet's weights; with it, LPIPS is measured.
+        limit: The time limit of the run.
         keep_models: Keep the weights of the networks that attackers train, in ``models/`` of the results folder.
     """
 
@@ -52,45 +55,46 @@ class Compute:
     keep_models: bool = False
 
     def check(self) -> None:
-        """Refuse what cannot be, before any work.
+        """Check the options, before any work.
 
         Raises:
-            UsageError: Naming the option at fault.
+            UsageError: If an option is wrong; the message names it.
         """
         check_device(self.device)
         choose(self.executor)
         if self.jobs < 0:
-            raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 for as many as suit")
+            raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 to choose the number automatically")
 
     @cached_property
     def free_gpu_memory(self) -> int | None:
-        """Return what decides ``jobs`` on a GPU, in bytes; asked once, so that jobs and threads belong together."""
+        """Return the free memory of the GPU in bytes if it decides ``jobs``; read once, to suit jobs and threads."""
         return None if self.jobs or on_cpu(self.device) else free_memory(self.device)
 
     def jobs_for(self, planned: int) -> int:
-        """Return how many processes a request of so many cells is computed by, resumed or not."""
+        """Return the number of processes that compute a request with ``planned`` cells, finished or not."""
         return choose(self.executor).jobs_for(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def threads_for(self, planned: int) -> int:
-        """Return how many threads each of them has; 0: torch's own choice."""
+        """Return the number of threads of each of these processes; 0 leaves it to torch."""
         return choose(self.executor).threads_for(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def estimates(self, store: Store, planned: int) -> Estimates:
-        """Return how long the cells of a request of so many take here, by the records of a store."""
+        """Return estimates, from the records in a store, of the time that a request with ``planned`` cells takes."""
         threads = self.threads_for(planned) or available_cores()
         return Estimates(store, Conditions(machine(), on_cpu(self.device), threads))
 
 
 def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent) -> RunResult:
-    """Compute the cells of a plan that are not done; one that fails costs itself only.
+    """Compute the unfinished cells of a plan. A cell that fails does not stop the others.
 
-    Where ``how`` has a limit, what does not fit does not start, and what is under way at the end stops at a checkpoint.
+    If ``how`` has a time limit, tasks that would exceed it do not start, and tasks that run when it ends stop at a
+    checkpoint.
 
     Args:
-        plan: What was asked.
-        workspace: Where.
-        how: How.
-        progress: Where the progress goes.
+        plan: The plan.
+        workspace: The workspace.
+        how: How to compute.
+        progress: Called with the title of each task; returns the callback for its progress.
 
     Raises:
         UsageError: If ``how`` is wrong.
@@ -99,23 +103,23 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
-    statuses = _execute(tasks, [one.spec.key for one in plan.possible], workspace, how, progress)
-    for one in plan.cells:
-        if one.status == "done":
-            workspace.store.tidy(one.spec.key)
-    return RunResult(tuple(_result(one, statuses, workspace) for one in plan.cells), workspace)
+    statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
+    for cell in plan.cells:
+        if cell.status == "done":
+            workspace.store.tidy(cell.spec.key)
+    return RunResult(tuple(_result(cell, statuses, workspace) for cell in plan.cells), workspace)
 
 
 def collected(plan: Plan, workspace: Workspace) -> RunResult:
-    """Return what there is of a plan, as ``compute`` would, and compute nothing; what is not there is ``left``."""
+    """Return the results of a plan without computing anything; unfinished cells are ``left``."""
     failed: Statuses = {failure.key: "failed" for failure in workspace.store.failures()}
-    found = tuple(
-        CellResult(one.spec, "left", reason="not computed yet")
-        if one.waits and one.spec.key not in failed
-        else _result(one, failed if one.waits else {}, workspace)
-        for one in plan.cells
+    results = tuple(
+        CellResult(cell.spec, "left", reason="not computed yet")
+        if cell.waits and cell.spec.key not in failed
+        else _result(cell, failed if cell.waits else {}, workspace)
+        for cell in plan.cells
     )
-    return RunResult(found, workspace)
+    return RunResult(results, workspace)
 
 
 def protect_sets(
@@ -126,14 +130,15 @@ def protect_sets(
     *,
     asked: int = 0,
 ) -> list[ProtectionResult]:
-    """Make the protected sets, and their records, that the store lacks; otherwise as ``compute``.
+    """Make the protected sets and records that the store lacks. See ``compute`` for limits, failures and errors.
 
     Args:
-        specs: What to protect.
-        workspace: Where.
-        how: How.
-        progress: Where the progress goes.
-        asked: How many sets the request names, if ``specs`` are only those that are missing: threads follow from it.
+        specs: The sets.
+        workspace: The workspace.
+        how: How to compute.
+        progress: Called with the title of each task; returns the callback for its progress.
+        asked: The number of sets that the caller was asked for, if ``specs`` holds only the missing ones. It decides
+            the number of threads.
     """
     how, specs = how or Compute(), list(specs)
     how.check()
@@ -168,7 +173,16 @@ def _execute(
     *,
     asked: int = 0,
 ) -> Statuses:
-    """Compute tasks of a request, whose ``keys`` stand in the store meanwhile; threads follow from their number."""
+    """Compute the tasks of a request.
+
+    Args:
+        tasks: The tasks.
+        keys: The keys of the request, finished or not. The store keeps them meanwhile.
+        workspace: The workspace.
+        how: How to compute.
+        progress: Called with the title of each task; returns the callback for its progress.
+        asked: See ``protect_sets``.
+    """
     if not tasks:
         return {}
     planned = max(asked, len(keys))
@@ -204,6 +218,6 @@ def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> C
         failure = store.read_failure(spec.key)
         return CellResult(spec, status, reason=failure.message if failure else "", failure=failure)
     if status == "left":
-        record = store.read_cell_or_none(spec.key)  # another run, or the last seconds of this one, may have made it
+        record = store.read_cell_or_none(spec.key)  # written by another run, or by this one in its last seconds
         return CellResult(spec, "computed", record) if record else CellResult(spec, "left", reason=LEFT)
     return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)

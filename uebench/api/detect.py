@@ -1,8 +1,8 @@
-"""``uebench.detect``: does a protected set stand out to whoever looks for poison?"""
+"""``uebench.detect``: can simple networks tell that a set is poisoned?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which sets are looked at: one by its key, or those of methods and of others.
+    """The sets to examine: one by its key, or those of methods and those made by other code.
 
     Attributes:
         key: The first digits of the key of a cell or of a protected set.
         method: Methods, each as ``name(option=value)``.
-        protected: Sets that others made, by name.
-        data: The photographs that they protect; of a key, the folder with them.
+        protected: Sets made by other code, by name.
+        data: The photographs that they protect; with ``key``, the folder with them.
         method_seed: The methods' seed.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
     """
@@ -49,13 +49,13 @@ class Request:
     preset: str = presets.DEFAULT
 
     def check(self) -> None:
-        """Refuse a request of nothing, or of a key and more.
+        """Check that the request names sets in one way only.
 
         Raises:
-            UsageError: Naming the remedy.
+            UsageError: If it names none, or names others beside that of a key.
         """
         if self.key and (self.method or self.protected or len(self.data) > 1):
-            raise UsageError(f"key {self.key!r}: names a set, so it takes at most one data, no method, no protected")
+            raise UsageError(f"key {self.key!r}: names the set; leave out method, protected and a second data")
         if not (self.key or self.method or self.protected):
             raise UsageError("no set named; give the key of a cell or of a protected set, a method, or protected")
 
@@ -75,39 +75,39 @@ def detect(
     executor: str = "processes",
     progress: ProgressFor = silent,
 ) -> list[Detection]:
-    """Say whether simple networks notice that a set is poisoned; no attacker is trained.
+    """Test whether simple networks can tell that a set is poisoned. No attacker is trained.
 
-    A linear and a two-layer network are trained on one half of the set and asked about the other half. They see the
-    images, or only their high spatial frequencies. If they recognise more people than the same networks do on the clean
-    photographs, the set is poisoned. Sets that the results folder lacks are made first.
+    A linear and a two-layer network train on one half of the set and are tested on the other half. They see the images,
+    or only their high spatial frequencies. If they recognise more test images than the same networks do in the clean
+    set, the set is poisoned. Sets that the results folder lacks are made first.
 
     Args:
         method: One method or several, each as ``name(option=value)``.
-        key: Instead, the first digits of the key of a cell or of a protected set in the results folder.
-        protected: Protected sets that others made, as ``run`` takes them.
-        data: The photographs, as ``run`` takes them. With ``key``, the folder with them, which records do not name.
+        key: Instead of methods, the first digits of the key of a cell or of a protected set in the results folder.
+        protected: Protected sets made by other code; see ``run``.
+        data: The photographs; see ``run``. With ``key``, the folder with them, because records keep no path.
         method_seed: The methods' seed.
-        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``; with ``key`` without effect.
+        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``. It has no effect on the set of ``key``.
         results: The results folder.
-        plugins: Python files with plugins of your own.
+        plugins: Python files with your own plugins.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``: where sets are made.
-        jobs: How many sets are made at once; 0: one per core on a CPU, as many as fit on a GPU.
-        executor: How sets are made, as ``run`` takes it.
-        progress: Called with the title of each piece of work; returns a function of (done, total, what).
+        jobs: The number of sets to make at once; 0: one per core on a CPU, as many as fit on a GPU.
+        executor: How sets are made; see ``run``.
+        progress: Called with the title of each piece of work; returns a function of (done, total, text).
 
     Returns:
-        What was found of each set: ``verdict`` and ``detectors``.
+        The ``verdict`` and the ``detectors`` of each set.
 
     Raises:
         UsageError: If an argument is wrong.
-        DataError: If photographs cannot be read, or a set of others does not belong to them.
+        DataError: If photographs cannot be read, or a set made by other code does not belong to them.
         CellError: If a set cannot be made.
         StoreError: If the results folder cannot be used, or no longer holds the set.
 
     Example:
         >>> import uebench
-        >>> (found,) = uebench.detect("lsp", data="orl_varied(identities=4, copies=4)", preset="smoke")
-        >>> found.verdict, len(found.detectors)
+        >>> (detection,) = uebench.detect("lsp", data="orl_varied(identities=4, copies=4)", preset="smoke")
+        >>> detection.verdict, len(detection.detectors)
         ('poisoned', 4)
     """
     method, data = ((texts,) if isinstance(texts, str) else tuple(texts) for texts in (method, data))
@@ -119,24 +119,28 @@ def detect(
 def detect_in(
     workspace: Workspace, request: Request, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[Detection]:
-    """Look at sets in a workspace; otherwise as ``detect``."""
+    """Do what ``detect`` does, for a request in a workspace."""
     request.check()
-    found, known = [], {}
+    detections, clean = [], {}
     for name, dataset, images in _sets(workspace, request, how, progress):
         train, copies = dataset.train, dataset.info.record.train_images_of_each
-        if dataset.key not in known:
-            known[dataset.key] = recognised(train.images, train.labels, copies, progress(f"{dataset.name}: clean"))
-        answers = recognised(images, train.labels, copies, progress(f"{dataset.name}: {name}"))
-        rows = ({one: right.ravel().tolist() for one, right in seen.items()} for seen in (answers, known[dataset.key]))
-        of_each = next(iter(answers.values())).shape[1]
-        found.append(detection(name, dataset.name, dataset.num_classes, *rows, of_each=of_each))
-    return found
+        if dataset.key not in clean:
+            clean[dataset.key] = recognised(train.images, train.labels, copies, progress(f"{dataset.name}: clean"))
+        published = recognised(images, train.labels, copies, progress(f"{dataset.name}: {name}"))
+        answers = (_flat(published), _flat(clean[dataset.key]))
+        of_each = next(iter(published.values())).shape[1]
+        detections.append(detection(name, dataset.name, dataset.num_classes, *answers, of_each=of_each))
+    return detections
+
+
+def _flat(answers: Mapping[tuple[str, str], NDArray[np.bool_]]) -> dict[tuple[str, str], list[bool]]:
+    return {view: correct.ravel().tolist() for view, correct in answers.items()}
 
 
 def _sets(
     workspace: Workspace, request: Request, how: Compute | None, progress: ProgressFor
 ) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
-    """Yield name, photographs and images of each set."""
+    """Yield the name, the data set and the protected images (N, 3, S, S) of each set."""
     if request.key:
         stored = stored_set(workspace, request.key, "".join(request.data))
         images = perturbed(stored.dataset.train.images, stored.protected.delta)
@@ -145,12 +149,12 @@ def _sets(
     methods = (*request.method, *method_texts(request.protected, workspace))
     specs = workspace.planner.protections(methods, request.data, request.preset, (request.method_seed,))
     examine(protect_tasks(specs), workspace)
-    for one in protect_sets(specs, workspace, how, progress):
-        if one.record is None:
-            raise CellError(f"{one.spec.title}: {one.reason}")
+    for result in protect_sets(specs, workspace, how, progress):
+        if result.record is None:
+            raise CellError(f"{result.spec.title}: {result.reason}")
     for spec in specs:
         protected = workspace.store.read_protected(spec.protect_key)
         if protected is None:
-            raise StoreError(f"{spec.title}: the set is gone; run again")
+            raise StoreError(f"{spec.title}: its protected set was deleted; run the command again")
         dataset = spec.data.load(workspace.cache)
         yield spec.method.written, dataset, perturbed(dataset.train.images, protected.delta)

@@ -1,4 +1,4 @@
-"""``uebench.export``: a protected set as files that other programs read."""
+"""``uebench.export``: write a protected set as files for other programs."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def export(
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
 ) -> Mapping[str, Any]:
-    """Write a protected set as images: the photographs with the perturbation that the results folder holds.
+    """Write a protected set as images: the photographs with the perturbation from the results folder.
 
     Args:
         key: The first digits of the key of a cell or of a protected set.
         to: A new folder (a PNG file per image, ``perturbations.npy``, ``labels.npy`` and ``protected.json``), or a file
             that ends with ``.npz`` or ``.safetensors`` (``images`` (N, 3, S, S) uint8; ``perturbations`` in grey
             levels; ``labels`` (N,); and the manifest).
-        data: The folder with the photographs, or a data set as ``run`` takes it. Records keep no path, so a folder must
-            be named; other sources are known from the record.
+        data: The folder with the photographs, or a data set as for ``run``. A folder must be given, because records
+            keep no path; other sources are known from the record.
         results: The results folder.
-        plugins: Python files with sources of your own.
+        plugins: Python files with your own sources.
 
     Returns:
-        The manifest: how the set was made, and of which photographs.
+        The manifest: how the set was made, and from which photographs.
 
     Raises:
         UsageError: If there is no such key, or ``to`` or ``data`` is wrong.
-        DataError: If the photographs are not those that the set was made of.
+        DataError: If the photographs are not those from which the set was made.
         StoreError: If the set is no longer in the results folder, or the files cannot be written.
 
     Example:
@@ -52,20 +52,20 @@ def export(
 
 
 def export_from(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
-    """Write a protected set of a workspace; otherwise as ``export``."""
+    """Do what ``export`` does, in a workspace."""
     check_target(to)
-    found = stored_set(workspace, key, data)
-    protected, dataset = found.protected, found.dataset
+    stored = stored_set(workspace, key, data)
+    protected, dataset = stored.protected, stored.dataset
     names = dataset.info.train_names()
     if len(set(names)) < len(dataset.train.labels):
         names = tuple(f"{label}/{row}" for row, label in enumerate(dataset.train.labels.tolist()))
-    manifest = _manifest(found.record, protected.digest, names, dataset)
+    manifest = _manifest(stored.record, protected.digest, names, dataset)
     write_protected(to, dataset.train, protected.delta, names, manifest)
     return manifest
 
 
 def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> dict[str, Any]:
-    """Return what stands beside the images, in the words of the manifest of ``protect_folder``."""
+    """Return the manifest, with the names of that of ``protect_folder``."""
     side = record.side_information
     people = {Path(name).parent.name: label for name, label in zip(names, dataset.train.labels.tolist(), strict=True)}
     return {

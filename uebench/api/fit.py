@@ -1,4 +1,4 @@
-"""Train a method on one data set and keep its weights for others: once trained, many times used."""
+"""``uebench.fit``: train a method once and save its weights for use on other data sets."""
 
 from __future__ import annotations
 
@@ -31,27 +31,26 @@ def fit(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train a method on a data set and keep its weights; ``name(weights="FILE")`` then uses them on other sets.
+    """Train a method on a data set and save its weights; ``name(weights="FILE")`` then uses them on other sets.
 
-    A killed call resumes where it was.
+    If the call is killed, the same call resumes from the last checkpoint.
 
     Args:
         method: The method, as ``name(option=value)``.
-        out: Where the weights go (safetensors).
-        data: A folder or ``name(option=value)``; the preset's own set if none is named.
+        out: The file for the weights (safetensors).
+        data: A folder or ``name(option=value)``; by default the data set of the preset.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         seed: The method's seed.
         results: The results folder, for checkpoints.
-        plugins: Python files with plugins of your own.
+        plugins: Python files with your own plugins.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        progress: Called with (done, total, what).
+        progress: Called with (done, total, text).
 
     Returns:
-        The metadata written into the file, as ``uebench.pretrained.weights.metadata`` lists it.
+        The metadata in the file; see ``uebench.pretrained.weights.metadata``.
 
     Raises:
-        UsageError: If the method learns nothing, has no option ``weights`` that takes the file, or cannot serve the
-            set.
+        UsageError: If the method learns nothing, has no option ``weights``, or cannot serve the data set.
         DataError: If the data set cannot be read.
         StoreError: If the file or the results folder cannot be written.
 
@@ -79,7 +78,7 @@ def fit_in(
     """Do what ``fit`` does, in a workspace.
 
     Raises:
-        Stopped: If ``stop`` says so; the next call resumes there.
+        Stopped: At a checkpoint, if ``stop`` asks for it; the next call resumes there.
     """
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
@@ -89,7 +88,7 @@ def fit_in(
     from uebench.pretrained import weights
 
     registry, store = workspace.registry, workspace.store
-    where = choose_device(device)
+    torch_device = choose_device(device)
     store.check_writable()
     chosen = presets.get(preset)
     spec = parse(method)
@@ -99,7 +98,7 @@ def fit_in(
     if "weights" not in kind.Config.model_fields:
         raise UsageError(
             f"{method}: has no option weights, so nothing could use the file; let uebench run train it on each set, or "
-            "give it the option (CONTRIBUTING.md)"
+            "add the option (see CONTRIBUTING.md)"
         )
     part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
@@ -109,11 +108,11 @@ def fit_in(
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
-        told = both(progress, claim.tell) if progress else claim.tell
-        ctx = RunContext(where, seed, store=store, key=address, stage="fit", progress=told, stop=stop)
+        report = both(progress, claim.tell) if progress else claim.tell
+        ctx = RunContext(torch_device, seed, store=store, key=address, stage="fit", progress=report, stop=stop)
         with isolated():
             seed_everything(ctx)
-            plugin.fit(referee.image_set(dataset.train, dataset.num_classes, where), ctx)
+            plugin.fit(referee.image_set(dataset.train, dataset.num_classes, torch_device), ctx)
             state = plugin.state()
         if not state:
             raise UsageError(f"{method}: learns nothing, so there are no weights to save")

@@ -1,4 +1,4 @@
-"""``uebench.inspect_protected``: what a protected set that others made really is, before anything is trained on it."""
+"""``uebench.inspect_protected``: examine protected sets made by other code before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
     from uebench.api.protected_sets import Protected
 
 EPS = 8 / 255
-"""The budget that most papers use."""
+"""The budget of most papers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found of a protected set.
+    """The findings about a protected set.
 
     Attributes:
-        name: What the caller calls it.
-        data: The name of the data set.
+        name: The caller's name of the set.
+        data: The data set: its name, number of identities and size.
         content: ``images`` or ``perturbations``.
-        scale: The range of its pixels.
-        classwise: Whether one perturbation serves all photographs of an identity.
+        scale: The range of its values.
+        classwise: Whether all photographs of an identity share one perturbation.
         images: N, the number of photographs that it protects.
         size: Their height and width in pixels.
-        remarks: How its files were matched with the photographs, and what is to be known of them.
-        objection: Why ``run`` refuses it, with the remedy; empty if it does not.
-        not_finite: Images with NaN or infinite values.
-        black: Images that are all black.
-        constant: Images that are all one colour, black ones included.
-        unchanged: Images that are the clean photograph.
-        one_sided: Changed images of which no pixel was lowered, or none was raised.
+        remarks: How its files were matched with the photographs, and what else is worth knowing about them.
+        objection: Why ``run`` refuses the set, with the remedy; empty if it does not.
+        not_finite: Number of images with NaN or infinite values.
+        black: Number of images that are all black.
+        constant: Number of images of a single colour, black ones included.
+        unchanged: Number of images that equal the clean photograph.
+        one_sided: Number of changed images in which no pixel is darker, or none is brighter.
         linf: Largest change of an image in grey levels: the maximum over images, and the median.
-        l2: Euclidean length of the change of an image in grey levels, likewise.
-        eps: A budget on the [0, 1] pixel scale.
-        over_budget: Images with a larger L-inf change than this.
-        misplaced: Images that show another photograph than the one at their place; None for perturbations.
+        l2: Euclidean norm of the change of an image in grey levels: the maximum over images, and the median.
+        eps: The L-inf budget on the [0, 1] pixel scale.
+        over_budget: Number of images whose change exceeds the budget.
+        misplaced: Number of images that show a photograph other than the one at their position; None for perturbations.
         of_test: How many of these show a photograph of the test set; None for perturbations.
-        order: (N,) the place of the photograph that each image shows, if some are misplaced: put image i at place
-            ``order[i]``. From N on, the photographs of the test set.
-        order_in_words: The same in words.
-        wrong_labels: Images that the files give another label than the data does; None if they give none.
-        separable: Held-out perturbations of which a linear classifier tells the identity: correct, and of how many;
-            None if there is nothing to learn from.
+        order: (N,) the position of the photograph that each image shows, if some are misplaced: move image i to
+            position ``order[i]``. Positions from N are photographs of the test set.
+        order_in_words: The order in words.
+        wrong_labels: Number of images whose label in the files is not that of the data set; None without labels.
+        separable: Number of held-out perturbations from which a linear classifier tells the identity, and of all; None
+            if there is nothing to learn from.
         chance: The accuracy of guessing.
     """
 
@@ -90,12 +90,12 @@ class Inspection:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return this as JSON values."""
+        """Return the findings as JSON values."""
         return asdict(self)
 
     @property
     def lines(self) -> dict[str, str]:
-        """Return what people read: what a line is about, and what it says."""
+        """Return the findings for readers: the subject of each line and its text."""
         kind = f"class-wise {self.content}" if self.classwise else self.content
         return {
             "protected": f"{self.name}: {kind} of the scale {self.scale}, for {self.images} images of {self.size} px",
@@ -119,9 +119,9 @@ class Inspection:
 
     def _order(self) -> str:
         if self.misplaced is None:
-            return "not checked: perturbations do not show whom they belong to"
+            return "not checked: a perturbation does not show which photograph it belongs to"
         if not self.misplaced:
-            return "each image shows the photograph at its place"
+            return "each image shows the photograph at its position"
         return (
             f"{self._of(self.misplaced)} show another photograph, {self.of_test} of them one of the test set: they are "
             f"{self.order_in_words}"
@@ -145,71 +145,75 @@ def inspect_protected(
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
 ) -> list[Inspection]:
-    """Look at protected sets that others made: size, order, labels, and how large the perturbation is.
+    """Examine protected sets made by other code: size, order, labels, and the size of the perturbation.
 
-    Nothing is refused for the size of its perturbation. ``objection`` says what ``run`` would refuse.
+    No set is refused because of a large perturbation. ``objection`` says why ``run`` would refuse a set.
 
     Args:
-        protected: As ``run`` takes it.
-        data: The photographs that they protect: one data set, as ``run`` takes it.
-        preset: Where the data set comes from if none is named, and the size of the images.
-        eps: The L-inf budget that images are counted against, on the [0, 1] pixel scale.
-        results: The results folder, where arrays are kept.
-        plugins: Python files with sources of your own.
+        protected: The sets; see ``run``.
+        data: The photographs that they protect: one data set, as for ``run``.
+        preset: Sets the size of the images, and the data set if ``data`` is empty.
+        eps: The L-inf budget on the [0, 1] pixel scale; images that exceed it are counted.
+        results: The results folder, which keeps copies of arrays.
+        plugins: Python files with your own sources.
 
     Raises:
         DataError: If a set cannot be read, or has another size or number of images than the photographs.
-        UsageError: If an argument is wrong, or the values of a set leave open what they are.
+        UsageError: If an argument is wrong, or if it is unclear what the values of a set mean.
 
     Example:
         >>> import numpy as np
         >>> import uebench
         >>> noise = np.full((4, 3, 32, 32), [[[[-0.01]]], [[[0.0]]], [[[0.01]]], [[[0.02]]]], np.float32)
-        >>> (found,) = uebench.inspect_protected({"grey": noise}, "synthetic", preset="smoke")
-        >>> found.classwise, found.linf[0], found.over_budget
+        >>> (inspection,) = uebench.inspect_protected({"grey": noise}, "synthetic", preset="smoke")
+        >>> inspection.classwise, inspection.linf[0], inspection.over_budget
         (True, 5, 0)
     """
     return inspect_in(Workspace.of(results, plugins), protected, data, preset, eps)
 
 
 def inspect_in(workspace: Workspace, protected: Protected, data: str, preset: str, eps: float) -> list[Inspection]:
-    """Look at protected sets in a workspace; otherwise as ``inspect_protected``."""
+    """Do what ``inspect_protected`` does, in a workspace."""
     chosen = presets.get(preset)
     configs = [
         method_part(workspace.registry, parse(text), preset)[0].config for text in method_texts(protected, workspace)
     ]
     dataset = load(data or chosen.data, chosen.size, workspace.registry, workspace.cache)
-    return [_inspected(config, dataset, eps) for config in configs if isinstance(config, ProtectedConfig)]
+    return [_inspect(config, dataset, eps) for config in configs if isinstance(config, ProtectedConfig)]
 
 
-def complain(found: Iterable[Inspection]) -> None:
-    """Raise a DataError with the remedy if ``run`` would refuse one of the sets."""
-    if refused := next((one for one in found if one.objection), None):
+def complain(inspections: Iterable[Inspection]) -> None:
+    """Raise an error if ``run`` would refuse one of the sets.
+
+    Raises:
+        DataError: For the first such set, with the remedy.
+    """
+    if refused := next((inspection for inspection in inspections if inspection.objection), None):
         raise DataError(f"protected {refused.name!r}: {refused.objection}")
 
 
-def _inspected(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspection:
+def _inspect(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspection:
     clean = photographs(dataset)
-    found = config.read(clean)
-    alignment = alignment_of(found, clean, dataset.test.images)
-    images = (clean.images + found.delta).reshape(len(clean), -1)
-    change = found.delta.reshape(len(clean), -1)
+    protected = config.read(clean)
+    alignment = alignment_of(protected, clean, dataset.test.images)
+    images = (clean.images + protected.delta).reshape(len(clean), -1)
+    change = protected.delta.reshape(len(clean), -1)
     linf, l2 = np.abs(change).max(1), np.sqrt(np.square(change, dtype=np.int64).sum(1))
     highest, lowest = images.max(1), images.min(1)
     changed = change.any(1)
-    is_wrong = alignment is not None and bool(alignment.misplaced.any())
-    apart = separability(found.delta, clean.labels)
+    is_reordered = alignment is not None and bool(alignment.misplaced.any())
+    separable = separability(protected.delta, clean.labels)
     return Inspection(
         name=config.name,
         data=f"{dataset.name}, {clean.num_classes} identities, {clean.size} px",
-        content=found.content,
-        scale=found.scale,
-        classwise=found.classwise,
+        content=protected.content,
+        scale=protected.scale,
+        classwise=protected.classwise,
         images=len(clean),
         size=clean.size,
-        remarks=found.remarks,
-        objection=objection(found, alignment, clean),
-        not_finite=int((~found.finite).sum()),
+        remarks=protected.remarks,
+        objection=objection(protected, alignment, clean),
+        not_finite=int((~protected.finite).sum()),
         black=int((highest == 0).sum()),
         constant=int((highest == lowest).sum()),
         unchanged=int((~changed).sum()),
@@ -220,9 +224,9 @@ def _inspected(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspect
         over_budget=int((linf > eps * 255 + 1e-6).sum()),
         misplaced=int(alignment.misplaced.sum()) if alignment else None,
         of_test=int(alignment.of_test.sum()) if alignment else None,
-        order=tuple(alignment.order.tolist()) if alignment and is_wrong else None,
-        order_in_words=order_in_words(alignment.order, clean.labels, clean.names) if alignment and is_wrong else "",
-        wrong_labels=None if found.labels is None else int((found.labels != clean.labels).sum()),
-        separable=(apart["correct"], apart["n"]) if apart else None,
+        order=tuple(alignment.order.tolist()) if alignment and is_reordered else None,
+        order_in_words=order_in_words(alignment.order, clean.labels, clean.names) if alignment and is_reordered else "",
+        wrong_labels=None if protected.labels is None else int((protected.labels != clean.labels).sum()),
+        separable=(separable["correct"], separable["n"]) if separable else None,
         chance=dataset.info.chance,
     )

@@ -1,4 +1,4 @@
-"""Write a plugin of one's own to begin with."""
+"""Write a new plugin from a template."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from uebench.store.atomic import publish
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLACEHOLDER = "template"
-"""The name in the templates; ``Template`` is that of their classes."""
+"""The plugin's name in the templates. Their classes are called ``Template``."""
 
 
 def new(kind: str, name: str, to: str | Path | None = None) -> Path:
-    """Write a plugin that runs, with comments that say what to change.
+    """Write a working plugin with comments that say what to change.
 
     Args:
         kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
-        name: Its name: small letters, digits and underscores.
+        name: The plugin's name: lower-case letters, digits and underscores.
         to: The file; None for ``NAME.py`` in the working directory.
 
     Returns:
         The file.
 
     Raises:
-        UsageError: If there is no such kind, if the name is bad or taken, or if the file is there already.
+        UsageError: If there is no such kind, if the name is invalid or taken, or if the file exists.
         StoreError: If the file cannot be written.
     """
     if kind not in KINDS:
         raise UsageError(f"kind {kind!r}: unknown; {nearest(kind, KINDS)}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or iskeyword(name) or name in ("true", "false", "none"):
         raise UsageError(
-            f"name {name!r}: use small letters, digits and underscores, with a letter first, and no keyword"
+            f"name {name!r}: use lower-case letters, digits and underscores, begin with a letter, and avoid keywords"
         )
     registry = Registry()
     for other in KINDS:

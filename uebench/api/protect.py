@@ -1,4 +1,4 @@
-"""Protect images that are in memory."""
+"""``uebench.protect``: protect images in memory."""
 
 from __future__ import annotations
 
@@ -36,34 +36,34 @@ def protect(
     layout: str | None = None,
     progress: Progress | None = None,
 ) -> Images:
-    """Protect images: return copies that look the same, and that a model should learn little from.
+    """Protect images: return copies that look the same, and from which a model should learn little.
 
-    The images form one set: a method may learn from all of them, and what it does to one image may depend on the
+    The images form one set: a method may learn from all of them, and the perturbation of one image may depend on the
     others. The referee checks that the copies stay within the method's budget.
 
     Args:
         images: (N, 3, S, S) or (N, S, S, 3): a NumPy array or a torch tensor, uint8 or float in [0, 1]. Square, of any
-            size that the method serves. Float images are first rounded to the nearest grey level k/255. They are not
-            changed.
-        labels: (N,) who is on each image: whole numbers or names, at least two different ones. The method sees them
-            as classes 0..K-1 in sorted order.
+            size that the method supports. Float images are first rounded to the nearest grey level k/255. The array
+            itself is not changed.
+        labels: (N,) the identity on each image: whole numbers or names, at least two different ones. The method sees
+            them as classes 0..K-1 in sorted order.
         method: ``name`` or ``name(option=value)``. A method that comes with trained weights uses them where they fit
             the size of the images; otherwise it trains on the images.
-        seed: Of all that is random in the method.
-        preset: Where options come from that ``method`` leaves out. The size of the images does not depend on it.
-        device: ``auto``, ``cpu`` or ``cuda``: where the method works.
-        plugins: Python files with methods of your own.
-        results: A results folder for checkpoints, so that a killed call can resume; None keeps none.
+        seed: The method's seed.
+        preset: Sets the options that ``method`` leaves out. The size of the images does not depend on it.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        plugins: Python files with your own methods.
+        results: A results folder for checkpoints, so that a killed call can resume; None for no checkpoints.
         layout: ``NCHW`` for (N, 3, S, S) or ``NHWC`` for (N, S, S, 3). Only needed where the shape allows both.
         progress: Called with (done, total, text).
 
     Returns:
-        The protected images: the same kind, type, layout and device as ``images``. Float images are of the form k/255.
-        Keep them as they are or in a lossless format: JPEG compression removes part of the protection.
+        The protected images as an array or tensor with the type, layout and device of ``images``. Float images have
+        values k/255. Save them in a lossless format: JPEG compression removes part of the protection.
 
     Raises:
         UsageError: If an argument is wrong; the message names it.
-        CellError: If the method breaks its budget or returns something other than images.
+        CellError: If the method exceeds its budget or does not return images.
         StoreError: If ``results`` cannot be written.
 
     Example:
@@ -84,26 +84,26 @@ def protect(
 
 
 def _protected(
-    chosen: ChosenMethod, true: Split, num_classes: int, store: Store | None, progress: Progress | None
+    chosen: ChosenMethod, original: Split, num_classes: int, store: Store | None, progress: Progress | None
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
-    address = _address(chosen, true) if store else ""
+    address = _address(chosen, original) if store else ""
     with generators_restored(chosen.device), store.claims.claim(address) if store else nullcontext():
-        labels, _ = chosen.side.make(true, num_classes, chosen.seed)
-        copied = Split(true.images.copy(), labels.copy())
+        labels, _ = chosen.side.make(original, num_classes, chosen.seed)
+        copied = Split(original.images.copy(), labels.copy())
         chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
-        budget = chosen.plugin.budget(true.images.shape[-1])
-        clean = referee.image_set(Split(true.images, labels), num_classes, chosen.device)
+        budget = chosen.plugin.budget(original.images.shape[-1])
+        clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     if store:
         store.forget_work(address)
-    return perturbed(true.images, delta)
+    return perturbed(original.images, delta)
 
 
-def _address(chosen: ChosenMethod, true: Split) -> str:
-    """Return the name of this work's checkpoints: the same arrays, method and seed have the same."""
+def _address(chosen: ChosenMethod, original: Split) -> str:
+    """Return the key of the checkpoints, which depends on the arrays, the method and the seed."""
     return key(
-        arrays=[array_digest(true.images), array_digest(true.labels)],
+        arrays=[array_digest(original.images), array_digest(original.labels)],
         method=chosen.part.published(),
         side_information=chosen.side.published(),
         assets=[file_digest(file) for file in chosen.assets],

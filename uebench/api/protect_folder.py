@@ -1,6 +1,6 @@
 """Protect a folder of photographs: decode, perturb and encode at the same time.
 
-Where a method needs to know nothing of the set (``Method.streams``), memory does not grow with the folder.
+With a method that need not see the whole set (``Method.streams``), memory does not grow with the folder.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from uebench.progress import Progress
 from uebench.store.store import Store
 
 AHEAD = 2
-"""Batches per core that may be decoded and not yet perturbed, or perturbed and not yet encoded."""
+"""The most batches per core that wait between decoding and perturbing, or between perturbing and encoding."""
 
 
 def protect_folder(
@@ -60,23 +60,23 @@ def protect_folder(
         method: ``name(option=value)``.
         source: One folder per identity, or the photographs of one person.
         target: A folder that is new or empty, or that an interrupted call for the same request began.
-        registry: Where methods are named.
-        store: For the checkpoints of a method that trains.
-        preset: Where options come from, and the size of the copies.
-        seed: The method's.
-        device: As ``choose_device`` takes it.
-        progress: Where the progress goes.
+        registry: The plugins.
+        store: The store for the checkpoints of a method that trains.
+        preset: Sets the size of the copies, and the options that ``method`` leaves out.
+        seed: The method's seed.
+        device: See ``choose_device``.
+        progress: Called with (done, total, text).
 
     Returns:
-        What the manifest says: method, weights, identities with their numbers, side information, audit, and which
-        files were left out because they are not photographs.
+        The manifest: method, weights, identities with their numbers, side information, audit, and the files that were
+        left out because they are not photographs.
 
     Raises:
-        DataError: If a photograph cannot be read or is a link, or if a copy that is there already, or its photograph,
-            has changed since the copy was made.
+        DataError: If a photograph cannot be read or is a link, or if an existing copy, or its photograph, has changed
+            since the copy was made.
         StoreError: If a copy cannot be written.
         UsageError: If the method cannot serve this folder, or ``target`` holds something else.
-        CellError: If the method misbehaves.
+        CellError: If the method exceeds its budget or does not return images.
     """
     source, target = as_path(source), as_path(target)
     size = presets.get(preset).size
@@ -102,7 +102,7 @@ def protect_folder(
     try:
         with generators_restored(chosen.device), ThreadPoolExecutor(available_cores()) as pool:
             manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress)
-    finally:  # an interrupted call, too, says which copies are whole
+    finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
     return manifest
@@ -124,25 +124,25 @@ class _Copying:
         self.labels = np.array([photograph.label for photograph in photographs], np.int64)
 
     def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
-        """Fit the method, then write all copies; return what the manifest learns from it."""
-        chunks, learned = self._decoded(), {}
+        """Fit the method, then write all copies; return what is to be added to the manifest."""
+        chunks, added = self._decoded(), {}
         streams = self.chosen.plugin.streams(self.shape.size) and self.chosen.side.true
-        known = [next(chunks)] if streams else list(chunks)
-        images = np.concatenate([chunk.images for chunk in known])
+        decoded = [next(chunks)] if streams else list(chunks)
+        images = np.concatenate([chunk.images for chunk in decoded])
         if not streams:
             split = Split(images, self.labels)
-            self.labels, said = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
-            learned["side_information"] = said or self.chosen.side.published()
-        seen = Split(images, self.labels[: len(images)].copy())
-        self.chosen.fit(seen, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
-        del images, seen
+            self.labels, side = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
+            added["side_information"] = side or self.chosen.side.published()
+        train = Split(images, self.labels[: len(images)].copy())
+        self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
+        del images, train
         totals = RunningAudit()
-        for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(known, chunks)), self.limit):
+        for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(decoded, chunks)), self.limit):
             totals.add(delta)
             self.folder.keep(manifest)
             if progress:
                 progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
-        return learned | {"audit": totals.result()}
+        return added | {"audit": totals.result()}
 
     def _decoded(self) -> Iterator[Chunk]:
         size, batch = self.shape.size, referee.batch_size(self.shape.size, self.chosen.device)
@@ -154,7 +154,7 @@ class _Copying:
         return bounded_map(self.pool, read, rows, self.limit)
 
     def _perturbed(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, NDArray[np.int16] | None]]:
-        """Yield protected minus clean in grey levels with each chunk; None where its copies are there already."""
+        """Yield each chunk with protected minus clean in grey levels, or with None if its copies exist already."""
         plugin, ctx = self.chosen.plugin, self.chosen.context(None)
         budget = plugin.budget(self.shape.size)
         for chunk in chunks:
@@ -167,9 +167,9 @@ class _Copying:
             batch = Batch(clean.float() / 255, labels, rows.to(ctx.device))
             yield chunk, referee.protect_batch(plugin, batch, clean, budget, ctx).numpy()
 
-    def _copied(self, made: tuple[Chunk, NDArray[np.int16] | None]) -> tuple[Chunk, NDArray[np.int16]]:
-        """Write the copies of a chunk, or read those that are there; return what was changed in grey levels."""
-        chunk, delta = made
+    def _copied(self, perturbed: tuple[Chunk, NDArray[np.int16] | None]) -> tuple[Chunk, NDArray[np.int16]]:
+        """Write the copies of a chunk, or read the existing ones; return protected minus clean in grey levels."""
+        chunk, delta = perturbed
         if delta is None:
             return chunk, self.folder.read_delta(chunk)
         self.folder.save(chunk, delta)

@@ -1,4 +1,4 @@
-"""Protected sets that others made, as a caller names them: they take part in a run like methods."""
+"""Protected sets made by other code. They take part in a run like methods."""
 
 from __future__ import annotations
 
@@ -30,28 +30,31 @@ if TYPE_CHECKING:
 
 
 def named(texts: Iterable[str]) -> dict[str, str]:
-    """Return protected sets by name, each from ``NAME=PATH``.
+    """Parse protected sets in the form ``NAME=PATH``.
+
+    Returns:
+        Name -> path.
 
     Raises:
-        UsageError: If a text is not of this form, or a name comes twice.
+        UsageError: If a text does not have this form, or two sets have the same name.
     """
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for text in texts:
         name, sign, path = text.partition("=")
         if not (name and sign and path):
             raise UsageError(f"protected {text!r}: write NAME=PATH")
-        if name in found:
-            raise UsageError(f"protected {name!r}: is named twice; give each set its own name")
-        found[name] = path
-    return found
+        if name in paths:
+            raise UsageError(f"protected {name!r}: two sets have this name; give each set its own name")
+        paths[name] = path
+    return paths
 
 
 def method_texts(protected: Protected | None, workspace: Workspace) -> tuple[str, ...]:
-    """Return protected sets as methods.
+    """Return protected sets as texts of methods.
 
     Args:
         protected: Name -> a folder, a file, or an array, which is first written into the results folder.
-        workspace: Where the results folder is.
+        workspace: The workspace.
 
     Raises:
         StoreError: If an array cannot be written.
@@ -63,29 +66,29 @@ def method_texts(protected: Protected | None, workspace: Workspace) -> tuple[str
 
 
 def examine(tasks: Iterable[Task], workspace: Workspace) -> list[str]:
-    """Look at the sets of others that are to be attacked, before any work.
+    """Examine the protected sets made by other code that tasks need, before any work.
 
     Args:
-        tasks: What is to be done.
-        workspace: Where decoded photographs are kept.
+        tasks: The tasks.
+        workspace: The workspace.
 
     Returns:
-        What is to be said of them.
+        Remarks about these sets for the user.
 
     Raises:
-        DataError: If one cannot be read or does not fit its photographs; the message names the remedy.
-        UsageError: If the values of one leave open what they are.
+        DataError: If a set cannot be read or does not fit its photographs; the message names the remedy.
+        UsageError: If it is unclear what the values of a set mean.
     """
     remarks = []
     for spec in (task.spec for task in tasks):
         if isinstance(spec, ProtectionSpec) and isinstance(config := spec.method.config, ProtectedConfig):
-            found = checked(config, photographs(spec.data.load(workspace.cache)))
-            remarks += [f"protected {config.name!r}: {remark}" for remark in found.remarks]
+            protected = checked(config, photographs(spec.data.load(workspace.cache)))
+            remarks += [f"protected {config.name!r}: {remark}" for remark in protected.remarks]
     return remarks
 
 
 def photographs(dataset: Dataset) -> Photographs:
-    """Return the training photographs of a data set, as protected sets are compared with them."""
+    """Return the training photographs of a data set, for the comparison with protected sets."""
     train = dataset.train
     return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names())
 

@@ -1,4 +1,4 @@
-"""Compute what tables of the Segue paper need, and fill them."""
+"""``uebench.reproduce``: compute the cells of tables of the Segue paper, and fill the tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from uebench.api.compute import Compute, compute, protect_sets
 from uebench.api.fit import fit_in
-from uebench.api.result import RunResult
+from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import RESULTS, Workspace
 from uebench.errors import StoreError, UsageError
 from uebench.evaluation.failures import message_of
@@ -29,15 +29,15 @@ EVERYTHING = "all"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Tables with what was measured for them.
+    """Filled tables of the paper.
 
     Attributes:
         tables: The tables, filled.
         run: The cells behind them.
-        failures: What went wrong before the cells: trainings of methods.
+        failures: A message for each training of a method that failed.
         failed: Whether anything failed, or was refused because its protected set is stale.
-        left: How many trainings of methods, protected sets and cells the time limit left for a later run, by kind.
-            Cells that need a training are not counted before it is done.
+        left: Number of trainings, protected sets and cells that the time limit left for a later run, by kind. Cells
+            that need a training are not counted before it is done.
     """
 
     tables: tuple[FilledTable, ...]
@@ -61,22 +61,22 @@ def reproduce(
     time_limit: str | float | None = None,
     progress: ProgressFor = silent,
 ) -> Reproduction:
-    """Compute what a table of the Segue paper needs and is not there yet, and fill the table.
+    """Compute the missing results of a table of the Segue paper, and fill the table.
 
-    What decides most in an hour is computed first; see ``uebench.paper.order``.
+    The cells that decide most per hour are computed first; see ``uebench.paper.order``.
 
     Args:
-        name: ``table2`` to ``table9``, ``figure4.1`` to ``figure4.4``, or ``all``; what tables share is computed once.
-        data: Data sets as ``SET`` for the paper's main set, or ``ROLE=SET``.
+        name: ``table2`` to ``table9``, ``figure4.1`` to ``figure4.4``, or ``all``. Tables share results.
+        data: Data sets, as ``SET`` for the paper's main set or as ``ROLE=SET``.
         preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
         results: The results folder.
-        method_seed: The methods' seeds; what is trained once for several sets has seed 0.
-        plugins: Python files with plugins of your own.
+        method_seed: The methods' seeds. A method that is trained once for several sets has seed 0.
+        plugins: Python files with your own plugins.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many cells at once; 0: one per core on a CPU, as many as fit on a GPU.
+        jobs: The number of cells to compute at once; 0: one per core on a CPU, as many as fit on a GPU.
         executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
-        time_limit: How long this may take, as ``uebench.run`` takes it.
-        progress: Called with the title of each piece of work; returns a function of (done, total, what).
+        time_limit: See ``run``.
+        progress: Called with the title of each piece of work; returns a function of (done, total, text).
 
     Returns:
         The tables with reported and measured values.
@@ -88,8 +88,8 @@ def reproduce(
 
     Example:
         >>> import uebench
-        >>> made = uebench.reproduce("table2", data="synthetic", preset="smoke")
-        >>> made.tables[0].table.heading
+        >>> reproduction = uebench.reproduce("table2", data="synthetic", preset="smoke")
+        >>> reproduction.tables[0].table.heading
         'Table 2'
     """
     sets = (data,) if isinstance(data, str) else tuple(data)
@@ -100,16 +100,16 @@ def reproduce(
 
 
 def tables_of(name: str) -> list[Table]:
-    """Return the tables to compute for a name.
+    """Return the tables that a name stands for.
 
     Raises:
-        UsageError: If there is no such table, or it is a view of others.
+        UsageError: If there is no such table, or if it only shows results of other tables.
     """
     if name == EVERYTHING:
         return list(TABLES.values())
     chosen = named(name)
     if len(chosen) > 1:
-        raise UsageError(f"{name} is a view of other tables: uebench reproduce --all, then uebench table {name}")
+        raise UsageError(f"{name} is a view of other tables; run uebench reproduce --all, then uebench table {name}")
     return chosen
 
 
@@ -120,9 +120,9 @@ def reproduce_in(
 
     Args:
         request: The tables and their data sets.
-        workspace: Where.
+        workspace: The workspace.
         how: How to compute.
-        progress: Where the progress goes.
+        progress: Called with the title of each piece of work; returns the callback for its progress.
 
     Raises:
         StoreError: If the results folder cannot be used.
@@ -132,31 +132,32 @@ def reproduce_in(
     workspace.store.check_writable()
     failures = _train(request, workspace, how, progress)
     protected = protect_sets(request.protections(), workspace, how, progress)
-    reasons = {address(one.spec): f"{one.status}: {one.reason}" for one in protected if one.record is None}
     run = compute(plan_of(request, workspace, how), workspace, how, progress)
-    reasons |= {address(one.spec): f"{one.status}: {one.reason}" for one in run.cells if one.record is None}
+    results: list[ProtectionResult | CellResult] = [*protected, *run.cells]
+    missing = [result for result in results if result.record is None]
+    reasons = {address(result.spec): f"{result.status}: {result.reason}" for result in missing}
     records = request.records()
     filled = tuple(fill_table(table, request.roles, records, request.plugins, reasons) for table in request.tables)
-    failed = bool(failures) or bool(run.failed) or any(one.status == "failed" for one in protected)
+    failed = bool(failures) or bool(run.failed) or any(result.status == "failed" for result in protected)
     left = {
         "training": len(request.trainings()) - len(failures),
-        "protected set": sum(one.status == "left" for one in protected),
+        "protected set": sum(result.status == "left" for result in protected),
         "cell": len(run.left),
     }
-    return Reproduction(filled, run, tuple(failures), failed, {what: count for what, count in left.items() if count})
+    return Reproduction(filled, run, tuple(failures), failed, {kind: count for kind, count in left.items() if count})
 
 
 def plan_of(request: Request, workspace: Workspace, how: Compute) -> Plan:
-    """Return the cells of a request, first what decides most in an hour."""
+    """Return the cells of a request, those first that decide most per hour."""
     plan = request.plan()
     estimates = how.estimates(workspace.store, len(plan.possible))
-    keys = {one.spec.protect_key for one in plan.cells}
-    there = [key for key in keys if workspace.store.blob_path(key).is_file()]
-    return Plan(tuple(in_order(plan.cells, request.worth(), estimates.of, there)))
+    keys = {cell.spec.protect_key for cell in plan.cells}
+    stored = [key for key in keys if workspace.store.blob_path(key).is_file()]
+    return Plan(tuple(in_order(plan.cells, request.worth(), estimates.of, stored)))
 
 
 def _train(request: Request, workspace: Workspace, how: Compute, progress: ProgressFor) -> Sequence[str]:
-    """Train once what other sets are to be protected with; return what failed."""
+    """Train the methods whose weights protect other sets too; return a message for each that failed."""
     failures = []
     for file, place in request.trainings().items():
         if how.limit.left <= 0:

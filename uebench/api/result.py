@@ -1,4 +1,4 @@
-"""What comes of a run."""
+"""The results of a run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Records(Sequence[Record]):
     """Records of cells, as pandas frames and LaTeX."""
 
     def __init__(self, records: Iterable[Record]) -> None:
-        """Hold them in this order."""
+        """Keep the records in the given order."""
         self._records = tuple(records)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of records."""
         return len(self._records)
 
     @overload
@@ -31,7 +31,7 @@ class Records(Sequence[Record]):
     @overload
     def __getitem__(self, index: slice) -> Records: ...
     def __getitem__(self, index: int | slice) -> Record | Records:
-        """Return one record, or some."""
+        """Return one record, or the records of a slice."""
         return Records(self._records[index]) if isinstance(index, slice) else self._records[index]
 
     def __iter__(self) -> Iterator[Record]:
@@ -51,14 +51,14 @@ class Records(Sequence[Record]):
         return matrix(self._records)
 
     def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False) -> pd.DataFrame:
-        """Return one row for every two methods that met the same attacker on the same photographs.
+        """Return one row for every two methods that faced the same attacker on the same photographs.
 
         ``uebench.analysis.comparison`` names the columns. Photographs and attacker seeds are paired, and p values are
-        corrected for the number of rows (Holm): choose what to compare before looking, not after.
+        corrected for the number of rows (Holm). Therefore choose the methods before you see the results.
 
         Args:
-            methods: Only these, by name or as written; all if none is named.
-            attackers: Only these, as ``resnet18+jpeg`` or as written; all if none is named.
+            methods: Only these methods, by name or as written; empty for all.
+            attackers: Only these attackers, as ``resnet18+jpeg`` or as written; empty for all.
             peak: Whether to compare each attacker after its best epoch, which no attacker knows, instead of its last.
         """
         from uebench.analysis import comparison
@@ -74,15 +74,15 @@ class Records(Sequence[Record]):
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What became of a cell.
+    """The result of a cell.
 
     Attributes:
         spec: The cell.
-        status: ``done``: there already; ``computed``; ``failed``; ``impossible``; ``stale``: its protected set was
-            made by another source of the same version; ``left``: for a later run.
+        status: ``done``: finished before the run; ``computed``: by the run; ``failed``; ``impossible``; ``stale``: the
+            code or the budget of its method changed without a new version; ``left``: for a later run.
         record: Its record, if it has one.
         reason: Why it has none.
-        failure: The same with its traceback, if it failed.
+        failure: The failure with its traceback, if it failed.
     """
 
     spec: CellSpec
@@ -93,20 +93,20 @@ class CellResult:
 
     @property
     def changed_sources(self) -> list[str]:
-        """Return the plugins whose source changed since the record was made while their version did not."""
+        """Return the plugins whose source code has changed without a new version since the record was made."""
         sources = self.record.provenance.sources if self.record else {}
         return [part.name for part in self.spec.parts() if sources.get(part.name) != part.entry.source_digest]
 
     @property
     def as_asked(self) -> Record | None:
-        """Return the record under the names of this request; it may have been computed under longer ones."""
+        """Return the record with the texts of this request, which may differ from those that computed it."""
         written = {"method": self.spec.protection.method.written, "attacker": self.spec.attacker_text}
         return self.record.model_copy(update={"written": written}) if self.record else None
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectionResult:
-    """What became of a protected set; the fields are those of ``CellResult``."""
+    """The result of a protected set; see ``CellResult`` for the attributes."""
 
     spec: ProtectionSpec
     status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
@@ -116,11 +116,11 @@ class ProtectionResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run: every cell of the request, and their records.
+    """The results of a run.
 
     Attributes:
-        cells: The cells, in the order of the plan.
-        workspace: Where they were computed.
+        cells: The result of each cell of the request, in the order of the plan.
+        workspace: The workspace in which they were computed.
     """
 
     cells: tuple[CellResult, ...]
@@ -128,7 +128,7 @@ class RunResult:
 
     @property
     def records(self) -> Records:
-        """Return the records of the finished cells, under the names of the request."""
+        """Return the records of the finished cells, with the texts of the request."""
         return Records(record for cell in self.cells if (record := cell.as_asked))
 
     @property
@@ -142,7 +142,7 @@ class RunResult:
         return [cell for cell in self.cells if cell.status == "left"]
 
     def reference(self, cell: CellResult) -> Record | None:
-        """Return the record of the same attacker on unprotected images, or None if there is none."""
+        """Return the record of the same attacker on the unprotected images, or None if there is none."""
         planner = self.workspace.planner
         return self.workspace.store.read_cell_or_none(planner.reference(cell.spec).key)
 
@@ -163,7 +163,7 @@ class RunResult:
         return self.records.to_latex(caption, label)
 
     def __repr__(self) -> str:
-        """Return how many cells ended how."""
+        """Return the number of cells with each status."""
         counts: dict[str, int] = {}
         for cell in self.cells:
             counts[cell.status] = counts.get(cell.status, 0) + 1

@@ -1,4 +1,4 @@
-"""Keep a results folder in order: check it, tidy it, take in another one, write its records as a table."""
+"""Maintain a results folder: verify it, delete garbage, merge other folders into it, export its records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def verify(results: str | Path = RESULTS) -> verifying.Verified:
         results: The results folder.
 
     Returns:
-        What was looked at, with a line for each damaged file. None of these is believed: ``run`` computes it again.
+        The counts of checked files, and a line for each damaged one. ``run`` does not use damaged files, but computes
+        them again.
 
     Raises:
         StoreError: If there is no such folder, or a newer version of uebench wrote it.
@@ -32,33 +33,33 @@ def verify(results: str | Path = RESULTS) -> verifying.Verified:
 
 
 def gc(results: str | Path = RESULTS, *, delete: bool = False) -> list[garbage.Garbage]:
-    """List what nothing refers to, except what a running process holds.
+    """List the files that nothing refers to, except those that a running process uses.
 
-    These are the work of finished cells, temporary files, locks that nobody holds, protected sets without a record, and
+    They are the work of finished cells, temporary files, locks that nobody holds, protected sets without a record, and
     damaged failures.
 
     Args:
         results: The results folder.
-        delete: Delete it, too.
+        delete: Also delete them.
 
     Raises:
-        StoreError: If there is no such folder, or something cannot be deleted.
+        StoreError: If there is no such folder, or a file cannot be deleted.
     """
     return garbage.gc(existing(results), delete=delete)
 
 
 def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[merging.MergedFile]:
-    """Take records, protected sets and kept models of other results folders into one; what is there already stays.
+    """Copy records, protected sets and kept models of other results folders into one. Existing files stay.
 
     Args:
-        others: The folders to take from.
-        results: The folder to take them into; it is made if there is none.
+        others: The folders to copy from.
+        results: The folder to copy into; it is created if necessary.
 
     Returns:
-        What became of each file: a damaged one is refused, and one that says something else here is left out.
+        The outcome for each file. Damaged files, and files that differ from the existing one, are not copied.
 
     Raises:
-        UsageError: If one of ``others`` is no results folder.
+        UsageError: If one of ``others`` is not a results folder.
         StoreError: If a folder cannot be used.
     """
     store = Store(as_path(results))
@@ -69,14 +70,14 @@ def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[P
     """Write the records of all cells as a table, with the columns of ``uebench.analysis.frame``.
 
     Args:
-        file: Where it goes; ``.csv``, or ``.parquet`` if pyarrow is installed.
+        file: The file to write, ``.csv``, or ``.parquet`` if pyarrow is installed.
         results: The results folder.
 
     Returns:
-        How many records were written, and the damaged ones that were left out.
+        The number of records written, and the files of damaged records, which are left out.
 
     Raises:
-        UsageError: If the name has another ending, or pyarrow is missing.
+        UsageError: If the file has another suffix, or pyarrow is missing.
         StoreError: If there is no such folder, or the file cannot be written.
     """
     from uebench.analysis.frame import frame

@@ -25,7 +25,7 @@ Texts = str | Iterable[str]
 
 
 class GridRequest(TypedDict, total=False):
-    """What a grid may say beside its methods and attackers; ``run`` explains each."""
+    """The arguments of a grid besides its methods and attackers; see ``run``."""
 
     data: Texts
     seeds: int | Iterable[int]
@@ -46,12 +46,12 @@ def plan(
     """Return the cells of a request with their status, without computing anything.
 
     Args:
-        method: As ``run`` takes it.
-        attacker: As ``run`` takes it.
-        protected: As ``run`` takes it.
+        method: See ``run``.
+        attacker: See ``run``.
+        protected: See ``run``.
         results: The results folder.
-        plugins: Python files with plugins of your own.
-        request: ``data``, ``seeds``, ``method_seed``, ``preset`` and ``with_clean``, as ``run`` takes them.
+        plugins: Python files with your own plugins.
+        request: ``data``, ``seeds``, ``method_seed``, ``preset`` and ``with_clean``; see ``run``.
 
     Raises:
         UsageError: If a name, an option or an argument is wrong.
@@ -89,34 +89,35 @@ def run(
 ) -> RunResult:
     """Protect faces with each method, train each attacker on them, and measure its clean test accuracy.
 
-    A finished cell is read from the results folder and never computed again; a cell that fails costs itself only.
+    Finished cells are read from the results folder and not computed again. A cell that fails does not stop the others.
 
     Args:
-        method: One method or several, each as ``name(option=value)``; ``all`` stands for each that needs no option.
+        method: One method or several, each as ``name(option=value)``; ``all`` stands for all without required options.
         attacker: One attacker or several, each as ``architecture(option=value)+countermeasure(option=value)``; ``all``
-            likewise.
-        protected: Protected sets that others made, by the names that tables show: each a folder of images, a file, or
-            an array of images or perturbations. They are attacked like those of the methods.
-        data: One data set or several, each a folder or ``name(option=value)``; the preset's own if none is named.
+            stands for all without required options.
+        protected: Protected sets made by other code: name in tables -> a folder of images, a file, or an array of
+            images or perturbations. They are attacked like those of the methods.
+        data: One data set or several, each a folder or ``name(option=value)``; by default that of the preset.
         seeds: The attackers' seeds.
-        method_seed: The methods' seeds, crossed with those of the attackers; ``clean`` is measured once.
+        method_seed: The methods' seeds, each combined with each attacker's seed. Sets that have no method seed, such as
+            ``clean``, are attacked once per attacker's seed.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
         with_clean: Also train every attacker on the unprotected images.
         results: The results folder.
-        plugins: Python files with plugins of your own.
+        plugins: Python files with your own plugins.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        jobs: How many cells at once; 0: one per core on a CPU, as many as fit on a GPU.
-        executor: ``processes``; ``isolated(...)`` for plugins of others; ``serial`` to compute in this process;
-            ``ray(...)`` or ``slurm(...)`` for a cluster.
+        jobs: The number of cells to compute at once; 0: one per core on a CPU, as many as fit on a GPU.
+        executor: ``processes``; ``isolated(...)`` for plugins that you do not trust; ``serial`` to compute in this
+            process; ``ray(...)`` or ``slurm(...)`` for a cluster.
         force: Compute finished cells again.
         keep_models: Keep the weights of the networks that attackers train, as ``models/<2 digits>/<key>.safetensors``
-            of the results folder.
-        time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. The cells that it leaves
-            are in ``left`` of the result; the same call resumes them.
-        progress: Called with the title of each piece of work; returns a function of (done, total, what).
+            in the results folder.
+        time_limit: How long the run may take: seconds, or ``2h``, ``1h30m``, ``90m``, ``45s``. Cells that are not
+            finished by then are in ``left`` of the result; the same call resumes them.
+        progress: Called with the title of each piece of work; returns a function of (done, total, text).
 
     Returns:
-        The cells with their records: ``frame()``, ``matrix()`` and ``to_latex()`` arrange them.
+        The cells with their records; see ``frame()``, ``matrix()`` and ``to_latex()``.
 
     Raises:
         UsageError: If a name, an option or an argument is wrong.
@@ -148,7 +149,7 @@ def run(
 
 
 def records(results: str | Path = RESULTS) -> Records:
-    """Return the records of all finished cells of a results folder; damaged ones are left out.
+    """Return the records of all finished cells in a results folder, without damaged ones.
 
     Args:
         results: The results folder.
@@ -167,7 +168,12 @@ def records(results: str | Path = RESULTS) -> Records:
 
 
 def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> Grid:
-    """Return a request as the planner takes it; one text, or one seed, need not stand in a list.
+    """Return the grid of a request.
+
+    Args:
+        method: See ``run``.
+        attacker: See ``run``.
+        request: See ``plan``.
 
     Raises:
         UsageError: If an argument is wrong.
@@ -177,7 +183,8 @@ def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> G
         if not options[name]:
             raise UsageError(f"{name}: none given; name at least one {name}")
     options |= {"seed": options.pop("seeds", 0), "method_seed": options.get("method_seed", 0)}
-    options |= {name: one if isinstance(one := options[name], int) else tuple(one) for name in ("seed", "method_seed")}
+    for name in ("seed", "method_seed"):
+        options[name] = seeds if isinstance(seeds := options[name], int) else tuple(seeds)
     options["data"] = _several(options.get("data", ()))
     return validate(Grid, options, "run")  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""A protected set of the results folder, with the photographs that it was made of."""
+"""A protected set from the results folder with the photographs from which it was made."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from uebench.store.store import Protected
 
 @dataclass(frozen=True, slots=True)
 class StoredSet:
-    """A protected set and where it comes from.
+    """A protected set with its photographs.
 
     Attributes:
-        record: That of a cell that attacked it, or its own.
-        protected: What it changes in each photograph.
+        record: The record of the set, or of a cell that attacked it.
+        protected: The perturbations.
         dataset: The photographs.
     """
 
@@ -28,22 +28,21 @@ class StoredSet:
 
 
 def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
-    """Return a protected set by the first digits of its key, or of that of a cell.
+    """Return the protected set with a key, or the one that the cell with this key attacked.
 
     Args:
-        workspace: Where the results folder is.
-        key: The first digits.
-        data: The folder with the photographs, or a data set as ``run`` takes it. Records keep no path, so a folder must
-            be named; other sources are known from the record.
+        workspace: The workspace.
+        key: The first digits of the key.
+        data: See ``uebench.export``.
 
     Raises:
         UsageError: If there is no such key, or ``data`` is wrong.
-        DataError: If the photographs are not those that the set was made of.
+        DataError: If the photographs are not those from which the set was made.
         StoreError: If the set is no longer in the results folder.
     """
     record = workspace.store.find(key)
     if isinstance(record, Failure):
-        raise UsageError(f"{key!r}: it failed, so there is no protected set; uebench show {key} says why")
+        raise UsageError(f"{key!r}: failed, so there is no protected set; uebench show {key} says why")
     protected = workspace.store.read_protected(record.protect_key)
     if protected is None:
         raise StoreError(
@@ -53,14 +52,16 @@ def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
 
 
 def _photographs(record: Record | ProtectionRecord, data: str, workspace: Workspace) -> Dataset:
-    """Return the data set that a record names."""
-    known = record.data
-    if not data and known.source == "folder":
-        raise UsageError(f"data: records keep no path; name the folder with the photographs of {known.name!r}")
-    is_folder = known.source == "folder" and "(" not in data
-    options = {**known.options, "path": data} if is_folder else known.options
-    text = str(Spec(known.source, options)) if is_folder or not data else data
-    dataset = load(text, known.size, workspace.registry, workspace.cache)
+    """Return the data set of a record."""
+    recorded = record.data
+    if not data and recorded.source == "folder":
+        raise UsageError(f"data: records keep no path; name the folder with the photographs of {recorded.name!r}")
+    is_folder = recorded.source == "folder" and "(" not in data
+    options = {**recorded.options, "path": data} if is_folder else recorded.options
+    text = str(Spec(recorded.source, options)) if is_folder or not data else data
+    dataset = load(text, recorded.size, workspace.registry, workspace.cache)
     if dataset.key != record.data_key:
-        raise DataError(f"data {data or text!r}: not the photographs of {known.name!r} that the set was made of")
+        raise DataError(
+            f"data {data or text!r}: not the photographs of {recorded.name!r} from which the set was made; name those"
+        )
     return dataset

@@ -1,4 +1,4 @@
-"""``uebench.study``: a grid of one's own, with names, from a TOML file to tables and figures."""
+"""``uebench.study``: a grid with names of your own, from a TOML file to tables and figures."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def study(
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
 ) -> Study:
-    r"""Read a study: data sets, methods, attackers and seeds under the names that its tables show.
+    r"""Read a study: data sets, methods, attackers and seeds, with names for tables.
 
     Args:
-        study: A TOML file, or the name of a study that comes with uebench; ``docs/study.md`` explains both.
+        study: A TOML file, or the name of a study that comes with uebench; see ``docs/study.md``.
         data: The data set that the study leaves open; ``NAME=SET`` for each if there are several.
         results: The results folder.
-        plugins: Python files with plugins of your own.
+        plugins: Python files with your own plugins.
 
     Raises:
-        UsageError: If there is no such study, or the file is none.
+        UsageError: If there is no such study, or the file is not a valid study.
         DataError: If the file cannot be read.
 
     Example:
@@ -64,15 +64,20 @@ def study(
 
 
 class Study:
-    """A study and where it is computed; it looks into the results folder once, and again after ``run``."""
+    """A study in a workspace. It reads the records once, and again after ``run``.
+
+    Attributes:
+        spec: The contents of the study's file.
+        workspace: The workspace.
+    """
 
     def __init__(self, spec: StudySpec, workspace: Workspace) -> None:
-        """Take what is asked for, and where; nothing is read yet."""
+        """Keep the study and the workspace; no record is read yet."""
         self.spec, self.workspace = spec, workspace
         self._measured: list[MeasuredPlace] | None = None
 
     def plan(self) -> Plan:
-        """Return its cells with their status, as ``uebench.plan``.
+        """Return the cells of the study with their status, as ``uebench.plan`` does.
 
         Raises:
             UsageError: If a name or an option is wrong.
@@ -89,7 +94,7 @@ class Study:
         force: bool = False,
         progress: ProgressFor = silent,
     ) -> RunResult:
-        """Compute what is missing, the clean reference included; arguments, result and errors as of ``uebench.run``."""
+        """Compute the missing cells, the clean reference included. See ``uebench.run`` for arguments and errors."""
         how = Compute(device=device, jobs=jobs, executor=executor, force=force)
         how.check()
         self._measured = None
@@ -97,21 +102,21 @@ class Study:
 
     @property
     def places(self) -> list[MeasuredPlace]:
-        """Return the numbers of its table with the records behind them, or with the reasons why there are none."""
+        """Return the numbers of the table with the records behind them, or with the reasons why they are missing."""
         if self._measured is None:
             self._measured = measure(plan_study(self.spec, self.workspace.planner), self.workspace.store)
         return self._measured
 
     @property
     def records(self) -> Records:
-        """Return the records of its finished cells, under the names of the study."""
-        return Records(record for one in self.places for record in one.records)
+        """Return the records of the finished cells, with the names of the study."""
+        return Records(record for place in self.places for record in place.records)
 
     @property
     def drawn_from(self) -> list[Record]:
-        """Return the same records as they are stored, for the marks of figures."""
-        found = (self.workspace.store.read_cell_or_none(record.key) for record in self.records)
-        return [record for record in found if record]
+        """Return these records as they are stored, for the metadata of figures."""
+        stored = (self.workspace.store.read_cell_or_none(record.key) for record in self.records)
+        return [record for record in stored if record]
 
     def frame(self) -> pd.DataFrame:
         """Return one row per finished cell; ``uebench.analysis.frame`` names the columns."""
@@ -124,7 +129,7 @@ class Study:
         return study_forms.frame(self.arranged())
 
     def table(self, form: str = "text") -> str:
-        """Return the table: means with 95% intervals, tests against the baseline, the best of each column.
+        """Return the table: means with 95% intervals, tests against the baseline, and the best of each column.
 
         Args:
             form: ``text``, ``md``, ``tex``, ``csv`` or ``html``.
@@ -153,7 +158,7 @@ class Study:
         return draw(self.places)
 
     def page(self) -> str:
-        """Return the HTML page of its records, as ``uebench report`` writes it of a whole results folder."""
+        """Return the HTML page of its records, like that of ``uebench report`` for a whole results folder."""
         from uebench.report import page
 
         return page.render(
@@ -174,10 +179,10 @@ class Study:
         date: datetime.date | None = None,
         claims: Mapping[str, float] | None = None,
     ) -> LeaderboardEntry:
-        """Return one of its methods as an entry of a leaderboard; ``uebench.analysis.entry.make`` has the arguments.
+        """Return one of its methods as an entry for a leaderboard. See ``uebench.analysis.entry.make``.
 
         Raises:
-            UsageError: If a name is unknown or a value is refused, or if a number is not measured yet.
+            UsageError: If a name is unknown or a value is invalid, or if a number is not measured yet.
         """
         from uebench.analysis import entry
 
@@ -187,14 +192,14 @@ class Study:
         )  # fmt: skip
 
     def arranged(self) -> StudyTable:
-        """Return the table before it is written in one format or another."""
+        """Return the table in the form from which all formats are written."""
         from uebench.report.study_table import arrange
 
         return arrange(self.spec, self.places)
 
 
 def check_figure(kind: str) -> None:
-    """Refuse an unknown figure before any work is done.
+    """Check the kind of a figure, before any work.
 
     Raises:
         UsageError: If there is no such figure.

@@ -1,4 +1,4 @@
-"""``uebench.verify_data``: is a set what its manifest says, and do its test photographs repeat training photographs?"""
+"""``uebench.verify_data``: compare a set with its manifest, and find test photographs that repeat training ones."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from uebench.progress import ProgressFor, silent
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found of a data set.
+    """The findings about a data set.
 
     Attributes:
-        name: The name that tables show.
-        train_images: How many photographs train.
-        test_images: How many test, repeats included.
-        test: Test photographs that repeat a training photograph.
-        train: Training photographs that repeat an earlier one; these do no harm to a measurement.
-        manifest: That of a built set, whose files all agree with it.
-        remedy: The data text that leaves the repeats out; None if the source has no such option.
-        dropped: Whether the data text does so already.
+        name: The name in tables.
+        train_images: Number of training photographs.
+        test_images: Number of test photographs, repeats included.
+        test: The test photographs that repeat a training photograph.
+        train: The training photographs that repeat an earlier one; they do not harm measurements.
+        manifest: The manifest of a built set, with which all its files agree.
+        remedy: The data set as a text that leaves the repeats out; None if the source has no such option.
+        dropped: Whether the given text leaves them out already.
     """
 
     name: str
@@ -47,23 +47,25 @@ class Verification:
 
     @property
     def lines(self) -> list[str]:
-        """Return what people read: a line per repeat, and a summary."""
-        found = [("test", one) for one in self.test] + [("train", one) for one in self.train]
-        told = [f"{split} {_short(one.file)} repeats train {_short(one.of)} ({one.how})" for split, one in found]
+        """Return the findings for readers: a line per repeat, and a summary."""
+        found = [("test", repeat) for repeat in self.test] + [("train", repeat) for repeat in self.train]
+        lines = [
+            f"{split} {_short(repeat.file)} repeats train {_short(repeat.of)} ({repeat.how})" for split, repeat in found
+        ]
         left_out = ", left out by repeats=drop" if self.dropped and self.test else ""
         tests = f"{len(self.test)} of {self.test_images} test photographs repeat a training photograph{left_out}"
         train = f"{len(self.train)} of {self.train_images} training photographs repeat another"
-        return [*told, f"{self.name}: {tests}; {train}"]
+        return [*lines, f"{self.name}: {tests}; {train}"]
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return the same as JSON values; files are named by identity and name, without the folder of the set."""
+        """Return the findings as JSON values. Files are named without the folder of the set."""
         return {
             "name": self.name,
             "train_images": self.train_images,
             "test_images": self.test_images,
-            "test_repeats": [_values(one) for one in self.test],
-            "train_repeats": [_values(one) for one in self.train],
+            "test_repeats": [_document(repeat) for repeat in self.test],
+            "train_repeats": [_document(repeat) for repeat in self.train],
             "built": self.manifest.builder if self.manifest else None,
             "dropped": self.dropped,
             "remedy": self.remedy,
@@ -76,12 +78,12 @@ def verify_data(
     """Compare a built set with its manifest, and look for photographs that repeat others.
 
     Args:
-        data: A folder, or a data set as ``uebench.run`` takes it.
-        plugins: Python files with sources of your own.
-        progress: Where the progress goes.
+        data: A folder, or a data set as for ``uebench.run``.
+        plugins: Python files with your own sources.
+        progress: Called with the name of the set; returns a function of (done, total, text).
 
     Raises:
-        UsageError: If the text names no source, or one that has no files.
+        UsageError: If there is no such source, or if it has no files.
         DataError: If a photograph cannot be read, or a file differs from the manifest.
 
     Example:
@@ -96,7 +98,7 @@ def verify_data(
     manifest = compare_with_manifest(folder) if folder and is_folder(folder) and (folder / NAME).exists() else None
     listing = source.listing()
     if listing is None:
-        raise UsageError(f"data {part.written!r}: is made up and has no photographs to compare")
+        raise UsageError(f"data {part.written!r}: has no files to compare; name a set of photographs")
     test, train = ([file for file, _ in split] for split in (listing.test, listing.train))
     show = progress(source.label())
     return Verification(
@@ -111,14 +113,19 @@ def verify_data(
     )
 
 
-def complain(found: Verification) -> None:
-    """Raise a DataError that names the remedy if test photographs repeat training photographs and are not left out."""
-    if not found.test or found.dropped:
+def complain(verification: Verification) -> None:
+    """Raise an error if test photographs repeat training photographs and are not left out.
+
+    Raises:
+        DataError: With the remedy.
+    """
+    if not verification.test or verification.dropped:
         return
-    remedy = f"leave them out with --data '{found.remedy}'" if found.remedy else "their answers measure memory, too"
-    count = len(found.test)
-    say = "1 test photograph repeats" if count == 1 else f"{count} test photographs repeat"
-    raise DataError(f"{found.name}: {say} a training photograph; {remedy}")
+    count, remedy = len(verification.test), "leave them out of the source, because they also measure memorisation"
+    if verification.remedy:
+        remedy = f"leave them out with --data '{verification.remedy}'"
+    repeat = "1 test photograph repeats" if count == 1 else f"{count} test photographs repeat"
+    raise DataError(f"{verification.name}: {repeat} a training photograph; {remedy}")
 
 
 def _remedy(options: FolderConfig) -> str:
@@ -126,13 +133,13 @@ def _remedy(options: FolderConfig) -> str:
     return str(Spec("folder", given | {"path": str(options.path), "repeats": "drop"}))
 
 
-def _values(one: Repeat) -> dict[str, Any]:
+def _document(repeat: Repeat) -> dict[str, Any]:
     return {
-        "file": _short(one.file),
-        "of": _short(one.of),
-        "likeness": round(one.likeness, 3),
-        "exact": one.exact,
-        "mirrored": one.mirrored,
+        "file": _short(repeat.file),
+        "of": _short(repeat.of),
+        "likeness": round(repeat.likeness, 3),
+        "exact": repeat.exact,
+        "mirrored": repeat.mirrored,
     }
 
 

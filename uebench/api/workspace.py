@@ -1,4 +1,4 @@
-"""Where a call works: which plugins it knows, where results go, where decoded photographs are kept."""
+"""The workspace of a call: its plugins, results folder and cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESULTS = "results"
 
 
 def as_path(given: str | Path) -> Path:
-    """Return a path that a caller gave, with the home folder that ``~`` or ``~user`` stands for.
+    """Return a caller's path with ``~`` and ``~user`` replaced by the home folder.
 
     Raises:
         DataError: If there is no such user.
@@ -27,25 +27,25 @@ def as_path(given: str | Path) -> Path:
 
 
 def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
-    """Return the plugin files that a caller named; one alone need not stand in a list."""
+    """Return the paths of a caller's plugin files, one or several."""
     return tuple(map(as_path, (plugins,) if isinstance(plugins, str | Path) else plugins))
 
 
 def existing(results: str | Path) -> Store:
-    """Return a results folder that is to be read.
+    """Return an existing results folder as a store.
 
     Raises:
         StoreError: If there is no such folder.
     """
     folder = as_path(results)
     if not folder.is_dir():
-        raise StoreError(f"results {str(folder)!r}: no such folder")
+        raise StoreError(f"results {str(folder)!r}: no such folder; name the folder of an earlier run")
     return Store(folder)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """What every call takes.
+    """The workspace of a call.
 
     Attributes:
         results: The results folder.
@@ -59,12 +59,12 @@ class Workspace:
 
     @classmethod
     def of(cls, results: str | Path, plugins: Iterable[str | Path], use_cache: bool = True) -> Workspace:
-        """Return a workspace of what a caller gave, as ``plugin_files`` takes it."""
+        """Return the workspace for a caller's arguments; see ``plugin_files`` for ``plugins``."""
         return cls(results, plugin_files(plugins), use_cache)
 
     @cached_property
     def registry(self) -> Registry:
-        """Return the plugins that can be named."""
+        """Return the plugins of the package and of ``plugins``."""
         return Registry(self.plugins)
 
     @cached_property
@@ -79,5 +79,5 @@ class Workspace:
 
     @cached_property
     def planner(self) -> Planner:
-        """Return what turns requests into plans here."""
+        """Return the planner for these plugins, this store and this cache."""
         return Planner(self.registry, self.store, self.cache)

@@ -1,6 +1,6 @@
-"""The contract suite: what every plugin owes, as checks that authors run on their own plugins.
+"""The contract suite: the checks that every plugin must pass, for authors to run on their own plugins.
 
-``uebench check mine.py`` runs it on the command line. In a test file of your own::
+``uebench check mine.py`` runs it on the command line. In your own test file::
 
     import pytest
     from uebench.testing import checks
@@ -11,8 +11,8 @@
     def test_mine_keeps_its_contract(check):
         check()
 
-``checks`` takes a class or an instance; an instance brings its options. ``check_plugin(Mine)`` runs all checks and
-raises at the first that fails.
+``checks`` takes a class or an instance; an instance is checked with its own options. ``check_plugin(Mine)`` runs all
+checks and raises at the first failure.
 """
 
 from uebench.testing.checks import Check, ContractError, Outcome

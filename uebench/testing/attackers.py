@@ -1,4 +1,4 @@
-"""What every attacker owes."""
+"""The checks of attackers."""
 
 from __future__ import annotations
 
@@ -17,72 +17,78 @@ from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Config, Countermeasure, Info, Split, Trained
 from uebench.store.record_parts import TrainingRecord
 from uebench.testing.checks import ContractError, proves
-from uebench.testing.common import Suite, kills, people, same, shuffled
+from uebench.testing.common import Suite
 from uebench.testing.context import MemoryContext, Saved
+from uebench.testing.runs import kills, same
+from uebench.testing.samples import people, shuffled
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Attack:
-    """What an attacker did.
+    """A finished attack.
 
     Attributes:
-        trained: Its result.
-        answers: What its classifier says of the training images: (N, K).
-        right: What the referee counts at the end.
-        saved: Its checkpoints.
+        trained: The result of the attacker.
+        logits: The classifier's output (N, K) for the training images.
+        correct: Number of clean test images that the referee counts as recognised after the training.
+        saved: The checkpoints.
     """
 
     trained: Trained
-    answers: Tensor
-    right: int
+    logits: Tensor
+    correct: int
     saved: Sequence[Saved]
 
 
 class Recorder(Countermeasure[Config]):
-    """Changes nothing and remembers whether it was called in its place."""
+    """Changes no images, and records whether it was called in its place."""
 
     name = "recorder"
     version = 1
-    info = Info(title="remembers its calls")
+    info = Info(title="records its calls")
     Config = Config
 
     def __init__(self, place: Any) -> None:  # noqa: ANN401
-        """Start with no call."""
+        """Start without calls.
+
+        Args:
+            place: One of ``PLACES``.
+        """
         super().__init__(Config())
         self.place = place  # type: ignore[misc]
         self.called: set[str] = set()
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return both as they are."""
+        """Return both unchanged."""
         self.called.add("batch")
         return images, targets
 
     def on_step(self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator) -> Tensor:
-        """Return the images as they are."""
+        """Return the images unchanged."""
         self.called.add("step")
         return images
 
     def on_epoch(self, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
-        """Hold back one image."""
+        """Hold back the first image."""
         self.called.add("epoch")
         return torch.arange(len(labels), device=labels.device) == 0, 0
 
 
-class Shaper(Recorder):
-    """The same, and it gives the gradient that an attacker takes without it."""
+class GradientRecorder(Recorder):
+    """A recorder that replaces the gradient, by the same one."""
 
     def gradient(
         self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Leave it as it is."""
+        """Write the gradient that an attacker without countermeasures would use."""
         self.called.add("gradient")
         return super().gradient(images, targets, model, rng)
 
 
 class AttackerSuite(Suite[Attacker[Any], Attack]):
-    """The checks of an attacker."""
+    """The checks of an attacker; ``run`` trains it."""
 
     kind = "attacker"
     hooks = ("fit",)
@@ -96,7 +102,15 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
         resume_from: Sequence[Saved] = (),
         countermeasures: tuple[Countermeasure[Any], ...] = (),
     ) -> Attack:
-        """Train an instance and let the referee count."""
+        """Train a new instance, and let the referee count.
+
+        Args:
+            size: See ``Runs.run``.
+            seed: The attacker's seed.
+            data: See ``Runs.run``.
+            resume_from: The checkpoints of a killed run.
+            countermeasures: The countermeasures that the attacker gets.
+        """
         data = data or people(size or self.size)
         train = referee.image_set(data.train, data.num_classes, CPU)
         images = train.batch(torch.arange(len(train))).images
@@ -107,28 +121,28 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
             self.give(**{"train.images": train.images, "train.labels": train.labels})
             trained = self.build().fit(train, countermeasures, ctx)
             with torch.inference_mode():
-                answers = trained.classifier(images)
-            return Attack(trained, answers, examine(trained.classifier)["test_correct"], ctx.saved)
+                logits = trained.classifier(images)
+            return Attack(trained, logits, examine(trained.classifier)["test_correct"], ctx.saved)
 
     def result(self, done: Attack) -> object:
-        """Return what the classifier says, and what of the curve does not come from the test set."""
+        """Return the logits, the part of the curve that does not depend on the test set, and the counts."""
         trained = done.trained
-        seen = [[epoch.get(name) for name in ("epoch", "loss", "train_correct")] for epoch in trained.curve]
-        return [done.answers, seen, trained.steps, trained.images]
+        curve = [[epoch.get(name) for name in ("epoch", "loss", "train_correct")] for epoch in trained.curve]
+        return [done.logits, curve, trained.steps, trained.images]
 
     @proves("the classifier returns finite logits, one for each identity")
     def logits(self) -> None:
-        """Ask about the training images."""
-        answers, expected = self.whole.answers, (len(people(self.size).train.labels), 3)
-        if tuple(answers.shape) != expected or not answers.is_floating_point():
-            reason = f"returns {tuple(answers.shape)} {answers.dtype} for {expected[0]} images of {expected[1]} people"
+        """Check the logits of the training images."""
+        logits, expected = self.whole.logits, (len(people(self.size).train.labels), 3)
+        if tuple(logits.shape) != expected or not logits.is_floating_point():
+            reason = f"returns {tuple(logits.shape)} {logits.dtype} for {expected[0]} images of {expected[1]} people"
             raise ContractError(f"the classifier {reason}; return float logits (B, K)", self.line("fit"))
-        if not bool(torch.isfinite(answers).all()):
+        if not bool(torch.isfinite(logits).all()):
             raise ContractError("the classifier returns NaN or infinity; check the training", self.line("fit"))
 
-    @proves("it says how the training went")
+    @proves("it reports the course of the training")
     def curve(self) -> None:
-        """Look at what becomes the record."""
+        """Check the curve and the values that the record takes from the result."""
         done = self.whole
         trained = done.trained
         if not trained.curve:
@@ -144,19 +158,19 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
             )
         except ValueError as error:
             raise self.returns(f"the record refuses what it returns: {' '.join(str(error).split())}") from error
-        if epochs[-1].test_correct != done.right:
-            raise self.returns("the classifier is not the one that ctx.examine saw last")
+        if epochs[-1].test_correct != done.correct:
+            raise self.returns("the classifier is not the one that ctx.examine saw last; return that one")
 
     @proves("it has seen every image")
     def images(self) -> None:
-        """Compare the number of images that it says it has seen with the set."""
-        if self.whole.trained.images < (there := len(people(self.size).train.labels)):
-            reason = f"says that it trained on {self.whole.trained.images} images, and the set has {there}"
-            raise self.returns(reason)
+        """Compare the number of images that it claims to have seen with the size of the set."""
+        if self.whole.trained.images < (count := len(people(self.size).train.labels)):
+            reason = f"says that it trained on {self.whole.trained.images} images, and the set has {count}"
+            raise self.returns(f"{reason}; count each image as often as the network sees it")
 
     @proves("it learns the same whatever the clean test set is")
     def unseen(self) -> None:
-        """Let the referee count on a test set that has nothing in common with the first."""
+        """Replace the test set by noise with other labels."""
         if not self.is_repeatable:
             raise SkipTest("two runs with the same seed differ")
         data = people(self.size)
@@ -167,7 +181,7 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
 
     @proves("the same seed learns the same")
     def repeats(self) -> None:
-        """Train again."""
+        """Train twice."""
         if not self.is_repeatable:
             reason = 'two runs with the same seed differ; draw all random numbers from ctx.rng("name")'
             raise ContractError(reason, self.line("fit"))
@@ -177,14 +191,14 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
         """Train with another seed."""
         if self.plugin.info.ignores_seed:
             raise SkipTest("it ignores the seed by design")
-        answers = self.whole.answers
-        if bool(torch.isfinite(answers).all()) and same(answers, self.run(seed=1).answers):
+        logits = self.whole.logits
+        if bool(torch.isfinite(logits).all()) and same(logits, self.run(seed=1).logits):
             reason = 'seeds 0 and 1 learn the same; draw from ctx.rng("name"), or say Info(ignores_seed=True)'
             raise ContractError(reason, self.line("fit"))
 
     @proves("a killed run resumes to the same classifier")
     def resume(self) -> None:
-        """Begin again after the first checkpoint, and after the last one."""
+        """Resume after the first checkpoint, and after the last one."""
         done = self.whole
         if not done.saved:
             raise SkipTest("it saves no checkpoint")
@@ -192,36 +206,37 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
             raise SkipTest("two runs with the same seed differ")
         for number in kills(done.saved):
             resumed = self.run(resume_from=done.saved[:number])
-            ends = [[self.result(one), one.trained.curve] for one in (done, resumed)]
-            if not same(*ends):
+            results = [[self.result(attack), attack.trained.curve] for attack in (done, resumed)]
+            if not same(*results):
                 raise ContractError(
                     f"a run that is killed after checkpoint {number} of {len(done.saved)} and resumes learns something "
-                    "else; save all that the next epoch depends on, and begin after the step that restore returns",
+                    "else; save everything that the next epoch depends on, and begin after the step that restore "
+                    "returns",
                     self.line("fit"),
                 )
 
     @proves("it calls countermeasures in the places that it names")
     def places(self) -> None:
-        """Hand it one that remembers its calls."""
-        wrong = [one for one in self.plugin.places if one not in PLACES or one in BEFORE_TRAINING]
+        """Train with countermeasures that record their calls."""
+        wrong = [place for place in self.plugin.places if place not in PLACES or place in BEFORE_TRAINING]
         if wrong:
             raise ContractError(f"places names {wrong[0]!r}; it may name batch, step and epoch", self.line("places"))
         if not self.plugin.places:
             raise SkipTest("it names no place")
         self.whole  # noqa: B018
-        kinds = {"step": Shaper}
-        recorders = tuple(kinds.get(one, Recorder)(one) for one in PLACES if one in self.plugin.places)
+        kinds = {"step": GradientRecorder}
+        recorders = tuple(kinds.get(place, Recorder)(place) for place in PLACES if place in self.plugin.places)
         self.run(countermeasures=recorders)
-        if forgotten := [one.place for one in recorders if one.place not in one.called]:
-            reason = f"places names {forgotten[0]!r}, and fit does not call on_{forgotten[0]}"
-            raise ContractError(reason, self.line("places"))
-        if any(one.place == "step" and "gradient" not in one.called for one in recorders):
+        if uncalled := [recorder.place for recorder in recorders if recorder.place not in recorder.called]:
+            reason = f"places names {uncalled[0]!r}, and fit does not call on_{uncalled[0]}"
+            raise ContractError(f"{reason}; call it, or leave the place out", self.line("places"))
+        if any(recorder.place == "step" and "gradient" not in recorder.called for recorder in recorders):
             reason = "places names 'step', and fit does not take the gradient of a countermeasure that replaces it"
-            raise ContractError(reason, self.line("places"))
+            raise ContractError(f"{reason}; call gradient, or leave the place out", self.line("places"))
 
     @proves("identities may come in any order and number of images")
     def labels(self) -> None:
-        """Shuffle the set, give the identities other numbers, and leave some images out."""
+        """Train on a set with renumbered identities in random order, without some of the images."""
         self.whole  # noqa: B018
         data = shuffled(people(self.size))
         if reason := self.obstacle(data.size, data.info.train_counts):

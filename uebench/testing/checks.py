@@ -1,4 +1,4 @@
-"""A check of a plugin, and what comes of it."""
+"""A check of a plugin, and its outcome."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ class ContractError(AssertionError):
     """A plugin breaks its contract.
 
     Attributes:
-        reason: What it does, and the remedy.
-        line: The line of its own file that does it, as ``mine.py:23``; empty if it is not known.
+        reason: The fault and the remedy.
+        line: The line of the plugin's file that is at fault, as ``mine.py:23``; empty if unknown.
     """
 
     def __init__(self, reason: str, line: str = "") -> None:
-        """Hold the reason and the line."""
+        """Store the reason and the line."""
         super().__init__(f"{reason} ({line})" if line else reason)
         self.reason, self.line = reason, line
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a check.
+    """The outcome of a check.
 
     Attributes:
-        kind: Of the plugin: ``method``, ``attacker``, ``countermeasure`` or ``source``.
-        plugin: Its name.
+        kind: The kind of the plugin: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+        plugin: The name of the plugin.
         check: The name of the check.
-        sentence: What the check proves.
+        sentence: The statement that the check proves.
         status: ``ok``, ``skipped`` or ``failed``.
-        reason: Why it was skipped or failed.
-        line: The line at fault in the plugin's own file, if it is known.
+        reason: Why the check was skipped or failed.
+        line: See ``ContractError``.
     """
 
     kind: str
@@ -49,13 +49,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one plugin: call it, and it raises if the plugin breaks its contract.
+    """One check of one plugin. Calling it raises an error if the plugin breaks its contract.
 
     Attributes:
-        kind: Of the plugin.
-        plugin: Its name.
-        name: Of the check.
-        sentence: What it proves.
+        kind: The kind of the plugin.
+        plugin: The name of the plugin.
+        name: The name of the check.
+        sentence: The statement that the check proves.
+        work: The function that runs the check.
     """
 
     kind: str
@@ -66,7 +67,7 @@ class Check:
 
     @property
     def __name__(self) -> str:
-        """Return what pytest shows: ``mine-budget``."""
+        """Return the name that pytest shows, as ``mine-budget``."""
         return f"{self.plugin}-{self.name}"
 
     def __call__(self) -> None:
@@ -79,7 +80,7 @@ class Check:
         self.work()
 
     def outcome(self) -> Outcome:
-        """Run the check and return what came of it."""
+        """Run the check and return its outcome."""
         try:
             self()
         except SkipTest as skipped:
@@ -93,7 +94,7 @@ class Check:
 
 
 def proves(sentence: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Make a method of a suite a check, named as the method is."""
+    """Mark a method of a suite as the check that proves ``sentence``. The check has the name of the method."""
 
     def mark(work: Callable[[Any], None]) -> Callable[[Any], None]:
         work.sentence = sentence  # type: ignore[attr-defined]

@@ -1,191 +1,26 @@
-"""What the suites of all kinds share: the plugin, its options, its runs, and the checks of every plugin."""
+"""The checks that plugins of all kinds must pass."""
 
 from __future__ import annotations
 
-import random
-import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cached_property, partial
-from itertools import count
-from typing import Any, ClassVar, Generic, TypeVar
+from functools import partial
+from typing import Any
 from unittest import SkipTest
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from uebench.data.dataset import Dataset, of_arrays
-from uebench.data.sources import Synthetic, SyntheticConfig
-from uebench.errors import UebenchError
-from uebench.evaluation.failures import line_of
-from uebench.evaluation.isolation import GENERATORS, isolated, settings
-from uebench.plugins.base import Plugin, Shape, Split
 from uebench.testing.checks import Check, ContractError, proves
-from uebench.testing.lines import Trace, line_of_class, traced
-from uebench.testing.network import NetworkError, offline
-
-P = TypeVar("P", bound=Plugin[Any])
-R = TypeVar("R")
-SIZES = (32, 64, 224)
-
-_salts = count()
+from uebench.testing.lines import line_of_class
+from uebench.testing.network import NetworkError
+from uebench.testing.runs import P, R, Runs
+from uebench.testing.samples import people
 
 
-def people(size: int, train: int = 6, test: int = 4, identities: int = 3) -> Dataset:
-    """Return made-up photographs."""
-    source = Synthetic(SyntheticConfig(identities=identities, train=train, test=test))
-    return of_arrays(*source.read(size))
-
-
-def same(one: object, other: object) -> bool:
-    """Return whether two results are equal, tensors and arrays bit by bit."""
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and _bits(one) == _bits(other)
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-def shuffled(data: Dataset) -> Dataset:
-    """Return the same people with other numbers, their photographs in another order, and some of these left out."""
-    order = np.random.default_rng(0).permutation(len(data.train.labels))[:-4]
-    train = Split(data.train.images[order], data.num_classes - 1 - data.train.labels[order])
-    return of_arrays(train, Split(data.test.images, data.num_classes - 1 - data.test.labels))
-
-
-def kills(saved: Sequence[object]) -> list[int]:
-    """Return after how many of the saved checkpoints a run is killed: after the first, and after all."""
-    return sorted({1, len(saved)})
-
-
-def _bits(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
-
-
-class Suite(ABC, Generic[P, R]):
-    """The checks of one kind of plugin: ``run`` lets the plugin work once, and the checks look at what it did."""
-
-    kind: ClassVar[str]
-    hooks: ClassVar[tuple[str, ...]]
-    """The functions of the plugin that ``run`` calls, in this order."""
-
-    def __init__(self, plugin: type[P], config: Any) -> None:  # noqa: ANN401
-        """Check a plugin with these options."""
-        self.plugin, self.config = plugin, config
-        others = [one.__module__ for one in plugin.__mro__ if one.__module__.partition(".")[0] != "uebench"]
-        modules = {plugin.__module__, *others} - {"abc", "builtins", "typing"}
-        self.files = frozenset(_file(name) for name in modules)
-        self.attempts: list[str] = []
-        self.changed_inputs: list[str] = []
-        self.changed_settings: list[str] = []
-        self._given: list[tuple[str, Tensor, Tensor]] = []
-        self._settings: dict[str, Any] = {}
-        self._generators: list[Any] = []
-
-    def build(self) -> P:
-        """Return a new instance."""
-        return self.plugin(self.config)
-
-    @cached_property
-    def size(self) -> int:
-        """Return the smallest size of images that the plugin takes."""
-        reasons = [self.obstacle(size) for size in SIZES]
-        for size, reason in zip(SIZES, reasons, strict=True):
-            if not reason:
-                return size
-        raise SkipTest(reasons[0] or "")
-
-    def obstacle(self, size: int, counts: Sequence[int] = (6, 6, 6)) -> str | None:
-        """Return why the plugin cannot serve a set."""
-        return self.build().obstacle(Shape(size, tuple(counts)))
-
-    # What the plugin does
-
-    @abstractmethod
-    def run(self, *, size: int = 0, data: Dataset | None = None) -> R:
-        """Let a new instance work.
-
-        Args:
-            size: Of made-up photographs, in pixels; 0 for the smallest that the plugin takes.
-            data: Photographs to use instead.
-        """
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Run the block as a task is run, offline, on one thread, with generators in a state of their own."""
-        self._given.clear()
-        self._generators.clear()
-        with isolated(), offline(self.files) as attempts:
-            if torch.get_num_threads() != 1:
-                torch.set_num_threads(1)
-            salt = next(_salts)
-            random.seed(salt)
-            torch.manual_seed(salt)
-            np.random.seed(salt)  # noqa: NPY002
-            self._settings = settings()
-            try:
-                yield
-                self.attempts += attempts
-            except BaseException:
-                self.attempts += attempts
-                raise
-            finally:
-                self.changed_settings = self._other_settings()
-                self.changed_inputs = self._changed_inputs()
-
-    def give(self, **tensors: Tensor) -> None:
-        """Remember what the plugin is given, to see later whether it was changed."""
-        self._given += [(name, tensor, tensor.clone()) for name, tensor in tensors.items()]
-
-    def watch_generators(self) -> None:
-        """From now on the plugin should not draw from a global generator."""
-        self._generators = [read() for read, _ in GENERATORS]
-
-    def drawn(self) -> bool:
-        """Return whether a global generator was drawn from that is watched."""
-        return bool(self._generators) and not same([read() for read, _ in GENERATORS], self._generators)
-
-    def _changed_inputs(self) -> list[str]:
-        return sorted({name for name, tensor, before in self._given if not torch.equal(tensor, before)})
-
-    def _other_settings(self) -> list[str]:
-        now = settings()
-        return [name for name, before in self._settings.items() if now[name] != before]
-
-    @cached_property
-    def _first(self) -> tuple[R | None, BaseException | None, list[str], list[str]]:
-        size = self.size
-        result: R | None = None
-        error: BaseException | None = None
-        try:
-            result = self.run(size=size)
-        except SkipTest:
-            raise
-        except (Exception, SystemExit) as raised:
-            error = raised
-        return result, error, self.changed_inputs, self.changed_settings
-
-    @property
-    def whole(self) -> R:
-        """Return what came of the first run.
-
-        Raises:
-            SkipTest: If it failed, which is another check's finding.
-        """
-        result, error, *_ = self._first
-        if error is not None or result is None:
-            raise SkipTest("it does not run")
-        return result
+class Suite(Runs[P, R]):
+    """The checks of one kind of plugin."""
 
     def perform(self, check: str) -> None:
-        """Run the check of this name.
+        """Run the check with this name.
 
         Raises:
-            ContractError: If the plugin breaks its contract, or raises something.
+            ContractError: If the plugin breaks its contract, or raises an exception.
             SkipTest: If the check does not apply.
         """
         try:
@@ -195,47 +30,9 @@ class Suite(ABC, Generic[P, R]):
         except (Exception, SystemExit) as error:
             raise self.error(error) from error
 
-    @cached_property
-    def is_repeatable(self) -> bool:
-        """Return whether two runs with the same seed end the same."""
-        return same(self.result(self.whole), self.result(self.run()))
-
-    @abstractmethod
-    def result(self, done: R) -> object:
-        """Return what of a run must be the same whenever the same is done."""
-
-    # How a check fails
-
-    def error(self, error: BaseException, remedy: str = "") -> ContractError:
-        """Return what an exception of the plugin says of it."""
-        message = " ".join(str(error).split()).removeprefix(f"{self.kind} {self.plugin.name!r}: ")
-        if isinstance(error, SystemExit):
-            message = "ends the process"
-        elif not isinstance(error, UebenchError):
-            message = f"{type(error).__name__}: {message}".rstrip(": ")
-        return ContractError(f"{message}{remedy}", line_of(error, self.files) or self.line(*self.hooks))
-
-    def line(self, *names: str) -> str:
-        """Return the line where the plugin defines the last of these attributes that it has, else that of its class."""
-        own = [name for name in names if name in vars(self.plugin)]
-        return line_of_class(self.plugin, rf"\s*(def )?{own[-1]}\b" if own else r"\s*class\b")
-
-    def trace(self, changed: Callable[[], bool] = lambda: False) -> Trace:
-        """Run again and see which lines of the plugin are executed."""
-        with traced(self.files, changed) as trace, suppress(Exception, SystemExit):
-            self.run()
-        return trace
-
-    def returns(self, reason: str, hook: str = "") -> ContractError:
-        """Return what is wrong with the answer of a hook, by default the last one, with the line where it returns."""
-        hook = hook or self.hooks[-1]
-        return ContractError(reason, self.trace().returned.get(hook) or self.line(hook))
-
-    # The checks of every plugin
-
     @proves("it says what it is")
     def metadata(self) -> None:
-        """Check name, version, title, docstring and the reasons for presets."""
+        """Check the name, version, title and docstring, and the reasons for presets."""
         plugin = self.plugin
         if not plugin.__dict__.get("__doc__"):
             raise ContractError("the class has no docstring; say in one sentence what it does", self.line())
@@ -243,15 +40,15 @@ class Suite(ABC, Generic[P, R]):
             reason = f"name {plugin.name!r} is not an identifier; use letters, digits and underscores"
             raise ContractError(reason, self.line("name"))
         if type(plugin.version) is not int or plugin.version < 1:
-            raise ContractError(f"version {plugin.version!r} is not a whole number from 1", self.line("version"))
+            raise ContractError(f"version {plugin.version!r} is not a whole number above 0", self.line("version"))
         if not str(plugin.info.title).strip():
             reason = "info.title is empty; give the title of the paper, or say what it is"
             raise ContractError(reason, self.line("info"))
-        without = sorted(set(plugin.presets) - {"smoke"} - set(plugin.why))
+        unexplained = sorted(set(plugin.presets) - {"smoke"} - set(plugin.why))
         unknown = sorted(set(plugin.why) - set(plugin.presets))
-        if without or unknown:
-            reason = f"lacks preset {without[0]!r}" if without else f"names {unknown[0]!r}, which is no preset"
-            raise ContractError(f"why {reason}; it explains each preset in a sentence", self.line("presets", "why"))
+        if unexplained or unknown:
+            reason = f"lacks preset {unexplained[0]!r}" if unexplained else f"names {unknown[0]!r}, which is no preset"
+            raise ContractError(f"why {reason}; explain each preset there in a sentence", self.line("presets", "why"))
 
     @proves("every option is documented")
     def options(self) -> None:
@@ -259,7 +56,7 @@ class Suite(ABC, Generic[P, R]):
         config = type(self.config)
         for option, meaning in config.meanings().items():
             if not meaning:
-                owner = next(one for one in config.__mro__ if option in vars(one).get("__annotations__", {}))
+                owner = next(base for base in config.__mro__ if option in vars(base).get("__annotations__", {}))
                 raise ContractError(
                     f"option {option!r} is not documented; add a line '{option}: ...' under 'Attributes:' in the "
                     f"docstring of {owner.__name__}",
@@ -268,16 +65,16 @@ class Suite(ABC, Generic[P, R]):
 
     @proves("it runs")
     def runs(self) -> None:
-        """Let it work once."""
+        """Run it once."""
         _, error, *_ = self._first
         if isinstance(error, NetworkError):
             raise SkipTest("it does not run without the network")
         if error is not None:
             raise self.error(error) from error
 
-    @proves("it leaves its inputs as they are")
+    @proves("it leaves its inputs unchanged")
     def inputs(self) -> None:
-        """Compare what it was given with copies."""
+        """Compare its inputs with copies."""
         _, error, changed, _ = self._first
         if changed:
             line = self.trace(lambda: bool(self._changed_inputs())).culprit
@@ -285,29 +82,30 @@ class Suite(ABC, Generic[P, R]):
         if error is not None:
             raise SkipTest("it does not run")
 
-    @proves("it leaves the settings of the process as they are")
+    @proves("it leaves the settings of the process unchanged")
     def settings(self) -> None:
         """Compare torch's and NumPy's settings, the working directory and the environment."""
         _, error, _, changed = self._first
         if changed:
-            line = self.trace(lambda: bool(self._other_settings())).culprit
-            if again := [one for one in changed if one in self.changed_settings]:  # else a library's first import did
-                raise ContractError(f"changes {' and '.join(again)}", line or self.line(*self.hooks))
+            line = self.trace(lambda: bool(self._changed_settings())).culprit
+            # Settings that only the first run changed were changed by the import of a library
+            if again := [name for name in changed if name in self.changed_settings]:
+                raise ContractError(f"changes {' and '.join(again)}; restore them", line or self.line(*self.hooks))
         if error is not None:
             raise SkipTest("it does not run")
 
     @proves("it needs no network")
     def network(self) -> None:
-        """See whether it tried to open an internet socket."""
+        """Look for attempts to open an internet socket or to look up a host."""
         _, error, *_ = self._first
         if self.attempts:
             line = next(filter(None, self.attempts), self.line(*self.hooks))
-            raise ContractError("opens a connection to the network; read from files that the user names", line)
+            raise ContractError("opens a connection to the network; read files that the user names instead", line)
         if error is not None:
             raise SkipTest("it does not run")
 
     def serves(self, size: int) -> None:
-        """Check that it works on images of ``size`` pixels, unless ``obstacle`` says why it cannot."""
+        """Check that it runs on images of ``size`` pixels, unless ``obstacle`` says why it cannot."""
         if size == self.size:
             raise SkipTest("the other checks use this size")
         if reason := self.obstacle(size, (2, 2)):
@@ -325,18 +123,16 @@ class Suite(ABC, Generic[P, R]):
 
     @proves("it serves images of 224 pixels")
     def size_224(self) -> None:
-        """Try the size that papers use."""
+        """Try the size of many papers."""
         self.serves(224)
 
 
-def _file(module: str) -> str:
-    return str(getattr(sys.modules.get(module), "__file__", None) or "")
-
-
 def all_checks(suite: Suite[Any, Any]) -> list[Check]:
-    """Return the checks of a suite in the order in which they are written, those of every plugin first."""
-    found: dict[str, str] = {}
+    """Return the checks of a suite in the order of its code, those for all kinds of plugins first."""
+    sentences: dict[str, str] = {}
     for cls in reversed(type(suite).__mro__):
-        found |= {name: one.sentence for name, one in vars(cls).items() if hasattr(one, "sentence")}
-    name = suite.plugin.name
-    return [Check(suite.kind, name, one, sentence, partial(suite.perform, one)) for one, sentence in found.items()]
+        sentences |= {name: work.sentence for name, work in vars(cls).items() if hasattr(work, "sentence")}
+    return [
+        Check(suite.kind, suite.plugin.name, name, sentence, partial(suite.perform, name))
+        for name, sentence in sentences.items()
+    ]

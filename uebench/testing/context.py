@@ -1,4 +1,4 @@
-"""A context for tests: it keeps every checkpoint, and resumes from those that it is given."""
+"""A context for tests that keeps every checkpoint in memory, and can resume from given ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved(Checkpoint):
-    """A checkpoint, and the stage that saved it."""
+    """A checkpoint with the stage that saved it."""
 
     stage: str
 
 
 class MemoryContext(RunContext):
-    """Works on the CPU and keeps all checkpoints in memory, however young the last one is."""
+    """A context on the CPU that keeps all checkpoints in memory, however little time lies between them."""
 
     def __init__(
         self,
@@ -35,23 +35,23 @@ class MemoryContext(RunContext):
         """Begin a task, or resume one that was killed.
 
         Args:
-            seed: What all random streams derive from.
-            resume_from: What the killed task had saved, in order; each stage finds the last of its own.
-            examine: Asks a classifier about the clean test set; None counts nothing.
+            seed: The seed of all random streams.
+            resume_from: The checkpoints of the killed task, in order; each stage resumes from its last one.
+            examine: Counts the correct answers of a classifier on the clean test set; None for 0 correct answers.
         """
-        super().__init__(torch.device("cpu"), seed, examine=examine or _nothing_right)
+        super().__init__(torch.device("cpu"), seed, examine=examine or _none_correct)
         self.saved: list[Saved] = []
         self._resume_from = resume_from
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep a copy, the values as JSON holds them."""
+        """Keep a copy, with the values as JSON would keep them."""
         tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
         self.saved.append(Saved(tensors, step, json.loads(json.dumps(values)), self._stage))
 
     def restore(self) -> Checkpoint | None:
         """Return the last checkpoint of this stage before the kill."""
-        return next((one for one in reversed(self._resume_from) if one.stage == self._stage), None)
+        return next((saved for saved in reversed(self._resume_from) if saved.stage == self._stage), None)
 
 
-def _nothing_right(_: Classifier) -> dict[str, Any]:
+def _none_correct(_: Classifier) -> dict[str, Any]:
     return {"test_correct": 0}

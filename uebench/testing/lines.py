@@ -1,4 +1,4 @@
-"""Which line of a plugin's own files did it."""
+"""Find the line at fault in the files of a plugin."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-Local = Callable[[FrameType, str, Any], Any]
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 class Trace:
-    """Follows a plugin through its own files.
+    """The lines of interest in a run of a plugin.
 
     Attributes:
-        culprit: The first line after which something had changed; empty if nothing had.
-        returned: For each function, the line at which it last returned.
+        culprit: The first line after which ``changed`` returned True; empty if there is none.
+        returned: For each function, the line where it last returned.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
+        """Begin a trace without lines."""
         self.culprit = ""
         self.returned: dict[str, str] = {}
 
@@ -33,22 +33,22 @@ def traced(files: Collection[str], changed: Callable[[], bool]) -> Iterator[Trac
     """Trace the lines of ``files`` that the block executes.
 
     Args:
-        files: A plugin's own.
-        changed: Asked after every line whether the line has done it.
+        files: The files of a plugin.
+        changed: Called after every line; returns whether that line or an earlier one is at fault.
     """
     trace = Trace()
 
-    def follow(frame: FrameType, _event: str, _argument: object) -> Local | None:
+    def follow(frame: FrameType, _event: str, _argument: object) -> TraceFunction | None:
         if frame.f_code.co_filename not in files:
             return None
         last = frame.f_lineno
 
-        def step(frame: FrameType, event: str, _argument: object) -> Local:
+        def step(frame: FrameType, event: str, _argument: object) -> TraceFunction:
             nonlocal last
             if not trace.culprit and event in ("line", "return") and changed():
-                trace.culprit = _written(frame, last)
+                trace.culprit = _location(frame, last)
             if event == "return":
-                trace.returned[frame.f_code.co_name] = _written(frame, frame.f_lineno)
+                trace.returned[frame.f_code.co_name] = _location(frame, frame.f_lineno)
             last = frame.f_lineno
             return step
 
@@ -63,15 +63,15 @@ def traced(files: Collection[str], changed: Callable[[], bool]) -> Iterator[Trac
 
 
 def own_line(files: Collection[str]) -> str:
-    """Return the innermost line of ``files`` that is being executed, or nothing."""
+    """Return the innermost line of ``files`` on the call stack; empty if there is none."""
     frame: FrameType | None = sys._getframe(1)
     while frame and frame.f_code.co_filename not in files:
         frame = frame.f_back
-    return _written(frame, frame.f_lineno) if frame else ""
+    return _location(frame, frame.f_lineno) if frame else ""
 
 
 def line_of_class(cls: type, pattern: str = r"\s*class\b") -> str:
-    """Return the first line of a class that matches, or that of the class itself; nothing if there is no source."""
+    """Return the first line of a class that matches ``pattern``, else its first line; empty if it has no source."""
     try:
         lines, first = inspect.getsourcelines(cls)
         file = inspect.getsourcefile(cls)
@@ -81,5 +81,5 @@ def line_of_class(cls: type, pattern: str = r"\s*class\b") -> str:
     return f"{Path(file or '?').name}:{first + offset}"
 
 
-def _written(frame: FrameType, line: int) -> str:
+def _location(frame: FrameType, line: int) -> str:
     return f"{Path(frame.f_code.co_filename).name}:{line}"

@@ -1,4 +1,4 @@
-"""What every method owes."""
+"""The checks of methods."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ from uebench.evaluation import referee
 from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import Budget, ImageSet, Method
 from uebench.testing.checks import ContractError, proves
-from uebench.testing.common import Suite, kills, people, same, shuffled
+from uebench.testing.common import Suite
 from uebench.testing.context import MemoryContext, Saved
+from uebench.testing.runs import kills, same
+from uebench.testing.samples import people, shuffled
 
 BATCH = 7
-"""Images that are protected at once: a set of 18 ends with a smaller batch."""
+"""Images per batch. The last batch of the 18 images is smaller."""
 
 
 @dataclass(frozen=True)
 class Protection:
-    """What a method did.
+    """A finished protection.
 
     Attributes:
-        method: The method, fitted.
-        images: What ``perturb`` returned, batch by batch.
-        clean: What it was given, as (B, 3, S, S) float32.
-        budget: What it may change.
-        saved: Its checkpoints.
+        method: The fitted method.
+        images: The return value of ``perturb`` for each batch.
+        clean: The clean images of each batch: (B, 3, S, S) float32 in [0, 1].
+        budget: The method's budget.
+        saved: The checkpoints.
     """
 
     method: Method[Any]
@@ -45,7 +47,7 @@ class Protection:
 
 
 class MethodSuite(Suite[Method[Any], Protection]):
-    """The checks of a method."""
+    """The checks of a method; ``run`` protects a set."""
 
     kind = "method"
     hooks = ("fit", "perturb")
@@ -59,7 +61,15 @@ class MethodSuite(Suite[Method[Any], Protection]):
         resume_from: Sequence[Saved] = (),
         state: dict[str, Tensor] | None = None,
     ) -> Protection:
-        """Fit an instance, or give it a state, and let it protect the set."""
+        """Fit a new instance, or load a state into it, and protect the set.
+
+        Args:
+            size: See ``Runs.run``.
+            seed: The method's seed.
+            data: See ``Runs.run``.
+            resume_from: The checkpoints of a killed run.
+            state: The state to load instead of fitting.
+        """
         clean = self.photographs(data or people(size or self.size))
         with self.at_work():
             method = self.build()
@@ -73,13 +83,23 @@ class MethodSuite(Suite[Method[Any], Protection]):
             else:
                 method.load(state)
             images = self.perturb(method, clean, seed)
-        parts = torch.split(clean.images.float() / 255, BATCH)
-        return Protection(method, images, parts, budget, ctx.saved)
+        batches = torch.split(clean.images.float() / 255, BATCH)
+        return Protection(method, images, batches, budget, ctx.saved)
 
     def perturb(
         self, method: Method[Any], clean: ImageSet, seed: int = 0, *, seeded: bool = True
     ) -> tuple[Tensor, ...]:
-        """Let a fitted method protect a set; if ``seeded``, the global generators depend on the seed, as in a run."""
+        """Protect a set with a fitted method.
+
+        Args:
+            method: The method.
+            clean: The set.
+            seed: The method's seed.
+            seeded: Seed the global generators first, as in a task.
+
+        Returns:
+            The return value of ``perturb`` for each batch.
+        """
         ctx = MemoryContext(seed)
         if seeded:
             seed_everything(ctx)
@@ -96,26 +116,30 @@ class MethodSuite(Suite[Method[Any], Protection]):
         return done.images
 
     def photographs(self, data: Dataset | None = None) -> ImageSet:
-        """Return the photographs that are protected."""
+        """Return the training images of ``data``, by default of the synthetic photographs."""
         data = data or people(self.size)
         return referee.image_set(data.train, data.num_classes, torch.device("cpu"))
 
     def protected(self) -> list[tuple[Tensor, Tensor]]:
-        """Return each batch of the first run and its clean images, if they can be compared."""
+        """Return the protected and the clean images of each batch of the first run.
+
+        Raises:
+            SkipTest: If ``perturb`` did not return images of the right shape and dtype.
+        """
         done = self.whole
         try:
-            found = [referee.check_form(self.plugin.name, *pair) for pair in zip(done.images, done.clean, strict=True)]
+            images = [referee.check_form(self.plugin.name, *pair) for pair in zip(done.images, done.clean, strict=True)]
         except CellError:
             raise SkipTest("perturb returns no images") from None
-        return list(zip(found, done.clean, strict=True))
+        return list(zip(images, done.clean, strict=True))
 
     def refused(self, error: CellError) -> ContractError:
-        """Return what the referee says of what ``perturb`` returned."""
+        """Return the referee's objection to the images of ``perturb`` as the error of a check."""
         return self.returns(self.error(error).reason)
 
     @proves("perturb returns float images of the shape that it was given")
     def form(self) -> None:
-        """Look at shape and dtype."""
+        """Check shapes and dtypes."""
         done = self.whole
         try:
             for images, clean in zip(done.images, done.clean, strict=True):
@@ -125,7 +149,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
 
     @proves("pixels are finite and in [0, 1]")
     def range(self) -> None:
-        """Look at the smallest and the largest."""
+        """Check the smallest and the largest."""
         for images, _ in self.protected():
             try:
                 referee.check_range(self.plugin.name, images)
@@ -147,10 +171,10 @@ class MethodSuite(Suite[Method[Any], Protection]):
     def repeats(self) -> None:
         """Run it again."""
         if not self.is_repeatable:
-            learns = self.plugin.fit is not Method.fit and not self.forgets
+            is_of_fit = self.plugin.fit is not Method.fit and not self.is_inconsistent
             raise ContractError(
                 'two runs with the same seed differ; draw all random numbers from ctx.rng("name")',
-                self.line("fit" if learns else "perturb"),
+                self.line("fit" if is_of_fit else "perturb"),
             )
 
     @proves("another seed gives other bytes")
@@ -168,15 +192,15 @@ class MethodSuite(Suite[Method[Any], Protection]):
 
     @proves("perturb depends on nothing but what fit learned, the batch and the seed")
     def again(self) -> None:
-        """Let the fitted method protect again, with the global generators in another state."""
-        if self.forgets:
+        """Protect again with the fitted method, with the global generators in another state."""
+        if self.is_inconsistent:
             line = self.trace(self.drawn).culprit
             reason = "draws from a global generator" if line else "gives other images when it is called again"
             raise ContractError(f'perturb {reason}; draw from ctx.rng("name")', line or self.line("perturb"))
 
     @cached_property
-    def forgets(self) -> bool:
-        """Return whether the fitted method protects otherwise when it does it again."""
+    def is_inconsistent(self) -> bool:
+        """Return whether the fitted method gives other images when it protects the set again."""
         done = self.whole
         with self.at_work():
             again = self.perturb(done.method, self.photographs(), seeded=False)
@@ -184,30 +208,30 @@ class MethodSuite(Suite[Method[Any], Protection]):
 
     @proves("load(state()) protects as fit does")
     def state(self) -> None:
-        """Write the state to bytes, read it, and protect with it."""
+        """Write the state to bytes, read it back, and protect with it."""
         if self.plugin.state is Method.state:
             raise SkipTest("it has no state")
         done = self.whole
         state = done.method.state()
         if not state:
             raise SkipTest("it learned nothing")
-        if self.forgets:
+        if self.is_inconsistent:
             raise SkipTest("perturb gives other images when it is called again")
-        kept = load(save({name: tensor.contiguous() for name, tensor in state.items()}))
+        stored = load(save({name: tensor.contiguous() for name, tensor in state.items()}))
         try:
-            again = self.run(state=kept)
+            again = self.run(state=stored)
         except (Exception, SystemExit) as error:
-            reason = self.error(error)
-            raise ContractError(f"a method that was given the state fails: {reason.reason}", reason.line) from error
+            failure = self.error(error)
+            raise ContractError(f"a method that loaded the state fails: {failure.reason}", failure.line) from error
         if not same(done.images, again.images):
             raise ContractError(
-                "a method that was given the state protects otherwise; state must return all that fit learned",
+                "a method that loaded the state gives other images; state must return everything that fit learned",
                 self.line("load", "state"),
             )
 
     @proves("a killed run resumes to the same bytes")
     def resume(self) -> None:
-        """Begin again after the first checkpoint, and after the last one."""
+        """Resume after the first checkpoint, and after the last one."""
         done = self.whole
         if not done.saved:
             raise SkipTest("it saves no checkpoint")
@@ -217,13 +241,14 @@ class MethodSuite(Suite[Method[Any], Protection]):
             if not same(done.images, self.run(resume_from=done.saved[:number]).images):
                 raise ContractError(
                     f"a run that is killed after checkpoint {number} of {len(done.saved)} and resumes ends with other "
-                    "bytes; save all that the next epoch depends on, and begin after the step that restore returns",
+                    "bytes; save everything that the next epoch depends on, and begin after the step that restore "
+                    "returns",
                     self.line("perturb", "fit"),
                 )
 
     @proves("identities may come in any order and number of images")
     def labels(self) -> None:
-        """Shuffle the set, give the identities other numbers, and leave some images out."""
+        """Protect a set with renumbered identities in random order, without some of the images."""
         self.whole  # noqa: B018
         data = shuffled(people(self.size))
         if reason := self.obstacle(data.size, data.info.train_counts):
@@ -234,7 +259,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
             raise self.refused(error) from error
 
     def refusal(self, done: Protection) -> CellError | None:
-        """Return why the referee refuses what a method did, if it does."""
+        """Return the referee's objection to the images of a protection, if there is one."""
         try:
             for images, clean in zip(done.images, done.clean, strict=True):
                 referee.check(self.plugin.name, images, clean, done.budget)

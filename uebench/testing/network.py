@@ -1,4 +1,4 @@
-"""No network: an attempt to reach one is refused and remembered, also where a plugin swallows the error."""
+"""Keep plugins off the network: an attempt to reach it fails and is recorded, even if the plugin hides the error."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class NetworkError(OSError):
 
 @contextmanager
 def offline(files: Collection[str]) -> Iterator[list[str]]:
-    """Refuse internet sockets and look-ups of names.
+    """Refuse internet sockets and look-ups of hosts.
 
     Args:
-        files: A plugin's own.
+        files: The files of a plugin.
 
     Yields:
-        The line of each attempt, in these files if one of them is being executed.
+        A list that gets the line of each attempt in these files; empty if it came from elsewhere.
     """
     _install()
     attempts: list[str] = []
@@ -41,7 +41,7 @@ def offline(files: Collection[str]) -> Iterator[list[str]]:
 
 @cache
 def _install() -> None:
-    """Add the hook, once: Python has no way to remove one."""
+    """Add the hook once, because Python cannot remove it."""
     sys.addaudithook(_refuse)
 
 
@@ -51,4 +51,4 @@ def _refuse(event: str, details: tuple[object, ...]) -> None:
     if event in LOOKUPS or (event == "socket.__new__" and details[1] in INTERNET):
         files, attempts = _watches[-1]
         attempts.append(own_line(files))
-        raise NetworkError("the network is not there for plugins")
+        raise NetworkError("plugins have no access to the network")

@@ -1,4 +1,4 @@
-"""What every source of faces owes."""
+"""The checks of sources of faces."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from uebench.testing.common import Suite
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source gave.
+    """What a source returned.
 
     Attributes:
-        label: Its name in tables.
-        listing: Its files, or None.
+        label: The name for tables.
+        listing: The files, or None.
         train: The training split.
         test: The test split.
     """
@@ -38,7 +38,7 @@ class SourceSuite(Suite[Source[Any], Reading]):
     hooks = ("listing", "read")
 
     def run(self, *, size: int = 0, data: Dataset | None = None) -> Reading:
-        """Read the photographs."""
+        """Read the label, the files and the photographs."""
         with self.at_work():
             self.watch_generators()
             source = self.build()
@@ -50,20 +50,20 @@ class SourceSuite(Suite[Source[Any], Reading]):
 
     @proves("it returns uint8 images and labels 0..K-1 in both splits")
     def form(self) -> None:
-        """Look at shapes, dtypes and labels."""
+        """Check shapes, dtypes and labels."""
         if reason := fault(self.whole.train, self.whole.test, self.size):
             raise self.returns(reason)
 
     @proves("its label is short and names no folder")
     def label(self) -> None:
-        """Look at the label."""
+        """Check the label."""
         label = self.whole.label
         if not label.strip() or PurePath(label).is_absolute():
-            raise self.returns(f"the label {label!r} is empty or an absolute path", "label")
+            raise self.returns(f"the label {label!r} is empty or an absolute path; return a short name", "label")
 
     @proves("its listing is what it reads")
     def listing(self) -> None:
-        """Compare the people, and look for files in both splits."""
+        """Compare the identities of listing and images, and look for files that are in both splits."""
         done = self.whole
         if done.listing is None:
             raise SkipTest("it lists no files")
@@ -79,8 +79,6 @@ class SourceSuite(Suite[Source[Any], Reading]):
     def repeats(self) -> None:
         """Read again, with the global generators in another state."""
         if not self.is_repeatable:
-            line = self.trace(self.drawn).culprit
-            reason = (
-                "two calls of read differ; make a generator from an option: numpy.random.default_rng(self.config.seed)"
-            )
-            raise ContractError(reason, line or self.line("read"))
+            line = self.trace(self.drawn).culprit or self.line("read")
+            remedy = "make a generator from an option: numpy.random.default_rng(self.config.seed)"
+            raise ContractError(f"two calls of read differ; {remedy}", line)

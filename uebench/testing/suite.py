@@ -1,4 +1,4 @@
-"""From a plugin to its checks."""
+"""Collect the checks of a plugin."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SUITES: Mapping[type[Plugin[Any]], type[Suite[Any, Any]]] = {
 
 
 def checks(plugin: Plugin[Any] | type[Plugin[Any]]) -> list[Check]:
-    """Return the checks of a plugin, to call one by one or to hand to ``pytest.mark.parametrize``.
+    """Return the checks of a plugin, to call one by one or to pass to ``pytest.mark.parametrize``.
 
     Args:
-        plugin: A class, which gets the options of the preset ``smoke`` and its own defaults; or an instance, which
-            brings its options.
+        plugin: A class, which is checked with the options of the preset ``smoke`` and its own defaults, or an
+            instance, which is checked with its own options.
 
     Raises:
-        UsageError: If it is no plugin, or if an option has no default.
+        UsageError: If it is not a plugin, or if an option without a default is missing.
     """
     cls = plugin if isinstance(plugin, type) else type(plugin)
     suite = next((suite for contract, suite in SUITES.items() if issubclass(cls, contract)), None)

@@ -15,7 +15,7 @@ class TemplateConfig(Training):
     """Options of ``template``: those of the training, and its own.
 
     Attributes:
-        model: A network of timm's.
+        model: A network of timm.
         epochs: Passes over the training set.
     """
 
@@ -30,13 +30,13 @@ class Template(Attacker[TemplateConfig]):
     version = 1  # raise it whenever outputs change
     info = Info(title="A small residual network", family="mine")
     Config = TemplateConfig
-    places = ("batch", "step", "epoch")  # where fit calls countermeasures; ``supervised`` does it in all three
-    follows_preset = True  # the preset of a run sets the options of the training that the user leaves out
+    places = ("batch", "step", "epoch")  # where fit calls countermeasures; ``supervised`` does so in all three
+    follows_preset = True  # the preset of a run sets the training options that the user leaves out
 
     def fit(self, train: ImageSet, countermeasures: tuple[Countermeasure[Any], ...], ctx: Context) -> Trained:
         """Train on a set that may be protected."""
         # train.images is (N, 3, S, S) uint8, train.labels (N,). ``supervised`` draws its random numbers from ctx,
-        # saves checkpoints and lets the referee count after each epoch. A loop of your own must do the same: see
+        # saves checkpoints and lets the referee count after each epoch. Your own loop must do the same: see
         # uebench.plugins.base.Context. Any function from images in [0, 1] to logits (B, K) is a classifier.
         model = networks.classifier(self.config.model, train.num_classes, train.size, precision=self.config.precision)
         return supervised(model, train, self.config, countermeasures, ctx)

@@ -15,14 +15,14 @@ class TemplateConfig(Config):
     """Options of ``template``; users write ``resnet18+template(strength=0.2)``.
 
     Attributes:
-        strength: By how much the brightness of an image changes at most.
+        strength: The largest change of an image's brightness.
     """
 
     strength: Radius = 0.1
 
 
 class Template(Countermeasure[TemplateConfig]):
-    """Makes each image of a batch brighter or darker, anew for every visit."""
+    """Makes each image of a batch brighter or darker, by a new random amount each time."""
 
     name = "template"
     version = 1  # raise it whenever outputs change
@@ -32,6 +32,6 @@ class Template(Countermeasure[TemplateConfig]):
 
     def on_batch(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return images (B, 3, S, S) in [0, 1] and targets (B, K), whose rows sum to one."""
-        # Draw all random numbers from rng, change nothing in place, and keep nothing from call to call.
+        # Draw all random numbers from rng, change nothing in place, and keep no state between calls.
         shift = (torch.rand(len(images), 1, 1, 1, generator=rng) * 2 - 1) * self.config.strength
         return (images + shift.to(images.device)).clamp(0, 1), targets

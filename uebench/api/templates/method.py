@@ -1,4 +1,4 @@
-"""template: say here what the method is, and name the paper if there is one."""
+"""template: say here what the method does, and name the paper if there is one."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Template(Method[TemplateConfig]):
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Learn from the clean training set; delete this, ``state`` and ``load`` if there is nothing to learn."""
-        # Draw from ctx.rng("a name of your own"), so that the seed decides. A long training calls ctx.restore() at the
-        # start and ctx.save(tensors, epoch) after each epoch, and then survives a kill.
+        # Draw all random numbers from ctx.rng("a name of your own"), so that the seed decides them. A long training
+        # calls ctx.restore() at the start and ctx.save(tensors, epoch) after each epoch, so that a killed run resumes.
         rows = -(-train.size // self.config.patch)
         squares = torch.rand(train.num_classes, 3, rows, rows, generator=ctx.rng("squares")) * 2 - 1
         large = squares.repeat_interleave(self.config.patch, 2).repeat_interleave(self.config.patch, 3)
@@ -47,8 +47,8 @@ class Template(Method[TemplateConfig]):
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
         """Return the protected images (B, 3, S, S) in [0, 1], within the budget."""
-        # batch.images is (B, 3, S, S) float32 in [0, 1], batch.labels (B,) says who is on each image, and batch.index
-        # (B,) where it stands in the training set.
+        # batch.images is (B, 3, S, S) float32 in [0, 1], batch.labels (B,) the identity on each image, and batch.index
+        # (B,) its position in the training set.
         delta = self.config.eps * self._patterns[batch.labels]
         return (batch.images + delta).clamp(0, 1)
 
@@ -57,6 +57,6 @@ class Template(Method[TemplateConfig]):
         return {"patterns": self._patterns}
 
     def load(self, state: Mapping[str, Tensor]) -> Self:
-        """Take over what an earlier ``fit`` learned."""
+        """Load what an earlier ``fit`` learned."""
         self._patterns = state["patterns"]
         return self

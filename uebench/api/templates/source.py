@@ -1,4 +1,4 @@
-"""template: say here where the photographs come from, and on which terms."""
+"""template: say here where the photographs come from, and under which terms."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class TemplateConfig(Config):
     """Options of ``template``; users write ``--data 'template(identities=5)'``. They are part of the key of a result.
 
     Attributes:
-        identities: How many people.
+        identities: Number of people.
         train: Training images per person.
         test: Test images per person.
-        seed: Of everything that is drawn.
+        seed: Seed of all random numbers.
     """
 
     identities: int = Field(4, ge=2)
@@ -36,7 +36,7 @@ class Template(Source[TemplateConfig]):
         """Return the name that tables show."""
         return f"template{self.config.identities}"
 
-    # Photographs in files: inherit from uebench.data.files.Files instead of Source, and override ``listing`` only.
+    # For photographs in files, inherit from uebench.data.files.Files instead of Source, and override only ``listing``.
 
     def read(self, size: int) -> tuple[Split, Split]:
         """Return the train and the test split: images (N, 3, S, S) uint8, labels (N,) int64 from 0 to K-1."""
