@@ -65,7 +65,7 @@ class Grid:
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as store:
             result = uebench.run(
-                self.methods, self.attacker, data=self.data, seeds=range(self.seeds), preset="smoke", results=store,
+                self.methods, self.attacker, data=self.data, seed=range(self.seeds), preset="smoke", results=store,
                 device=device, jobs=jobs, executor="processes" if jobs else "serial",
             )  # fmt: skip
         for cell in result.failed:

@@ -74,7 +74,7 @@ def test_what_does_not_fit_by_its_estimate_does_not_start(
     monkeypatch.setattr(Estimates, "of", lambda *_: 50.0)
     late(80)
     result = run(
-        "lsp", "resnet18(epochs=1)", data=TINY, seeds=(0, 1), preset="smoke", results=tmp_path, executor="serial",
+        "lsp", "resnet18(epochs=1)", data=TINY, seed=(0, 1), preset="smoke", results=tmp_path, executor="serial",
         time_limit="2m",
     )  # fmt: skip
     assert [cell.status for cell in result.cells] == ["computed", "left"]

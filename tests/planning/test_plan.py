@@ -14,7 +14,8 @@ from uebench.errors import UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
-from uebench.plugins.registry import Registry, validate
+from uebench.plugins.registry import Registry
+from uebench.plugins.validation import validate
 from uebench.store.atomic import publish
 from uebench.store.store import Store
 
@@ -171,7 +172,7 @@ def test_seeds_of_a_grid_file_may_be_one_number_or_several(tmp_path: Path) -> No
 
 
 def test_python_takes_seeds_alone_or_in_a_range() -> None:
-    assert grid_of("lsp", "resnet18", method_seed=range(3), seeds=2).method_seed == (0, 1, 2)
+    assert grid_of("lsp", "resnet18", method_seed=range(3), seed=2).method_seed == (0, 1, 2)
     assert grid_of("lsp", "resnet18", method_seed=1).method_seed == (1,)
     assert grid_of("lsp", "resnet18").method_seed == grid_of("lsp", "resnet18").seed == (0,)
 

@@ -42,7 +42,7 @@ State = dict[str, tuple[int, int]]
 def compute(results: Path, seeds: int) -> list[str]:
     """Run the grid in this process and return what became of its cells."""
     made = uebench.run(
-        METHODS, ATTACKERS, data=DATA, seeds=range(seeds), preset="smoke", results=results, plugins=[PLUGIN],
+        METHODS, ATTACKERS, data=DATA, seed=range(seeds), preset="smoke", results=results, plugins=[PLUGIN],
         executor="serial",
     )  # fmt: skip
     return [cell.status for cell in made.cells]

@@ -11,7 +11,7 @@ from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError, nearest
 from uebench.hashing import content_digest
 from uebench.planning.study import StudySpec
-from uebench.plugins.registry import validate
+from uebench.plugins.validation import validate
 from uebench.store.entry import Accuracy, EntryResult, LeaderboardEntry, RecordDigest
 from uebench.store.store import Store
 
@@ -57,7 +57,7 @@ def make(
         "source": first.provenance.sources.get(first.method.name), "preset": first.preset,
         "results": [_result(one, claim, store) for one, claim in zip(own, claimed, strict=True)],
     }  # fmt: skip
-    return validate(LeaderboardEntry, values, "entry")  # type: ignore[no-any-return]
+    return validate(LeaderboardEntry, values, "entry")
 
 
 def check(result: EntryResult, store: Store) -> str:
@@ -133,7 +133,7 @@ def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryRes
             for record in one.records
         ],
     }  # fmt: skip
-    return validate(EntryResult, values, one.place.title)  # type: ignore[no-any-return]
+    return validate(EntryResult, values, one.place.title)
 
 
 def _accuracy(pairing: Pairing) -> Accuracy:

@@ -21,6 +21,7 @@ from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.isolation import generators_restored
 from uebench.evaluation.records import epochs
 from uebench.planning.parts import attacker_parts
+from uebench.planning.seeds import seed_of
 from uebench.plugins import presets
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
@@ -108,6 +109,7 @@ def attack(
     """
     dataset, names = _dataset(images, labels, test_images, test_labels)
     presets.get(preset)
+    seed_of(seed)
     chain = attacker_parts(Registry(plugin_files(plugins)), attacker, preset)
     for part in chain:
         if reason := part.plugin.obstacle(dataset.shape):

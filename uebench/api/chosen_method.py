@@ -11,6 +11,7 @@ from uebench.evaluation.context import RunContext
 from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.seeding import seed_everything
 from uebench.planning.parts import method_part
+from uebench.planning.seeds import seed_of
 from uebench.plugins.base import Method, Shape, Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
@@ -44,9 +45,10 @@ class ChosenMethod:
         Raises:
             UsageError: If a name or an option is wrong, or the method cannot serve the set.
         """
+        self.seed = seed_of(seed)
         self.part, self.side = method_part(registry, parse(text), preset)
         self.plugin: Method[Any] = self.part.build()
-        self.seed, self.device = seed, choose_device(device)
+        self.device = choose_device(device)
         if reason := self.side.obstacle() or self.plugin.obstacle(shape):
             raise UsageError(f"method {text!r}: {reason}")
         self.assets: tuple[Path, ...] = (*self.plugin.assets(shape.size), *self.side.assets())

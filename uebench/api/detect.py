@@ -14,7 +14,7 @@ from uebench.analysis.detection import Detection, detection
 from uebench.api.compute import Compute, protect_sets
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Workspace, several
 from uebench.data.dataset import Dataset
 from uebench.data.images import perturbed
 from uebench.errors import CellError, StoreError, UsageError
@@ -25,7 +25,7 @@ from uebench.progress import ProgressFor, silent
 
 if TYPE_CHECKING:
     from uebench.api.protected_sets import Protected
-    from uebench.api.run import Texts
+    from uebench.api.workspace import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,7 @@ def detect(
         >>> detection.verdict, len(detection.detectors)
         ('poisoned', 4)
     """
-    method, data = ((texts,) if isinstance(texts, str) else tuple(texts) for texts in (method, data))
-    request = Request(key, method, protected, data, method_seed, preset)
+    request = Request(key, several(method), protected, several(data), method_seed, preset)
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(Workspace.of(results, plugins), request, how, progress)
 
@@ -147,7 +146,7 @@ def _sets(
         yield stored.record.written["method"], stored.dataset, images
         return
     methods = (*request.method, *method_texts(request.protected, workspace))
-    specs = workspace.planner.protections(methods, request.data, request.preset, (request.method_seed,))
+    specs = workspace.planner.protections(methods, request.data, request.preset, request.method_seed)
     examine(protect_tasks(specs), workspace)
     for result in protect_sets(specs, workspace, how, progress):
         if result.record is None:

@@ -13,6 +13,7 @@ from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
 from uebench.hashing import key
 from uebench.planning.parts import make_part
+from uebench.planning.seeds import seed_of
 from uebench.plugins import presets
 from uebench.plugins.base import Method
 from uebench.plugins.spec import Spec, parse
@@ -88,6 +89,7 @@ def fit_in(
     from uebench.pretrained import weights
 
     registry, store = workspace.registry, workspace.store
+    seed_of(seed)
     torch_device = choose_device(device)
     store.check_writable()
     chosen = presets.get(preset)

@@ -9,7 +9,7 @@ from pathlib import Path
 from uebench.api.compute import Compute, compute, protect_sets
 from uebench.api.fit import fit_in
 from uebench.api.result import CellResult, ProtectionResult, RunResult
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Workspace, several
 from uebench.errors import StoreError, UsageError
 from uebench.evaluation.failures import message_of
 from uebench.evaluation.stopping import Stop, Stopped
@@ -19,6 +19,7 @@ from uebench.paper.order import in_order
 from uebench.paper.request import Request
 from uebench.paper.tables import TABLES, Table, named
 from uebench.planning.grid import Plan
+from uebench.planning.seeds import AnySeeds
 from uebench.planning.time_limit import TimeLimit
 from uebench.plugins import presets
 from uebench.plugins.spec import parse
@@ -53,7 +54,7 @@ def reproduce(
     data: str | Iterable[str] = (),
     preset: str = presets.DEFAULT,
     results: str | Path = RESULTS,
-    method_seed: int | Iterable[int] = 0,
+    method_seed: AnySeeds = 0,
     plugins: Iterable[str | Path] = (),
     device: str = "auto",
     jobs: int = 0,
@@ -92,11 +93,10 @@ def reproduce(
         >>> reproduction.tables[0].table.heading
         'Table 2'
     """
-    sets = (data,) if isinstance(data, str) else tuple(data)
     workspace = Workspace.of(results, plugins)
-    seeds = (method_seed,) if isinstance(method_seed, int) else tuple(method_seed)
     how = Compute(device=device, jobs=jobs, executor=executor, limit=TimeLimit.of(time_limit))
-    return reproduce_in(Request(tables_of(name), sets, preset, workspace.planner, seeds), workspace, how, progress)
+    request = Request(tables_of(name), several(data), preset, workspace.planner, method_seed)
+    return reproduce_in(request, workspace, how, progress)
 
 
 def tables_of(name: str) -> list[Table]:

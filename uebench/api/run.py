@@ -5,33 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 from uebench.api.compute import Compute, compute
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace, existing
+from uebench.api.workspace import RESULTS, Texts, Workspace, existing, several
 from uebench.errors import UsageError
 from uebench.planning.grid import Grid, Plan
+from uebench.planning.seeds import AnySeeds
 from uebench.planning.time_limit import TimeLimit
 from uebench.plugins import presets
-from uebench.plugins.registry import validate
+from uebench.plugins.validation import validate
 from uebench.progress import ProgressFor, silent
 
 if TYPE_CHECKING:
     from uebench.api.protected_sets import Protected
-
-Texts = str | Iterable[str]
-
-
-class GridRequest(TypedDict, total=False):
-    """The arguments of a grid besides its methods and attackers; see ``run``."""
-
-    data: Texts
-    seeds: int | Iterable[int]
-    method_seed: int | Iterable[int]
-    preset: str
-    with_clean: bool
 
 
 def plan(
@@ -39,9 +28,13 @@ def plan(
     attacker: Texts = (),
     *,
     protected: Protected | None = None,
+    data: Texts = (),
+    seed: AnySeeds = 0,
+    method_seed: AnySeeds = 0,
+    preset: str = presets.DEFAULT,
+    with_clean: bool = False,
     results: str | Path = RESULTS,
     plugins: Iterable[str | Path] = (),
-    **request: Unpack[GridRequest],
 ) -> Plan:
     """Return the cells of a request with their status, without computing anything.
 
@@ -49,9 +42,13 @@ def plan(
         method: See ``run``.
         attacker: See ``run``.
         protected: See ``run``.
+        data: See ``run``.
+        seed: See ``run``.
+        method_seed: See ``run``.
+        preset: See ``run``.
+        with_clean: See ``run``.
         results: The results folder.
         plugins: Python files with your own plugins.
-        request: ``data``, ``seeds``, ``method_seed``, ``preset`` and ``with_clean``; see ``run``.
 
     Raises:
         UsageError: If a name, an option or an argument is wrong.
@@ -63,8 +60,8 @@ def plan(
         ['to do']
     """
     workspace = Workspace.of(results, plugins)
-    methods = (*_several(method), *method_texts(protected, workspace))
-    return workspace.planner.plan(grid_of(methods, attacker, **request))
+    methods = (*several(method), *method_texts(protected, workspace))
+    return workspace.planner.plan(grid_of(methods, attacker, data, seed, method_seed, preset, with_clean))
 
 
 def run(
@@ -73,8 +70,8 @@ def run(
     *,
     protected: Protected | None = None,
     data: Texts = (),
-    seeds: int | Iterable[int] = 0,
-    method_seed: int | Iterable[int] = 0,
+    seed: AnySeeds = 0,
+    method_seed: AnySeeds = 0,
     preset: str = presets.DEFAULT,
     with_clean: bool = False,
     results: str | Path = RESULTS,
@@ -98,7 +95,7 @@ def run(
         protected: Protected sets made by other code: name in tables -> a folder of images, a file, or an array of
             images or perturbations. They are attacked like those of the methods.
         data: One data set or several, each a folder or ``name(option=value)``; by default that of the preset.
-        seeds: The attackers' seeds.
+        seed: The attackers' seeds: a number, several such as ``range(3)``, or a text such as ``0-2``.
         method_seed: The methods' seeds, each combined with each attacker's seed. Sets that have no method seed, such as
             ``clean``, are attacked once per attacker's seed.
         preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
@@ -133,10 +130,8 @@ def run(
         (2, 1)
     """
     workspace = Workspace.of(results, plugins)
-    methods = (*_several(method), *method_texts(protected, workspace))
-    grid = grid_of(
-        methods, attacker, data=data, seeds=seeds, method_seed=method_seed, preset=preset, with_clean=with_clean
-    )
+    methods = (*several(method), *method_texts(protected, workspace))
+    grid = grid_of(methods, attacker, data, seed, method_seed, preset, with_clean)
     how = Compute(
         device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit),
         keep_models=keep_models,
@@ -167,27 +162,25 @@ def records(results: str | Path = RESULTS) -> Records:
     return Records(readable)
 
 
-def grid_of(method: Texts, attacker: Texts, **request: Unpack[GridRequest]) -> Grid:
-    """Return the grid of a request.
-
-    Args:
-        method: See ``run``.
-        attacker: See ``run``.
-        request: See ``plan``.
+def grid_of(
+    method: Texts,
+    attacker: Texts,
+    data: Texts = (),
+    seed: AnySeeds = 0,
+    method_seed: AnySeeds = 0,
+    preset: str = presets.DEFAULT,
+    with_clean: bool = False,
+) -> Grid:
+    """Return the grid of a request; its arguments are those of ``run``.
 
     Raises:
         UsageError: If an argument is wrong.
     """
-    options: dict[str, Any] = {**request, "method": _several(method), "attacker": _several(attacker)}
+    options = {
+        "method": several(method), "attacker": several(attacker), "data": several(data), "seed": seed,
+        "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
+    }  # fmt: skip
     for name in ("method", "attacker"):
         if not options[name]:
             raise UsageError(f"{name}: none given; name at least one {name}")
-    options |= {"seed": options.pop("seeds", 0), "method_seed": options.get("method_seed", 0)}
-    for name in ("seed", "method_seed"):
-        options[name] = seeds if isinstance(seeds := options[name], int) else tuple(seeds)
-    options["data"] = _several(options.get("data", ()))
-    return validate(Grid, options, "run")  # type: ignore[no-any-return]
-
-
-def _several(texts: Texts) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)
+    return validate(Grid, options, "run")

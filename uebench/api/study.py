@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uebench.analysis.study import MeasuredPlace, measure
 from uebench.api.compute import Compute, compute
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace, as_path
+from uebench.api.workspace import RESULTS, Workspace, as_path, several
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
 from uebench.planning.study import StudySpec, plan_study
@@ -59,7 +59,7 @@ def study(
         >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
-    sets = (data,) if isinstance(data, str) else tuple(data)
+    sets = several(data)
     return Study(read_study(as_path(study), sets), Workspace.of(results, plugins))
 
 

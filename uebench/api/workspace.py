@@ -15,6 +15,7 @@ from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 RESULTS = "results"
+Texts = str | Iterable[str]
 
 
 def as_path(given: str | Path) -> Path:
@@ -24,6 +25,11 @@ def as_path(given: str | Path) -> Path:
         DataError: If there is no such user.
     """
     return expanded(Path(given))
+
+
+def several(texts: Texts) -> tuple[str, ...]:
+    """Return a caller's texts, one or several."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:

@@ -75,7 +75,7 @@ def audit(
     if eps is not None:
         raise UsageError("--eps: is for a set that --protected names; a method has the budget of its own options")
     methods = method or workspace.registry.ready("method")
-    planned = workspace.planner.protections(methods, data or (), preset, (method_seed,))
+    planned = workspace.planner.protections(methods, data or (), preset, method_seed)
     with output.progress_bars() as progress:
         measured = measure(planned, workspace, how, progress)
     missing = [one for one in measured if one.record is None]

@@ -68,7 +68,7 @@ def _strips(
     from uebench.report import files, strips
 
     wanted = methods or [name for name in workspace.registry.ready("method") if name != REFERENCE]
-    planned = workspace.planner.protections(wanted, [data] if data else (), preset, (method_seed,))
+    planned = workspace.planner.protections(wanted, [data] if data else (), preset, method_seed)
     strips.check(planned[0].data)
     with output.progress_bars() as progress:
         made = protect_sets(planned, workspace, Compute(device=device), progress)

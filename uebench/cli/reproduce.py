@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, Format, PresetName, TimeLimitText, with_compute, with_workspace
+from uebench.cli.options import AsJson, Format, MethodSeeds, PresetName, TimeLimitText, with_compute, with_workspace
 from uebench.cli.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
@@ -33,9 +33,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--data", help="orl, a folder or name(option=value) for the main set, or ROLE=SET. Repeatable."),
     ] = None,
-    method_seed: Annotated[
-        list[int] | None, typer.Option("--method-seed", help="Seed of the methods. Repeatable [default: 0].")
-    ] = None,
+    method_seed: MethodSeeds = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     time_limit: TimeLimitText = None,
     form: Format = "text",
@@ -60,7 +58,7 @@ def reproduce(
     how = replace(how, limit=TimeLimit.of(time_limit))
     how.check()
     chosen = tables_of(EVERYTHING if everything else name)
-    request = Request(chosen, data or (), preset, workspace.planner, method_seed or (0,))
+    request = Request(chosen, data or (), preset, workspace.planner, method_seed or 0)
     if dry_run:
         _show_plan(request, workspace, how, as_json)
         return

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from uebench.plugins.base import Split
-from uebench.plugins.registry import validate
 from uebench.plugins.spec import Spec
+from uebench.plugins.validation import validate
 from uebench.pretrained.face_embeddings import EmbeddingOptions
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from uebench.errors import UsageError, nearest
 from uebench.evaluation.hardware import suitable_jobs, suitable_threads
 from uebench.executors.base import Executor
-from uebench.plugins.registry import validate
 from uebench.plugins.spec import parse
+from uebench.plugins.validation import validate
 
 
 class Options(BaseModel):

@@ -14,6 +14,7 @@ from uebench.paper.tables import MAIN, Table, TablePlace, by_role
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.planning.parts import REFERENCE
+from uebench.planning.seeds import AnySeeds, seeds_of
 from uebench.plugins import presets
 
 
@@ -26,7 +27,7 @@ class Request:
         data: Iterable[str],
         preset: str,
         planner: Planner,
-        method_seed: Sequence[int] = (0,),
+        method_seed: AnySeeds = 0,
     ) -> None:
         """Find the data sets.
 
@@ -39,11 +40,11 @@ class Request:
                 what is measured without an attacker has the first of them.
 
         Raises:
-            UsageError: If a name or a role is wrong.
+            UsageError: If a name, a role or a seed is wrong.
             DataError: If a data set cannot be read.
         """
         self.tables, self.planner, self.store = tables, planner, planner.store
-        self.method_seed = tuple(method_seed)
+        self.method_seed = seeds_of(method_seed, "method_seed")
         chosen = presets.get(preset)
         self.specs = {MAIN: chosen.data} | by_role(data)
         sets = {role: describe(spec, chosen.size, planner.registry, planner.cache) for role, spec in self.specs.items()}

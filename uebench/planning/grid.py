@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from uebench.data.dataset import describe
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.parts import REFERENCE, attacker_parts, every, has_seed, method_part
+from uebench.planning.seeds import AnySeeds, Seeds, seeds_of
 from uebench.planning.tasks import Task, attack_tasks
 from uebench.plugins import presets
 from uebench.plugins.base import Config
@@ -24,35 +24,6 @@ from uebench.store.store import DamagedError, Store
 Status = Literal["done", "to do", "damaged", "stale", "impossible"]
 """``damaged``: its record cannot be read, so it is computed again; ``stale``: the code or the budget of its method
 changed without a new version after the protected set was made."""
-
-
-MOST_SEEDS = 1000
-"""The most seeds in a range."""
-NO_SEED = "is not a seed; write 0, or a range as 0-2, or a list as 0,1,2"
-_SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
-
-
-def _several(given: Any) -> Any:  # noqa: ANN401
-    if isinstance(given, str):
-        return tuple(chain.from_iterable(map(_range, given.split(","))))
-    if isinstance(given, list | tuple):
-        return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
-    if type(given) is int:
-        return (given,)
-    raise ValueError(NO_SEED)
-
-
-def _range(text: str) -> range:
-    if (match := _SEEDS.fullmatch(text.strip())) is None:
-        raise ValueError(NO_SEED)
-    first, last = int(match[1]), int(match[2] or match[1])
-    if not 0 <= last - first < MOST_SEEDS:
-        raise ValueError(f"is not a range of seeds; write the smaller one first, and at most {MOST_SEEDS} in all")
-    return range(first, last + 1)
-
-
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_several), Field(min_length=1)]
-"""Seeds: a number, a list, or a text such as ``0-2`` or ``0,1,2``."""
 
 
 class Grid(Config):
@@ -152,7 +123,7 @@ class Planner:
         methods: Iterable[str],
         data: Iterable[str] = (),
         preset: str = presets.DEFAULT,
-        method_seed: Iterable[int] = (0,),
+        method_seed: AnySeeds = 0,
     ) -> list[ProtectionSpec]:
         """List the sets to protect, each once. The ``obstacle`` of an impossible one says why.
 
@@ -163,10 +134,10 @@ class Planner:
             method_seed: As in ``Grid``.
 
         Raises:
-            UsageError: If a name, an option or a preset is wrong.
+            UsageError: If a name, an option, a preset or a seed is wrong.
             DataError: If a data set cannot be read.
         """
-        chosen, seeds = presets.get(preset), tuple(method_seed)
+        chosen, seeds = presets.get(preset), seeds_of(method_seed, "method_seed")
         parts = [method_part(self.registry, parse(text), preset) for text in methods]
         sets = [describe(text, chosen.size, self.registry, self.cache) for text in tuple(data) or (chosen.data,)]
         specs = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from uebench.errors import DataError, StoreError, UsageError, in_words, nearest
 from uebench.planning.grid import Grid
-from uebench.plugins.registry import validate
+from uebench.plugins.validation import validate
 
 
 def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
@@ -28,7 +28,7 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
     for name in ("method", "attacker"):
         if not options.get(name):
             raise UsageError(f"no {name} given; uebench list {name}s shows what there is")
-    return validate(Grid, options, "grid")  # type: ignore[no-any-return]
+    return validate(Grid, options, "grid")
 
 
 def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pydantic import Field
 from uebench.data.dataset import DatasetInfo
 from uebench.errors import UsageError
 from uebench.planning.cell import CellSpec, ProtectionSpec
-from uebench.planning.grid import Grid, Plan, PlannedCell, Planner, Seeds
+from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.seeds import Seeds
 from uebench.plugins import presets
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry

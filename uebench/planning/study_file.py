@@ -12,7 +12,7 @@ from uebench.planning.grid_file import read_toml
 from uebench.planning.study import METRICS, Entry, StudyAttacker, StudyData, StudyMethod, StudySpec
 from uebench.planning.study_reported import read_reported
 from uebench.plugins import presets
-from uebench.plugins.registry import validate
+from uebench.plugins.validation import validate
 
 E = TypeVar("E", bound=Entry)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from uebench.errors import DataError, UsageError, in_words, nearest
 from uebench.planning.study import Reported
-from uebench.plugins.registry import validate
+from uebench.plugins.validation import validate
 
 COLUMNS = ("method", "attacker", "accuracy", "source")
 """The columns of every file; ``data`` is needed too if the study has several data sets."""

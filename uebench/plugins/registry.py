@@ -25,7 +25,8 @@ from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.scan import Declaration, declarations, find
 from uebench.plugins.source_digest import source_digest
-from uebench.plugins.spec import Spec, format_value, is_word, shortened
+from uebench.plugins.spec import Spec, is_word
+from uebench.plugins.validation import validate
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -213,48 +214,6 @@ def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict
         training, known = presets.get(preset).training, plugin.Config.model_fields
         options = {name: value for name, value in training.items() if name in known}
     return options | dict(plugin.presets.get(setting, {}))
-
-
-def validate(config: Any, options: Mapping[str, Any], what: str) -> Any:  # noqa: ANN401
-    """Build a pydantic model; turn its validation error into one line.
-
-    Args:
-        config: A pydantic model.
-        options: The values of its fields.
-        what: Whose options they are, for the message: ``method 'lsp'``.
-
-    Raises:
-        UsageError: Naming the option at fault and the remedy.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return config(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(config.model_fields) or "none"
-            raise UsageError(f"{what}: unknown option {option!r}; options: {known}") from None
-        if first["type"] == "missing":
-            raise UsageError(f"{what}: option {option!r} is missing; write it in parentheses") from None
-        raise UsageError(f"{what}: {option}={shortened(format_value(first['input']))} {_refused(first)}") from None
-
-
-def _refused(error: Mapping[str, Any]) -> str:
-    """Return pydantic's complaint of a value in words that continue ``option=value``."""
-    message, kind, context = error["msg"], error["type"], error.get("ctx", {})
-    if kind == "value_error":
-        return str(message.removeprefix("Value error, "))
-    if kind == "tuple_type":
-        return "is refused: write a list, as [...]"
-    if kind in ("too_short", "string_too_short"):
-        return "is refused: it is empty"
-    if kind == "string_too_long":
-        return f"is refused: write at most {context['max_length']} characters"
-    if kind == "string_pattern_mismatch":
-        return "is refused: it is not of the form that is needed, or holds a line break"
-    return f"is refused: {message[0].lower()}{message[1:]}"
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

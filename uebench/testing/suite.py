@@ -8,7 +8,8 @@ from unittest import SkipTest
 
 from uebench.errors import UsageError
 from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin, Source
-from uebench.plugins.registry import preset_options, validate
+from uebench.plugins.registry import preset_options
+from uebench.plugins.validation import validate
 from uebench.testing.attackers import AttackerSuite
 from uebench.testing.checks import Check
 from uebench.testing.common import Suite, all_checks
