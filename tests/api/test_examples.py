@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 import runpy
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def test_a_public_function_documents_each_argument(name: str) -> None:
     text = function.__doc__.partition("Args:")[2]
     assert not [one for one in names if f" {one}: " not in text]
     assert "Raises:" in text
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_page_of_the_api_has_each_public_function(name: str) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    module = getattr(uebench, name).__module__
+    (listed,) = re.findall(rf":: {re.escape(module)}(?:\.{name}\n|\n   :members: (.*)\n)", page)
+    assert not listed or name in listed.split(", ")
 
 
 def test_ten_lines_go_from_a_grid_to_an_attacked_array(

@@ -42,7 +42,7 @@ def _range(text: str) -> range:
 
 Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_several), Field(min_length=1)]
 """Seeds: a number, several, or a text such as ``0-2`` or ``0,1,2``."""
-AnySeeds = int | str | Iterable[int]
+AnySeeds = int | str | Iterable[int | str]
 """Seeds as the Python API takes them."""
 
 
