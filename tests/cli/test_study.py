@@ -40,6 +40,17 @@ def test_a_study_is_computed_shown_and_not_computed_again(uebench: Command, tmp_
     assert uebench("study", "table", file, "--plugin", plugin).out == first.out
 
 
+def test_a_saved_grid_is_a_study_and_names_its_plugins(uebench: Command, tmp_path: Path) -> None:
+    plugin, grid = tmp_path / "rogue.py", tmp_path / "grid.toml"
+    plugin.write_text(ROGUE.format(statement="pass"))
+    words = ("--method", "rogue", "--attacker", "resnet18", "--data", TINY, "--preset", "smoke", "--with-clean")
+    asked = uebench("run", *words, "--plugin", plugin, "--save", grid, "--dry-run", "--json")
+    assert f'plugin = [\n    "{plugin}",\n]' in grid.read_text()
+    planned = uebench("study", "run", grid, "--dry-run", "--json")
+    assert planned.code == 0, planned.err
+    assert {cell["key"] for cell in planned.json} == {cell["key"] for cell in asked.json}
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = written(tmp_path)

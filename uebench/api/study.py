@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.study import MeasuredPlace, measure
 from uebench.api.compute import Compute, compute
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace, as_path, several
+from uebench.api.workspace import RESULTS, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
 from uebench.planning.study import StudySpec, plan_study
@@ -59,8 +60,7 @@ def study(
         >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
-    sets = several(data)
-    return Study(read_study(as_path(study), sets), Workspace.of(results, plugins))
+    return Study(read_study(as_path(study), several(data)), Workspace.of(results, plugins))
 
 
 class Study:
@@ -68,12 +68,13 @@ class Study:
 
     Attributes:
         spec: The contents of the study's file.
-        workspace: The workspace.
+        workspace: The workspace, with the plugin files that the study names.
     """
 
     def __init__(self, spec: StudySpec, workspace: Workspace) -> None:
         """Keep the study and the workspace; no record is read yet."""
-        self.spec, self.workspace = spec, workspace
+        self.spec = spec
+        self.workspace = replace(workspace, plugins=(*workspace.plugins, *plugin_files(spec.plugin)))
         self._measured: list[MeasuredPlace] | None = None
 
     def plan(self) -> Plan:

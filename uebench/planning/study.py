@@ -117,6 +117,7 @@ class StudySpec(Config):
         label: The table's label in LaTeX.
         metrics: Names of ``METRICS`` that the table shows beside the accuracy.
         reported: Numbers that others report; in the TOML file, the name of a CSV file.
+        plugin: Python files with plugins, relative to the working directory. Reading the study runs their code.
     """
 
     title: str
@@ -131,6 +132,7 @@ class StudySpec(Config):
     label: str = ""
     metrics: tuple[str, ...] = ()
     reported: tuple[Reported, ...] = ()
+    plugin: tuple[str, ...] = ()
 
     @property
     def reference(self) -> StudyMethod:

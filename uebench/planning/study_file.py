@@ -18,6 +18,8 @@ E = TypeVar("E", bound=Entry)
 
 FOLDER = Path(__file__).parents[1] / "studies"
 """The folder of the studies that come with the package."""
+ALWAYS = "with_clean"
+"""A name of grids that studies read and do not need, because they always have the clean reference."""
 
 
 def known_studies() -> dict[str, Path]:
@@ -42,7 +44,9 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
         DataError: If a file cannot be read.
     """
     file, what = _file(study)
-    options = {"title": file.stem, "label": f"tab:{file.stem}", **read_toml(file, StudySpec.model_fields)}
+    given = read_toml(file, [*StudySpec.model_fields, ALWAYS])
+    given.pop(ALWAYS, None)
+    options = {"title": file.stem, "label": f"tab:{file.stem}", **given}
     preset = presets.get(str(options.get("preset", presets.DEFAULT)))
     options.setdefault("data", [preset.data])
     entries = _entries(what, "data", options, "set", StudyData)
