@@ -22,7 +22,7 @@ def check(
     plugin_or_file: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE|NAME...",
+            metavar="FILE|NAME",
             help="Python files with plugins, or name(option=value).",
             autocompletion=complete.plugins(*KINDS),
         ),

@@ -12,7 +12,7 @@ from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPres
 
 def leaderboard(
     entry: Annotated[
-        list[Path] | None, typer.Argument(metavar="[ENTRY.json]...", help="Entries that uebench submit wrote.")
+        list[Path] | None, typer.Argument(metavar="ENTRY.json", help="Entries that uebench submit wrote.")
     ] = None,
     attacker: OnlyAttackers = None,
     data: OnlySets = None,

@@ -29,7 +29,7 @@ Texts = list[str] | None
 @with_workspace
 @with_compute
 def run(
-    grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid saved with --save.")] = None,
+    grid_file: Annotated[Path | None, typer.Argument(metavar="GRID.toml", help="A grid saved with --save.")] = None,
     method: Annotated[
         Texts,
         typer.Option(

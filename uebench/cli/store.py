@@ -73,7 +73,7 @@ def gc(
 
 @app.command()
 def merge(
-    others: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders to copy from.")],
+    others: Annotated[list[Path], typer.Argument(metavar="DIR", help="Results folders to copy from.")],
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
