@@ -58,7 +58,7 @@ def test_side_information_that_is_partly_wrong_is_recorded(tiny_run: Command, sh
 def test_a_radius_for_sets_of_others_is_refused_for_methods(uebench: Command) -> None:
     answer = uebench(*AUDIT, "--method", "random", "--eps", "8/255")
     assert answer.code == 2
-    assert "--eps: is for a set that --protected names" in answer.complaint
+    assert "--eps: applies to --protected sets only" in answer.complaint
 
 
 def test_what_cannot_be_protected_is_said_and_the_rest_is_audited(uebench: Command) -> None:

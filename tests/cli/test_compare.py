@@ -48,7 +48,7 @@ def test_methods_are_compared_after_the_best_epochs_on_request(uebench: Command,
 def test_nothing_to_compare_is_said(uebench: Command, measured: None) -> None:
     answer = uebench("compare", "--method", "lsp")
     assert answer.code == 0
-    assert "no two methods met the same attacker" in answer.out
+    assert "no two methods faced the same attacker" in answer.out
     assert uebench("compare", "--method", "lsp", "--format", "csv").out.split(",")[0] == "data"
 
 

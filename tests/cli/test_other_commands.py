@@ -135,5 +135,13 @@ def test_every_command_explains_itself(uebench: Command, command: str) -> None:
     assert "Usage" in answer.out
 
 
+@pytest.mark.parametrize(
+    "command", [("run",), ("check",), ("leaderboard",), ("status",), ("store", "merge")], ids=" ".join
+)
+def test_the_usage_line_brackets_an_argument_once(uebench: Command, command: tuple[str, ...]) -> None:
+    usage = uebench(*command, "--help").out.splitlines()[0]
+    assert "[[" not in usage and "...}" not in usage
+
+
 def test_version(uebench: Command) -> None:
     assert uebench("--version").out.startswith("uebench 0.")

@@ -254,7 +254,7 @@ def test_a_changed_plugin_with_the_same_version_is_pointed_out(
     tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
     file.write_text(PLUGIN.format(expression="batch.images + 0"))
     answer = tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
-    assert "the source of rogue changed since; raise its version or use --force" in answer.err
+    assert "the source of rogue has changed since; raise its version or use --force" in answer.err
     assert "rogue" in uebench("status", "--stale", "--plugin", file).out
 
 
@@ -287,7 +287,7 @@ def test_a_cpu_without_bfloat16_is_pointed_out_where_something_to_compute_would_
     dry: bool, tiny_run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advice = (
-        'uebench: this CPU has no bfloat16 arithmetic: "resnet18(precision=float32)" is faster here, and another cell'
+        'uebench: this CPU has no bfloat16 arithmetic: "resnet18(precision=float32)" is faster here, but another cell'
     )
     slow = ("--method", "lsp", "--attacker", "resnet18(precision=bfloat16, epochs=1)", *(["--dry-run"] * dry))
     monkeypatch.setattr("uebench.cli.plan_output.has_bfloat16", lambda _: True)

@@ -202,8 +202,8 @@ def test_an_audit_of_perturbations_says_what_it_cannot_see(audit: Command, tmp_p
     [
         (("--method", "lsp"), "takes one --data and no --method"),
         (("--data", TINY), "takes one --data and no --method"),
-        (("--method-seed", "1"), "--method-seed: is for methods; an audit of a --protected set does not use it"),
-        (("--lpips-trunk", "absent.pth"), "--lpips-trunk: is for methods"),
+        (("--method-seed", "1"), "--method-seed: applies to methods only; leave it out with --protected"),
+        (("--lpips-trunk", "absent.pth"), "--lpips-trunk: applies to methods only"),
         (("--eps", ""), "--eps : give a radius on the [0, 1] pixel scale, such as 8/255"),
         (("--eps", "8/0"), "--eps 8/0: give a radius on the [0, 1] pixel scale, such as 8/255"),
         (("--eps", "8"), "--eps 8: give a radius on the [0, 1] pixel scale, such as 8/255"),

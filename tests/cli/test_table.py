@@ -143,7 +143,7 @@ def test_claims_and_table_1_follow_from_all_tables(uebench: Command, measured: S
         (("table", "10"), "no table '10'"),
         (("table", "5", "--format", "pdf"), "format 'pdf': unknown"),
         (("table", "5", "--preset", "dest"), "did you mean 'desk'"),
-        (("reproduce",), "name one table, as in uebench reproduce table5, or say --all"),
+        (("reproduce",), "name one table, as in uebench reproduce table5, or give --all"),
         (("reproduce", "claims"), "claims is a view of other tables"),
         (("reproduce", "table5", "--data", "vgg=orl"), "no role 'vgg'"),
     ],

@@ -43,7 +43,7 @@ def test_a_run_that_is_stopped_in_a_training_goes_on_there(
     first = tiny_run(*LSP, "--time-limit", "1m")
     assert first.code == 5
     assert first.err.splitlines()[-1] == (
-        "uebench: the time limit came; 2 cells left; resume with: uebench run --preset smoke "
+        "uebench: time limit reached; 2 cells left; resume with: uebench run --preset smoke "
         f"--data '{TINY}' --method lsp --attacker 'resnet18(epochs=3)' --seed 0 --seed 1 --time-limit 1m"
     )
     assert not first.out
@@ -64,8 +64,8 @@ def test_reproduce_says_what_is_left_of_each_kind(uebench: Command, monkeypatch:
     assert answer.code == 5
     said = answer.err.splitlines()[-1]
     left = "5 trainings and 9 cells left; resume with: uebench reproduce 6 "
-    assert said.startswith(f"uebench: the time limit came; {left}")
-    assert "left: the time limit came before" in answer.out
+    assert said.startswith(f"uebench: time limit reached; {left}")
+    assert "left: the time limit was reached first" in answer.out
 
 
 def test_what_does_not_fit_by_its_estimate_does_not_start(

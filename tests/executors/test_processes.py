@@ -115,7 +115,7 @@ def test_a_time_limit_ends_a_grid_with_its_own_exit_code_and_fails_no_cell(tmp_p
     assert time.monotonic() - started < 6 + processes.GRACE + 30
     assert answer.returncode == 5
     said = answer.stderr.splitlines()
-    assert said[-1].startswith("uebench: the time limit came; 1 cell left; resume with: uebench run --preset smoke ")
+    assert said[-1].startswith("uebench: time limit reached; 1 cell left; resume with: uebench run --preset smoke ")
     assert not list(tmp_path.glob("work/*/failed.json"))
     assert not list(tmp_path.glob("cells/??/*.json"))
 

@@ -208,7 +208,7 @@ def test_the_name_of_a_file_chooses_the_format(tmp_path: Path) -> None:
     assert study_forms.check("", None) == "text"
     with pytest.raises(UsageError, match="format 'pdf': unknown"):
         study_forms.check("pdf", None)
-    with pytest.raises(UsageError, match="not text; name a file"):
+    with pytest.raises(UsageError, match="not a text format; name a file"):
         study_forms.check("parquet", None)
 
 

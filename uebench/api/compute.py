@@ -24,7 +24,7 @@ from uebench.progress import ProgressFor, silent
 from uebench.store.requests import done, requested
 from uebench.store.store import Store
 
-LEFT = "the time limit came before"
+LEFT = "the time limit was reached first"
 """The reason of what a time limit left for a later run."""
 
 

@@ -1,4 +1,4 @@
-"""Assembles the commands; turns expected errors into one line and an exit code."""
+"""Assembles the commands, and turns expected errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from uebench.progress import OutputClosed
 
 INTERRUPTED = 130
 MISUSE: Any = typer.BadParameter.__bases__[0]
-"""What typer raises for a wrong command line; where the class lies depends on typer's version."""
+"""The error of typer for a wrong command line; its module depends on the version of typer."""
 
 app = typer.Typer(
     name="uebench",
@@ -93,12 +93,12 @@ def _root(
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system that takes its machine back says it so
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send SIGTERM before they end a job
     prepare()
     try:
         code = app(prog_name=app.info.name, standalone_mode=False) or 0
         finish()
-        if code != INTERRUPTED:  # with which typer answers Ctrl-C
+        if code != INTERRUPTED:  # typer returns it after Ctrl-C
             sys.exit(code)
         raise KeyboardInterrupt
     except UebenchError as error:
@@ -113,12 +113,12 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         drop_stdout()
-        told = of_system(error)
-        _fail(str(told), told.exit_code)
+        store_error = of_system(error)
+        _fail(str(store_error), store_error.exit_code)
 
 
 def _command(words: list[str]) -> str:
-    """Return the command that words begin with; typer does not say whose option lacks its value."""
+    """Return the command of a command line, for errors in which typer does not name it."""
     command, path = typer.main.get_command(app), [str(app.info.name)]
     for word in words:
         if word not in getattr(command, "commands", {}):

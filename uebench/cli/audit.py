@@ -1,4 +1,4 @@
-"""``uebench audit``: what the perturbation of each method really is."""
+"""``uebench audit``: measure the perturbations of methods, and examine protected sets made by other code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def audit(
         str | None,
         typer.Option(
             metavar="EPS",
-            help="Count the images of a protected set with a larger L-inf change [default: 8/255].",
+            help="L-inf budget for --protected; images that exceed it are counted [default: 8/255].",
         ),
     ] = None,
     method_seed: MethodSeed = 0,
@@ -50,12 +50,13 @@ def audit(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Protect faces with each METHOD and measure the perturbation, without an attack.
+    """Measure perturbations, without an attack.
 
-    It shows the largest change, L2 norm, PSNR, SSIM and LPIPS, and how well a linear classifier can tell identities
-    apart from the perturbation alone. Earlier measurements are read from the results folder.
+    It protects faces with each method and shows the largest change, L2 norm, PSNR, SSIM and LPIPS, and how well a
+    linear classifier can tell identities apart from the perturbation alone. Earlier measurements are read from the
+    results folder.
 
-    With --protected, it looks at protected sets that others made instead: their order, size, and flaws.
+    With --protected, it examines protected sets made by other code instead: their order, size, and flaws.
     """
     from uebench.api.audit import audit as measure
     from uebench.cli import output
@@ -64,33 +65,33 @@ def audit(
     how.check()
     if protected:
         if method or len(data or ()) > 1:
-            raise UsageError("--protected: takes one --data and no --method; audit methods in a call of their own")
+            raise UsageError("--protected: takes one --data and no --method; audit methods in a separate call")
         if lpips_trunk or method_seed:
             option = "--lpips-trunk" if lpips_trunk else "--method-seed"
-            raise UsageError(
-                f"{option}: is for methods; an audit of a --protected set does not use it, so leave it out"
-            )
+            raise UsageError(f"{option}: applies to methods only; leave it out with --protected")
         _protected(protected, (data or [""])[0], preset, "8/255" if eps is None else eps, workspace, as_json)
         return
     if eps is not None:
-        raise UsageError("--eps: is for a set that --protected names; a method has the budget of its own options")
+        raise UsageError(
+            "--eps: applies to --protected sets only; give a method its budget as an option, as lsp(eps=8/255)"
+        )
     methods = method or workspace.registry.ready("method")
     planned = workspace.planner.protections(methods, data or (), preset, method_seed)
     with output.progress_bars() as progress:
-        measured = measure(planned, workspace, how, progress)
-    missing = [one for one in measured if one.record is None]
-    records = [one.record for one in measured if one.record]
+        results = measure(planned, workspace, how, progress)
+    missing = [result for result in results if result.record is None]
+    records = [result.record for result in results if result.record]
     if as_json:
-        failures = [{"protection": one.spec.title, "reason": one.reason} for one in missing]
+        failures = [{"protection": result.spec.title, "reason": result.reason} for result in missing]
         output.print_json([record.model_dump(mode="json") for record in records] + failures)
     else:
-        _print([one for one in measured if one.record])
+        _print([result for result in results if result.record])
         for reason in sorted({record.quality.lpips_reason or "" for record in records} - {""}):
             output.note(f"no LPIPS: {reason}")
-    for one in missing:
-        what = one.spec.data.name if one.status == "impossible" else one.spec.title
-        output.note(f"{one.status}: {what}: {one.reason}")
-    if any(one.status != "impossible" for one in missing):
+    for result in missing:
+        subject = result.spec.data.name if result.status == "impossible" else result.spec.title
+        output.note(f"{result.status}: {subject}: {result.reason}")
+    if any(result.status != "impossible" for result in missing):
         raise typer.Exit(1)
 
 
@@ -99,13 +100,14 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
     from uebench.api.protected_sets import named
     from uebench.cli import output
 
-    found = inspect_in(workspace, named(texts), data, preset, _radius(eps))
+    inspections = inspect_in(workspace, named(texts), data, preset, _radius(eps))
     if as_json:
-        output.print_json([one.document for one in found])
-    for one in found if not as_json else ():
-        for about, text in one.lines.items():
-            say(f"{about:18} {text}")
-    complain(found)
+        output.print_json([inspection.document for inspection in inspections])
+    else:
+        for inspection in inspections:
+            for subject, text in inspection.lines.items():
+                say(f"{subject:18} {text}")
+    complain(inspections)
 
 
 def _radius(text: str) -> float:
@@ -120,7 +122,7 @@ def _radius(text: str) -> float:
     return float(value)
 
 
-def _print(measured: list[ProtectionResult]) -> None:
+def _print(results: list[ProtectionResult]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
@@ -129,13 +131,13 @@ def _print(measured: list[ProtectionResult]) -> None:
         "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",
         "linearly separable % [95%]", "chance %", "purity of labels %", "generation", box=None,
     )  # fmt: skip
-    for one in measured:
-        record = one.record
+    for result in results:
+        record = result.record
         assert record
         audit, side, timings = record.audit, record.side_information, record.timings
         table.add_row(
             record.data.name,
-            one.spec.method.written,
+            result.spec.method.written,
             audit.budget,
             f"{audit.max_levels}/255",
             f"{audit.l2_mean:.3f}",

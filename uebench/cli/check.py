@@ -1,4 +1,4 @@
-"""``uebench check``: whether plugins keep their contract."""
+"""``uebench check``: check plugins against their contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check(
     plugin_or_file: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE|NAME...",
+            metavar="FILE|NAME",
             help="Python files with plugins, or name(option=value).",
             autocompletion=complete.plugins(*KINDS),
         ),
@@ -30,39 +30,39 @@ def check(
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check whether plugins keep their contract: shapes, budget, seeds, resuming, documentation and more.
+    """Check plugins against their contract.
 
-    The exit code is 1 if a check fails.
+    The checks are about shapes, budget, seeds, resuming, documentation and more. The exit code is 1 if one fails.
     """
     from uebench.api.check import check as check_plugins
     from uebench.cli.output import print_json
 
-    outcomes = check_plugins(plugin_or_file, plugin or ())
-    found = list(outcomes) if as_json else _printed(outcomes)
+    running = check_plugins(plugin_or_file, plugin or ())
+    outcomes = list(running) if as_json else _print(running)
     if as_json:
-        print_json([asdict(one) for one in found])
-    if any(one.status == "failed" for one in found):
+        print_json([asdict(outcome) for outcome in outcomes])
+    if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _printed(outcomes: Iterator[Outcome]) -> list[Outcome]:
-    """Print each outcome when it is there, and a count for each plugin."""
-    found = []
-    for (kind, name), own in groupby(outcomes, lambda one: (one.kind, one.plugin)):
+def _print(running: Iterator[Outcome]) -> list[Outcome]:
+    """Print each outcome as soon as it is known, and the counts of each plugin; return the outcomes."""
+    outcomes = []
+    for (kind, name), of_plugin in groupby(running, lambda outcome: (outcome.kind, outcome.plugin)):
         say(f"{kind} {name}")
         counts = dict.fromkeys(("ok", "skipped", "failed"), 0)
-        for one in own:
-            say(_line(one))
-            counts[one.status] += 1
-            found.append(one)
+        for outcome in of_plugin:
+            say(_line(outcome))
+            counts[outcome.status] += 1
+            outcomes.append(outcome)
         say(f"  {', '.join(f'{count} {status}' for status, count in counts.items() if count)}\n")
-    return found
+    return outcomes
 
 
-def _line(one: Outcome) -> str:
-    match one.status:
+def _line(outcome: Outcome) -> str:
+    match outcome.status:
         case "failed":
-            return f"  FAILED   {one.check:9} {one.line + ': ' if one.line else ''}{one.reason}"
+            return f"  FAILED   {outcome.check:9} {outcome.line + ': ' if outcome.line else ''}{outcome.reason}"
         case "skipped":
-            return f"  skipped  {one.check:9} {one.sentence} ({one.reason})"
-    return f"  ok       {one.check:9} {one.sentence}"
+            return f"  skipped  {outcome.check:9} {outcome.sentence} ({outcome.reason})"
+    return f"  ok       {outcome.check:9} {outcome.sentence}"

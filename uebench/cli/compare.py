@@ -11,7 +11,7 @@ from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPres
 
 def compare(
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="Only these, by name or as written. Repeatable.")
+        list[str] | None, typer.Option("--method", help="Only this method, by name or as written. Repeatable.")
     ] = None,
     attacker: OnlyAttackers = None,
     data: OnlySets = None,
@@ -23,7 +23,11 @@ def compare(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every two methods that met the same attacker on the same photographs: difference, interval, p value."""
+    """Compare methods in pairs.
+
+    For every two methods that faced the same attacker on the same photographs, it shows the difference of their
+    accuracies with its interval and p value.
+    """
     from uebench.analysis.comparison import compare as paired
     from uebench.cli import output
     from uebench.report import comparisons, page, tables

@@ -1,4 +1,4 @@
-"""Shell completion of plugins with their options, of keys and of studies; torch is not imported."""
+"""Shell completion of plugins and their options, keys, studies and presets, without torch."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ Complete = Callable[[typer.Context, str], list[str]]
 
 
 def plugins(*kinds: str) -> Complete:
-    """Return what completes ``name``, ``name(option=`` and, for attackers, ``name+countermeasure``.
+    """Return a completion of ``name``, ``name(option=`` and, for attackers, ``name+countermeasure``.
 
     Args:
-        kinds: The kinds of plugins that may stand there.
+        kinds: The kinds of the plugins.
     """
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         try:
             return [word for word in _words(kinds, context, incomplete) if word.startswith(incomplete)]
-        except UebenchError:  # a plugin file that is wrong says so when the command runs
+        except UebenchError:  # a faulty plugin file; the command itself will report it
             return []
 
     return complete
 
 
 def keys(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the keys in the results folder that begin so, of cells and of protected sets, by their first digits."""
+    """Return the first 12 digits of the keys of cells and protected sets that begin with ``incomplete``."""
     from uebench.cli.options import RESULTS
     from uebench.store.store import Store
 
     store = Store(Path(context.params.get("results") or RESULTS))
-    found = (key[:12] for kind in ("cells", "protected") for key in store.keys(kind)) if incomplete else ()
-    return sorted({key for key in found if key.startswith(incomplete)})
+    short_keys = (key[:12] for kind in ("cells", "protected") for key in store.keys(kind)) if incomplete else ()
+    return sorted({key for key in short_keys if key.startswith(incomplete)})
 
 
 def plugins_and_keys(*kinds: str) -> Complete:
-    """Return what completes a plugin as ``plugins`` does, or a key."""
-    of_plugins = plugins(*kinds)
+    """Return a completion of plugins, as ``plugins`` does, and of keys."""
+    complete_plugins = plugins(*kinds)
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
-        return of_plugins(context, incomplete) + keys(context, incomplete)
+        return complete_plugins(context, incomplete) + keys(context, incomplete)
 
     return complete
 
 
 def studies(incomplete: str) -> list[str]:
-    """Return the studies of the package and the TOML files that begin so."""
+    """Return the studies of the package and the TOML files that begin with ``incomplete``."""
     from uebench.planning.study_file import known_studies
 
     folder, name = Path(incomplete).parent, incomplete.rpartition("/")[2]
@@ -58,7 +58,7 @@ def studies(incomplete: str) -> list[str]:
 
 
 def preset_names(incomplete: str) -> list[str]:
-    """Return the presets that begin so."""
+    """Return the presets that begin with ``incomplete``."""
     from uebench.plugins.presets import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]
@@ -72,10 +72,10 @@ def _words(kinds: Sequence[str], context: typer.Context, incomplete: str) -> Ite
     if plus and "attacker" in kinds:
         kinds = ("countermeasure",)
     name, bracket, options = last.partition("(")
-    known = [registry.entry(kind, one) for kind in kinds for one in registry.names(kind)]
+    entries = [registry.entry(kind, known) for kind in kinds for known in registry.names(kind)]
     if not bracket:
-        yield from (f"{before}{plus}{entry.name}" for entry in known)
+        yield from (f"{before}{plus}{entry.name}" for entry in entries)
     given = options[: options.rfind(",") + 1]
-    for entry in known if bracket else ():
+    for entry in entries if bracket else ():
         if entry.name == name:
             yield from (f"{before}{plus}{name}({given}{option}=" for option in entry.plugin.Config.model_fields)

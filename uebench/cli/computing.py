@@ -1,4 +1,4 @@
-"""What the commands that compute a plan have in common: what is said before and after, and the exit code."""
+"""The common part of the commands that compute a plan: notes before and after it, and the exit code."""
 
 from __future__ import annotations
 
@@ -19,55 +19,58 @@ from uebench.store.requests import interrupted
 
 FAILED = 1
 LEFT = 5
-"""The exit code if the time limit left something to compute."""
+"""The exit code if the time limit left work for a later run."""
 
 
 def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
-    """Compute a plan with progress bars, and say before what is worth knowing.
+    """Compute a plan with progress bars, after notes about it.
 
     Raises:
-        DataError: If a set that others made is not one of the photographs.
-        StoreError: If there is something to compute and the results folder takes no file.
+        DataError: If a protected set made by other code does not belong to its photographs.
+        StoreError: If there is something to compute and the results folder is not writable.
     """
     if plan.chosen(force=how.force):
         workspace.store.check_writable()
-    again = [f"{damaged.reason.split(';')[0]}; computing it again" for damaged in plan.damaged]
-    again += _begun(plan, workspace, how)
-    for text in [*remarks(plan, workspace, how), *again, *plan_output.advice(plan, workspace, how)]:
+    recomputed = [f"{damaged.reason.split(';')[0]}; computing it again" for damaged in plan.damaged]
+    resumed = _resumed(plan, workspace, how)
+    for text in [*remarks(plan, workspace, how), *recomputed, *resumed, *plan_output.advice(plan, workspace, how)]:
         output.note(text)
     with output.progress_bars() as progress:
         return compute(plan, workspace, how, progress)
 
 
-def _begun(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return that a forced run resumes, if it does."""
-    began = interrupted(workspace.store, [one.spec.key for one in plan.possible]) if how.force else None
+def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
+    """Return a note if a forced run resumes an interrupted one."""
+    began = interrupted(workspace.store, [cell.spec.key for cell in plan.possible]) if how.force else None
     if began is None:
         return []
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
-    return [f"resumes the forced run of {when}; uebench store gc --delete forgets it"]
+    start = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
+    return [f"resumes the forced run of {start}; to begin a new one, first run uebench store gc --delete"]
 
 
 def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return what is to be said of the sets that others made, before any work.
+    """Return remarks about the plan's protected sets made by other code, before any work.
 
     Raises:
-        DataError: If one is not of the photographs.
+        DataError: If a set does not belong to its photographs.
     """
     return examine(plan.tasks(workspace.store, force=how.force), workspace)
 
 
 def end(left: Mapping[str, int], *, failed: bool) -> None:
-    """End the command as its work ended.
+    """Exit with the code for the outcome of the work.
 
     Args:
-        left: What the time limit left to compute: how many there are of each kind.
+        left: What the time limit left for a later run: kind of work -> count.
         failed: Whether anything failed.
+
+    Raises:
+        typer.Exit: Unless everything is done.
     """
     if any(left.values()):
-        counts = " and ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in left.items() if count)
+        counts = " and ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in left.items() if count)
         command = shlex.join(["uebench", *sys.argv[1:]])
-        output.note(f"the time limit came; {counts} left; resume with: {command}")
+        output.note(f"time limit reached; {counts} left; resume with: {command}")
         raise typer.Exit(LEFT)
     if failed:
         raise typer.Exit(FAILED)

@@ -1,4 +1,4 @@
-"""``uebench data``: sets built from collections that users download themselves, and the cache of photographs."""
+"""``uebench data``: data sets built from collections that users download themselves, and the cache of photographs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from uebench.cli.terminal import say
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
 
-app = typer.Typer(help="Build data sets from collections that you download yourself; show the cache.")
+app = typer.Typer(help="Build and verify data sets; show the cache.")
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the sets: their size, their source collection, where to get it, and its terms of use."""
+    """List the data sets that can be built.
+
+    It shows their sizes, their source collections, where to get these, and their terms of use.
+    """
     from uebench.data.builders import BUILDERS
 
     rows: list[dict[str, Any]] = [
@@ -52,7 +55,11 @@ def build(
         bool, typer.Option("--allow-download", help="Download the collection into RAW if its terms allow it.")
     ] = False,
 ) -> None:
-    """Build a set: copy its images unchanged to train/ and test/, with a manifest and a description."""
+    """Build a data set from a collection.
+
+    The images are copied unchanged to train/ and test/, with a manifest and a description. You download the collection
+    yourself.
+    """
     from uebench.cli.output import lines
     from uebench.data.builders import build as build_set
     from uebench.data.builders import builder
@@ -63,30 +70,29 @@ def build(
 
 @app.command()
 def verify(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A folder, or a data set as uebench run --data takes it.")
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A folder, or a data set as for uebench run --data.")],
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name test photographs that repeat training photographs; compare a built set with its manifest first.
+    """Find repeats of training photographs.
 
-    A photograph repeats another if it is the same one, whatever its colours, crop and quality, mirrored or not, or one
-    taken a moment apart. Exit code 3 if there are any.
+    A built set is first compared with its manifest. A photograph repeats another if it is the same one, with whatever
+    colours, crop and quality, mirrored or not, or if it was taken a moment apart. The exit code is 3 if test
+    photographs repeat training photographs.
     """
     from uebench.api.verify_data import complain, verify_data
     from uebench.cli.output import print_json, progress_bars
 
     with progress_bars() as progress:
-        found = verify_data(data, plugins=plugin or (), progress=progress)
+        verification = verify_data(data, plugins=plugin or (), progress=progress)
     if as_json:
-        print_json(found.document)
+        print_json(verification.document)
     else:
-        if found.manifest:
-            _say(Path(data), found.manifest)
-        for line in found.lines:
+        if verification.manifest:
+            _say(Path(data), verification.manifest)
+        for line in verification.lines:
             say(line)
-    complain(found)
+    complain(verification)
 
 
 @app.command()
@@ -96,17 +102,18 @@ def cache(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show where decoded photographs are kept and how much space they use, or delete them.
+    """Show the cache of decoded photographs.
 
-    The environment variable UEBENCH_CACHE sets another folder; empty or "none" turns the cache off.
+    It shows the folder and its size. The environment variable UEBENCH_CACHE sets another folder; empty or "none" turns
+    the cache off.
     """
-    from uebench.data import cache as kept
+    from uebench.data import cache as photographs
 
-    folder, sets, size = kept.default_cache(), 0, 0
+    folder, sets, size = photographs.default_cache(), 0, 0
     if folder:
         if clear:
-            kept.clear(folder)
-        sets, size = kept.usage(folder)
+            photographs.clear(folder)
+        sets, size = photographs.usage(folder)
     if as_json:
         from uebench.cli.output import print_json
 
@@ -114,7 +121,7 @@ def cache(
     elif folder:
         say(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
     else:
-        say("no cache: UEBENCH_CACHE says so, or this user has no home folder")
+        say("no cache: UEBENCH_CACHE turns it off, or this user has no home folder")
 
 
 def _say(folder: Path, manifest: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""``uebench detect``: does a protected set stand out to whoever looks for poison?"""
+"""``uebench detect``: test whether simple networks can tell that a set is poisoned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def detect(
     ] = None,
     protected: Protected = None,
     data: Annotated[
-        list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value); of KEY, its folder.")
+        list[str] | None,
+        typer.Option("--data", help="orl, a folder, or name(option=value); with KEY, the folder with its photographs."),
     ] = None,
     method_seed: MethodSeed = 0,
     preset: PresetName = DEFAULT,
@@ -40,11 +41,11 @@ def detect(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Say whether simple networks notice that a protected set is poisoned.
+    """Test whether simple networks detect poison.
 
-    A linear and a two-layer network train on one half of the set and are asked about the other half. They see the
-    images, or their residue: the high spatial frequencies. If they recognise more people than on clean photographs, the
-    set is poisoned. The set is that of KEY, of each METHOD, or one that others made.
+    A linear and a two-layer network train on one half of a protected set and are tested on the other half. They see the
+    images, or their residue: the high spatial frequencies. If they recognise more images than in the clean set, the set
+    is poisoned. The set is that of KEY, of each method, or one made by other code.
     """
     from uebench.api.detect import Request, detect_in
     from uebench.api.protected_sets import named
@@ -56,5 +57,5 @@ def detect(
     sets = named(protected or ())
     request = Request(key, tuple(method or ()), sets, tuple(data or ()), method_seed, preset)
     with output.progress_bars() as progress:
-        found = detect_in(workspace, request, how, progress)
-    output.print_page(detections.page(found), form, as_json)
+        detected = detect_in(workspace, request, how, progress)
+    output.print_page(detections.page(detected), form, as_json)

@@ -1,4 +1,4 @@
-"""``uebench export``: a protected set as files."""
+"""``uebench export``: write a protected set to files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def export(
     to: Annotated[
         Path, typer.Option("--to", metavar="OUT", help="A new folder, or a file that ends with .npz or .safetensors.")
     ],
-    data: Annotated[str, typer.Option(help="The folder with the photographs, which records do not name.")] = "",
+    data: Annotated[str, typer.Option(help="The folder with the photographs; records keep no path.")] = "",
     as_json: AsJson = False,
     *,
     workspace: Workspace,
 ) -> None:
-    """Write the protected images of KEY, their perturbations, labels and a manifest to OUT.
+    """Write a protected set to files.
 
-    The images are photographs: the terms of their data set hold for them too.
+    OUT gets the protected images of KEY, their perturbations, labels and a manifest. The images are photographs, so the
+    terms of their data set hold for them too.
     """
     from uebench.api.export import export_from
     from uebench.cli import output

@@ -1,4 +1,4 @@
-"""``uebench figure``: the figures of the Segue paper, from records."""
+"""``uebench figure``: draw figures of the Segue paper."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ NUMBERS = ("3", "4")
 
 @with_workspace
 def figure(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="3: ORL faces, clean and protected; 4: robustness.")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="3: ORL faces, clean and protected. 4: robustness.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Image file to write (PNG, SVG, PDF).")],
     data: Annotated[
         str | None,
-        typer.Option(help="3: orl(option=value); 4: name of a measured set [default: the one with most records]."),
+        typer.Option(
+            help="For 3: orl(option=value). For 4: a measured set, by name [default: the one with most results]."
+        ),
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = DEFAULT,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="3: name(option=value). Repeatable [default: all].")
+        list[str] | None, typer.Option("--method", help="For 3: name(option=value). Repeatable [default: all].")
     ] = None,
     method_seed: MethodSeed = 0,
     device: Device = "auto",
@@ -67,19 +69,19 @@ def _strips(
     from uebench.planning.parts import REFERENCE
     from uebench.report import files, strips
 
-    wanted = methods or [name for name in workspace.registry.ready("method") if name != REFERENCE]
-    planned = workspace.planner.protections(wanted, [data] if data else (), preset, method_seed)
+    methods = methods or [name for name in workspace.registry.ready("method") if name != REFERENCE]
+    planned = workspace.planner.protections(methods, [data] if data else (), preset, method_seed)
     strips.check(planned[0].data)
     with output.progress_bars() as progress:
-        made = protect_sets(planned, workspace, Compute(device=device), progress)
-    shown, records = [], []
-    for one in made:
-        strip = strips.stored(workspace.store, one.record, faces=3) if one.record else one.reason
-        if one.record is None or isinstance(strip, str):
-            output.note(f"left out: {one.spec.title}: {strip}")
+        results = protect_sets(planned, workspace, Compute(device=device), progress)
+    drawn, records = [], []
+    for result in results:
+        strip = strips.stored(workspace.store, result.record, faces=3) if result.record else result.reason
+        if result.record is None or isinstance(strip, str):
+            output.note(f"left out: {result.spec.title}: {strip}")
         else:
-            shown.append((one.spec.method.written, one.record.audit, strip))
-            records.append(one.record)
-    if not shown:
+            drawn.append((result.spec.method.written, result.record.audit, strip))
+            records.append(result.record)
+    if not drawn:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
-    files.save(strips.figure(shown), out, "--out", records)
+    files.save(strips.figure(drawn), out, "--out", records)

@@ -1,4 +1,4 @@
-"""``uebench fit``: train a method once, to be used many times."""
+"""``uebench fit``: train a method and save its weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def fit(
     *,
     workspace: Workspace,
 ) -> None:
-    """Train METHOD on a data set and save its weights, to use as METHOD(weights="FILE") on other sets."""
+    """Train a method and save its weights.
+
+    METHOD(weights="FILE") then uses them on other data sets.
+    """
     from uebench.api.fit import fit_in
     from uebench.cli.output import lines, note
 

@@ -1,4 +1,4 @@
-"""``uebench leaderboard``: how the methods in a results folder rank, and what others submitted."""
+"""``uebench leaderboard``: rank the methods in a results folder, and show submitted entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPres
 
 def leaderboard(
     entry: Annotated[
-        list[Path] | None, typer.Argument(metavar="[ENTRY.json]...", help="Entries that uebench submit wrote.")
+        list[Path] | None, typer.Argument(metavar="ENTRY.json", help="Entries that uebench submit wrote.")
     ] = None,
     attacker: OnlyAttackers = None,
     data: OnlySets = None,
@@ -21,10 +21,10 @@ def leaderboard(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the methods: clean test accuracy with its interval, drop, worst identity, cost.
+    """Rank the methods in a results folder.
 
-    Without --attacker, methods rank by the attacker that most of them met. Entries stand below, with what they claim
-    beside what was measured.
+    It shows clean test accuracy with its interval, drop, worst identity and cost. Without --attacker, the attacker that
+    most methods faced decides. Submitted entries follow, with claimed and measured accuracies.
     """
     from uebench.analysis.leaderboard import benchmarks
     from uebench.cli import output
@@ -35,6 +35,6 @@ def leaderboard(
     tables.check(form)
     store, submitted = Store(results), [read_entry(file) for file in entry or ()]
     records, damaged = page.select(store, preset, data or ())
-    shown = ranking.page(benchmarks(records), attacker or ())
-    output.print_page(entries.add(shown, submitted, store) if submitted else shown, form, as_json)
+    ranked = ranking.page(benchmarks(records), attacker or ())
+    output.print_page(entries.add(ranked, submitted, store) if submitted else ranked, form, as_json)
     output.note_damaged(damaged)

@@ -1,4 +1,4 @@
-"""``uebench list``: what can be named."""
+"""``uebench list``: list plugins, presets and studies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ KINDS = ("methods", "attackers", "countermeasures", "sources", "presets", "studi
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS)}; default: all.")] = "",
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]} [default: all].")] = "",
     plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
-    """List methods, attackers, countermeasures, sources of faces, presets and studies."""
+    """List plugins, presets and studies.
+
+    Plugins are methods, attackers, countermeasures and sources of faces.
+    """
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
     from uebench.cli.output import note, print_json
@@ -46,10 +49,10 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
 
         return [
             {
-                "name": name, "title": p.title, "data": p.data, "size": f"{p.size} px",
-                "precision": p.training.get("precision", "float32"),
+                "name": name, "title": preset.title, "data": preset.data, "size": f"{preset.size} px",
+                "precision": preset.training.get("precision", "float32"),
             }
-            for name, p in PRESETS.items()
+            for name, preset in PRESETS.items()
         ]  # fmt: skip
     if kind == "studies":
         from uebench.planning.study_file import about_studies
@@ -62,7 +65,7 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
         {
             "name": entry.name,
             "title": entry.info.get("title", ""),
-            "venue": " ".join(str(entry.info[k]) for k in ("venue", "year") if entry.info.get(k)) or "-",
+            "venue": " ".join(str(entry.info[field]) for field in ("venue", "year") if entry.info.get(field)) or "-",
             "family": entry.info.get("family", ""),
             "from": entry.origin,
         }

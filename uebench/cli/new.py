@@ -1,4 +1,4 @@
-"""``uebench new``: a plugin of one's own to begin with."""
+"""``uebench new``: write a new plugin."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ def new(
     kind: Annotated[
         str, typer.Argument(help="method, attacker, countermeasure or source.", autocompletion=lambda: KINDS)
     ],
-    name: Annotated[str, typer.Argument(help="Its name: small letters, digits and underscores.")],
-    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it goes [default: NAME.py].")] = None,
+    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and underscores.")],
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write [default: NAME.py].")] = None,
 ) -> None:
-    """Write a plugin that runs, in one commented file, and say how to check and to run it."""
+    """Write a new plugin from a template.
+
+    The file runs as it is and has comments. The output shows how to check and how to run it.
+    """
     from uebench.api.new import new as write
     from uebench.api.new import next_steps
 
     file = write(kind, name, to)
-    say(f"{file} is written. Edit it, then:\n")
+    say(f"Wrote {file}. Edit it, then run:\n")
     for command in next_steps(kind, name, file):
         say(f"  {command}")

@@ -23,16 +23,16 @@ Plugins = Annotated[
 ]
 Protected = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=PATH", help="A protected set that others made: a folder or a file. Repeatable."),
+    typer.Option(metavar="NAME=PATH", help="A protected set made by other code: a folder or a file. Repeatable."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 Jobs = Annotated[
     int,
     typer.Option(
         min=0, envvar="UEBENCH_JOBS",
-        help="Cells to compute at once; 0: one per core; on a GPU one per 6 GiB of its free memory, at most one per "
-        "core and 8 in all; 100 on a cluster.",
+        help="Number of cells to compute at once. 0: one per core; on a GPU, one per 6 GiB of free memory, at most one "
+        "per core and 8 in all; on a cluster, 100.",
     ),
 ]  # fmt: skip
 Executor = Annotated[
@@ -46,16 +46,16 @@ Cores = Annotated[
     int,
     typer.Option(
         min=0, metavar="N", envvar="UEBENCH_CORES",
-        help="Bind everything to N cores, at low priority, so that it disturbs nobody; 0: use all cores.",
+        help="Use only N cores, at low priority. 0: all cores.",
     ),
 ]  # fmt: skip
 TimeLimitText = Annotated[
     str | None,
     typer.Option(
-        "--time-limit", metavar="TIME", help="Stop in time, and resume later: 2h, 1h30m, 90m, 45s or seconds."
+        "--time-limit", metavar="TIME", help="Stop after this time, to resume later: 2h, 1h30m, 90m, 45s or seconds."
     ),
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not keep decoded photographs; see uebench data cache.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no decoded photographs; see uebench data cache.")]
 PresetName = Annotated[
     str,
     typer.Option("--preset", help="smoke, desk, desk64, paper or official.", autocompletion=complete.preset_names),
@@ -63,21 +63,23 @@ PresetName = Annotated[
 Format = Annotated[str, typer.Option("--format", help="text, md, tex, csv or html.")]
 OnlyAttackers = Annotated[
     list[str] | None,
-    typer.Option("--attacker", help="Only these, as resnet18 or resnet18+jpeg, or as written. Repeatable."),
+    typer.Option("--attacker", help="Only this one, as resnet18 or resnet18+jpeg, or as written. Repeatable."),
 ]
-OnlySets = Annotated[list[str] | None, typer.Option("--data", help="Only these measured sets. Repeatable.")]
-OnlyPreset = Annotated[str | None, typer.Option("--preset", help="Only smoke, desk, desk64, paper or official.")]
+OnlySets = Annotated[list[str] | None, typer.Option("--data", help="Only this measured set, by name. Repeatable.")]
+OnlyPreset = Annotated[
+    str | None, typer.Option("--preset", help="Only this preset: smoke, desk, desk64, paper or official.")
+]
 MethodSeed = Annotated[int, typer.Option("--method-seed", min=0, help="Seed of the method.")]
-Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Seed of the attacker: 0, 0-2 or 0,1,2. Repeatable.")]
+Seeds = Annotated[list[str] | None, typer.Option("--seed", help="Seeds of the attackers: 0, 0-2 or 0,1,2. Repeatable.")]
 MethodSeeds = Annotated[
-    list[str] | None, typer.Option("--method-seed", help="Seed of the method: 0, 0-2 or 0,1,2. Repeatable.")
+    list[str] | None, typer.Option("--method-seed", help="Seeds of the methods: 0, 0-2 or 0,1,2. Repeatable.")
 ]
 
 Command = Callable[..., None]
 
 
 def with_workspace(command: Command) -> Command:
-    """Give a command ``--plugin``, ``--results`` and ``--no-cache``, and hand it the ``workspace`` that they name."""
+    """Give a command ``--plugin``, ``--results`` and ``--no-cache``, and pass it the ``workspace`` made of them."""
 
     def workspace(plugin: list[Path] | None, results: Path, no_cache: bool) -> Workspace:
         from uebench.api.workspace import Workspace
@@ -89,7 +91,7 @@ def with_workspace(command: Command) -> Command:
 
 
 def with_compute(command: Command) -> Command:
-    """Give a command ``--device``, ``--jobs``, ``--executor`` and ``--cores``, and hand it ``how`` to compute."""
+    """Give a command ``--device``, ``--jobs``, ``--executor`` and ``--cores``, and pass it the ``how`` made of them."""
 
     def how(device: str, jobs: int, executor: str, cores: int) -> Compute:
         from uebench.api.compute import Compute
@@ -106,7 +108,14 @@ def with_compute(command: Command) -> Command:
 def _expanded(
     command: Command, name: str, options: Mapping[str, tuple[Any, object]], build: Callable[..., object]
 ) -> Command:
-    """Put options in the place of the parameter ``name``, which ``build`` makes of their values."""
+    """Replace a parameter of a command by options.
+
+    Args:
+        command: The command.
+        name: The name of the parameter.
+        options: Name -> type and default.
+        build: Returns the value of the parameter for the values of the options.
+    """
     signature = inspect.signature(command)
     hints = get_type_hints(command, localns={"Workspace": object, "Compute": object}, include_extras=True)
     kept = [
@@ -126,5 +135,5 @@ def _expanded(
 
     parameters = kept + added
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call

@@ -1,4 +1,4 @@
-"""Words and tables for people, JSON for programs."""
+"""Output of commands: notes, tables and progress for readers, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ def print_json(document: object) -> None:
 
 
 def print_page(page: Page, form: str, as_json: bool) -> None:
-    """Write a page on stdout, in a format of ``uebench.report.tables`` or as one JSON document."""
+    """Write a page on stdout, in a format of ``uebench.report.tables`` or as one JSON document.
+
+    Args:
+        page: The page.
+        form: The format.
+        as_json: Write JSON instead.
+    """
     from uebench.report import tables
 
     if as_json:
@@ -43,37 +49,37 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
 
 
 def note(message: str) -> None:
-    """Write one line for people on stderr."""
+    """Write a note on stderr, as one line."""
     typer.echo(visible(f"uebench: {message}"), err=True)
 
 
 def note_damaged(paths: Sequence[Path]) -> None:
-    """Say which records were left out because they are damaged, if any."""
+    """Write a note about the damaged records that were left out, if there are any."""
     if paths:
         named = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         note(f"{len(paths)} damaged record{'s' * (len(paths) > 1)} left out: {named}; uebench store verify explains")
 
 
 def print_table(table: Table) -> None:
-    """Write a table on stdout, as wide as it needs where stdout is not a terminal; its texts are shown as they are."""
+    """Write a table on stdout, up to 200 columns wide if that is not a terminal. Its texts are not taken for markup."""
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(*(visible(str(column.header)) for column in table.columns), box=table.box)
+    plain = Table(*(visible(str(column.header)) for column in table.columns), box=table.box)
     for cells in zip(*(column.cells for column in table.columns), strict=True):
-        shown.add_row(*(visible(str(cell)) for cell in cells))
+        plain.add_row(*(visible(str(cell)) for cell in cells))
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, emoji=False, width=200)
-    console.print(shown)
+    console.print(plain)
 
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressFor]:
-    """Show a progress bar on stderr, if that is a terminal, else a line now and then.
+    """Show progress bars on stderr if that is a terminal, else lines.
 
     Yields:
-        What the functions of ``uebench.api`` take as ``progress``.
+        The argument ``progress`` for functions of ``uebench.api``.
     """
     if not sys.stderr.isatty():
         yield lines
@@ -87,7 +93,7 @@ def progress_bars() -> Iterator[ProgressFor]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bars = Bars(*columns, console=Console(stderr=True, emoji=False), transient=True)
 
-    lock = threading.Lock()  # tasks of several processes are shown by several threads
+    lock = threading.Lock()  # there is a thread for each process that computes
 
     def start(title: str) -> Progress:
         with lock:
@@ -98,7 +104,7 @@ def progress_bars() -> Iterator[ProgressFor]:
         def show(done: int, total: int, text: str) -> None:
             nonlocal task
             with lock:
-                if task not in bars.task_ids:  # taken away when a part of the work, not the last, was done
+                if task not in bars.task_ids:  # removed because an earlier part of this work had finished
                     task = bars.add_task(visible(title), total=None)
                 bars.update(task, completed=done, total=total, description=visible(f"{title}: {text}"))
 
@@ -109,13 +115,14 @@ def progress_bars() -> Iterator[ProgressFor]:
 
 
 def lines(title: str) -> Progress:
-    """Return a progress that writes a line on stderr for each new task and each quarter of it."""
-    last: list[object] = [None]
+    """Return a callback that writes a line on stderr for each part of the work and for each quarter of it."""
+    last: tuple[str, int] | None = None
 
     def show(done: int, total: int, text: str) -> None:
-        reached = (text.split(",")[0], 4 * done // max(total, 1))
-        if reached != last[0]:
+        nonlocal last
+        quarter = (text.split(",")[0], 4 * done // max(total, 1))
+        if quarter != last:
             note(f"{title}: {text} ({done}/{total})")
-        last[0] = reached
+        last = quarter
 
     return show

@@ -1,4 +1,4 @@
-"""What a plan asks for, for people and for programs."""
+"""Output of a plan, for readers and for programs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ from uebench.planning.grid import Plan, PlannedCell
 
 
 def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
-    """Print what is done, to do, stale and impossible; how it will be computed; and the options in force."""
+    """Print the cells of a plan with their status, how and how long they will be computed, and the options in force.
+
+    Args:
+        plan: The plan.
+        workspace: The workspace.
+        how: How to compute.
+        as_json: Print the cells as one JSON document instead.
+    """
     estimates = how.estimates(workspace.store, len(plan.possible))
-    rows = [_row(one, estimates) for one in plan.cells]
+    rows = [_row(cell, estimates) for cell in plan.cells]
     if as_json:
         output.print_json(rows)
         return
@@ -41,7 +48,7 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
 
 
 def computed_by(plan: Plan, how: Compute) -> str:
-    """Return by how many processes and threads a plan is computed."""
+    """Return a sentence about the processes and threads that compute a plan."""
     planned = len(plan.possible)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
     count, unit = (threads, "thread") if threads else (available_cores(), "core")
@@ -60,45 +67,51 @@ def computed_by(plan: Plan, how: Compute) -> str:
 
 
 def duration(seconds: float, unknown: int, jobs: int) -> str:
-    """Return in words what many cells take in so many processes."""
-    known = f"about {output.seconds(seconds / jobs)}, by earlier records"
-    some = f"unknown for {unknown} cell{'s' * (unknown != 1)}" if unknown else ""
-    return ", and ".join(filter(None, [known if seconds else "", some]))
+    """Return an estimate of the time in words.
+
+    Args:
+        seconds: The estimated time of one process.
+        unknown: The number of cells without an estimate.
+        jobs: The number of processes.
+    """
+    known = f"about {output.seconds(seconds / jobs)}, by earlier records" if seconds else ""
+    rest = f"unknown for {unknown} cell{'s' * (unknown != 1)}" if unknown else ""
+    return ", and ".join(filter(None, [known, rest]))
 
 
 def options_in_force(plan: Plan) -> list[str]:
     """Return each plugin of a plan with the values of all its options, those of the preset included."""
-    parts = {(part.entry.kind, part.written): part for one in plan.cells for part in one.spec.parts()}
-    found = {f"{kind} {written}": part.config.published() for (kind, written), part in parts.items()}
-    return [f"{what}: {output.options(options)}" for what, options in found.items() if options]
+    parts = {(part.entry.kind, part.written): part for cell in plan.cells for part in cell.spec.parts()}
+    published = {f"{kind} {written}": part.config.published() for (kind, written), part in parts.items()}
+    return [f"{plugin}: {output.options(options)}" for plugin, options in published.items() if options]
 
 
 def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return what would make the computation faster or safer than it can be here.
+    """Return advice where this machine computes a plan more slowly, or isolates plugins less, than it could.
 
-    That is float32 where the processor has no bfloat16 arithmetic, and a network that plugins can be kept from.
+    It concerns bfloat16 on a processor without such arithmetic, and the network that isolated plugins can still use.
     """
-    said = _of_isolation(how) if plan.chosen(force=how.force) else []
+    warnings = _isolation_warnings(how) if plan.chosen(force=how.force) else []
     specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
     parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
     slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")
     if not slow or has_bfloat16(how.device):
-        return said
+        return warnings
     written = ", ".join(f'"{name}(precision=float32)"' for name in slow)
-    is_faster = "is faster here, and another cell" if len(slow) == 1 else "are faster here, and other cells"
-    return [*said, f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
+    is_faster = "is faster here, but another cell" if len(slow) == 1 else "are faster here, but other cells"
+    return [*warnings, f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
 
 
-def _of_isolation(how: Compute) -> list[str]:
+def _isolation_warnings(how: Compute) -> list[str]:
     if choose(how.executor).name != "isolated" or can_give_up_network():
         return []
     return ["this system does not let a process give up the network; isolated plugins can use it"]
 
 
-def _row(one: PlannedCell, estimates: Estimates) -> dict[str, Any]:
-    cell = one.spec
+def _row(cell: PlannedCell, estimates: Estimates) -> dict[str, Any]:
+    spec = cell.spec
     return {
-        "data": cell.data.name, "method": cell.protection.method.written, "attacker": cell.attacker_text,
-        "seed": cell.seed, "method_seed": cell.protection.method_seed, "status": one.status, "reason": one.reason,
-        "key": cell.key, "estimated_seconds": estimates.training(cell) if one.waits else 0.0,
+        "data": spec.data.name, "method": spec.protection.method.written, "attacker": spec.attacker_text,
+        "seed": spec.seed, "method_seed": spec.protection.method_seed, "status": cell.status, "reason": cell.reason,
+        "key": spec.key, "estimated_seconds": estimates.training(spec) if cell.waits else 0.0,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""``uebench report``: one page of all records."""
+"""``uebench report``: write an HTML page of all records."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from uebench.cli.options import RESULTS, Results
 def report(
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="HTML file to write.")],
     preset: Annotated[str | None, typer.Option("--preset", help="Only records of this preset.")] = None,
-    data: Annotated[list[str] | None, typer.Option("--data", metavar="NAME", help="Only this set. Repeatable.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", metavar="NAME", help="Only this data set. Repeatable.")
+    ] = None,
     results: Results = RESULTS,
 ) -> None:
-    """Write all records to one self-contained HTML page: rankings, heat maps, curves, costs, every cell."""
+    """Write an HTML page of all records.
+
+    The page is self-contained. It shows rankings, heat maps, curves, costs and every cell.
+    """
     from uebench.cli.output import note, note_damaged
     from uebench.report import files
 

@@ -1,4 +1,4 @@
-"""``uebench reproduce``: a table of the Segue paper from end to end."""
+"""``uebench reproduce``: compute and show tables of the Segue paper."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def reproduce(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Compute the missing results of a table of the Segue paper, then show the table."""
+    """Compute and show a table of the Segue paper.
+
+    Only missing results are computed.
+    """
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import computing, output, run_output
     from uebench.paper.request import Request
@@ -51,7 +54,7 @@ def reproduce(
     from uebench.report import files, tables
 
     if bool(name) == everything:
-        raise UsageError("name one table, as in uebench reproduce table5, or say --all")
+        raise UsageError("name one table, as in uebench reproduce table5, or give --all")
     tables.check(form)
     if out:
         files.check(out, "--out", suffixes=None)
@@ -63,20 +66,20 @@ def reproduce(
         _show_plan(request, workspace, how, as_json)
         return
     with output.progress_bars() as progress:
-        made = reproduce_in(request, workspace, how, progress)
-    run_output.notes(made.run)
-    shown = [tables.page(one, preset) for one in made.tables]
-    text = "\n".join(tables.render(one, form) for one in shown)
+        reproduction = reproduce_in(request, workspace, how, progress)
+    run_output.notes(reproduction.run)
+    pages = [tables.page(table, preset) for table in reproduction.tables]
+    text = "\n".join(tables.render(page, form) for page in pages)
     if out:
         with files.writing(out, "--out"):
             out.write_text(text, encoding="utf-8")
     if as_json:
-        output.print_json([one.document() for one in shown])
+        output.print_json([page.document() for page in pages])
     else:
         say(text, end="")
-    for failure in made.failures:
+    for failure in reproduction.failures:
         output.note(f"failed: {failure}")
-    computing.end(made.left, failed=made.failed)
+    computing.end(reproduction.left, failed=reproduction.failed)
 
 
 def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:
@@ -85,43 +88,43 @@ def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bo
     from uebench.api.reproduce import plan_of
     from uebench.cli import output, plan_output
 
-    asked = {table.name: request.plan((table,)) for table in request.tables}
+    plans = {table.name: request.plan((table,)) for table in request.tables}
     distinct = plan_of(request, workspace, how)
     estimates = how.estimates(workspace.store, len(distinct.possible))
     sets = {table.name: request.protections((table,)) for table in request.tables}
     rows = [
-        _sum(f"table {name}" if name.isdigit() else name, plan, sets[name], workspace, estimates)
-        for name, plan in asked.items()
+        _row(f"table {name}" if name.isdigit() else name, plan, sets[name], workspace, estimates)
+        for name, plan in plans.items()
     ]
-    rows.append(_sum("distinct", distinct, request.protections(), workspace, estimates))
+    rows.append(_row("distinct", distinct, request.protections(), workspace, estimates))
     first = [f"{place.method} on {request.specs[place.trained_on]}" for place in request.trainings().values()]
     if as_json:
         output.print_json({"tables": rows, "train_first": first})
         return
-    if len(asked) == 1:
+    if len(plans) == 1:
         plan_output.show(distinct, workspace, how, as_json=False)
-    shown = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
+    output_table = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
     for row in rows:
         time = output.seconds(row["estimated_seconds"]) + (f", unknown for {row['unknown']}" if row["unknown"] else "")
-        shown.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
-    output.print_table(shown)
+        output_table.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
+    output.print_table(output_table)
     for text in first:
         output.note(f"trained first: {text}; the cells that need it get their keys afterwards and are not counted here")
 
 
-def _sum(
-    what: str, plan: Plan, sets: Sequence[ProtectionSpec], workspace: Workspace, estimates: Estimates
+def _row(
+    title: str, plan: Plan, sets: Sequence[ProtectionSpec], workspace: Workspace, estimates: Estimates
 ) -> dict[str, Any]:
     from uebench.planning.tasks import protect_tasks
 
     tasks = {task.key: task for task in [*protect_tasks(sets), *plan.tasks(workspace.store)]}
     total = estimates.total(list(tasks.values()))
     return {
-        "what": what,
+        "what": title,
         "cells": len(plan.cells),
-        "done": sum(one.status == "done" for one in plan.cells),
+        "done": sum(cell.status == "done" for cell in plan.cells),
         "to_run": len(plan.chosen()),
-        "impossible": sum(one.status == "impossible" for one in plan.cells),
+        "impossible": sum(cell.status == "impossible" for cell in plan.cells),
         "estimated_seconds": total.seconds,
         "unknown": total.unknown,
     }

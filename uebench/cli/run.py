@@ -1,4 +1,4 @@
-"""``uebench run``: plan a grid, compute what is missing, show the result."""
+"""``uebench run``: compute the missing cells of a grid and show the results."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
 
-Words = list[str] | None
+Texts = list[str] | None
 
 
 @with_workspace
 @with_compute
 def run(
-    grid_file: Annotated[Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid saved with --save.")] = None,
+    grid_file: Annotated[Path | None, typer.Argument(metavar="GRID.toml", help="A grid saved with --save.")] = None,
     method: Annotated[
-        Words,
+        Texts,
         typer.Option(
             "--method", help="name(option=value), or all. Repeatable.", autocompletion=complete.plugins("method")
         ),
     ] = None,
     attacker: Annotated[
-        Words,
+        Texts,
         typer.Option(
             "--attacker",
             help="name(option=value)+countermeasure, or all. Repeatable.",
@@ -45,7 +45,7 @@ def run(
         ),
     ] = None,
     data: Annotated[
-        Words,
+        Texts,
         typer.Option(
             "--data",
             help="orl, a folder, or name(option=value). Repeatable.",
@@ -61,13 +61,15 @@ def run(
             help="smoke, desk, desk64, paper or official [default: desk].", autocompletion=complete.preset_names
         ),
     ] = None,
-    with_clean: Annotated[bool | None, typer.Option("--with-clean", help="Also train on unprotected images.")] = None,
+    with_clean: Annotated[
+        bool | None, typer.Option("--with-clean", help="Also train on the unprotected images.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Compute nothing; show the cells that are done.")] = False,
     time_limit: TimeLimitText = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
     keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Keep the weights of the attackers' networks, and name their files.")
+        bool, typer.Option("--keep-models", help="Keep the weights of the attackers' networks, and show their files.")
     ] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
     figure: Annotated[
@@ -78,7 +80,10 @@ def run(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Protect faces with each method, train each attacker on them, and measure its clean test accuracy."""
+    """Measure methods against attackers.
+
+    Each method protects the faces, each attacker trains on them, and its clean test accuracy is measured.
+    """
     from uebench.api.compute import collected
     from uebench.api.protected_sets import method_texts, named
     from uebench.api.workspace import plugin_files
@@ -111,5 +116,6 @@ def run(
     result = collected(plan, workspace) if collect else computing.computed(plan, workspace, how)
     run_output.show(result, as_json, models=keep_models, collected=collect)
     if figure:
-        files.save(matrix.figure(result.records), figure, "figure", [c.record for c in result.cells if c.record])
+        records = [cell.record for cell in result.cells if cell.record]
+        files.save(matrix.figure(result.records), figure, "figure", records)
     computing.end({"cell": 0 if collect else len(result.left)}, failed=bool(result.failed))

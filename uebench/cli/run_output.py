@@ -1,4 +1,4 @@
-"""What a run came to, for people and for programs."""
+"""Output of the results of a run, for readers and for programs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ COLUMNS = (
 
 
 def show(result: RunResult, as_json: bool, *, models: bool = False, collected: bool = False) -> None:
-    """Print the cells of a run, and what is to be said of them.
+    """Print the cells of a run, and notes about them.
 
     Args:
         result: The run.
-        as_json: As one JSON document.
-        models: Also print where the networks of its attackers are kept.
-        collected: Nothing was computed.
+        as_json: Print one JSON document instead of a table.
+        models: Also print the files with the weights of the attackers' networks.
+        collected: Whether the results were only collected, and nothing was computed.
     """
     kept = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
     if as_json:
-        output.print_json([_document(cell) | _of_model(kept.get(cell.spec.key)) for cell in result.cells])
+        output.print_json([_document(cell) | _model_document(kept.get(cell.spec.key)) for cell in result.cells])
     else:
         table = Table(*COLUMNS, box=None)
         for cell in result.cells:
@@ -45,25 +45,27 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
     if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:
         output.note(f"{', '.join(dict.fromkeys(computed))}: trains no network whose weights could be kept")
     if collected:
-        there = sum(cell.record is not None for cell in result.cells)
-        output.note(f"{there} of {len(result.cells)} cells are done; uebench status --watch follows the others")
+        done = sum(cell.record is not None for cell in result.cells)
+        output.note(f"{done} of {len(result.cells)} cells are done; uebench status --watch follows the others")
     notes(result, collected=collected)
 
 
 def notes(result: RunResult, *, collected: bool = False) -> None:
-    """Say what was there already, what went wrong, which sources changed, and what the numbers are worth."""
+    """Print notes about cells that were done before, failures, changed sources, and the caveats of presets."""
     done = sum(cell.status == "done" for cell in result.cells)
     if done and not collected:
         output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
     for cell in result.cells:
         if cell.record is None and cell.status != "left":
-            what = cell.spec.data.name if cell.status == "impossible" else cell.spec.title
-            output.note(f"{cell.status}: {what}: {cell.reason}")
+            subject = cell.spec.data.name if cell.status == "impossible" else cell.spec.title
+            output.note(f"{cell.status}: {subject}: {cell.reason}")
             if cell.failure and cell.failure.traceback:
                 output.note(f"uebench show {cell.spec.key[:12]} shows the traceback")
         elif cell.status == "done":
             for name in cell.changed_sources:
-                output.note(f"{cell.spec.title}: the source of {name} changed since; raise its version or use --force")
+                output.note(
+                    f"{cell.spec.title}: the source of {name} has changed since; raise its version or use --force"
+                )
     for caveat in of_presets({cell.record.preset for cell in result.cells if cell.record}):
         output.note(caveat)
 
@@ -76,12 +78,12 @@ def _document(cell: CellResult) -> dict[str, Any]:
 
 
 def _model(cell: CellResult, result: RunResult) -> str:
-    """Return the file of a cell's network; empty if there is none."""
+    """Return the file with the weights of a cell's network; empty if there is none."""
     file = result.workspace.store.model_path(cell.spec.key)
     return str(file) if file.is_file() else ""
 
 
-def _of_model(file: str | None) -> dict[str, Any]:
+def _model_document(file: str | None) -> dict[str, Any]:
     return {} if file is None else {"model": file or None}
 
 

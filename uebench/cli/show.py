@@ -1,4 +1,4 @@
-"""``uebench show``: one plugin, the record of a cell or of a protected set, or a failure."""
+"""``uebench show``: show a plugin, a record or a failure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ def show(
         ),
     ],
     plugin: Plugins = None,
-    preset: Annotated[str, typer.Option("--preset", help="Show the options in force with this preset.")] = "",
+    preset: Annotated[str, typer.Option("--preset", help="Show the options of a plugin under this preset.")] = "",
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show the options of a plugin, the content of a record, or why a cell failed."""
+    """Show a plugin, a record or a failure.
+
+    It shows the options of a plugin, the contents of the record of a cell or of a protected set, or why a cell failed.
+    """
     from uebench.plugins import presets
     from uebench.plugins.registry import Entry, Registry
     from uebench.store.store import Store
@@ -41,7 +44,7 @@ def show(
         presets.get(preset)
     if isinstance(entry := known.get(name), Entry):
         _plugin(_describe(entry, registry, preset), as_json)
-    elif len(name) >= 4 and all(sign in "0123456789abcdef" for sign in name):
+    elif len(name) >= 4 and all(digit in "0123456789abcdef" for digit in name):
         _record(Store(results).find(name), registry, as_json)
     else:
         raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, known)}")
@@ -81,17 +84,17 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.print_json(details)
         return
-    where = " ".join(str(details[k]) for k in ("venue", "year") if details.get(k))
-    say(f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {where}".rstrip())
+    venue = " ".join(str(details[field]) for field in ("venue", "year") if details.get(field))
+    say(f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {venue}".rstrip())
     if details.get("url"):
         say(details["url"])
     say(f"{details['about']}\n")
     presets = {details["preset"]: details["in_force"]} if "preset" in details else details["presets"]
     table = Table("option", "default", *presets, box=None)
     for name, default in details["options"].items():
-        shown = "required" if name in details["required"] else format_value(default)
+        text = "required" if name in details["required"] else format_value(default)
         settings = [format_value(options[name]) if name in options else "" for options in presets.values()]
-        table.add_row(name, shown, *settings)
+        table.add_row(name, text, *settings)
     meanings = Table("option", "meaning", box=None)
     for name, text in details["meanings"].items():
         meanings.add_row(name, text.replace("``", ""))
@@ -105,16 +108,16 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
             say(f"{name}: {reason}")
 
 
-def _record(found: Record | ProtectionRecord | Failure, registry: Registry, as_json: bool) -> None:
+def _record(record: Record | ProtectionRecord | Failure, registry: Registry, as_json: bool) -> None:
     from uebench.cli import output
     from uebench.report import record_text
     from uebench.report.command import commands
     from uebench.store.record import Record
 
     if as_json:
-        output.print_json(found.model_dump(mode="json"))
+        output.print_json(record.model_dump(mode="json"))
         return
-    for name, text in record_text.lines(found).items():
+    for name, text in record_text.lines(record).items():
         say(f"{name:18} {text}")
-    if isinstance(found, Record):
-        say(f"{'to repeat it':18} {commands([found], registry)[0]}")
+    if isinstance(record, Record):
+        say(f"{'to repeat it':18} {commands([record], registry)[0]}")

@@ -1,4 +1,4 @@
-"""``uebench status``: what the store holds."""
+"""``uebench status``: list the contents of a results folder."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from uebench.errors import StoreError
 
 def status(
     seconds: Annotated[
-        float, typer.Argument(metavar="[SECONDS]", min=0.1, help="Between two looks of --watch.", show_default=True)
+        float, typer.Argument(metavar="SECONDS", min=0.1, help="Interval of --watch, in seconds.", show_default=True)
     ] = 2.0,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show who computes what until nothing is left to do, on all machines.")
+        bool, typer.Option("--watch", help="Show the running tasks of all machines until nothing is left to do.")
     ] = False,
-    stale: Annotated[bool, typer.Option("--stale", help="Only cells whose plugin source has changed since.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="List only cells with a plugin whose source has changed since.")
+    ] = False,
     plugin: Plugins = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """List the records in a results folder, including damaged ones and failures, and count protected sets."""
+    """List the contents of a results folder.
+
+    It lists the records of cells, damaged records and failures, and counts the protected sets.
+    """
     from uebench.cli import output
     from uebench.plugins.registry import Registry
     from uebench.report import status
@@ -37,16 +42,16 @@ def status(
         if status_output.watch(existing(results), seconds).failures:
             raise typer.Exit(FAILED)
         return
-    found = status.status(Store(results), Registry(plugin or ()), stale_only=stale)
+    contents = status.status(Store(results), Registry(plugin or ()), stale_only=stale)
     if as_json:
-        output.print_json(found.document())
+        output.print_json(contents.document())
     else:
-        for line in found.cells:
+        for line in contents.cells:
             say(str(line))
-        say(f"{found.summary} in {results}")
-        for failure in found.failures:
+        say(f"{contents.summary} in {results}")
+        for failure in contents.failures:
             output.note(f"failed: {failure.key[:12]}  {failure.title}: {failure.message}")
-    if damaged := found.damaged:
+    if damaged := contents.damaged:
         raise StoreError(
             f"{damaged[0]}: damaged ({len(damaged)} in all; uebench store verify lists them); run the command of that "
             "cell again (for a protected set: uebench audit), or delete it"

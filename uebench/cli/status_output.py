@@ -1,4 +1,4 @@
-"""How far the work is, again and again: in place on a terminal, else a line for each change."""
+"""Output of ``uebench status --watch``: a display that is updated in place on a terminal, else a line per change."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store
 
-SHOWN = 20
-"""Lines of each kind in place, at most."""
+MOST_LINES = 20
+"""The most running tasks, and the most failures, in the display."""
 
 
 def watch(store: Store, seconds: float) -> Standing:
-    """Show how far the work is until nothing is left to do, and return how it ended.
+    """Show the progress of the work until nothing is left to do, and return how it ended.
 
     Args:
         store: The results folder.
-        seconds: Between two looks.
+        seconds: The interval between two updates.
     """
     look = Watch(store).look
     if not sys.stdout.isatty():
@@ -41,17 +41,17 @@ def watch(store: Store, seconds: float) -> Standing:
 
 
 def _lines(look: Callable[[], Standing], seconds: float) -> Standing:
-    """Write a line for each change: what is begun, what failed, and the counts."""
-    before, told = "", set[str]()
+    """Write a line for each task that starts or fails, and for each change of the counts."""
+    counts, shown = "", set[str]()
     while True:
         standing = look()
-        news = [f"running: {_who(note)}" for key, note in standing.working.items() if key not in told]
-        news += [f"failed: {_why(failure)}" for failure in standing.failures if failure.key not in told]
-        told = {*standing.working, *(failure.key for failure in standing.failures)}
+        news = [f"running: {_worker(note)}" for key, note in standing.working.items() if key not in shown]
+        news += [f"failed: {_failure(failure)}" for failure in standing.failures if failure.key not in shown]
+        shown = {*standing.working, *(failure.key for failure in standing.failures)}
         for line in news:
             say(line)
-        if news or str(standing) != before:
-            say(before := str(standing))
+        if news or str(standing) != counts:
+            say(counts := str(standing))
             sys.stdout.flush()
         if standing.is_over:
             return standing
@@ -59,21 +59,21 @@ def _lines(look: Callable[[], Standing], seconds: float) -> Standing:
 
 
 def _page(standing: Standing) -> Text:
-    lines = [f"running  {_how_far(note)}" for note in list(standing.working.values())[:SHOWN]]
-    lines += [f"failed   {_why(failure)}" for failure in standing.failures[:SHOWN]]
+    lines = [f"running  {_progress(note)}" for note in list(standing.working.values())[:MOST_LINES]]
+    lines += [f"failed   {_failure(failure)}" for failure in standing.failures[:MOST_LINES]]
     return Text(visible("\n".join([*lines, str(standing)])), no_wrap=True, overflow="ellipsis")
 
 
-def _how_far(note: Note) -> str:
-    progress = f"{note.what} ({note.done}/{note.total}), " if note.total else ""
-    since = text.seconds(round(max(0.0, time.time() - note.since)))
-    return f"{note.title}: {progress}{since}, {note.host}, process {note.pid}"
+def _progress(note: Note) -> str:
+    steps = f"{note.what} ({note.done}/{note.total}), " if note.total else ""
+    elapsed = text.seconds(round(max(0.0, time.time() - note.since)))
+    return f"{note.title}: {steps}{elapsed}, {note.host}, process {note.pid}"
 
 
-def _who(note: Note) -> str:
+def _worker(note: Note) -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note.since))
     return f"{note.title}: {note.host}, process {note.pid}, since {since}"
 
 
-def _why(failure: Failure) -> str:
+def _failure(failure: Failure) -> str:
     return f"{failure.key[:12]}  {failure.title}: {failure.message}"

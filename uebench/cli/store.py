@@ -1,4 +1,4 @@
-"""``uebench store``: check a results folder, tidy it, merge others into it, export its records."""
+"""``uebench store``: verify a results folder, delete garbage, merge other folders into it, export its records."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from uebench.cli.options import RESULTS, AsJson, Results
 from uebench.cli.terminal import say
 from uebench.errors import StoreError
 
-app = typer.Typer(help="Check the results folder, tidy it, merge others into it, export its records.")
+app = typer.Typer(help="Maintain a results folder.")
 
 
 @app.command()
 def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
-    """Check every record, protected set and kept model against digest, schema and key. Exit code 4 on faults."""
+    """Verify all files of a results folder.
+
+    Every record, protected set and kept model is checked: digest, schema and key. The exit code is 4 if one is damaged.
+    """
     from uebench.api import results_folder
     from uebench.cli import output
 
-    found = results_folder.verify(results)
+    verified = results_folder.verify(results)
     if as_json:
-        output.print_json(asdict(found))
+        output.print_json(asdict(verified))
     else:
-        for fault in found.faults:
+        for fault in verified.faults:
             say(fault)
         say(
-            f"verified {found.cells} cells, {found.protected} records of protected sets, {found.blobs} protected sets "
-            f"and {found.models} models: {len(found.faults)} damaged"
+            f"verified {verified.cells} cells, {verified.protected} records of protected sets, {verified.blobs} "
+            f"protected sets and {verified.models} models: {len(verified.faults)} damaged"
         )
-    if found.faults:
+    if verified.faults:
         raise StoreError(
-            f"{results}: {len(found.faults)} damaged; run the commands of these cells again (for a protected set: "
+            f"{results}: {len(verified.faults)} damaged; run the commands of these cells again (for a protected set: "
             "uebench audit; for a model: with --keep-models --force)"
         )
 
@@ -45,51 +48,55 @@ def gc(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """List what nothing refers to, with its size; --delete deletes it. What a running process holds is left alone."""
+    """List garbage, or delete it.
+
+    Garbage is what nothing refers to and no running process uses.
+    """
     from uebench.api import results_folder
     from uebench.cli import output
 
-    found = results_folder.gc(results, delete=delete)
-    size = sum(one.size for one in found)
+    garbage = results_folder.gc(results, delete=delete)
+    size = sum(item.size for item in garbage)
     if as_json:
-        files = [{"path": str(one.path), "reason": one.reason, "bytes": one.size} for one in found]
+        files = [{"path": str(item.path), "reason": item.reason, "bytes": item.size} for item in garbage]
         output.print_json({"files": files, "bytes": size, "deleted": delete})
         return
-    locks = [one.path for one in found if one.path.suffix in (".lock", ".lease")]
-    for one in found:
-        if one.path not in locks:
-            say(f"{one.path}: {one.reason}, {one.size / 1e6:.1f} MB")
+    locks = [item.path for item in garbage if item.path.suffix in (".lock", ".lease")]
+    for item in garbage:
+        if item.path not in locks:
+            say(f"{item.path}: {item.reason}, {item.size / 1e6:.1f} MB")
     if locks:  # one for each key that was ever computed
         say(f"{locks[0].parent}: {len(locks)} locks that nobody holds")
-    what = "deleted" if delete else "--delete deletes this" if found else "nothing to delete"
-    say(f"{len(found)} in all, {size / 1e6:.1f} MB; {what}")
+    outcome = "deleted" if delete else "--delete deletes this" if garbage else "nothing to delete"
+    say(f"{len(garbage)} in all, {size / 1e6:.1f} MB; {outcome}")
 
 
 @app.command()
 def merge(
-    others: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders to take from.")],
+    others: Annotated[list[Path], typer.Argument(metavar="DIR", help="Results folders to copy from.")],
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Take in the records, protected sets and models of other results folders. Exit code 4 if some were not taken.
+    """Merge other results folders into one.
 
-    What is here already stays. A file that differs from the one here is named and left out, as is a damaged one.
+    Records, protected sets and models are copied; existing files stay. Damaged files, and files that differ from the
+    existing one, are listed and not copied; the exit code is then 4.
     """
     from uebench.api import results_folder
     from uebench.cli import output
 
     files = results_folder.merge(others, results)
-    counts = Counter(one.outcome for one in files)
+    counts = Counter(file.outcome for file in files)
     if as_json:
-        output.print_json([asdict(one) | {"path": str(one.path)} for one in files])
+        output.print_json([asdict(file) | {"path": str(file.path)} for file in files])
     else:
-        for one in files:
-            if one.reason:
-                say(f"{one.outcome}: {one.reason}")
-        say(f"files taken: {counts['taken']}, here already: {counts['same']}")
-    if left := sum(bool(one.reason) for one in files):
+        for file in files:
+            if file.reason:
+                say(f"{file.outcome}: {file.reason}")
+        say(f"files copied: {counts['taken']}, here already: {counts['same']}")
+    if left := sum(bool(file.reason) for file in files):
         raise StoreError(
-            f"{left} files were not taken: {counts['conflict']} conflict, {counts['damaged']} damaged, "
+            f"{left} files were not copied: {counts['conflict']} in conflict, {counts['damaged']} damaged, "
             f"{counts['busy']} busy"
         )
 
@@ -99,7 +106,10 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file to write: .csv or .parquet.")],
     results: Results = RESULTS,
 ) -> None:
-    """Write the records of all cells as one table: CSV, or Parquet if pyarrow is installed."""
+    """Write the records of all cells as a table.
+
+    The table is CSV, or Parquet if pyarrow is installed.
+    """
     from uebench.api import results_folder
     from uebench.cli import output
 

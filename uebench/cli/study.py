@@ -1,4 +1,4 @@
-"""``uebench study``: a grid of one's own, with names, as tables, figures and a page."""
+"""``uebench study``: compute a study, and show it as tables, figures and a page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from uebench.api.study import Study
     from uebench.api.workspace import Workspace
 
-app = typer.Typer(help="Compute a study, and show it as tables, figures and a page.")
+app = typer.Typer(help="Compute a study and show its results.")
 Name = Annotated[
     str,
     typer.Argument(
         metavar="STUDY",
-        help="A TOML file, or the name of a study that uebench list studies shows.",
+        help="A TOML file, or the name of a study of the package; see uebench list studies.",
         autocompletion=complete.studies,
     ),
 ]
@@ -31,7 +31,7 @@ Data = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="orl, a folder or name(option=value) for the data set that the study leaves open; NAME=SET if there are "
+        help="The data set that the study leaves open: orl, a folder or name(option=value); NAME=SET if there are "
         "several. Repeatable.",
     ),
 ]
@@ -51,7 +51,10 @@ def run(
     workspace: Workspace,
     how: Compute,
 ) -> None:
-    """Compute the cells of a study that are missing, then show its table."""
+    """Compute a study and show its table.
+
+    Only missing cells are computed.
+    """
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import study_forms
@@ -77,16 +80,17 @@ def table(
     data: Data = None,
     form: Annotated[
         str,
-        typer.Option("--format", help="text, md, tex, csv, html or parquet [default: by the name of --out, or text]."),
+        typer.Option("--format", help="text, md, tex, csv, html or parquet [default: the suffix of --out, or text]."),
     ] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")] = None,
     as_json: AsJson = False,
     *,
     workspace: Workspace,
 ) -> None:
-    """Show the table of a study: means with intervals, tests against the baseline, the best of each column.
+    """Show the table of a study.
 
-    It shows what the results folder holds, and says why the rest is missing.
+    It shows means with intervals, tests against the baseline, the best of each column, and why results are missing.
+    Nothing is computed.
     """
     from uebench.cli import output
     from uebench.report import study_forms
@@ -94,13 +98,13 @@ def table(
     if out and as_json:
         raise UsageError("--json: shows the table and writes no file; leave out --json or --out")
     form = study_forms.check(form, out)
-    shown = _study(name, data, workspace).arranged()
+    arranged = _study(name, data, workspace).arranged()
     if out:
-        study_forms.write(shown, out, form)
+        study_forms.write(arranged, out, form)
     elif as_json:
-        output.print_json(study_forms.page(shown).document())
+        output.print_json(study_forms.page(arranged).document())
     else:
-        say(study_forms.render(shown, form), end="")
+        say(study_forms.render(arranged, form), end="")
 
 
 @app.command()
@@ -111,7 +115,7 @@ def figure(
     kind: Annotated[
         str,
         typer.Option(
-            help="bars: means with intervals; matrix: a heat map; cost: accuracy by seconds.",
+            help="bars: means with intervals; matrix: a heat map; cost: accuracy against seconds.",
             autocompletion=lambda: _figures(),
         ),
     ] = "bars",
@@ -119,7 +123,10 @@ def figure(
     *,
     workspace: Workspace,
 ) -> None:
-    """Draw a study, as far as the results folder holds it."""
+    """Draw a study.
+
+    The figure shows the finished cells. Nothing is computed.
+    """
     from uebench.api.study import check_figure
     from uebench.report import files
 
@@ -138,7 +145,10 @@ def report(
     *,
     workspace: Workspace,
 ) -> None:
-    """Write the records of a study to one self-contained HTML page, under the names of the study."""
+    """Write an HTML page of a study.
+
+    The page is self-contained and shows the records with the names of the study.
+    """
     from uebench.cli.output import note
     from uebench.report import files
 
@@ -146,9 +156,9 @@ def report(
     study = _study(name, data, workspace)
     with files.writing(html, "--html"):
         html.write_text(study.page(), encoding="utf-8")
-    left = sum(len(one.place.cells) for one in study.places) - len(study.records)
-    missing = f"; {left} cell{'s' * (left != 1)} missing: uebench study run computes what is possible" if left else ""
-    note(f"{html}: {len(study.records)} records of {workspace.store.root}{missing}")
+    missing = sum(len(place.place.cells) for place in study.places) - len(study.records)
+    remark = f"; {missing} cell{'s' * (missing != 1)} missing: uebench study run computes those that are possible"
+    note(f"{html}: {len(study.records)} records of {workspace.store.root}{remark if missing else ''}")
 
 
 def _figures() -> tuple[str, ...]:

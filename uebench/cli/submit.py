@@ -1,4 +1,4 @@
-"""``uebench submit``: one method of a study as an entry of a leaderboard."""
+"""``uebench submit``: write a method of a study as an entry for a leaderboard."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 def submit(
     name: Name,
     out: Annotated[Path, typer.Option(metavar="FILE", help="JSON file to write.")],
-    by: Annotated[str, typer.Option(help="Who submits it.")],
-    about: Annotated[str, typer.Option(help="What it is, in one line.")],
-    method: Annotated[str, typer.Option(help="The method's name in the study, if it has several.")] = "",
+    by: Annotated[str, typer.Option(help="Who submits the method.")],
+    about: Annotated[str, typer.Option(help="What the method does, in one line.")],
+    method: Annotated[str, typer.Option(help="The method's name in the study, if that has several methods.")] = "",
     claim: Annotated[
         list[str] | None,
-        typer.Option(metavar="ATTACKER=PERCENT", help="The accuracy that you claim it leaves. Repeatable."),
+        typer.Option(metavar="ATTACKER=PERCENT", help="The accuracy of an attacker, as you claim. Repeatable."),
     ] = None,
     data: Data = None,
-    url: Annotated[str, typer.Option(help="Where more is to be found, https://.")] = "",
-    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When [default: today].")] = "",
+    url: Annotated[str, typer.Option(help="A page with more about it: https://...")] = "",
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The date of the entry [default: today].")] = "",
     *,
     workspace: Workspace,
 ) -> None:
-    """Write one leaderboard entry: what you claim of a method beside what was measured, with digests of the records.
+    """Write an entry for a leaderboard.
 
-    docs/leaderboard.md says which entries are admitted. Beside what you write here, it says nothing about you.
+    The entry has your claims for a method beside the measured accuracies, and digests of the records. See
+    docs/leaderboard.md for the rules. Apart from these options, the entry says nothing about you.
     """
     from uebench.api.study import Study
     from uebench.cli.output import note
@@ -55,7 +56,7 @@ def _date(text: str) -> datetime.date | None:
     try:
         return datetime.date.fromisoformat(text) if text else None
     except ValueError:
-        raise UsageError(f"date {text!r}: is no date; write it as 2026-01-31") from None
+        raise UsageError(f"date {text!r}: not a date; write it as 2026-01-31") from None
 
 
 def _claims(texts: list[str] | tuple[()]) -> dict[str, float]:
@@ -63,14 +64,15 @@ def _claims(texts: list[str] | tuple[()]) -> dict[str, float]:
 
     claims = {}
     for text in texts:
-        name, sign, value = text.rpartition("=")
+        name, _, value = text.rpartition("=")
+        name = name.strip()
         try:
-            number = float(value.removesuffix("%"))
+            percent = float(value.removesuffix("%"))
         except ValueError:
-            sign, number = "", 0.0
-        if not sign or not name:
+            name, percent = "", 0.0
+        if not name:
             raise UsageError(f"claim {text!r}: write the attacker's name and a percentage, as 'ResNet-18=12.5'")
-        if name.strip() in claims:
-            raise UsageError(f"claim {text!r}: {name.strip()!r} is given twice; give it once")
-        claims[name.strip()] = number
+        if name in claims:
+            raise UsageError(f"claim {text!r}: {name!r} is given twice; give it once")
+        claims[name] = percent
     return claims

@@ -1,4 +1,4 @@
-"""``uebench table``: a table of the Segue paper, reported beside what the store holds."""
+"""``uebench table``: show a table of the Segue paper with reported and measured numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def table(
     form: Format = "text",
     preset: PresetName = DEFAULT,
     data: Annotated[
-        list[str] | None, typer.Option("--data", help="Name of a measured set, or ROLE=NAME. Repeatable.")
+        list[str] | None, typer.Option("--data", help="A measured set, by name, or ROLE=NAME. Repeatable.")
     ] = None,
     drawing: Annotated[
         Path | None,
@@ -26,7 +26,10 @@ def table(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Show a table of the Segue paper: reported numbers beside those in the results folder."""
+    """Show a table of the Segue paper.
+
+    Reported numbers stand beside those from the results folder. Nothing is computed.
+    """
     from uebench.cli import output
     from uebench.plugins.registry import Registry
     from uebench.report import files, tables, views
@@ -35,14 +38,14 @@ def table(
     tables.check(form)
     if drawing:
         files.check(drawing, "--figure")
-    found = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))
-    if found.others:
+    view = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))
+    if view.others:
         output.note(
-            f"shown for {found.main}, which has most results; --data chooses another set: {', '.join(found.others)}"
+            f"showing {view.main}, which has the most results; --data chooses another set: {', '.join(view.others)}"
         )
-    output.note_damaged(found.damaged)
-    output.print_page(found.page, form, as_json)
+    output.note_damaged(view.damaged)
+    output.print_page(view.page, form, as_json)
     if drawing:
         from uebench.report import beside
 
-        files.save(beside.figure(found.filled), drawing, "--figure", beside.drawn_from(found.filled))
+        files.save(beside.figure(view.filled), drawing, "--figure", beside.drawn_from(view.filled))

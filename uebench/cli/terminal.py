@@ -1,4 +1,4 @@
-"""What reaches the terminal: text in which nothing acts on it, and streams that may be full, closed or ASCII."""
+"""Safe output on the terminal: text without control characters, on streams that may be full, closed or ASCII."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typer
 
 from uebench.errors import StoreError, in_words
 
-_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters but the tabulator and the end of a line, and what turns the direction of writing."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters other than tab and newline, and characters that change the direction of writing."""
 
 
 def visible(text: str) -> str:
-    r"""Return a text in which names of users and plugins cannot control the terminal: escape becomes ``\x1b``."""
-    return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    r"""Return a text with control characters escaped, as ``\x1b``: names of users and plugins may contain them."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def say(text: str, *, end: str = "\n") -> None:
@@ -27,23 +27,23 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def prepare() -> None:
-    """Let stdout show what its encoding lacks as escapes, as stderr does."""
+    """Let stdout escape the characters that its encoding lacks, as stderr does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def finish() -> None:
-    """Write what waits to be written, while an error can still be told.
+    """Flush stdout while an error can still be reported.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If it cannot be flushed.
     """
     if sys.stdout:
         sys.stdout.flush()
 
 
 def drop_stdout() -> None:
-    """Let nothing more be written on stdout, so that the interpreter does not fail at it when it ends."""
+    """Discard further output on stdout, on which the interpreter would otherwise fail at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -55,6 +55,6 @@ def complain(message: str) -> None:
 
 
 def of_system(error: OSError) -> StoreError:
-    """Return an error of the system's that nobody has put into words: of a file, or of the output."""
-    what = f"{os.fsdecode(error.filename)}: cannot be used" if error.filename else "the output cannot be written"
-    return StoreError(f"{what} ({in_words(error)})")
+    """Return the error for an ``OSError`` that no other code has handled, of a file or of the output."""
+    problem = f"{os.fsdecode(error.filename)}: cannot be used" if error.filename else "the output cannot be written"
+    return StoreError(f"{problem} ({in_words(error)})")

@@ -1,1 +1,1 @@
-"""Figures and tables of finished records. Opens without torch."""
+"""Tables, figures and the HTML page, made from records without torch."""

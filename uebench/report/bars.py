@@ -1,4 +1,4 @@
-"""The accuracies of a study as bars with intervals: a panel for each data set, attackers across."""
+"""The bar chart of a study: a panel for each data set, with a group of bars for each attacker."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Style(TypedDict):
-    """How the bars of a method look."""
+    """The look of a method's bars: arguments of Matplotlib."""
 
     color: str
     hatch: str
 
 
 HATCHES = ("", "///", "...", "xx")
-"""One for each round of colours, so that no two methods look alike."""
+"""After all colours are used, they are used again with the next hatch, so that methods look different."""
 
 
 def figure(measured: Sequence[MeasuredPlace]) -> Figure:
-    """Draw the means with their 95% intervals; dashed: the clean reference, dotted: chance.
+    """Draw the means with their 95% intervals, the clean reference as dashed lines, and chance as dotted ones.
 
     Args:
-        measured: The places of a study, as ``analysis.study.measure`` returns them.
+        measured: The places of a study; see ``analysis.study.measure``.
 
     Raises:
         UsageError: If there is no record to draw.
@@ -48,44 +48,44 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
         method.name: {"color": COLOURS[number % len(COLOURS)], "hatch": HATCHES[number // len(COLOURS) % len(HATCHES)]}
         for number, method in enumerate(methods)
     }
-    across = len(columns(panels[0]))
-    width = max(4.0, 1.2 + across * (0.7 + 0.28 * len(methods)))
-    drawn = Figure(figsize=(width, 0.8 + 2.9 * len(panels)), layout="constrained")
-    for axes, places in zip(drawn.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+    attackers = len(columns(panels[0]))
+    width = max(4.0, 1.2 + attackers * (0.7 + 0.28 * len(methods)))
+    fig = Figure(figsize=(width, 0.8 + 2.9 * len(panels)), layout="constrained")
+    for axes, places in zip(fig.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         _panel(axes, places, styles)
     handles: list[Patch | Line2D] = [
-        Patch(label=_shown(name), facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
+        Patch(label=_label(name), facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
         for name, style in styles.items()
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=_shown(clean.name)))
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label=_label(clean.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    drawn.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
-    return drawn
+    fig.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
+    return fig
 
 
-def _shown(name: str) -> str:
-    """Return a name for the legend, which leaves out what begins with an underscore."""
+def _label(name: str) -> str:
+    """Return a name for the legend, from which Matplotlib leaves out labels that begin with an underscore."""
     return literal(f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name)
 
 
 def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style]) -> None:
-    across = columns(places)
+    by_attacker = columns(places)
     data = places[0].place.cells[0].spec.data.record
-    bar = 0.8 / max(1, len(styles))
-    for x, (clean, *others) in enumerate(across):
+    width = 0.8 / max(1, len(styles))
+    for x, (clean, *others) in enumerate(by_attacker):
         if clean.pairing:
             axes.hlines(clean.pairing.accuracy, x - 0.45, x + 0.45, color=GREY, linestyle="--", linewidth=1)
         for number, one in enumerate(others):
-            _bar(axes, x - 0.4 + bar * (number + 0.5), bar, one, styles[one.place.method.name])
+            _bar(axes, x - 0.4 + width * (number + 0.5), width, one, styles[one.place.method.name])
     axes.axhline(100 * data.chance, color=GREY, linestyle=":", linewidth=1)
-    names = [literal(column[0].place.attacker.name) for column in across]
-    axes.set_xticks(range(len(across)), [name.replace("+", "\n+").replace("(", "\n(") for name in names])
+    names = [literal(column[0].place.attacker.name) for column in by_attacker]
+    axes.set_xticks(range(len(by_attacker)), [name.replace("+", "\n+").replace("(", "\n(") for name in names])
     axes.tick_params(axis="x", length=0)
-    axes.set_xlim(-0.6, len(across) - 0.4)
+    axes.set_xlim(-0.6, len(by_attacker) - 0.4)
     axes.set_ylim(0, 100)
     axes.set_ylabel("clean test accuracy, %", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    groups = [column[0].place.attacker.group for column in across]
+    groups = [column[0].place.attacker.group for column in by_attacker]
     title = f"{literal(places[0].place.data.name)}: means with 95% intervals"
     axes.set_title(title, fontsize=10, pad=20 if any(groups) else None)
     name_groups(axes, groups)
@@ -103,7 +103,12 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -
 
 
 def name_groups(axes: Axes, groups: Sequence[str]) -> None:
-    """Name the groups of attackers above their bars, and part them."""
+    """Write the names of groups of attackers above the axes, and draw lines between the groups.
+
+    Args:
+        axes: Axes with an attacker at each whole number of x.
+        groups: The group of each attacker.
+    """
     start = 0
     for group, members in groupby(groups):
         end = start + len(list(members))

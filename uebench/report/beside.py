@@ -1,4 +1,4 @@
-"""The accuracies of a table of the paper as points: measured with its interval, beside reported."""
+"""The figure of a table of the paper: measured accuracies with their intervals beside reported ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 3
-"""Panels side by side, at most."""
+"""The most panels in a row."""
 MEASURED, REPORTED = COLOURS[0], COLOURS[1]
 
 
 def figure(tables: Iterable[FilledTable]) -> Figure:
-    """Draw a panel for each data set and condition of which something was measured, with a row for each method.
+    """Draw a panel for each data set and condition with measurements, and in it a row for each method.
 
     Args:
-        tables: Filled tables of the paper; what is no accuracy is left out.
+        tables: Filled tables of the paper. Only their accuracies are drawn.
 
     Raises:
         UsageError: If no accuracy was measured.
@@ -39,10 +39,10 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     rows = max(len(places) for places in panels)
-    drawn = Figure(figsize=(1.6 + 3.4 * across, 0.8 + down * (0.7 + 0.3 * rows)), layout="constrained")
-    for axes, places in zip(drawn.subplots(down, across, squeeze=False).flat, panels, strict=False):
+    fig = Figure(figsize=(1.6 + 3.4 * across, 0.8 + down * (0.7 + 0.3 * rows)), layout="constrained")
+    for axes, places in zip(fig.subplots(down, across, squeeze=False).flat, panels, strict=False):
         _draw(axes, places)
-    for axes in drawn.axes[len(panels) :]:
+    for axes in fig.axes[len(panels) :]:
         axes.set_visible(False)
     handles = [
         Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval"),
@@ -50,41 +50,42 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
         Line2D([], [], color=GREY, linestyle="--", label="measured without protection"),
         Line2D([], [], color=GREY, linestyle=":", label="chance"),
     ]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=2 if across == 1 else 4, fontsize=8, frameon=False)
-    return drawn
+    fig.legend(handles=handles, loc="outside lower center", ncols=2 if across == 1 else 4, fontsize=8, frameon=False)
+    return fig
 
 
 def drawn_from(tables: Iterable[FilledTable]) -> list[Record]:
     """Return the records behind the points, each once."""
-    return list({cell.key: cell for places in _panels(tables) for one in places for cell in one.cells}.values())
+    filled_places = (filled for places in _panels(tables) for filled in places)
+    return list({record.key: record for filled in filled_places for record in filled.cells}.values())
 
 
 def _panels(tables: Iterable[FilledTable]) -> list[list[FilledPlace]]:
-    """Return the places of each data set and condition, where any was measured."""
+    """Return the places of each data set and condition in which one of them was measured."""
 
-    def panel(one: FilledPlace) -> tuple[str, str]:
-        return one.place.role, one.place.column
+    def panel(filled: FilledPlace) -> tuple[str, str]:
+        return filled.place.role, filled.place.column
 
-    places = [one for table in tables for one in table.places if one.place.metric == "accuracy"]
+    places = [filled for table in tables for filled in table.places if filled.place.metric == "accuracy"]
     order = {name: number for number, name in enumerate(dict.fromkeys(map(panel, places)))}
-    found = [list(part) for _, part in groupby(sorted(places, key=lambda one: order[panel(one)]), panel)]
-    return [part for part in found if any(one.value is not None for one in part)]
+    panels = [list(group) for _, group in groupby(sorted(places, key=lambda filled: order[panel(filled)]), panel)]
+    return [group for group in panels if any(filled.value is not None for filled in group)]
 
 
 def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
-    for row, one in enumerate(places):
-        if one.reported is not None:
-            axes.plot(one.reported, row, "D", color=REPORTED, markerfacecolor="white", markersize=6, zorder=3)
-        if one.value is not None and one.interval is not None:
-            axes.plot(one.value, row, "o", color=MEASURED, markersize=5, zorder=4)
-            axes.hlines(row, *one.interval, color=MEASURED, linewidth=1.5)
-        elif one.reported is None:
+    for row, filled in enumerate(places):
+        if filled.reported is not None:
+            axes.plot(filled.reported, row, "D", color=REPORTED, markerfacecolor="white", markersize=6, zorder=3)
+        if filled.value is not None and filled.interval is not None:
+            axes.plot(filled.value, row, "o", color=MEASURED, markersize=5, zorder=4)
+            axes.hlines(row, *filled.interval, color=MEASURED, linewidth=1.5)
+        elif filled.reported is None:
             axes.text(50, row, "no record", ha="center", va="center", color=GREY, fontsize=7)
-    measured = next(one for one in places if one.value is not None)
+    measured = next(filled for filled in places if filled.value is not None)
     for value, style in ((measured.clean, "--"), (measured.chance, ":")):
         if value is not None:
             axes.axvline(value, color=GREY, linestyle=style, linewidth=1, zorder=1)
-    axes.set_yticks(range(len(places)), [one.place.label for one in places])
+    axes.set_yticks(range(len(places)), [filled.place.label for filled in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_xlabel("clean test accuracy, %", fontsize=9)

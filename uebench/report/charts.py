@@ -1,4 +1,4 @@
-"""The geometry of the small charts of the HTML page; its templates draw them as SVG."""
+"""The geometry of the small charts on the HTML page; its templates draw them as SVG."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from uebench.analysis.leaderboard import Pairing
 from uebench.store.record import Record
 
 WIDTH, HEIGHT = 160, 80
-"""Of a small chart, in SVG units; 0% is at its foot and 100% at its head."""
+"""The size of a small chart in SVG units; 0% is at the bottom and 100% at the top."""
 
 
 def curve(records: Sequence[Record]) -> str:
-    """Return the accuracy after each epoch, mean over runs, as an SVG path; runs that stopped early end it."""
+    """Return the mean accuracy of runs after each epoch, up to the end of the shortest run, as an SVG path."""
     runs = [[100 * epoch.test_correct / record.counts.n for epoch in record.curve] for record in records]
     values = [fmean(epoch) for epoch in zip(*runs, strict=False)]
     step = WIDTH / max(1, len(values) - 1)
@@ -24,7 +24,7 @@ def curve(records: Sequence[Record]) -> str:
 
 
 def bars(shares: Sequence[float]) -> str:
-    """Return a bar for each share in [0, 1], from the left, as an SVG path of strokes."""
+    """Return bars for shares in [0, 1], from left to right, as an SVG path of strokes."""
     step = WIDTH / len(shares)
     return "".join(
         f"M{(number + 0.5) * step:.4g} {HEIGHT}V{height(100 * share)}" for number, share in enumerate(shares)
@@ -32,7 +32,7 @@ def bars(shares: Sequence[float]) -> str:
 
 
 def height(percent: float) -> str:
-    """Return where a percentage lies in a small chart, from its head."""
+    """Return the position of a percentage in a small chart, measured from the top."""
     return f"{HEIGHT * (1 - percent / 100):.3g}"
 
 
@@ -41,10 +41,10 @@ class Point:
     """A method in the chart of costs.
 
     Attributes:
-        number: What the chart calls it.
-        pairing: What the attacker recognises.
-        seconds: What it took to train the method and to protect the set.
-        x: Where it lies, in percent of the width.
+        number: The method's number in the chart.
+        pairing: The method against the attacker.
+        seconds: The time to train the method and to protect the set.
+        x: The horizontal position, in percent of the width.
     """
 
     number: int
@@ -55,11 +55,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Cost against protection: seconds on a logarithmic axis, accuracy on the other.
+    """The chart of costs: seconds on a logarithmic x axis, accuracy on the y axis.
 
     Attributes:
         points: The methods.
-        ticks: Powers of ten, in seconds, and where they lie in percent of the width.
+        ticks: The label of each tick, a power of ten in seconds, and its position in percent of the width.
     """
 
     points: tuple[Point, ...]
@@ -67,19 +67,21 @@ class Costs:
 
 
 def costs(methods: Iterable[tuple[int, Pairing, float]]) -> Costs | None:
-    """Place methods by their cost; None if there are fewer than two to compare.
+    """Return the chart of costs, or None for fewer than two methods.
 
     Args:
-        methods: The number, the pairing and the seconds of each.
+        methods: The number, the pairing and the seconds of each method.
     """
-    known = [(number, pairing, max(seconds, 0.01)) for number, pairing, seconds in methods]
-    if len(known) < 2:
+    clamped = [(number, pairing, max(seconds, 0.01)) for number, pairing, seconds in methods]
+    if len(clamped) < 2:
         return None
-    first = math.floor(min(math.log10(seconds) for *_, seconds in known))
-    last = max(first + 1, math.ceil(max(math.log10(seconds) for *_, seconds in known)))
+    first = math.floor(min(math.log10(seconds) for *_, seconds in clamped))
+    last = max(first + 1, math.ceil(max(math.log10(seconds) for *_, seconds in clamped)))
 
-    def place(exponent: float) -> float:
+    def position(exponent: float) -> float:
         return 100 * (exponent - first) / (last - first)
 
-    points = tuple(Point(number, one, seconds, place(math.log10(seconds))) for number, one, seconds in known)
-    return Costs(points, tuple((f"{10.0**power:,g}", place(power)) for power in range(first, last + 1)))
+    points = tuple(
+        Point(number, pairing, seconds, position(math.log10(seconds))) for number, pairing, seconds in clamped
+    )
+    return Costs(points, tuple((f"{10.0**power:,g}", position(power)) for power in range(first, last + 1)))

@@ -1,4 +1,4 @@
-"""What to cite for some records: uebench, and the papers behind the plugins that took part."""
+"""The references to cite for records: uebench, and the papers of their plugins."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Paper:
     Attributes:
         name: The plugin's name.
         title: The paper's title.
-        venue: Where it was published.
-        year: When.
-        url: A page about it; empty if none is known, or if it is no web address.
+        venue: The venue of its publication.
+        year: The year of its publication.
+        url: The address of a page about it; empty if none is known, or if it does not begin with https://.
     """
 
     name: str
@@ -34,19 +34,19 @@ class Paper:
 
 
 def papers(records: Iterable[Record], registry: Registry) -> list[Paper]:
-    """Return the papers of the methods, attackers and countermeasures of some records, as far as plugins name them."""
+    """Return the papers of the methods, attackers and countermeasures of some records, if the plugins name them."""
     used: dict[tuple[str, str], None] = {}
     for record in records:
         kinds = ("attacker", *["countermeasure"] * (len(record.attacker) - 1))
         used |= dict.fromkeys(
-            [("method", record.method.name), *zip(kinds, (p.name for p in record.attacker), strict=True)]
+            [("method", record.method.name), *zip(kinds, (part.name for part in record.attacker), strict=True)]
         )
     infos = [(name, registry.entry(kind, name).info or {}) for kind, name in used if (kind, name) in registry]
     return [_paper(name, info) for name, info in infos if info.get("year") and info.get("venue")]
 
 
 def bibtex(records: Sequence[Record], registry: Registry) -> str:
-    """Return entries for uebench and for the papers; plugins do not name the authors of theirs."""
+    """Return BibTeX entries for uebench and for the papers, without authors, which plugins do not name."""
     entries = [_entry("software", "uebench", {"title": SELF, "author": "The uebench authors", "version": __version__})]
     for paper in papers(records, registry):
         fields = {"title": paper.title, "howpublished": paper.venue, "year": str(paper.year), "url": paper.url}

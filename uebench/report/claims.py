@@ -1,4 +1,4 @@
-"""Table 1 and the claims of the paper as pages."""
+"""The pages of the paper's claims and of Table 1."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from uebench.report.tables import Block, Page, number
 
 
 def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
-    """Arrange the verdicts on the paper's claims, each with the records behind it."""
+    """Return the page of the paper's claims: the verdict on each, and the records behind it.
+
+    Args:
+        tables: The filled tables, by name.
+        preset: The preset of the records.
+    """
     judged = judge(tables)
     rows = [
         {
             "claim": one.claim.text, "where": one.claim.where, "verdict": one.verdict, "rule": one.claim.rule,
-            "yes": one.yes, "no": one.no, "asked": one.asked, "keys": [key for e in one.places for key in e.keys],
+            "yes": one.yes, "no": one.no, "asked": one.asked,
+            "keys": [key for filled in one.places for key in filled.keys],
         }
         for one in judged
     ]  # fmt: skip
-    answers = [(o.claim.text, o.claim.where, o.verdict, f"{o.yes} yes, {o.no} no, of {o.asked}") for o in judged]
+    verdicts = [
+        (str(position), one.claim.text, one.claim.where, one.verdict, f"{one.yes} yes, {one.no} no, of {one.asked}")
+        for position, one in enumerate(judged, 1)
+    ]
     evidence = [
         (
             str(position), filled.place.label, filled.place.column, filled.data, number(filled.value, filled),
@@ -32,9 +41,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         for filled in one.places
     ]  # fmt: skip
     blocks = [
-        Block(
-            "Verdicts", ("", "claim", "where", "verdict", "places"), [(str(n), *a) for n, a in enumerate(answers, 1)]
-        ),
+        Block("Verdicts", ("", "claim", "where", "verdict", "places"), verdicts),
         Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
     ]
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
@@ -46,17 +53,17 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
 
 
 def requirements_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
-    """Arrange Table 1."""
-    found = circles(tables)
+    """Return the page of Table 1; see ``claims_page`` for the arguments."""
+    judged = circles(tables)
     rows = [
         {
             "method": one.method, "requirement": one.requirement.name, "degree": one.degree, "mean": one.mean,
             "measured": one.measured, "places": one.places, "reported_full": one.reported,
         }
-        for one in found
+        for one in judged
     ]  # fmt: skip
     lines = []
-    for method, row in groupby(found, lambda one: one.method):
+    for method, row in groupby(judged, lambda one: one.method):
         cells = []
         for one in row:
             evidence = "" if one.mean is None else f" ({one.mean:.3g}; {one.measured} of {one.places})"

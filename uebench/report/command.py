@@ -1,4 +1,4 @@
-"""The command that measures a cell again, as a record knows it."""
+"""The command that repeats the measurement of a record."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from uebench.store.record_parts import PluginRecord
 
 
 def commands(records: Sequence[Record], registry: Registry) -> list[str]:
-    """Return the commands that measure cells again: one, unless method seeds met different attacker seeds.
+    """Return the commands that repeat measurements: one, unless method seeds have different attacker seeds.
 
-    A method or an attacker stays as it was written if this means the same today. Else its options are written out.
+    The text of a method or an attacker is that of the record if it means the same today; else its options are written
+    out.
 
     Args:
-        records: One or more, of one method against one attacker on one data set.
-        registry: Where plugins are named; one that is not there is written with all its options.
+        records: Records of one method against one attacker on one data set; at least one.
+        registry: The plugins. A plugin that is not among them is written with all its options.
     """
     first = records[0]
     words = ["uebench", "run", "--data", _data(first, registry), "--method", _method(first, registry)]
@@ -32,12 +33,12 @@ def commands(records: Sequence[Record], registry: Registry) -> list[str]:
     seeds: dict[int, list[int]] = {}
     for record in records:
         seeds.setdefault(record.method_seed, []).append(record.seed)
-    met = {method_seed: _range(of_attacker) for method_seed, of_attacker in seeds.items()}
+    ranges = {method_seed: _range(attacker_seeds) for method_seed, attacker_seeds in seeds.items()}
     lines = []
-    for of_attacker in dict.fromkeys(met.values()):
-        of_method = _range(one for one in met if met[one] == of_attacker)
-        more = [] if first.method.name == REFERENCE else ["--method-seed", of_method]
-        lines.append(shlex.join([*words, *more, "--seed", of_attacker]))
+    for attacker_range in dict.fromkeys(ranges.values()):
+        method_range = _range(method_seed for method_seed in ranges if ranges[method_seed] == attacker_range)
+        method_words = [] if first.method.name == REFERENCE else ["--method-seed", method_range]
+        lines.append(shlex.join([*words, *method_words, "--seed", attacker_range]))
     return lines
 
 
@@ -52,14 +53,14 @@ def _data(record: Record, registry: Registry) -> str:
 
 
 def _method(record: Record, registry: Registry) -> str:
+    labels = MethodIdentity.of(record).side_information
     try:
         part, side = method_part(registry, parse(record.written["method"]), record.preset)
-        known = {} if side.true else side.published()
-        if (part.published()["config"], known) == (record.method.config, MethodIdentity.of(record).side_information):
+        present_labels = {} if side.true else side.published()
+        if (part.published()["config"], present_labels) == (record.method.config, labels):
             return record.written["method"]
     except UebenchError:
         pass
-    labels = MethodIdentity.of(record).side_information
     return _spelled("method", record.method, record.preset, registry, labels)
 
 
@@ -79,16 +80,24 @@ def _attacker(record: Record, registry: Registry) -> str:
 def _spelled(
     kind: str, part: PluginRecord, preset: str, registry: Registry, more: Mapping[str, Any] | None = None
 ) -> str:
-    """Return a plugin with the options that its preset does not give it today."""
-    then, now = part.config, {}
+    """Return the text of a plugin with those options that differ from today's preset.
+
+    Args:
+        kind: The kind of the plugin.
+        part: The plugin, from a record.
+        preset: The preset.
+        registry: The plugins.
+        more: Further options.
+    """
+    recorded, preset_config = part.config, {}
     try:
-        now = registry.build(kind, Spec(part.name), preset).config.published()
-    except UebenchError:  # it is not there, or an option must be given
+        preset_config = registry.build(kind, Spec(part.name), preset).config.published()
+    except UebenchError:  # there is no such plugin, or it has required options
         pass
     else:
-        defaults = _defaults(kind, part.name, registry)  # of options that were added later
-        then, now = defaults | then, defaults | now
-    options = {name: value for name, value in then.items() if (name, value) not in now.items()}
+        defaults = _defaults(kind, part.name, registry)  # the record lacks options that were added later
+        recorded, preset_config = defaults | recorded, defaults | preset_config
+    options = {name: value for name, value in recorded.items() if (name, value) not in preset_config.items()}
     return str(Spec(part.name, {**options, **(more or {})}))
 
 
@@ -100,7 +109,7 @@ def _defaults(kind: str, name: str, registry: Registry) -> dict[str, Any]:
 
 
 def _range(seeds: Iterable[int]) -> str:
-    """Return seeds as ``--seed`` reads them: ``0-2``, ``0,2``."""
-    places = enumerate(sorted(seeds))
-    runs = [[seed for _, seed in run] for _, run in groupby(places, key=lambda place: place[1] - place[0])]
+    """Return seeds in the syntax of ``--seed``: ``0-2``, ``0,2``."""
+    numbered = enumerate(sorted(seeds))
+    runs = [[seed for _, seed in run] for _, run in groupby(numbered, key=lambda pair: pair[1] - pair[0])]
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,4 +1,4 @@
-"""Paired comparisons of methods as a page."""
+"""The page of paired comparisons of methods."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ NOTES = (
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
 
-def page(found: Sequence[Comparison], peak: bool = False) -> Page:
-    """Arrange comparisons, a block for each data set and attacker; ``peak`` says that they are of best epochs."""
-    rows = [one.document() for one in found]
+def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
+    """Return the page of comparisons, with a block for each data set and attacker.
+
+    Args:
+        comparisons: The comparisons.
+        peak: Whether they compare best epochs, for the title.
+    """
+    rows = [comparison.document() for comparison in comparisons]
     blocks = []
     for title, group in groupby(rows, lambda row: f"{row['attacker']} on {row['data']}, preset {row['preset']}"):
         header = ("method a", "method b", "difference [95%]", "p", "p (Holm)", "seeds", "n")
         blocks.append(Block(title, header, [_line(row) for row in group]))
     notes = [*NOTES, f"p (Holm): corrected for the {len(rows)} comparisons shown"]
     if not rows:
-        notes = ["no two methods met the same attacker on the same data set under the same preset"]
+        notes = ["no two methods faced the same attacker on the same data set under the same preset"]
     elif not all(row["paired"] for row in rows):
         notes.append(UNPAIRED)
     title = f"Paired comparisons of methods{', each attacker after its best epoch' * peak}"

@@ -1,4 +1,4 @@
-"""Cost against protection in a study: seconds per 1,000 images across, the accuracy that is left upwards."""
+"""The chart of costs of a study: seconds per 1,000 images on the x axis, accuracy on the y axis."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 2
-"""Panels side by side, at most."""
+"""The most panels in a row."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-"""One for each group, so that no two groups differ in colour alone."""
+"""The markers of groups of methods, so that groups differ in more than colour."""
 LEAST = 0.01
-"""What costs less stands here, in seconds, because a logarithmic axis has no zero."""
+"""The least cost on the logarithmic axis, in seconds. Methods that cost less are drawn there."""
 HOLLOW = "hollow: may change a pixel by more than the others"
 
 
@@ -33,10 +33,10 @@ class Point:
     """A method in a panel.
 
     Attributes:
-        name: The study's name of it.
-        group: That of the method.
-        pairing: What the attacker recognises.
-        seconds: What training the method and protecting 1,000 images took.
+        name: The study's name for the method.
+        group: The method's group.
+        pairing: The method against the attacker.
+        seconds: The time to train the method and to protect, per 1,000 images.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Point:
 
 
 def figure(measured: Sequence[MeasuredPlace]) -> Figure:
-    """Draw a panel for each attacker on each data set; dashed: the clean reference, dotted: chance.
+    """Draw a panel for each attacker on each data set, with the clean reference dashed and chance dotted.
 
     Args:
-        measured: The places of a study, as ``analysis.study.measure`` returns them.
+        measured: The places of a study; see ``analysis.study.measure``.
 
     Raises:
         UsageError: If there is no finished cell of a method to draw.
@@ -63,48 +63,48 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
 
     panels = [column for column in columns(measured) if _points(column)]
     if not panels:
-        raise UsageError("cost: no finished cell of a method to draw")
+        raise UsageError("cost: no finished cell of a method to draw; uebench study run computes them")
     groups = dict.fromkeys(one.place.method.group for one in columns(measured)[0][1:])
     styles = {group: (COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]) for n, group in enumerate(groups)}
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
-    drawn = Figure(figsize=(7.0 * across, 0.6 + 4.6 * down), layout="constrained")
-    grid = drawn.subplots(down, across, squeeze=False).flatten()
+    fig = Figure(figsize=(7.0 * across, 0.6 + 4.6 * down), layout="constrained")
+    grid = fig.subplots(down, across, squeeze=False).flatten()
     for axes, column in zip(grid, panels, strict=False):
         _panel(axes, column, styles)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    _legend(drawn, panels, styles)
-    drawn.draw_without_rendering()  # the layout is final, so labels can be placed
+    _legend(fig, panels, styles)
+    fig.draw_without_rendering()  # makes the layout final, so that labels can be placed
     for axes, column in zip(grid, panels, strict=False):
-        place(axes, [_labelled(one) for one in _points(column)], _lines(column))
-    return drawn
+        place(axes, [_labelled(point) for point in _points(column)], _lines(column))
+    return fig
 
 
 def _points(column: Sequence[MeasuredPlace]) -> list[Point]:
-    """Return the methods that an attacker met, without the clean reference."""
-    found = []
+    """Return the measured methods of a panel, without the clean reference."""
+    points = []
     for one in column[1:]:
         cost = seconds(one)
         if one.pairing and cost is not None:
-            found.append(Point(one.place.method.name, one.place.method.group, one.pairing, max(cost, LEAST)))
-    return found
+            points.append(Point(one.place.method.name, one.place.method.group, one.pairing, max(cost, LEAST)))
+    return points
 
 
 def _panel(axes: Axes, column: Sequence[MeasuredPlace], styles: Mapping[str, tuple[str, str]]) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    points, about = _points(column), column[0].place
-    for one in points:
-        colour, marker = styles[one.group]
-        mean, (low, high) = one.pairing.accuracy, one.pairing.interval
+    points, attacker, data = _points(column), column[0].place.attacker, column[0].place.data
+    for point in points:
+        colour, marker = styles[point.group]
+        mean, (low, high) = point.pairing.accuracy, point.pairing.interval
         axes.errorbar(
-            one.seconds, mean, [[max(0.0, mean - low)], [max(0.0, high - mean)]], color=colour, marker=marker,
-            markersize=6.5, markerfacecolor=colour if one.bounded else "white", capsize=2, elinewidth=1, zorder=3,
+            point.seconds, mean, [[max(0.0, mean - low)], [max(0.0, high - mean)]], color=colour, marker=marker,
+            markersize=6.5, markerfacecolor=colour if point.bounded else "white", capsize=2, elinewidth=1, zorder=3,
         )  # fmt: skip
     for height, style in zip(_lines(column), (":", "--"), strict=False):
         axes.axhline(height, color=GREY, linestyle=style, linewidth=1, zorder=1)
-    costs = [one.seconds for one in points]
+    costs = [point.seconds for point in points]
     axes.set_xscale("log")
     axes.set_xlim(min(costs) / 3, max(costs) * 3)
     axes.set_ylim(0, 100)
@@ -114,39 +114,39 @@ def _panel(axes: Axes, column: Sequence[MeasuredPlace], styles: Mapping[str, tup
     axes.set_ylabel("clean test accuracy left, %", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     preset = points[0].pairing.records[0].preset
-    axes.set_title(literal(f"{about.attacker.name} on {about.data.name}, preset {preset}"), fontsize=10)
+    axes.set_title(literal(f"{attacker.name} on {data.name}, preset {preset}"), fontsize=10)
 
 
 def _lines(column: Sequence[MeasuredPlace]) -> list[float]:
-    """Return chance and, if it is measured, the accuracy of the clean reference, in percent."""
+    """Return chance and, if measured, the accuracy of the clean reference, in percent."""
     clean = column[0]
     chance = 100 * clean.place.cells[0].spec.data.record.chance
     return [chance, clean.pairing.accuracy] if clean.pairing else [chance]
 
 
 def _missing(column: Sequence[MeasuredPlace]) -> str:
-    """Return a line about the methods that are not in a panel."""
-    shown = {one.name for one in _points(column)}
-    names = [one.place.method.name for one in column[1:] if one.place.method.name not in shown]
+    """Return a line that names the methods missing from a panel; empty if there are none."""
+    drawn = {point.name for point in _points(column)}
+    names = [one.place.method.name for one in column[1:] if one.place.method.name not in drawn]
     return literal("\n" + fill(f"no record: {', '.join(names)}", 90)) if names else ""
 
 
-def _legend(drawn: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapping[str, tuple[str, str]]) -> None:
+def _legend(fig: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapping[str, tuple[str, str]]) -> None:
     from matplotlib.lines import Line2D
 
-    points = [one for column in panels for one in _points(column)]
-    shown = {one.group for one in points}
+    points = [point for column in panels for point in _points(column)]
+    groups = {point.group for point in points}
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=literal(group))
         for group, (colour, marker) in styles.items()
-        if group and group in shown
+        if group and group in groups
     ]
-    if not all(one.bounded for one in points):
+    if not all(point.bounded for point in points):
         handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="", label=HOLLOW))
     handles.append(Line2D([], [], color=GREY, linestyle="--", label=literal(panels[0][0].place.method.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    drawn.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    fig.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
-def _labelled(one: Point) -> Labelled:
-    return Labelled(literal(one.name), one.seconds, one.pairing.accuracy, *one.pairing.interval)
+def _labelled(point: Point) -> Labelled:
+    return Labelled(literal(point.name), point.seconds, point.pairing.accuracy, *point.pairing.interval)

@@ -1,4 +1,4 @@
-"""What simple networks say of protected sets as a page: a table, and a sentence for each set."""
+"""The page of detections: a table, and a sentence about each set."""
 
 from __future__ import annotations
 
@@ -15,64 +15,70 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def page(found: Sequence[Detection]) -> Page:
-    """Arrange what was found of sets: a block for each data set, with a line for each network; a sentence for each set.
+def page(detections: Sequence[Detection]) -> Page:
+    """Return the page of detections: a block for each data set with a line for each network, and notes about the sets.
 
     Args:
-        found: What was found; sets of the same data are neighbours.
+        detections: The detections, grouped by data set.
     """
     header = ("set", "network", "sees", "published % [95%]", "clean % [95%]", "difference [95%]", "p (Holm)")
     blocks = []
-    for _, group in groupby(found, lambda one: one.data):
+    for _, group in groupby(detections, lambda detection: detection.data):
         sets = list(group)
-        lines = [(one.name, *_line(detector)) for one in sets for detector in one.detectors]
+        lines = [(detection.name, *_line(detector)) for detection in sets for detector in detection.detectors]
         blocks.append(Block(_title(sets[0]), header, lines))
-    rows = [_row(one, detector) for one in found for detector in one.detectors]
-    return Page("What simple networks recognise", blocks, [sentence(one) for one in found], rows, COLUMNS)
+    rows = [_row(detection, detector) for detection in detections for detector in detection.detectors]
+    return Page("What simple networks recognise", blocks, list(map(sentence, detections)), rows, COLUMNS)
 
 
-def sentence(found: Detection) -> str:
-    """Say in words whether a set is poisoned, and how sure that is."""
-    one = found.strongest
-    by = f"{100 * one.difference.value:.1f} points [{100 * one.difference.low:.1f}, {100 * one.difference.high:.1f}]"
-    match found.verdict:
+def sentence(detection: Detection) -> str:
+    """Return the verdict on a set in words, with the evidence."""
+    strongest, subject = detection.strongest, f"{detection.name} on {detection.data}"
+    low, high = (100 * bound for bound in (strongest.difference.low, strongest.difference.high))
+    points = f"{100 * strongest.difference.value:.1f} points [{low:.1f}, {high:.1f}]"
+    match detection.verdict:
         case "poisoned":
             return (
-                f"{found.name} on {found.data}: poisoned. A {one.network} network that sees the {one.view} recognises "
-                f"{by} more than on clean photographs."
+                f"{subject}: poisoned. A {strongest.network} network that sees the {strongest.view} recognises "
+                f"{points} more than on clean photographs."
             )
         case "not detected":
             return (
-                f"{found.name} on {found.data}: not detected. No network recognises surely more than on clean "
-                f"photographs; the clearest difference is {by}."
+                f"{subject}: not detected. No network clearly recognises more than on clean photographs; the clearest "
+                f"difference is {points}."
             )
         case "cannot tell":
-            least = min(detector.clean / detector.n for detector in found.detectors)
+            least = min(detector.clean / detector.n for detector in detection.detectors)
             return (
-                f"{found.name} on {found.data}: cannot tell. The networks recognise {100 * least:.1f}% or more even on "
-                "clean photographs, so no set could stand out."
+                f"{subject}: cannot tell. The networks recognise {100 * least:.1f}% or more even on clean photographs, "
+                "so no set could stand out."
             )
 
 
-def _title(found: Detection) -> str:
-    people, images = found.identities, found.detectors[0].n
-    of_photographs = f" of {found.photographs} photographs" if found.photographs < images else ""
-    return f"{found.data}: {images} images{of_photographs} of {people} people, chance {100 / people:.1f}%"
+def _title(detection: Detection) -> str:
+    people, images = detection.identities, detection.detectors[0].n
+    of_photographs = f" of {detection.photographs} photographs" if detection.photographs < images else ""
+    return f"{detection.data}: {images} images{of_photographs} of {people} people, chance {100 / people:.1f}%"
 
 
-def _line(one: Detector) -> tuple[str, ...]:
-    both = ((one.published, one.published_interval), (one.clean, one.clean_interval))
-    published, clean = (
-        f"{100 * correct / one.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]" for correct, (low, high) in both
+def _line(detector: Detector) -> tuple[str, ...]:
+    counts = (
+        (detector.published, detector.published_interval),
+        (detector.clean, detector.clean_interval),
     )
-    low, high = (100 * bound for bound in (one.difference.low, one.difference.high))
-    apart = f"{100 * one.difference.value:+.1f} [{low:+.1f}, {high:+.1f}]"
-    return one.network, one.view, published, clean, apart, p_value(one.p)
+    published, clean = (
+        f"{100 * correct / detector.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]" for correct, (low, high) in counts
+    )
+    low, high = (100 * bound for bound in (detector.difference.low, detector.difference.high))
+    difference = f"{100 * detector.difference.value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return detector.network, detector.view, published, clean, difference, p_value(detector.p)
 
 
-def _row(found: Detection, one: Detector) -> dict[str, object]:
+def _row(detection: Detection, detector: Detector) -> dict[str, object]:
+    difference = detector.difference
     values = (
-        found.data, found.name, found.verdict, one.network, one.view, one.published, one.clean, one.n,
-        found.photographs, 1 / found.identities, one.difference.value, one.difference.low, one.difference.high, one.p,
+        detection.data, detection.name, detection.verdict, detector.network, detector.view, detector.published,
+        detector.clean, detector.n, detection.photographs, 1 / detection.identities, difference.value, difference.low,
+        difference.high, detector.p,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))

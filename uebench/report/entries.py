@@ -1,4 +1,4 @@
-"""Leaderboard entries as tables: what is claimed beside what was measured."""
+"""Leaderboard entries as tables of claimed and measured accuracies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uebench.store.entry import EntryResult, LeaderboardEntry
 from uebench.store.store import Store
 
 MORE_COLUMNS = ("claimed", "claim", "clean", "by", "date", "records")
-"""What the rows of entries hold beside those of the ranking."""
+"""The columns of the rows of entries, besides those of the ranking."""
 HEADER = (
     "attacker", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by",
     "date", "records",
@@ -27,25 +27,25 @@ NOTES = (
 
 
 def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
-    """Return the leaderboard with entries below it, a block for each data set under each preset.
+    """Return the leaderboard with entries below it, in a block for each data set and preset.
 
     Args:
         page: The leaderboard.
-        entries: One or more.
-        store: Where the records behind them are looked for.
+        entries: The entries; at least one.
+        store: The store in which their records are looked up.
     """
-    found: dict[tuple[str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
+    groups: dict[tuple[str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
     for entry in entries:
         for result in entry.results:
-            found.setdefault((result.data_key, entry.preset), []).append((entry, result))
+            groups.setdefault((result.data_key, entry.preset), []).append((entry, result))
     blocks, rows = list(page.blocks), list(page.rows)
-    for pairs in found.values():
+    for pairs in groups.values():
         order = sorted(pairs, key=lambda pair: (pair[1].name, pair[1].measured.mean))
-        known = [_row(entry, result, store) for entry, result in order]
+        block_rows = [_row(entry, result, store) for entry, result in order]
         entry, result = pairs[0]
         data = f"{result.data.name}, preset {entry.preset}, chance {100 * result.data.chance:.1f}%"
-        blocks.append(Block(f"Entries on {data}", HEADER, [_line(row) for row in known]))
-        rows += known
+        blocks.append(Block(f"Entries on {data}", HEADER, [_line(row) for row in block_rows]))
+        rows += block_rows
     notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({entry.preset for entry in entries})]
     return replace(
         page, blocks=blocks, rows=rows, notes=list(dict.fromkeys(notes)), columns=(*page.columns, *MORE_COLUMNS)

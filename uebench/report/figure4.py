@@ -1,4 +1,4 @@
-"""Figure 4 of the Segue paper: JPEG, augmentations, side information, training loss. A gap is a gap."""
+"""Figure 4 of the Segue paper: JPEG, augmentations, side information and training loss. Missing results stay gaps."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ GREY = "#444444"
 STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
 
 Panel = Mapping[str, Mapping[str, FilledPlace]]
-"""Method -> position on the axis -> what was measured there."""
+"""Method -> name of a position on the x axis -> measurement."""
 
 
 def filled_panels(store: Store, registry: Registry, preset: str, data: str | None = None) -> dict[str, FilledTable]:
-    """Fill the four panels with what a results folder holds.
+    """Fill the four panels from a results folder.
 
     Args:
         store: The results folder.
-        registry: Where plugins are named.
+        registry: The plugins.
         preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
-        data: Name of a measured set; the one that fills most places if None.
+        data: The name of a measured set; None for the one that fills the most places.
 
     Raises:
         UsageError: If there is no record of that set.
@@ -56,23 +56,23 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
 def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:
     """Return the records behind the panels, each once."""
     places = [place for table in tables.values() for place in table.places]
-    return list({cell.key: cell for place in places for cell in place.cells}.values())
+    return list({record.key: record for place in places for record in place.cells}.values())
 
 
 def figure(tables: Mapping[str, FilledTable]) -> Figure:
     """Draw the four panels.
 
     Args:
-        tables: What ``filled_panels`` returned.
+        tables: The panels; see ``filled_panels``.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    drawn = Figure(figsize=(10, 7), layout="constrained")
-    axes = dict(zip(TITLES, drawn.subplots(2, 2).flat, strict=True))
+    fig = Figure(figsize=(10, 7), layout="constrained")
+    axes = dict(zip(TITLES, fig.subplots(2, 2).flat, strict=True))
     jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
     side = _by_side_information(tables["figure4.3"])
-    losses = [place for place in tables["figure4.4"].places if place.fit and _guided(place.place) in side]
+    losses = [place for place in tables["figure4.4"].places if place.fit and _method(place.place) in side]
     colours = _colours([*jpeg, *augmented, *side])
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side, "figure4.4": losses}.items():
         _prepare(axes[name], TITLES[name], "" if panel else tables[name].table.command)
@@ -90,11 +90,11 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
         if panel:
             axes[name].axhline(_chance(tables), color=GREY, linestyle=":", linewidth=1)
     if records := drawn_from(tables):
-        drawn.suptitle(literal(_title(records[0])), fontsize=10)
+        fig.suptitle(literal(_title(records[0])), fontsize=10)
     if colours:
         handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
-        drawn.legend(handles=handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
-    return drawn
+        fig.legend(handles=handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
+    return fig
 
 
 def _title(record: Record) -> str:
@@ -110,49 +110,49 @@ def _chance(tables: Mapping[str, FilledTable]) -> float:
 
 
 def _by_method(table: FilledTable, beside: str) -> dict[str, dict[str, FilledPlace]]:
-    """Return what was measured by method and column; a method that stands at ``beside`` alone is left out."""
-    found: dict[str, dict[str, FilledPlace]] = {}
+    """Return the measured places by method and column, without methods that were measured only at ``beside``."""
+    panel: dict[str, dict[str, FilledPlace]] = {}
     for place in table.places:
         if place.value is not None:
-            found.setdefault(place.place.row, {})[place.place.column] = place
-    return {method: columns for method, columns in found.items() if set(columns) != {beside}}
+            panel.setdefault(place.place.row, {})[place.place.column] = place
+    return {method: columns for method, columns in panel.items() if set(columns) != {beside}}
 
 
 def _by_side_information(table: FilledTable) -> dict[str, dict[str, FilledPlace]]:
-    """Return what was measured by method and labels, of the methods that ever saw other labels than the true ones."""
-    found: dict[str, dict[str, FilledPlace]] = {}
+    """Return the measured places by method and labels, for methods that were also measured with untrue labels."""
+    panel: dict[str, dict[str, FilledPlace]] = {}
     for place in table.places:
         if place.value is not None:
-            found.setdefault(_guided(place.place), {})[place.place.row] = place
-    return {method: labels for method, labels in found.items() if set(labels) - {"true"}}
+            panel.setdefault(_method(place.place), {})[place.place.row] = place
+    return {method: labels for method, labels in panel.items() if set(labels) - {"true"}}
 
 
-def _guided(place: TablePlace) -> str:
-    """Return the method whose labels panels 3 and 4 are about."""
+def _method(place: TablePlace) -> str:
+    """Return the method of a place in panel 3 or 4, whose rows are kinds of labels."""
     return SIDES[place.setting]["true"]
 
 
 def _colours(methods: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each method that is shown: grey for the reference."""
-    shown = sorted(set(methods), key=lambda name: (name != REFERENCE, name))
-    others = [name for name in shown if name != REFERENCE]
+    """Return a colour for each method, grey for the reference."""
+    names = sorted(set(methods), key=lambda name: (name != REFERENCE, name))
+    others = [name for name in names if name != REFERENCE]
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(others)}
-    return {name: colours.get(name, GREY) for name in shown}
+    return {name: colours.get(name, GREY) for name in names}
 
 
 def _qualities(table: FilledTable) -> dict[str, str]:
-    """Return the measured columns of panel 1 in the order of their qualities, each with its text on the axis."""
+    """Return the measured columns of panel 1 in the order of JPEG quality, each with its label on the axis."""
     columns = {place.place.column for place in table.places if place.value is not None} - {PLAIN}
     numbers = {int(column.partition("=")[2]): column for column in columns}
     return {numbers[number]: str(number) for number in sorted(numbers)} | {PLAIN: PLAIN}
 
 
 def _lines(axes: Axes, panel: Panel, columns: Mapping[str, str], colours: Mapping[str, str]) -> None:
-    for method, found in panel.items():
-        means = [_value(found[name]) if name in found else math.nan for name in columns]
-        reach = [_reach(found[name]) if name in found else (0.0, 0.0) for name in columns]
+    for method, places in panel.items():
+        means = [_value(places[name]) if name in places else math.nan for name in columns]
+        errors = [_errors(places[name]) if name in places else (0.0, 0.0) for name in columns]
         axes.errorbar(
-            range(len(columns)), means, list(zip(*reach, strict=True)), marker="o", markersize=4, capsize=2,
+            range(len(columns)), means, list(zip(*errors, strict=True)), marker="o", markersize=4, capsize=2,
             color=colours[method], elinewidth=0.8,
         )  # fmt: skip
     axes.set_xticks(range(len(columns)), list(columns.values()))
@@ -161,14 +161,14 @@ def _lines(axes: Axes, panel: Panel, columns: Mapping[str, str], colours: Mappin
 
 def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[str, str]) -> None:
     width = 0.8 / len(panel)
-    for number, (method, found) in enumerate(panel.items()):
-        for x, name in enumerate(positions):
-            where = x - 0.4 + width * (number + 0.5)
-            if name not in found:
-                axes.text(where, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
+    for number, (method, places) in enumerate(panel.items()):
+        for position, name in enumerate(positions):
+            x = position - 0.4 + width * (number + 0.5)
+            if name not in places:
+                axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
                 continue
             axes.bar(
-                where, _value(found[name]), 0.9 * width, yerr=[[end] for end in _reach(found[name])], capsize=2,
+                x, _value(places[name]), 0.9 * width, yerr=[[error] for error in _errors(places[name])], capsize=2,
                 color=colours[method], error_kw={"linewidth": 0.8},
             )  # fmt: skip
     axes.set_xticks(range(len(positions)), [_label(name) for name in positions])
@@ -180,7 +180,7 @@ def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str
     styles = iter(STYLES)
     for place in places:
         assert place.fit
-        losses, method = place.fit.surrogate_losses, _guided(place.place)
+        losses, method = place.fit.surrogate_losses, _method(place.place)
         axes.semilogy(
             losses.keys(), losses.values(), linestyle=next(styles, STYLES[-1]), color=colours[method], linewidth=1.3,
             label=f"{method}, labels {_label(place.place.row)}",
@@ -191,7 +191,7 @@ def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str
 
 
 def _prepare(axes: Axes, title: str, remedy: str) -> None:
-    """Name a panel; if it has no records, say so and how to get them."""
+    """Write the title of a panel; if it has no records, also the command that computes them."""
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     if remedy:
@@ -200,7 +200,7 @@ def _prepare(axes: Axes, title: str, remedy: str) -> None:
 
 
 def _label(name: str) -> str:
-    """Return a position's text: a share of true labels in percent."""
+    """Return the label of a position on the x axis, with shares of true labels in percent."""
     return f"{float(name):.0%}" if name.startswith("0.") else name
 
 
@@ -209,7 +209,7 @@ def _value(place: FilledPlace) -> float:
     return place.value
 
 
-def _reach(place: FilledPlace) -> tuple[float, float]:
-    """Return how far the interval reaches below and above the value."""
+def _errors(place: FilledPlace) -> tuple[float, float]:
+    """Return the lengths of the interval below and above the value."""
     assert place.low is not None and place.high is not None
     return max(0.0, _value(place) - place.low), max(0.0, place.high - _value(place))

@@ -1,4 +1,4 @@
-"""Where figures and pages go: refused before the work, written after it."""
+"""The files of figures and pages: checked before the work, written after it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES = {".png": "Source", ".svg": "Source", ".pdf": "Keywords"}
-"""Suffix -> the field of the file that says which records it was drawn from."""
+"""Suffix -> the field of the file's metadata that names the records behind the figure."""
 
 
 def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)) -> None:
-    """Refuse a file that could not be written, before hours of work are spent on it.
+    """Check that a file can be written, before hours of work.
 
     Args:
-        file: Where it should go.
-        name: What the caller calls it, for the message.
-        suffixes: What its name may end with; None for anything.
+        file: The file.
+        name: The name of the option or argument, for messages.
+        suffixes: The allowed suffixes; None for any.
 
     Raises:
-        UsageError: If the suffix is none of these.
-        StoreError: If there is no such folder.
+        UsageError: If the suffix is not allowed.
+        StoreError: If the folder does not exist.
     """
     if suffixes is not None and file.suffix.lower() not in suffixes:
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
@@ -39,7 +39,11 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
 
 @contextmanager
 def writing(file: Path, name: str) -> Iterator[None]:
-    """Turn what goes wrong while ``file`` is written into one line.
+    """Turn an error of the system in the block, which writes ``file``, into a message of one line.
+
+    Args:
+        file: The file.
+        name: See ``check``.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -51,27 +55,27 @@ def writing(file: Path, name: str) -> Iterator[None]:
 
 
 def save(figure: Figure, file: Path, name: str, records: Iterable[Record | ProtectionRecord]) -> None:
-    """Write a figure; the suffix chooses PNG, SVG or PDF. The file says which records it was drawn from.
+    """Write a figure as PNG, SVG or PDF, with the marks of its records in the metadata.
 
     Args:
-        figure: What to write.
-        file: Where it goes.
-        name: What the caller calls the file, for the message.
-        records: What the figure was drawn from.
+        figure: The figure.
+        file: The file; its suffix chooses the format.
+        name: See ``check``.
+        records: The records behind the figure.
 
     Raises:
         StoreError: If the file cannot be written.
     """
-    drawn_from = " ".join(sorted({mark(record) for record in records}))
+    marks = " ".join(sorted({mark(record) for record in records}))
     with writing(file, name):
-        figure.savefig(file, dpi=150, metadata={FIGURES[file.suffix.lower()]: f"uebench {drawn_from}".strip()})
+        figure.savefig(file, dpi=150, metadata={FIGURES[file.suffix.lower()]: f"uebench {marks}".strip()})
 
 
 def mark(record: Record | ProtectionRecord) -> str:
-    """Return what a figure calls a record: the heads of its key and of the digest of what it says.
+    """Return the mark of a record in figures: the first digits of its key and of the digest of its content.
 
     The mark shows that a figure was drawn from a record with these counts, options, curve and audit. ``timings`` and
-    ``provenance`` do not enter it: they differ between two runs that measured the same.
+    ``provenance`` do not enter it, because they differ between runs with the same result.
     """
     key = record.key if isinstance(record, Record) else record.protect_key
     content = record.model_dump(mode="json", exclude={"timings", "provenance"}, exclude_defaults=True)

@@ -1,4 +1,4 @@
-"""The table of a study in LaTeX, as a journal would set it; it needs the package booktabs."""
+"""The table of a study in LaTeX, ready for a paper; it needs the package booktabs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = r" \\"
 
 
 def render(table: StudyTable) -> str:
-    """Return a table environment for each kind of block, so that none outgrows a page; notes stand below the first."""
+    """Return a table environment for each kind of block, to fit on a page, with the notes below the first one."""
     lines = [r"% It needs \usepackage{booktabs}"]
     kinds = [list(blocks) for _, blocks in groupby(table.blocks, lambda block: (block.kind, block.columns))]
     for number, blocks in enumerate(kinds):
@@ -32,7 +32,7 @@ def render(table: StudyTable) -> str:
 
 
 def _kind(block: DataBlock) -> str:
-    """Return what the blocks of a kind show: a title is this, and the data set."""
+    """Return the part of a block's title before the data set, which blocks of a kind have in common."""
     return block.title.partition(": ")[0]
 
 
@@ -46,13 +46,13 @@ def _notes(table: StudyTable) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Return text in which nothing is a command."""
+    """Return a text with LaTeX's special characters escaped."""
     plain = "".join(LATEX_ESCAPE_RULES.get(sign, sign) for sign in text)
     return plain.replace(AS_GOOD, r"$\dagger$")
 
 
 def _tabular(blocks: Sequence[DataBlock]) -> Iterator[str]:
-    """Yield blocks with the same columns."""
+    """Yield the lines of blocks with the same columns."""
     grouped = any(block.has_groups for block in blocks)
     first, blanks = blocks[0], _blanks(blocks)
     yield rf"\begin{{tabular}}{{{'l' * (1 + grouped)}{'r' * (len(first.columns) + first.has_seeds)}}}"
@@ -66,7 +66,7 @@ def _tabular(blocks: Sequence[DataBlock]) -> Iterator[str]:
 
 
 def _header(block: DataBlock, grouped: bool) -> Iterator[str]:
-    """Yield the groups of the attackers with a rule under each, then their names."""
+    """Yield the groups of attackers with a rule under each, and then the attackers' names."""
     stub, seeds = 1 + grouped, block.has_seeds
     if any(column.group for column in block.columns):
         cells, rules, start = [""] * stub, [], stub + 1
@@ -93,15 +93,15 @@ def _block(block: DataBlock, grouped: bool, blanks: Sequence[str]) -> Iterator[s
 
 
 def _row(row: Row, blanks: Sequence[str]) -> list[str]:
-    return [escaped(row.name), *(_number(one, blank) for one, blank in zip(row.numbers, blanks, strict=True))]
+    return [escaped(row.name), *(_number(number, blank) for number, blank in zip(row.numbers, blanks, strict=True))]
 
 
 def _number(number: Number, blank: str) -> str:
-    """Return the mean and its interval; the means of a column stand below each other, and marks beside it.
+    """Return a mean with its interval and marks, padded so that the means of its column are aligned.
 
     Args:
-        number: What to write.
-        blank: What else of its column stands behind the mean; empty if nothing does.
+        number: The number.
+        blank: The widest interval of its column; empty if there is none.
     """
     value = "--" if number.value == "-" else re.sub("^-", "$-$", number.value)
     value = rf"\textbf{{{value}}}" if number.best else value
@@ -120,14 +120,14 @@ def _padded(whole: str, digits: int) -> str:
 
 
 def _blanks(blocks: Sequence[DataBlock]) -> list[str]:
-    """Return for each column the widest text behind a mean; for intervals, one as long as the longest of all."""
+    """Return the widest text after a mean for each column; all columns of intervals have the same."""
     rows = [row for block in blocks for _, section in block.sections for row in section]
-    behind = [[row.numbers[place].interval for row in rows] for place in range(len(blocks[0].columns))]
-    ends = [end for texts in behind for text in texts for end in re.findall(r"(\d+)\.", text)]
+    columns = [[row.numbers[column].interval for row in rows] for column in range(len(blocks[0].columns))]
+    ends = [end for texts in columns for text in texts for end in re.findall(r"(\d+)\.", text)]
     zeros = "0" * max(map(len, ends), default=2)
     return [
         f"[{zeros}.0, {zeros}.0]" if any(text.startswith("[") for text in texts) else max(texts, key=len)
-        for texts in behind
+        for texts in columns
     ]
 
 

@@ -1,4 +1,4 @@
-"""A page of tables in LaTeX, each with its caption; it needs the package booktabs. A study has ``latex.py``."""
+"""A page of tables in LaTeX, each with a caption; it needs the package booktabs. For studies, see ``latex.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uebench.report.tables import Block, Page
 
 NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+")
-"""What stands at the right of its column: numbers, also with an interval, ranges of ranks, seeds, and dashes."""
+"""The cells of right-aligned columns: numbers, with intervals or without, ranges of ranks, seeds, and dashes."""
 
 RANGE, TIMES = re.compile(r"(?<=^\d)-(?=\d+$)|(?<=^\d\d)-(?=\d+$)"), re.compile(r"(?<=^\d) x (?=\d)")
 
@@ -32,7 +32,7 @@ def _table(caption: str, block: Block) -> Iterator[str]:
     ]
     columns = list(zip(*block.rows, strict=True)) or [("",)] * len(block.header)
     align = "".join("r" if all(map(NUMBER.fullmatch, column)) else "l" for column in columns)
-    heads = [_head(text, one) for text, one in zip(block.header, align, strict=True)]
+    heads = [_head(text, column_align) for text, column_align in zip(block.header, align, strict=True)]
     yield from (r"\begin{table}", r"\centering\small", rf"\caption{{{escaped(_line(caption))}}}")
     yield from (rf"\begin{{tabular}}{{{align}}}", r"\toprule", " & ".join(heads) + END, r"\midrule")
     yield from (" & ".join(row) + END for row in rows)
@@ -53,5 +53,5 @@ def _cell(text: str, best: bool) -> str:
 
 
 def _line(text: str) -> str:
-    """Return a text on one line, so that nothing of it leaves a comment."""
+    """Return a text on one line, so that a comment cannot end inside it."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of all records: no request of any kind, readable without JavaScript."""
+"""The self-contained HTML page of records, which loads nothing and is readable without JavaScript."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ TITLE = "Which unlearnable-example methods really protect faces?"
 
 
 def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
-    """Choose the records of a page.
+    """Select records for a page.
 
     Args:
         store: The results folder.
-        preset: Only records of this one; None for all.
-        data: Only records of these sets; empty for all.
+        preset: Only records of this preset; None for all.
+        data: Only records of these data sets; empty for all.
 
     Returns:
-        The records, and the damaged files that were left out.
+        The records, and the files of damaged records, which are left out.
 
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
     """
     if preset:
         presets.get(preset)
-    found, damaged = store.readable_cells()
-    records = [record for record in found if preset in (None, record.preset)]
+    readable, damaged = store.readable_cells()
+    records = [record for record in readable if preset in (None, record.preset)]
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
@@ -65,15 +65,15 @@ def render(
     """Return the page.
 
     Args:
-        records: What it shows.
-        store: Where protected sets are looked for, for the image strips.
-        title: What stands at its head.
-        stored: The same records as they are stored, where ``records`` bear the names of a study.
-        registry: Where plugins are named, for the commands that measure a cell again.
+        records: The records to show.
+        store: The store with the protected sets of the image strips.
+        title: The heading.
+        stored: If ``records`` have the names of a study, the same records as stored.
+        registry: The plugins, for the commands that repeat a measurement.
     """
     registry = registry or Registry()
-    views = [page_views.view(one, store) for one in benchmarks(records)]
-    attackers = [one for view in views for one in view.attackers]
+    views = [page_views.view(benchmark, store) for benchmark in benchmarks(records)]
+    attackers = [attacker for view in views for attacker in view.attackers]
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return _environment(registry, {record.key: record for record in stored}).get_template("page.html").render(
         title=title,
@@ -82,12 +82,12 @@ def render(
         names={
             "data": sorted({view.benchmark.data.name for view in views}),
             "preset": sorted({view.benchmark.preset for view in views}),
-            "attacker": list(dict.fromkeys(one.name for one in attackers)),
-            "countermeasure": sorted({name for one in attackers for name in one.countermeasures}),
+            "attacker": list(dict.fromkeys(attacker.name for attacker in attackers)),
+            "countermeasure": sorted({name for attacker in attackers for name in attacker.countermeasures}),
         },
         papers=citation.papers(records, registry),
-        csv=_data("text/csv", frame(records).to_csv(index=False)),
-        bibtex=_data("application/x-bibtex", citation.bibtex(records, registry)),
+        csv=_data_url("text/csv", frame(records).to_csv(index=False)),
+        bibtex=_data_url("application/x-bibtex", citation.bibtex(records, registry)),
         generated=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0"),
         style=Markup(style),
         script=Markup(script),
@@ -101,24 +101,25 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
 
-    def again(pairing: Pairing) -> list[str]:
+    def commands_of(pairing: Pairing) -> list[str]:
         return commands([stored.get(record.key, record) for record in pairing.records], registry)
 
-    environment.filters |= {"breakable": _breakable, "uri": _uri, "duration": _duration}
+    environment.filters |= {"breakable": _breakable, "uri": _image_url, "duration": _duration}
     environment.globals |= {
         "version": __version__, "charts": charts, "credit": strips.CREDIT, "magnified": strips.MAGNIFIED,
         "percent": percent, "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
-        "commands": again, "options": text.options, "details": record_text.lines,
+        "commands": commands_of, "options": text.options, "details": record_text.lines,
     }  # fmt: skip
     return environment
 
 
-def _data(kind: str, content: str) -> str:
-    """Return a text as an address that holds it, which a browser saves."""
+def _data_url(kind: str, content: str) -> str:
+    """Return a data URL with a text."""
     return f"data:{kind};base64,{base64.b64encode(content.encode()).decode()}"
 
 
-def _uri(image: Any) -> str:  # noqa: ANN401
+def _image_url(image: Any) -> str:  # noqa: ANN401
+    """Return a data URL with an image, (H, W, 3) uint8, as PNG."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -127,10 +128,10 @@ def _uri(image: Any) -> str:  # noqa: ANN401
 
 
 def _duration(seconds: float) -> str:
-    """Return seconds with about two digits: ``0.21``, ``4.5``, ``1,108``."""
+    """Return seconds with at least two digits, as ``0.21``, ``4.5``, ``1,108``."""
     return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.1f}" if seconds < 10 else f"{seconds:,.0f}"
 
 
 def _breakable(label: str) -> Markup:
-    """Return a label that may break before a bracket or a plus, escaped."""
+    """Return an escaped label that may be broken before brackets and plus signs."""
     return Markup("".join(f"<wbr>{sign}" if sign in "(+" else str(Markup.escape(sign)) for sign in label))

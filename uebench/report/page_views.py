@@ -1,4 +1,4 @@
-"""What the HTML page shows of a benchmark, before it is written."""
+"""The contents of the HTML page for a benchmark, arranged for its templates."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from uebench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class MethodView:
-    """A line of the table of methods.
+    """A row of the table of methods.
 
     Attributes:
-        number: Its number in the chart of costs; None of the clean reference.
-        method: Its label.
-        standing: How it ranks, None if it cannot be ranked.
-        audit: What its perturbation is.
-        images: How many training images there are.
-        fit_seconds: What it took to train or load it, mean over records.
-        protect_seconds: What it took to protect the set.
+        number: The method's number in the chart of costs; None for the clean reference.
+        method: The method's label.
+        standing: Its standing; None if it cannot be ranked.
+        audit: The audit of its perturbation.
+        images: Number of training images.
+        fit_seconds: The time to train or load the method, mean over records.
+        protect_seconds: The time to protect the set, mean over records.
     """
 
     number: int | None
@@ -40,15 +40,15 @@ class MethodView:
 
 @dataclass(frozen=True, slots=True)
 class AttackerView:
-    """An attacker and who met it.
+    """An attacker and the methods that faced it.
 
     Attributes:
-        name: Its label.
-        countermeasures: Their names.
-        pairings: The clean reference, the methods as they rank, and those that have no rank.
-        ranks: Of the methods, as texts.
-        first: The method that stands first; empty if there are not several.
-        open: Whether the page shows it at once.
+        name: The attacker's label.
+        countermeasures: The names of its countermeasures.
+        pairings: The clean reference, the methods in the order of their ranks, and those without a rank.
+        ranks: Method -> rank, as text.
+        first: The first method; empty if there is only one.
+        open: Whether the section is open when the page is loaded.
     """
 
     name: str
@@ -60,13 +60,13 @@ class AttackerView:
 
     @property
     def methods(self) -> int:
-        """Return how many methods met it, without the clean reference."""
-        return sum(not is_clean(one.records[0]) for one in self.pairings)
+        """Return the number of methods that faced it, without the clean reference."""
+        return sum(not is_clean(pairing.records[0]) for pairing in self.pairings)
 
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """The photographs of a method, or the reason why there are none."""
+    """The image strip of a method, or the reason why several methods have none."""
 
     methods: tuple[str, ...]
     strip: strips.Strip | None
@@ -78,13 +78,13 @@ class View:
     """A benchmark on the page.
 
     Attributes:
-        benchmark: What it shows.
-        caveats: What must be said of its numbers.
-        methods: A line for each method, the clean reference first.
-        costs: Their costs against what they protect.
-        columns: The methods of the matrix, the clean reference first: those that met several attackers.
-        attackers: A part for each attacker.
-        strips: Photographs, where they may be shown.
+        benchmark: The benchmark.
+        caveats: The caveats of its numbers.
+        methods: A row for each method, the clean reference first.
+        costs: The chart of costs; None for fewer than two methods.
+        columns: The methods of the heat map, the clean reference first: those that faced several attackers.
+        attackers: A section for each attacker.
+        strips: The image strips, if the photographs may be shown.
     """
 
     benchmark: Benchmark
@@ -97,47 +97,47 @@ class View:
 
 
 def view(benchmark: Benchmark, store: Store) -> View:
-    """Arrange a benchmark.
+    """Return the view of a benchmark.
 
     Args:
-        benchmark: What to show.
-        store: Where protected sets are looked for, for the image strips.
+        benchmark: The benchmark.
+        store: The store with the protected sets of the image strips.
     """
     methods = _methods(benchmark)
-    placed = [
-        (one.number, one.standing.pairing, one.fit_seconds + one.protect_seconds)
-        for one in methods
-        if one.number and one.standing and one.standing.pairing
+    costs = [
+        (method.number, method.standing.pairing, method.fit_seconds + method.protect_seconds)
+        for method in methods
+        if method.number and method.standing and method.standing.pairing
     ]
-    met = [method for method, _ in benchmark.pairings]
-    several = [method for method in benchmark.methods if met.count(method) > 1]
+    paired = [method for method, _ in benchmark.pairings]
+    with_several = [method for method in benchmark.methods if paired.count(method) > 1]
     return View(
-        benchmark, caveats(benchmark.records), methods, charts.costs(placed), several,
+        benchmark, caveats(benchmark.records), methods, charts.costs(costs), with_several,
         [_attacker(benchmark, name) for name in benchmark.attackers], _strips(benchmark, store),
     )  # fmt: skip
 
 
 def _methods(benchmark: Benchmark) -> list[MethodView]:
-    standings = {one.method: one for one in benchmark.leaderboard}
-    lines, number = [], 0
+    standings = {standing.method: standing for standing in benchmark.leaderboard}
+    rows, number = [], 0
     for method in benchmark.methods:
         records = _records(benchmark, method)
         number += not is_clean(records[0])
         fit, protect = (
             fmean(getattr(record.timings, name) for record in records) for name in ("fit_seconds", "protect_seconds")
         )
-        lines.append(
+        rows.append(
             MethodView(
                 None if is_clean(records[0]) else number, method, standings.get(method), records[0].audit,
                 records[0].data.train_images, fit, protect,
             )
         )  # fmt: skip
-    return lines
+    return rows
 
 
 def _records(benchmark: Benchmark, method: str) -> list[Record]:
-    found = (one for one in benchmark.pairings.values() if one.method == method)
-    return [record for one in found for record in one.records]
+    pairings = (pairing for pairing in benchmark.pairings.values() if pairing.method == method)
+    return [record for pairing in pairings for record in pairing.records]
 
 
 def _attacker(benchmark: Benchmark, name: str) -> AttackerView:
@@ -148,18 +148,18 @@ def _attacker(benchmark: Benchmark, name: str) -> AttackerView:
 
 
 def _strips(benchmark: Benchmark, store: Store) -> list[StripView]:
-    """Return the strips of methods whose faces may be shown; methods that lack one for the same reason are together."""
+    """Return the strips of methods, and then the reasons why other methods have none; none for other faces."""
     if benchmark.data.source not in strips.REDISTRIBUTABLE:
         return []
-    shown: list[StripView] = []
+    views: list[StripView] = []
     missing: dict[str, list[str]] = {}
     for method in benchmark.methods:
         record = _records(benchmark, method)[0]
         if is_clean(record):
             continue
-        made = strips.stored(store, record)
-        if isinstance(made, str):
-            missing.setdefault(made, []).append(method)
+        strip = strips.stored(store, record)
+        if isinstance(strip, str):
+            missing.setdefault(strip, []).append(method)
         else:
-            shown.append(StripView((method,), made))
-    return shown + [StripView(tuple(methods), None, reason) for reason, methods in missing.items()]
+            views.append(StripView((method,), strip))
+    return views + [StripView(tuple(methods), None, reason) for reason, methods in missing.items()]

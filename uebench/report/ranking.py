@@ -1,4 +1,4 @@
-"""The leaderboard as a table: how methods rank against an attacker, as far as the records can tell."""
+"""The page of the leaderboard: the ranks of methods against an attacker, as far as the records can tell."""
 
 from __future__ import annotations
 
@@ -31,45 +31,47 @@ NOTES = (
 
 
 def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page:
-    """Rank the methods of each benchmark, a block for each attacker.
+    """Return the page of the leaderboard, with a block for each attacker on each benchmark.
 
     Args:
-        benchmarks: Data sets with their records.
-        attackers: Only these, by name or as written; the attacker that most methods met if none is named.
+        benchmarks: The benchmarks.
+        attackers: Only these attackers, by name or as written; empty for the attacker that most methods faced.
 
     Raises:
         UsageError: If there is no record of an attacker.
     """
-    met = [pairing for benchmark in benchmarks for pairing in benchmark.pairings.values()]
-    wanted = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in met})
+    pairings = [pairing for benchmark in benchmarks for pairing in benchmark.pairings.values()]
+    names = chosen("attacker", attackers, {pairing.attacker: pairing.attacker_names for pairing in pairings})
     blocks: list[Block] = []
     rows: list[dict[str, object]] = []
     notes: dict[str, None] = dict.fromkeys(NOTES)
     for benchmark in benchmarks:
         for attacker in benchmark.attackers if attackers else [benchmark.common_attacker]:
-            shown = benchmark.against(attacker) if attacker in wanted else []
-            if shown:
+            faced = benchmark.against(attacker) if attacker in names else []
+            if faced:
                 data = f"{benchmark.data.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
-                lines = [_row(benchmark, one) for one in shown]
-                first = next((number for number, row in enumerate(lines) if row["rank_first"]), None)
-                best = [] if first is None or len(lines) < 3 else [(first, HEADER.index("accuracy, % [95%]"))]
-                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in lines], best))
-                rows += lines
-                records = [record for one in shown for record in one.records]
+                block_rows = [_row(benchmark, pairing) for pairing in faced]
+                first = next((number for number, row in enumerate(block_rows) if row["rank_first"]), None)
+                best = [] if first is None or len(block_rows) < 3 else [(first, HEADER.index("accuracy, % [95%]"))]
+                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in block_rows], best))
+                rows += block_rows
+                records = [record for pairing in faced for record in pairing.records]
                 notes |= dict.fromkeys(caveats(records, benchmark.preset))
     return Page("Leaderboard", blocks, list(notes) if rows else ["no records"], rows, COLUMNS)
 
 
 def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
-    ranked = benchmark.ranks.get(pairing.attacker, {})
-    rank = ranked.get(pairing.method) if len(ranked) > 1 else None
+    ranks = benchmark.ranks.get(pairing.attacker, {})
+    rank = ranks.get(pairing.method) if len(ranks) > 1 else None
     low, high = pairing.interval
-    sets = {one.protect_key: one.timings.fit_seconds + one.timings.protect_seconds for one in pairing.records}
+    costs = {
+        record.protect_key: record.timings.fit_seconds + record.timings.protect_seconds for record in pairing.records
+    }
     clean = is_clean(pairing.records[0])
     values = (
         benchmark.data.name, benchmark.preset, pairing.attacker, pairing.method, rank.first if rank else None,
         rank.last if rank else None, pairing.accuracy, low, high, None if clean else pairing.drop,
-        pairing.worst.number, 100 * pairing.worst.share, None if clean else fmean(sets.values()), pairing.runs.seeds,
+        pairing.worst.number, 100 * pairing.worst.share, None if clean else fmean(costs.values()), pairing.runs.seeds,
         pairing.runs.n,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))

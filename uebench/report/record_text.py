@@ -1,4 +1,4 @@
-"""A record or a failure in words, line by line."""
+"""The text of a record or a failure, line by line."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from uebench.store.record import Failure, ProtectionRecord, Record
 from uebench.store.record_parts import Audit, Fit, Provenance, Robustness
 
 Lines = dict[str, str]
-"""What a line is about -> what it says."""
+"""The subject of a line -> its text."""
 
 
-def lines(found: Record | ProtectionRecord | Failure) -> Lines:
-    """Return what ``uebench show`` prints of a key."""
-    if isinstance(found, Failure):
-        return _failure(found)
-    return _cell(found) if isinstance(found, Record) else _protection(found)
+def lines(record: Record | ProtectionRecord | Failure) -> Lines:
+    """Return the lines that ``uebench show`` prints for a key."""
+    if isinstance(record, Failure):
+        return _failure(record)
+    return _cell(record) if isinstance(record, Record) else _protection(record)
 
 
 def _failure(failure: Failure) -> Lines:
-    shown = {"key": failure.key, "failed": failure.title, failure.kind: failure.message}
-    return shown | ({"traceback": f"\n{failure.traceback.rstrip()}"} if failure.traceback else {})
+    message = {"key": failure.key, "failed": failure.title, failure.kind: failure.message}
+    return message | ({"traceback": f"\n{failure.traceback.rstrip()}"} if failure.traceback else {})
 
 
 def _cell(record: Record) -> Lines:
@@ -42,15 +42,15 @@ def _cell(record: Record) -> Lines:
         "audit": _audit(record.audit),
         "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}, "
         f"train {timings.train_seconds:.1f} ({timings.train_images_per_second:.0f} images/s)",
-        "made by": _maker(record.provenance),
+        "made by": _provenance(record.provenance),
     }
 
 
-def _robust(found: Robustness | None) -> Lines:
-    if found is None:
+def _robust(robust: Robustness | None) -> Lines:
+    if robust is None:
         return {}
-    share = text.percent(found.counts) if found.counts else f"not measured: {found.reason}"
-    return {f"PGD-{found.steps} acc. %": f"{share}, within {format_value(found.rho)} of the clean test photographs"}
+    share = text.percent(robust.counts) if robust.counts else f"not measured: {robust.reason}"
+    return {f"PGD-{robust.steps} acc. %": f"{share}, within {format_value(robust.rho)} of the clean test photographs"}
 
 
 def _protection(record: ProtectionRecord) -> Lines:
@@ -65,7 +65,7 @@ def _protection(record: ProtectionRecord) -> Lines:
         "audit": _audit(record.audit),
         "quality": f"PSNR {psnr} dB, SSIM {ssim}, LPIPS {lpips}{reason}",
         "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}",
-        "made by": _maker(record.provenance),
+        "made by": _provenance(record.provenance),
     }
 
 
@@ -80,7 +80,7 @@ def _subject(record: Record | ProtectionRecord) -> Lines:
 
 def _fit(fit: Fit) -> str:
     last = {
-        name: next((value for one in reversed(fit.curve) if (value := getattr(one, name)) is not None), None)
+        name: next((value for entry in reversed(fit.curve) if (value := getattr(entry, name)) is not None), None)
         for name in ("surrogate", "objective")
     }
     losses = "".join(f", {name} loss {value:.3g}" for name, value in last.items() if value is not None)
@@ -88,15 +88,14 @@ def _fit(fit: Fit) -> str:
 
 
 def _audit(audit: Audit) -> str:
-    found = audit.separable
-    separable = f", linearly separable, %: {text.percent(found)}" if found else ""
+    separable = f", linearly separable, %: {text.percent(audit.separable)}" if audit.separable else ""
     return f"max {audit.max_levels} grey levels, mean L2 {audit.l2_mean:.3f}, budget {audit.budget}{separable}"
 
 
-def _maker(made: Provenance | None) -> str:
-    if made is None:
+def _provenance(provenance: Provenance | None) -> str:
+    if provenance is None:
         return "an earlier version"
     return (
-        f"uebench {made.versions['uebench']} ({made.commit}), torch {made.versions['torch']}, "
-        f"{made.device}, {made.threads} threads, {made.finished}"
+        f"uebench {provenance.versions['uebench']} ({provenance.commit}), torch {provenance.versions['torch']}, "
+        f"{provenance.device}, {provenance.threads} threads, {provenance.finished}"
     )

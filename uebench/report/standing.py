@@ -1,4 +1,4 @@
-"""How far the work on a results folder is, as all processes and machines that work on it write there."""
+"""The progress of the work on a results folder, by all processes and machines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from uebench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the work is.
+    """The progress of the work.
 
     Attributes:
-        done: How many cells of the runs under way are there; of all runs, if none is under way.
-        working: What each process says of the key that it works on, the longest at work first.
-        failures: What could not be computed, but for what is to be tried again.
-        to_do: How many cells of the runs under way nobody has begun.
+        done: Number of finished cells and sets of the requests under way; if there are none, of all finished cells.
+        working: The note of the process that works on each key, the earliest first.
+        failures: The failures, without those of earlier runs that a request under way will try again.
+        to_do: Number of cells and sets of the requests under way that no process has begun.
     """
 
     done: int
@@ -35,48 +35,53 @@ class Standing:
         return not self.working and not self.to_do
 
     def __str__(self) -> str:
-        """Return it in one line."""
+        """Return the counts in one line."""
         return f"{self.done} done, {len(self.working)} running, {len(self.failures)} failed, {self.to_do} to do"
 
 
 class Watch:
-    """Looks at a results folder again and again."""
+    """Reads the progress of the work on a results folder."""
 
     def __init__(self, store: Store) -> None:
-        """Name the folder."""
+        """Watch a results folder."""
         self._store = store
 
     def look(self) -> Standing:
-        """Read how far the work is."""
+        """Return the present progress."""
         store = self._store
         working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
-        asked, there = requests(store), store.keys("cells")
-        made = there | store.keys("protected") if asked else there
-        wanted = {key for request in asked for key in request.keys}
-        finished = {key for request in asked for key in made.intersection(request.keys) if self._counts(key, request)}
-        begun = max((request.since for request in asked), default=0.0)
+        under_way, cells = requests(store), store.keys("cells")
+        stored = cells | store.keys("protected") if under_way else cells
+        requested = {key for request in under_way for key in request.keys}
+        finished = {
+            key
+            for request in under_way
+            for key in stored.intersection(request.keys)
+            if self._is_new_enough(key, request)
+        }
+        start = max((request.since for request in under_way), default=0.0)
         failures = [
             failure
             for failure in store.failures()
-            if failure.key not in working and not (failure.key in wanted and self._failed(failure.key) < begun)
+            if failure.key not in working and not (failure.key in requested and self._failure_time(failure.key) < start)
         ]
-        to_do = wanted - finished - working.keys() - {failure.key for failure in failures}
-        count = len(finished - working.keys() if asked else there)
-        return Standing(count, working, failures, len(to_do))
+        to_do = requested - finished - working.keys() - {failure.key for failure in failures}
+        done = len(finished - working.keys() if under_way else cells)
+        return Standing(done, working, failures, len(to_do))
 
-    def _counts(self, key: str, request: Request) -> bool:
-        """Return whether a record is what a request asked for: a forced one wants it made since it began."""
+    def _is_new_enough(self, key: str, request: Request) -> bool:
+        """Return whether the record of a key serves a request; a forced request needs one written since its start."""
         if not request.force:
             return True
         paths = (self._store.cell_path(key), self._store.protection_path(key))
-        return max(map(_changed, paths)) >= request.since
+        return max(map(_modification_time, paths)) >= request.since
 
-    def _failed(self, key: str) -> float:
-        """Return when it was noted that a cell failed."""
-        return _changed(self._store.failure_path(key))
+    def _failure_time(self, key: str) -> float:
+        return _modification_time(self._store.failure_path(key))
 
 
-def _changed(path: Path) -> float:
+def _modification_time(path: Path) -> float:
+    """Return when a file was changed, in seconds; 0 if there is none."""
     with suppress(OSError):
         return path.stat().st_mtime
     return 0.0

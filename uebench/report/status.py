@@ -1,4 +1,4 @@
-"""What a results folder holds: cells, protected sets, damage, failures."""
+"""The contents of a results folder: cells, protected sets, damaged records and failures."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class CellLine:
     """A cell in one line.
 
     Attributes:
-        record: What its record says in short.
-        stale: The plugins whose source has changed since, without a new version.
+        record: The summary of its record.
+        stale: The plugins whose source code has changed since, without a new version.
     """
 
     record: Summary
     stale: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the cell as JSON values."""
         record = self.record
         return {
             "key": record.key, "data": record.data.name, "preset": record.preset,
@@ -37,7 +37,7 @@ class CellLine:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        """Return it for people."""
+        """Return the line for readers."""
         record, counts = self.record, self.record.counts
         seed = text.seed(record.seed, record.method_seed)
         mark = f"  (stale: {', '.join(self.stale)})" if self.stale else ""
@@ -49,13 +49,13 @@ class CellLine:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a results folder holds.
+    """The contents of a results folder.
 
     Attributes:
-        cells: The cells asked for.
-        protected: Keys of the protected sets that have a record.
-        damaged: Records whose digest does not match.
-        failures: What could not be computed.
+        cells: The cells, or only the stale ones.
+        protected: The keys of the records of protected sets.
+        damaged: The files of damaged records.
+        failures: The failures.
     """
 
     cells: list[CellLine]
@@ -64,7 +64,7 @@ class Status:
     failures: list[Failure]
 
     def document(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the contents as JSON values."""
         return {
             "cells": [line.document() for line in self.cells],
             "protected": self.protected,
@@ -74,7 +74,7 @@ class Status:
 
     @property
     def summary(self) -> str:
-        """Return how much there is of each."""
+        """Return the counts in one line."""
         return (
             f"{len(self.cells)} cells, {len(self.damaged)} damaged, {len(self.failures)} failed, "
             f"{len(self.protected)} protected sets"
@@ -86,15 +86,15 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
 
     Args:
         store: The folder.
-        registry: What plugins are compared with.
-        stale_only: Leave out the cells of which no plugin has changed since.
+        registry: The plugins of today, with which those of the records are compared.
+        stale_only: Return only stale cells.
     """
     cells, protected, damaged = [], [], []
     for path, record in store.summaries():
         if record is None:
             damaged.append(path)
-        elif (changed := _changed(record, registry)) or not stale_only:
-            cells.append(CellLine(record, changed))
+        elif (stale := _stale(record, registry)) or not stale_only:
+            cells.append(CellLine(record, stale))
     for path, protection in store.protections():
         if protection is None:
             damaged.append(path)
@@ -103,14 +103,14 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
     return Status(cells, protected, damaged, store.failures())
 
 
-def _changed(record: Summary, registry: Registry) -> tuple[str, ...]:
-    """Return the plugins of a record whose source differs from today's while the version does not."""
+def _stale(record: Summary, registry: Registry) -> tuple[str, ...]:
+    """Return the plugins of a record whose source code differs from today's, although the version is the same."""
     parts = [("method", record.method), ("attacker", record.attacker[0])]
     parts += [("countermeasure", part) for part in record.attacker[1:]]
-    found = []
+    stale = []
     for kind, part in parts:
         if (kind, part.name) in registry:
             entry = registry.entry(kind, part.name)
             if entry.version == part.version and record.provenance.sources.get(part.name) != entry.source_digest:
-                found.append(part.name)
-    return tuple(found)
+                stale.append(part.name)
+    return tuple(stale)

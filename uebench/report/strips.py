@@ -1,4 +1,4 @@
-"""Image strips, clean / protected / residual, of faces that may be shown: the ORL set alone."""
+"""Image strips (clean, protected, residual) of faces that may be shown, which are those of ORL."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ CREDIT = "Photographs: AT&T Laboratories Cambridge (ORL)."
 MAGNIFIED = 30
 GREY = 128
 SIDE, BETWEEN, NAMES, FOOT = 1.28, 0.04, 1.3, 0.4
-"""Inches of a photograph (an even number of dots at 64 and at 96 pixels), between two, for the names and below."""
+"""Sizes in inches: a photograph (at 150 dpi a multiple of 64 and of 96 pixels), the gap between two, the names on the
+left, and the text below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The same faces three times, each (n, H, W, 3) uint8; the residual is magnified 30 times around mid-grey."""
+    """The same faces three times, each (n, H, W, 3) uint8. The residual is magnified around mid-grey."""
 
     clean: NDArray[np.uint8]
     protected: NDArray[np.uint8]
@@ -41,23 +42,23 @@ class Strip:
 
 
 def check(data: DatasetInfo) -> None:
-    """Refuse a set whose photographs may not be shown.
+    """Check that the photographs of a data set may be shown.
 
     Raises:
-        UsageError: If it is not made of ORL.
+        UsageError: If they may not.
     """
     if data.record.source not in REDISTRIBUTABLE:
-        shown = " and ".join(REDISTRIBUTABLE)
-        raise UsageError(f"data {data.name!r}: its photographs may not be shown; only those of {shown} may")
+        allowed = " or ".join(REDISTRIBUTABLE)
+        raise UsageError(f"data {data.name!r}: its photographs may not be shown; use {allowed}")
 
 
 def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
-    """Cut a strip: the first training photograph of each of the first identities.
+    """Return the strip of a set: the first training photograph of each of the first identities.
 
     Args:
         dataset: The clean set.
         delta: (N, 3, H, W) protected minus clean, in grey levels.
-        faces: How many identities.
+        faces: The number of identities.
 
     Raises:
         UsageError: If the photographs may not be shown.
@@ -73,9 +74,9 @@ def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> S
     """Return the strip of a record's protected set, or the reason why there is none.
 
     Args:
-        store: Where the protected set is looked for.
-        record: Of a cell or of the set itself.
-        faces: How many identities.
+        store: The store with the protected set.
+        record: The record of a cell or of the set itself.
+        faces: The number of identities.
     """
     if record.data.source not in REDISTRIBUTABLE:
         return "The photographs of this set may not be shown."
@@ -96,25 +97,25 @@ def _faces(text: str, size: int) -> Dataset:
     return load(text, size, Registry())
 
 
-def figure(shown: Sequence[tuple[str, Audit, Strip]]) -> Figure:
-    """Draw Figure 3: a row for each method below the clean photographs, and beside each face its residual.
+def figure(methods: Sequence[tuple[str, Audit, Strip]]) -> Figure:
+    """Draw Figure 3: the clean photographs, and below them a row for each method, with a residual beside each face.
 
     Args:
-        shown: Methods with what their perturbations are and their strips, all of the same faces; at least one.
+        methods: The name, the audit and the strip of each method, all of the same faces; at least one.
     """
     from matplotlib.figure import Figure
 
-    clean = shown[0][2].clean
-    rows, columns = 1 + len(shown), 2 * len(clean)
+    clean = methods[0][2].clean
+    rows, columns = 1 + len(methods), 2 * len(clean)
     width, height = NAMES + columns * (SIDE + BETWEEN), FOOT + rows * (SIDE + BETWEEN)
-    drawn = Figure(figsize=(width, height))
+    fig = Figure(figsize=(width, height))
     space = {
         "wspace": BETWEEN / SIDE,
         "hspace": BETWEEN / SIDE,
         "right": 1 - BETWEEN / width,
         "top": 1 - BETWEEN / height,
     }
-    grid = drawn.subplots(
+    grid = fig.subplots(
         rows, columns, squeeze=False, gridspec_kw={"left": NAMES / width, "bottom": FOOT / height, **space}
     )
     for axes in grid.flat:
@@ -123,22 +124,22 @@ def figure(shown: Sequence[tuple[str, Audit, Strip]]) -> Figure:
         axes.spines[:].set_visible(False)
     for face, photograph in enumerate(clean):
         grid[0, 2 * face].imshow(photograph, interpolation="nearest")
-        for row, (_, _, one) in enumerate(shown, start=1):
-            grid[row, 2 * face].imshow(one.protected[face], interpolation="nearest")
-            grid[row, 2 * face + 1].imshow(one.residual[face], interpolation="nearest")
-    for row, text in enumerate(["clean", *(_label(name, audit) for name, audit, _ in shown)]):
+        for row, (_, _, faces) in enumerate(methods, start=1):
+            grid[row, 2 * face].imshow(faces.protected[face], interpolation="nearest")
+            grid[row, 2 * face + 1].imshow(faces.residual[face], interpolation="nearest")
+    for row, text in enumerate(["clean", *(_label(name, audit) for name, audit, _ in methods)]):
         grid[row, 0].set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
-    drawn.text(
+    fig.text(
         0.5,
         0.05 / height,
         f"Beside each face: protected minus clean, {MAGNIFIED} times.\n{CREDIT}",
         ha="center",
         fontsize=8,
     )
-    return drawn
+    return fig
 
 
 def _label(name: str, audit: Audit) -> str:
-    """Return what stands beside a method: its name, its budget, and how much it changes."""
-    changed = "" if audit.psnr_mean is None else f"\nPSNR {audit.psnr_mean:.1f} dB"
-    return literal(f"{name.replace('(', chr(10) + '(', 1)}\nbudget {audit.budget}{changed}")
+    """Return the label of a row: the method's name, its budget and its PSNR."""
+    psnr = "" if audit.psnr_mean is None else f"\nPSNR {audit.psnr_mean:.1f} dB"
+    return literal(f"{name.replace('(', chr(10) + '(', 1)}\nbudget {audit.budget}{psnr}")

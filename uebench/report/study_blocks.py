@@ -1,4 +1,4 @@
-"""The parts of a study's table: blocks of rows with numbers, before they are written in one format or another."""
+"""The parts of a study's table, from which all formats are written."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from uebench.planning.study import StudySpec
 
 DIFFERS, AS_GOOD = "*", "†"
 BEST = "{best}"
-
-
+"""The placeholder, in notes, for the way in which a format marks the best number."""
 REPORTED = "reported"
 
 
 class Column(NamedTuple):
-    """What a column shows.
+    """A column of a block.
 
     Attributes:
-        group: That of the attacker.
-        name: That of the attacker, or what else is shown.
-        of_others: Whether it holds what others report of the attacker before it.
+        group: The group of the attacker; empty for none.
+        name: The name of the attacker, or of the metric.
+        of_others: Whether the column shows accuracies that others report for the attacker of the column before it.
     """
 
     group: str
@@ -33,13 +32,13 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """What stands where a row meets a column.
+    """A number of a block.
 
     Attributes:
         value: The mean, or a dash.
-        interval: Its interval, or what else stands behind it; empty if there is none.
+        interval: Its interval or another text after the mean; empty for none.
         best: Whether it is the best of its column.
-        marks: ``DIFFERS``, ``AS_GOOD``, both or nothing.
+        marks: ``DIFFERS``, ``AS_GOOD``, both or neither.
     """
 
     value: str = "-"
@@ -50,12 +49,12 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A method, the clean reference, or chance.
+    """The row of a method, of the clean reference, or of chance.
 
     Attributes:
-        name: What it is called.
-        numbers: One for each column.
-        seeds: Method seeds x attacker seeds behind them.
+        name: The name of the row.
+        numbers: A number for each column.
+        seeds: Method seeds x attacker seeds.
     """
 
     name: str
@@ -68,11 +67,11 @@ class DataBlock:
     """Numbers of one kind on one data set.
 
     Attributes:
-        title: What they are, and of which data set.
-        columns: One for each number of a row.
-        sections: The reference and chance without a group, then each group of methods.
-        kind: Blocks of the same kind stand in one table of LaTeX.
-        has_seeds: Whether rows say how many seeds are behind them.
+        title: The title, with the name of the data set.
+        columns: The columns.
+        sections: The rows of the reference and of chance with an empty group, then those of each group of methods.
+        kind: The kind of the numbers. Blocks of one kind are in one table in LaTeX.
+        has_seeds: Whether rows show their seeds.
     """
 
     title: str
@@ -83,20 +82,20 @@ class DataBlock:
 
     @property
     def has_groups(self) -> bool:
-        """Return whether methods stand in groups."""
+        """Return whether methods have groups."""
         return any(group for group, _ in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
 class StudyTable:
-    """What is shown of a study.
+    """The table of a study.
 
     Attributes:
-        title: Its title.
-        label: What LaTeX refers to it by.
-        blocks: Accuracies, one for each data set, then what else the study asks for.
-        notes: At the foot; ``BEST`` stands for the way in which a format shows the best.
-        rows: For programs, one for each place, with the names of ``study_rows.COLUMNS``.
+        title: The title.
+        label: The label in LaTeX.
+        blocks: A block of accuracies for each data set, then blocks of other metrics.
+        notes: The notes below the table, with ``BEST``.
+        rows: The rows for programs, one for each place, with the names of ``study_rows.COLUMNS``.
     """
 
     title: str
@@ -107,12 +106,12 @@ class StudyTable:
 
 
 def sections(spec: StudySpec, lines: Mapping[str, Row], *others: Row) -> list[tuple[str, Sequence[Row]]]:
-    """Return the rows of a block: the clean reference and others without a group, then each group of methods.
+    """Return the sections of a block; see ``DataBlock``.
 
     Args:
         spec: The study.
-        lines: The row of each method by its name.
-        others: What stands below the clean reference.
+        lines: Method -> row.
+        others: Rows to put below the clean reference.
     """
     grouped = groupby(spec.methods, lambda one: one.group)
     first = ("", [lines[spec.reference.name], *others])
@@ -120,5 +119,5 @@ def sections(spec: StudySpec, lines: Mapping[str, Row], *others: Row) -> list[tu
 
 
 def seeds_of(line: Iterable[MeasuredPlace]) -> str:
-    """Return method seeds x attacker seeds behind the numbers of a row."""
+    """Return method seeds x attacker seeds of a row, several if its numbers differ in them."""
     return ", ".join(dict.fromkeys(one.pairing.runs.seeds for one in line if one.pairing))

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 FORMATS = (*tables.FORMATS, "parquet")
 SUFFIXES = {".txt": "text", ".md": "md", ".tex": "tex", ".html": "html", ".csv": "csv", ".parquet": "parquet"}
-"""What a file's name ends with -> the format that it asks for."""
+"""Suffix of a file -> format."""
 
 NAMES_OF_BEST = {"text": "‡", "tex": "bold"}
-NOT_TEXT = "format 'parquet': it is not text; name a file to write"
+NOT_TEXT = "format 'parquet': not a text format; name a file to write"
 
 
 def check(form: str, file: Path | None) -> str:
-    """Return the format that a caller wants, before any work is done.
+    """Check a format and a file before any work, and return the format.
 
     Args:
-        form: One of ``FORMATS``; what the file's name says if empty, ``text`` without a file.
-        file: Where the table goes; None for text.
+        form: One of ``FORMATS``; if empty, the suffix of the file decides, or it is ``text`` without a file.
+        file: The file for the table; None to return it as text.
 
     Raises:
         UsageError: If there is no such format, or it needs a file or a package that is missing.
-        StoreError: If there is no such folder.
+        StoreError: If the folder does not exist.
     """
     if file:
         files.check(file, "--out", SUFFIXES)
@@ -68,8 +68,8 @@ def write(table: StudyTable, file: Path, form: str) -> None:
     """Write a table to a file.
 
     Args:
-        table: What to write.
-        file: Where it goes.
+        table: The table.
+        file: The file.
         form: One of ``FORMATS``.
 
     Raises:
@@ -85,31 +85,36 @@ def write(table: StudyTable, file: Path, form: str) -> None:
 
 
 def page(table: StudyTable, form: str = "text") -> tables.Page:
-    """Return a table as the page of any other; ``form`` decides how the best is shown."""
-    clean, written = (_markdown, _in_markdown) if form == "md" else (str, _in_text)
-    blocks = [_flat(block, clean, written) for block in table.blocks]
-    foot = [clean(note) for note in notes(table, form)]
-    return tables.Page(clean(table.title), blocks, foot, table.rows, tuple(COLUMNS))
+    """Return the table of a study as a page.
+
+    Args:
+        table: The table.
+        form: The format of the page, which decides how the best number is marked.
+    """
+    escape_text, write_number = (_markdown, _in_markdown) if form == "md" else (str, _in_text)
+    blocks = [_flat(block, escape_text, write_number) for block in table.blocks]
+    escaped_notes = [escape_text(note) for note in notes(table, form)]
+    return tables.Page(escape_text(table.title), blocks, escaped_notes, table.rows, tuple(COLUMNS))
 
 
 def notes(table: StudyTable, form: str) -> list[str]:
-    """Return the notes of a table, which name the way in which a format shows the best."""
+    """Return the notes of a table for a format, which decides how the best number is marked."""
     return [note.replace(BEST, NAMES_OF_BEST.get(form, "bold")) for note in table.notes]
 
 
-def _flat(block: DataBlock, clean: Callable[[str], str], written: Callable[[Number], str]) -> tables.Block:
-    """Return a block whose groups are in the header, and in a column of their own."""
+def _flat(block: DataBlock, escape_text: Callable[[str], str], write_number: Callable[[Number], str]) -> tables.Block:
+    """Return a block without nesting: groups of attackers are in the header, groups of methods in a column."""
     header = ["method", *map(_heading, block.columns), *["seeds"] * block.has_seeds]
     rows = []
     for group, section in block.sections:
         for number, row in enumerate(section):
-            line = [clean(row.name), *map(written, row.numbers), *[row.seeds] * block.has_seeds]
-            rows.append([clean(group) * (number == 0), *line] if block.has_groups else line)
-    return tables.Block(clean(block.title), [*["group"][: block.has_groups], *map(clean, header)], rows)
+            cells = [escape_text(row.name), *map(write_number, row.numbers), *[row.seeds] * block.has_seeds]
+            rows.append([escape_text(group) * (number == 0), *cells] if block.has_groups else cells)
+    return tables.Block(escape_text(block.title), [*["group"][: block.has_groups], *map(escape_text, header)], rows)
 
 
 def _heading(column: Column) -> str:
-    """Return the name of a column with its group; what others report needs none, as it stands beside the measured."""
+    """Return the heading of a column; columns of reported accuracies do not repeat the group."""
     return f"{column.group}: {column.name}" if column.group and not column.of_others else column.name
 
 
@@ -128,7 +133,7 @@ def _markdown(text: str) -> str:
 
 
 def _html(table: StudyTable) -> str:
-    """Return a fragment of HTML: headers span the columns and rows of a group."""
+    """Return an HTML fragment in which headers span the columns and rows of a group."""
     parts = [f"<h2>{escape(table.title)}</h2>"]
     for block in table.blocks:
         parts += [f"<h3>{escape(block.title)}</h3>", _html_block(block)]
@@ -140,22 +145,22 @@ def _html_block(block: DataBlock) -> str:
     import pandas as pd
 
     rows = [(group, row) for group, section in block.sections for row in section]
-    shown = pd.DataFrame(
+    cells = pd.DataFrame(
         [[*map(_in_html, row.numbers), *[row.seeds] * block.has_seeds] for _, row in rows],
-        index=_axis([(group, row.name) for group, row in rows], "method"),
-        columns=_axis([*(one[:2] for one in block.columns), *[("", "seeds")] * block.has_seeds], None),
+        index=_index([(group, row.name) for group, row in rows], "method"),
+        columns=_index([*(column[:2] for column in block.columns), *[("", "seeds")] * block.has_seeds], None),
     )
-    return str(shown.to_html(escape=False, border=0, justify="left", index_names=False))
+    return str(cells.to_html(escape=False, border=0, justify="left", index_names=False))
 
 
-def _axis(names: Sequence[tuple[str, str]], title: str | None) -> pd.Index:
-    """Return groups and names as an axis, without the groups if there are none."""
+def _index(names: Sequence[tuple[str, str]], title: str | None) -> pd.Index:
+    """Return an index of groups and names, without the groups if there are none."""
     import pandas as pd
 
-    clean = [(escape(group), escape(name)) for group, name in names]
-    if any(group for group, _ in clean):
-        return pd.MultiIndex.from_tuples(clean, names=["group" if title else None, title])
-    return pd.Index([name for _, name in clean], name=title)
+    escaped = [(escape(group), escape(name)) for group, name in names]
+    if any(group for group, _ in escaped):
+        return pd.MultiIndex.from_tuples(escaped, names=["group" if title else None, title])
+    return pd.Index([name for _, name in escaped], name=title)
 
 
 def _in_html(number: Number) -> str:
@@ -170,4 +175,4 @@ def _check_parquet(file: Path | None) -> None:
     if file is None:
         raise UsageError(NOT_TEXT)
     if not find_spec("pyarrow"):
-        raise UsageError("format 'parquet': it needs the package pyarrow; pip install pyarrow")
+        raise UsageError("format 'parquet': needs the package pyarrow; pip install pyarrow")

@@ -1,4 +1,4 @@
-"""What a study's table shows beside the accuracy: further blocks, and what must be said of them."""
+"""The metrics in a study's table besides the accuracy: their blocks and notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections
 from uebench.report.tables import WORST_IDENTITY
 
 DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3, "memory": 0})
-"""How many decimals are shown; 1 of everything else."""
+"""Metric -> number of decimals; all others have 1."""
 NOTES: Mapping[str, str] = MappingProxyType(
     {
         "relative_unlearnability": "relative unlearnability: the share of what lies between chance and the clean "
@@ -30,25 +30,24 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "since it hardly grows with the number of images; a dash where it was not measured",
     }
 )
-"""What must be said of a number."""
+"""Metric -> note."""
 
 
 def blocks(spec: StudySpec, sets: Sequence[Sequence[MeasuredPlace]]) -> list[DataBlock]:
-    """Return a block for each data set and each metric that depends on the attacker, then one for all others.
+    """Return a block per data set for each metric that depends on the attacker, then one per data set for the others.
 
     Args:
-        spec: The study, with the metrics that it asks for.
-        sets: Its places on each data set.
+        spec: The study with its metrics.
+        sets: The places of each data set.
     """
-    asked = dict.fromkeys(spec.metrics)
-    found = [_of_attacks(spec, name, places) for name in asked if name in OF_ATTACKS for places in sets]
-    if others := [name for name in asked if name in OF_SETS]:
-        found += [_of_sets(spec, others, places) for places in sets]
-    return found
+    metrics = dict.fromkeys(spec.metrics)
+    attack_blocks = [_of_attacks(spec, name, places) for name in metrics if name in OF_ATTACKS for places in sets]
+    set_metrics = [name for name in metrics if name in OF_SETS]
+    return attack_blocks + [_of_sets(spec, set_metrics, places) for places in sets if set_metrics]
 
 
 def notes(spec: StudySpec) -> list[str]:
-    """Return what must be said of the metrics that a study asks for."""
+    """Return the notes on the metrics of a study."""
     return [NOTES[name] for name in dict.fromkeys(spec.metrics) if name in NOTES]
 
 
@@ -59,22 +58,22 @@ def _of_attacks(spec: StudySpec, name: str, places: Sequence[MeasuredPlace]) -> 
         )
         for line in zip(*columns(places), strict=True)
     }
-    shown = [Column(one.group, one.name) for one in spec.attackers]
-    return DataBlock(f"{METRICS[name]}: {places[0].place.data.name}", shown, sections(spec, lines), name)
+    header = [Column(attacker.group, attacker.name) for attacker in spec.attackers]
+    return DataBlock(f"{METRICS[name]}: {places[0].place.data.name}", header, sections(spec, lines), name)
 
 
 def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPlace]) -> DataBlock:
     lines = {
-        line[0].place.method.name: Row(line[0].place.method.name, [_of_first(name, line) for name in names])
+        line[0].place.method.name: Row(line[0].place.method.name, [_set_number(name, line) for name in names])
         for line in zip(*columns(places), strict=True)
     }
-    shown = [Column("", METRICS[name]) for name in names]
+    header = [Column("", METRICS[name]) for name in names]
     title = f"protected sets: {places[0].place.data.name}"
-    return DataBlock(title, shown, sections(spec, lines), "sets", has_seeds=False)
+    return DataBlock(title, header, sections(spec, lines), "sets", has_seeds=False)
 
 
-def _of_first(name: str, line: Sequence[MeasuredPlace]) -> Number:
-    """Return a number of the protected sets of a method, which all its attackers have in common."""
+def _set_number(name: str, line: Sequence[MeasuredPlace]) -> Number:
+    """Return a metric of a method's protected sets, from the place with the most records."""
     one = max(line, key=lambda one: len(one.records))
     return _number(name, OF_SETS[name](one), one)
 
@@ -82,11 +81,11 @@ def _of_first(name: str, line: Sequence[MeasuredPlace]) -> Number:
 def _number(name: str, value: float | None, one: MeasuredPlace) -> Number:
     if value is None:
         return Number()
-    behind = ""
+    remark = ""
     if name == "peak":
         epochs = [record.peak.epoch for record in one.records]
         first, last = min(epochs), max(epochs)
-        behind = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
+        remark = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
     elif name == "worst_identity" and one.pairing:
-        behind = f"(no. {one.pairing.worst.number})"
-    return Number(f"{value:.{DECIMALS.get(name, 1)}f}", behind)
+        remark = f"(no. {one.pairing.worst.number})"
+    return Number(f"{value:.{DECIMALS.get(name, 1)}f}", remark)

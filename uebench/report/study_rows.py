@@ -1,4 +1,4 @@
-"""The numbers of a study for programs: one row for each place of its table."""
+"""The numbers of a study for programs: a row for each place of its table."""
 
 from __future__ import annotations
 
@@ -46,32 +46,33 @@ COLUMNS = {
     "reason": "why runs are missing",
     "keys": "keys of the records",
 }
-"""What the rows for programs hold."""
+"""Column -> its meaning."""
 
 
 def rows(measured: Iterable[MeasuredPlace], reported: Iterable[Reported]) -> list[dict[str, object]]:
-    """Return the places of a study with the values of ``COLUMNS``.
+    """Return the rows of a study, with the columns ``COLUMNS``.
 
     Args:
-        measured: The places, as ``analysis.study.measure`` returns them.
-        reported: What others report of them.
+        measured: The places; see ``analysis.study.measure``.
+        reported: Accuracies that others report.
     """
-    known = {(one.data, one.method, one.attacker): one for one in reported}
+    by_place = {(report.data, report.method, report.attacker): report for report in reported}
     return [
-        _row(one, known.get((one.place.data.name, one.place.method.name, one.place.attacker.name))) for one in measured
+        _row(one, by_place.get((one.place.data.name, one.place.method.name, one.place.attacker.name)))
+        for one in measured
     ]
 
 
 def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
-    place, found, test = one.place, one.pairing, one.test
-    about = place.cells[0].spec.data.record
-    low, high = found.interval if found else (None, None)
+    place, pairing, test = one.place, one.pairing, one.test
+    data = place.cells[0].spec.data.record
+    low, high = pairing.interval if pairing else (None, None)
     values: dict[str, object] = {
         "data": place.data.name, "method_group": place.method.group, "method": place.method.name,
         "attacker_group": place.attacker.group, "attacker": place.attacker.name,
-        "accuracy": found.accuracy if found else None, "low": low, "high": high,
-        "seeds": found.runs.seeds if found else "", "runs": len(one.records), "n": about.test_images,
-        "clean": found.reference if found else None, "chance": 100 * about.chance,
+        "accuracy": pairing.accuracy if pairing else None, "low": low, "high": high,
+        "seeds": pairing.runs.seeds if pairing else "", "runs": len(one.records), "n": data.test_images,
+        "clean": pairing.reference if pairing else None, "chance": 100 * data.chance,
         "peak_epochs": [record.peak.epoch for record in one.records],
         "rank_first": one.rank.first if one.rank else None, "rank_last": one.rank.last if one.rank else None,
         "difference": 100 * test.value if test else None, "difference_low": 100 * test.low if test else None,
@@ -79,7 +80,7 @@ def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
         "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
         "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
     }  # fmt: skip
-    values |= {name: of(one) for name, of in {**study_metrics.OF_ATTACKS, **study_metrics.OF_SETS}.items()}
+    values |= {name: metric(one) for name, metric in {**study_metrics.OF_ATTACKS, **study_metrics.OF_SETS}.items()}
     values["worst_identity_accuracy"] = values["worst_identity"]
-    values["worst_identity"] = found.worst.number if found else None
+    values["worst_identity"] = pairing.worst.number if pairing else None
     return {name: values[name] for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""The table of a study: methods down, attackers across, a block for each data set."""
+"""The table of a study: a block for each data set, with a row for each method and a column for each attacker."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from uebench.report.tables import about_early, about_gaps
 
 
 def arrange(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> StudyTable:
-    """Arrange what was measured of a study.
+    """Return the table of a study.
 
     Args:
         spec: The study.
-        measured: Its places, as ``analysis.study.measure`` returns them.
+        measured: Its places; see ``analysis.study.measure``.
     """
     sets = [list(places) for _, places in groupby(measured, lambda one: one.place.data)]
     blocks = [_block(spec, places) for places in sets] + study_metrics.blocks(spec, sets)
@@ -42,54 +42,61 @@ def arrange(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> StudyTable:
 
 
 def _block(spec: StudySpec, places: list[MeasuredPlace]) -> DataBlock:
-    across, data = columns(places), places[0].place.data.name
-    about = places[0].place.cells[0].spec.data.record
-    reported = [one for one in spec.reported if one.data == data]
-    of_others = [_reported(spec, reported, attacker) for attacker in spec.attackers]
+    name, data = places[0].place.data.name, places[0].place.cells[0].spec.data.record
+    reports = [report for report in spec.reported if report.data == name]
+    reported = [_reported(spec, reports, attacker) for attacker in spec.attackers]
     lines = {}
-    for line in zip(*across, strict=True):
+    for line in zip(*columns(places), strict=True):
         method = line[0].place.method.name
-        lines[method] = _row(method, line, [found.get(method, Number()) if found else None for found in of_others])
-    shown, chances = [], []
-    for attacker, found in zip(spec.attackers, of_others, strict=True):
-        shown.append(Column(attacker.group, attacker.name))
-        chances.append(Number(f"{100 * about.chance:.1f}"))
-        if found:
-            shown.append(Column(attacker.group, REPORTED, of_others=True))
+        lines[method] = _row(
+            method, line, [by_method.get(method, Number()) if by_method else None for by_method in reported]
+        )
+    header, chances = [], []
+    for attacker, by_method in zip(spec.attackers, reported, strict=True):
+        header.append(Column(attacker.group, attacker.name))
+        chances.append(Number(f"{100 * data.chance:.1f}"))
+        if by_method:
+            header.append(Column(attacker.group, REPORTED, of_others=True))
             chances.append(Number(""))
-    return DataBlock(f"{data}, n = {about.test_images}", shown, sections(spec, lines, Row("chance", chances)))
+    return DataBlock(f"{name}, n = {data.test_images}", header, sections(spec, lines, Row("chance", chances)))
 
 
-def _reported(spec: StudySpec, reported: Iterable[Reported], attacker: StudyAttacker) -> dict[str, Number]:
-    """Return what others report of an attacker, by method; a letter tells several sources apart."""
+def _reported(spec: StudySpec, reports: Iterable[Reported], attacker: StudyAttacker) -> dict[str, Number]:
+    """Return the reported accuracies for an attacker, by method; with several sources, a letter names the source."""
     letters = _letters(spec)
     return {
-        one.method: Number(f"{one.accuracy:g}", f"({letters[one.source]})" if len(letters) > 1 else "")
-        for one in reported
-        if one.attacker == attacker.name
+        report.method: Number(f"{report.accuracy:g}", f"({letters[report.source]})" if len(letters) > 1 else "")
+        for report in reports
+        if report.attacker == attacker.name
     }
 
 
 def _letters(spec: StudySpec) -> dict[str, str]:
     """Return the letter of each source."""
-    sources = dict.fromkeys(one.source for one in spec.reported)
+    sources = dict.fromkeys(report.source for report in spec.reported)
     return {source: ascii_lowercase[number % 26] * (1 + number // 26) for number, source in enumerate(sources)}
 
 
-def _row(name: str, line: Sequence[MeasuredPlace], of_others: Sequence[Number | None]) -> Row:
-    """Return what was measured of a method, with what others report behind it where they report of the attacker."""
-    numbers = [[_number(one), *([other] if other else [])] for one, other in zip(line, of_others, strict=True)]
+def _row(name: str, line: Sequence[MeasuredPlace], reported: Sequence[Number | None]) -> Row:
+    """Return the row of a method.
+
+    Args:
+        name: The method.
+        line: Its place for each attacker.
+        reported: Its reported number for each attacker; None if the attacker has no column of reported numbers.
+    """
+    numbers = [[_number(one), *([number] if number else [])] for one, number in zip(line, reported, strict=True)]
     return Row(name, [number for both in numbers for number in both], seeds_of(line))
 
 
 def _number(one: MeasuredPlace) -> Number:
-    found = one.pairing
-    if not found:
+    pairing = one.pairing
+    if not pairing:
         return Number()
-    low, high = found.interval
+    low, high = pairing.interval
     differs = one.p_holm is not None and one.p_holm < ALPHA
     marks = DIFFERS * differs + AS_GOOD * (one.may_be_best and not one.best)
-    return Number(f"{found.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
+    return Number(f"{pairing.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
 
 
 def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
@@ -122,6 +129,6 @@ def _gaps(measured: Iterable[MeasuredPlace]) -> list[str]:
     missing: dict[str, list[str]] = {}
     for one in measured:
         for reason, runs in one.gaps.items():
-            some = f" ({runs} of {len(one.place.cells)} runs)" if runs < len(one.place.cells) else ""
-            missing.setdefault(reason, []).append(one.place.title + some)
+            share = f" ({runs} of {len(one.place.cells)} runs)" if runs < len(one.place.cells) else ""
+            missing.setdefault(reason, []).append(one.place.title + share)
     return about_gaps(missing)

@@ -15,14 +15,14 @@ from uebench.paper.verdicts import RULES, at_chance, order
 from uebench.report.caveats import caveats
 
 FORMATS = {"text": "plain", "md": "github", "tex": "", "html": "html", "csv": ""}
-"""Formats, and what the package tabulate calls them; CSV holds one row per place instead of the blocks."""
+"""Format -> its name in the package tabulate; empty if it cannot write them. CSV has a row per place, and no blocks."""
 
 MARKUP = {
     "text": ("{}", "{}", "{}"),
     "md": ("## {}", "**{}**", "- {}"),
     "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
 }
-"""How a format writes the title, the title of a block, and a note."""
+"""Format -> markup of the title, of the title of a block, and of a note."""
 
 WORST_IDENTITY = (
     "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
@@ -34,18 +34,18 @@ OF_ROWS = {
     CONTROL: f"{CONTROL} is a control: noise that nobody optimised, the same for all photographs of a person; it is "
     "not in the paper",
 }
-"""What must be said of rows that the paper does not have."""
+"""Row that is not in the paper -> note."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows under a title.
+    """A table with a title.
 
     Attributes:
-        title: What they are about.
-        header: Names of the columns.
-        rows: The cells.
-        best: Row and column of each number that LaTeX sets in bold.
+        title: The title.
+        header: The names of the columns.
+        rows: The cells of each row.
+        best: Row and column of each number that is bold in LaTeX.
     """
 
     title: str
@@ -56,14 +56,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is shown of a table.
+    """A page of tables.
 
     Attributes:
-        title: Its title.
-        blocks: For people.
-        notes: At the foot.
-        rows: For programs, with numbers in full.
-        columns: Names of what the rows hold, if there may be no row.
+        title: The title.
+        blocks: The tables for readers.
+        notes: The notes below them.
+        rows: The rows for programs, with full precision.
+        columns: The columns of ``rows``; empty for the keys of the first row.
     """
 
     title: str
@@ -73,32 +73,37 @@ class Page:
     columns: Sequence[str] = ()
 
     def document(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the page as JSON values, without the tables for readers."""
         return {"title": self.title, "rows": self.rows, "notes": self.notes}
 
 
-def page(shown: FilledTable, preset: str) -> Page:
-    """Arrange a filled table: a block for each data set, the verdicts, and the gaps with their reasons."""
-    table = shown.table
+def page(filled_table: FilledTable, preset: str) -> Page:
+    """Return the page of a filled table: a block for each data set, the verdicts, and the gaps with their reasons.
+
+    Args:
+        filled_table: The table.
+        preset: The preset of the records.
+    """
+    table, places = filled_table.table, filled_table.places
     roles: dict[str, list[FilledPlace]] = {}
-    for filled in shown.places:
+    for filled in places:
         roles.setdefault(filled.place.role, []).append(filled)
-    blocks = [_block(role, places) for role, places in roles.items()]
+    blocks = [_block(role, of_role) for role, of_role in roles.items()]
     notes = [f"preset {preset}"]
-    if any(filled.place.metric == "accuracy" for filled in shown.places):
-        notes += _about_intervals(shown.places)
-    if any(filled.place.method and filled.reported is not None for filled in shown.places):
-        blocks.append(verdicts(shown.places))
+    if any(filled.place.metric == "accuracy" for filled in places):
+        notes += _interval_notes(places)
+    if any(filled.place.method and filled.reported is not None for filled in places):
+        blocks.append(verdicts(places))
         notes += [f"{name}: {rule}" for name, rule in RULES.items()]
     if table.note:
         notes.append(table.note)
-    notes += [text for row, text in OF_ROWS.items() if any(filled.place.row == row for filled in shown.places)]
-    notes += caveats((cell for filled in shown.places for cell in filled.cells), preset)
+    notes += [note for row, note in OF_ROWS.items() if any(filled.place.row == row for filled in places)]
+    notes += caveats((record for filled in places for record in filled.cells), preset)
     return Page(
         f"{table.heading}. {table.title}",
         blocks,
-        notes + gaps(shown.places),
-        [_row(table.name, filled) for filled in shown.places],
+        notes + gaps(places),
+        [_row(table.name, filled) for filled in places],
     )
 
 
@@ -118,7 +123,7 @@ def _row(table: str, filled: FilledPlace) -> dict[str, object]:
 
 
 def _block(role: str, places: list[FilledPlace]) -> Block:
-    """Return the places of one role, with the columns that their metric asks for."""
+    """Return the block of a role, with the columns for its metric."""
     metric = places[0].place.metric
     data = next((f" on {filled.data}" for filled in places if filled.data), "")
     paper = ROLES[role]
@@ -157,16 +162,16 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
 
 
 def _best(places: Sequence[FilledPlace]) -> list[int]:
-    """Return which places have the lowest accuracy of their condition; none where there is nothing to choose from."""
-    found: dict[str, list[tuple[float, int]]] = {}
+    """Return the numbers of the places with the lowest accuracy of a condition, if several methods were measured."""
+    by_condition: dict[str, list[tuple[float, int]]] = {}
     for number, filled in enumerate(places):
         if filled.place.metric == "accuracy" and filled.value is not None and filled.place.row != "clean":
-            found.setdefault(filled.place.column, []).append((filled.value, number))
-    several = [values for values in found.values() if len(values) > 1]
+            by_condition.setdefault(filled.place.column, []).append((filled.value, number))
+    several = [values for values in by_condition.values() if len(values) > 1]
     return [number for values in several for value, number in values if value == min(values)[0]]
 
 
-def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
+def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
     notes = [
         "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
         "photographs; where there is only one seed, its spread is unknown and not counted",
@@ -177,7 +182,11 @@ def _about_intervals(places: Iterable[FilledPlace]) -> list[str]:
 
 
 def about_early(names: Iterable[str]) -> list[str]:
-    """Return what must be said of means over several early records, which do not say what was recognised."""
+    """Return a note on means over several early records, which do not say which photographs were recognised.
+
+    Args:
+        names: The names of the methods with such means.
+    """
     early = list(dict.fromkeys(names))
     if not early:
         return []
@@ -198,22 +207,23 @@ def _at_chance(filled: FilledPlace) -> str:
 
 
 def verdicts(places: Sequence[FilledPlace]) -> Block:
-    """Return the verdict on each method of a table; the rules are in ``paper/verdicts.py``."""
+    """Return the block of verdicts on the methods of a table; see ``paper/verdicts.py`` for the rules."""
     rows = []
     for label in dict.fromkeys(filled.place.label for filled in places if filled.place.row != "clean"):
-        found = order(label, places)
-        answers = [at_chance(filled) for filled in places if filled.place.label == label and filled.value is not None]
-        known = [answer for answer in answers if answer is not None]
+        of_method = [filled for filled in places if filled.place.label == label]
+        answers = [at_chance(filled) for filled in of_method if filled.value is not None]
+        decided = [answer for answer in answers if answer is not None]
         verdict, pairs = "-", "-"
-        if any(filled.reported is not None for filled in places if filled.place.label == label):
-            verdict = found.verdict
-            pairs = f"{found.agree} as reported, {found.against} against, {found.undecided} undecided"
-        rows.append((label, verdict, pairs, f"{sum(known)} of {len(known)}" if known else "-"))
+        if any(filled.reported is not None for filled in of_method):
+            judged = order(label, places)
+            verdict = judged.verdict
+            pairs = f"{judged.agree} as reported, {judged.against} against, {judged.undecided} undecided"
+        rows.append((label, verdict, pairs, f"{sum(decided)} of {len(decided)}" if decided else "-"))
     return Block("Verdicts", ("method", "the paper's order", "pairs", "at chance"), rows)
 
 
 def gaps(places: Iterable[FilledPlace]) -> list[str]:
-    """Return a line for each reason why places are empty."""
+    """Return a note for each reason why places are empty."""
     missing: dict[str, list[str]] = {}
     for filled in places:
         if filled.value is None:
@@ -222,7 +232,11 @@ def gaps(places: Iterable[FilledPlace]) -> list[str]:
 
 
 def about_gaps(missing: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each reason with the names of what is missing for it."""
+    """Return a note for each reason.
+
+    Args:
+        missing: Reason -> names of the places that are empty because of it.
+    """
     return [
         f"gap: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
         for reason, names in missing.items()
@@ -230,12 +244,12 @@ def about_gaps(missing: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
-    """Write a value with the decimals that its metric deserves; a dash for none.
+    """Return a value with the number of decimals for its metric, or a dash for None.
 
     Args:
-        value: What to write: the measured value of a place, or another of its kind.
-        filled: The place, for its metric.
-        sign: ``+`` to write the sign of positive numbers.
+        value: The value.
+        filled: The place with the metric.
+        sign: ``+`` to show the sign of positive numbers.
     """
     if value is None:
         return "-"
@@ -252,12 +266,13 @@ def _measured(filled: FilledPlace) -> str:
 
 
 def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> list[str]:
-    unit = next((v for v, filled in zip(values, places, strict=True) if filled.place.row == "segue"), None)
-    return ["-" if value is None or not unit else f"{value / unit:.3g}" for value in values]
+    rows = [filled.place.row for filled in places]
+    of_segue = values[rows.index("segue")] if "segue" in rows else None
+    return ["-" if value is None or not of_segue else f"{value / of_segue:.3g}" for value in values]
 
 
 def render(shown: Page, form: str) -> str:
-    """Write a page in one of ``FORMATS``.
+    """Return a page as text in one of ``FORMATS``.
 
     Raises:
         UsageError: If there is no such format.
@@ -266,7 +281,7 @@ def render(shown: Page, form: str) -> str:
     if form == "csv":
         return _csv(shown.rows, shown.columns or tuple(shown.rows[0]))
     if form == "tex":
-        from uebench.report import latex_blocks  # which stands on this module
+        from uebench.report import latex_blocks  # imports this module
 
         return latex_blocks.render(shown)
     from tabulate import tabulate
@@ -282,7 +297,7 @@ def render(shown: Page, form: str) -> str:
 
 
 def check(form: str) -> None:
-    """Refuse an unknown format before any work is done.
+    """Check a format, before any work.
 
     Raises:
         UsageError: If there is no such format.
@@ -292,15 +307,15 @@ def check(form: str) -> None:
 
 
 def _escaped(text: str, form: str) -> str:
-    """Return a text on one line in which names of users and plugins are no markup."""
+    """Return a text on one line, escaped because names of users and plugins may contain markup."""
     line = " ".join(text.split())
     if form == "md":
-        return line.replace("<", "&lt;")  # what Markdown takes for HTML
+        return line.replace("<", "&lt;")  # Markdown may contain HTML
     return escape(line) if form == "html" else line
 
 
 def _cell(text: str, form: str) -> str:
-    """Return the text of a cell; tabulate itself escapes HTML there."""
+    """Return the escaped text of a cell; in HTML, tabulate escapes it."""
     return _escaped(text, form).replace("|", "\\|") if form == "md" else " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""How numbers and options are written for people."""
+"""The formats of numbers and options for readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def percent(counts: Counts) -> str:
-    """Return an accuracy in percent with its 95% Wilson interval: ``11.7 [7.1, 18.6]``."""
+    """Return an accuracy in percent with its 95% Wilson interval, as ``11.7 [7.1, 18.6]``."""
     low, high = wilson(counts.correct, counts.n)
     return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
@@ -27,17 +27,17 @@ def accuracy(record: Record) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p value: ``0.012``, ``<0.001``."""
+    """Return a p value, as ``0.012`` or ``<0.001``."""
     return f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def seed(of_attacker: int, of_method: int) -> str:
-    """Return the seeds of a cell: that of the attacker, and that of the method unless it is 0."""
+    """Return the attacker's seed of a cell, and also the method's seed unless it is 0."""
     return f"{of_attacker} (method {of_method})" if of_method else str(of_attacker)
 
 
 def quality(measured: Quality) -> tuple[str, str, str]:
-    """Return PSNR in dB, SSIM and LPIPS of a protected set, with a dash for what was not measured."""
+    """Return PSNR in dB, SSIM and LPIPS of a protected set, with dashes for missing values."""
     psnr, ssim, lpips = (
         "-" if value is None else f"{value:.{decimals}f}"
         for value, decimals in ((measured.psnr, 1), (measured.ssim, 4), (measured.lpips, 4))
@@ -46,7 +46,7 @@ def quality(measured: Quality) -> tuple[str, str, str]:
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration: ``0.21 s``, ``93 s``, ``12 min``, ``3.4 h``."""
+    """Return a duration, as ``0.21 s``, ``93 s``, ``12 min`` or ``3.4 h``; ``?`` for None."""
     if value is None:
         return "?"
     if value < 10:
@@ -57,10 +57,10 @@ def seconds(value: float | None) -> str:
 
 
 def literal(text: str) -> str:
-    """Return a text as Matplotlib draws it: a dollar sign begins no formula."""
+    """Return a text for Matplotlib, with dollar signs escaped, which would otherwise begin a formula."""
     return text.replace("$", r"\$")
 
 
 def options(config: Mapping[str, Any]) -> str:
-    """Return options in the grammar's spelling."""
+    """Return options in the syntax of the command line."""
     return ", ".join(f"{name}={format_value(value)}" for name, value in config.items())

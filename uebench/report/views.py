@@ -1,4 +1,4 @@
-"""The tables of the Segue paper from a results folder: choose the sets, fill the tables, arrange the page."""
+"""The pages of the Segue paper's tables, filled from a results folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from uebench.store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page, and which set it took for the main role.
+    """A page with the choices behind it.
 
     Attributes:
         page: The page.
         filled: The tables behind it.
-        main: The set; empty if there is none.
-        others: Sets that could have been taken instead, where none was named.
-        damaged: Records that were left out because they are damaged.
+        main: The data set in the main role; empty if there is none.
+        others: Other data sets that could have this role, if the caller named none.
+        damaged: The files of damaged records, which were left out.
     """
 
     page: Page
@@ -35,26 +35,26 @@ class View:
 
 
 def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry, store: Store) -> View:
-    """Show what a results folder holds of a table beside what the paper reports.
+    """Return a table of the paper with reported numbers and those of a results folder.
 
     Args:
         name: ``1`` to ``9``, ``figure4.1`` to ``figure4.4`` or ``claims``.
         preset: ``smoke``, ``desk``, ``desk64`` or ``paper``.
-        data: Names of measured sets, or ``ROLE=NAME``; the set that fills most places if none is named.
-        registry: Where plugins are named.
+        data: Names of measured sets, or ``ROLE=NAME``; empty for the set that fills the most places.
+        registry: The plugins.
         store: The results folder.
 
     Raises:
         UsageError: If there is no such table, role or measured set.
     """
-    places = [place for one in named(name) for place in one.places]
+    places = [place for table in named(name) for place in table.places]
     given = by_role(data)
     records, plugins = Records(store, preset), Plugins(registry, preset, store)
     roles = choose_sets(places, records, plugins, given)
-    others = {one.name for one in records.sets} - {one.name for one in roles.values()}
-    filled = {one.name: fill_table(one, roles, records, plugins) for one in named(name)}
+    others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
+    filled = {table.name: fill_table(table, roles, records, plugins) for table in named(name)}
     return View(
-        page=_arranged(name, filled, preset),
+        page=_page(name, filled, preset),
         filled=tuple(filled.values()),
         main=roles[MAIN].name if MAIN in roles else "",
         others=() if MAIN in given else tuple(sorted(others)),
@@ -62,9 +62,9 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     )
 
 
-def _arranged(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
+def _page(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
     if len(filled) > 1:
-        whole = claims.claims_page if name == "claims" else claims.requirements_page
-        return whole(filled, preset)
-    (one,) = filled.values()
-    return tables.page(one, preset)
+        page = claims.claims_page if name == "claims" else claims.requirements_page
+        return page(filled, preset)
+    (table,) = filled.values()
+    return tables.page(table, preset)
