@@ -92,6 +92,24 @@ def test_status_of_an_empty_store(uebench: Command) -> None:
     assert "0 cells" in uebench("status").out
 
 
+READING = (
+    ("status",),
+    ("show", "ab12"),
+    ("compare",),
+    ("leaderboard",),
+    ("table", "3"),
+    ("report", "--html", "x.html"),
+)
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_a_results_folder_that_is_typed_and_not_there_is_refused(uebench: Command, words: tuple[str, ...]) -> None:
+    answer = uebench(*words, "--results", "resluts")
+    assert (answer.code, answer.out) == (4, "")
+    assert "results 'resluts': no such folder; name the folder of an earlier run" in answer.complaint
+    assert not Path("resluts").exists() and not Path("x.html").exists()
+
+
 def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, tmp_path: Path) -> None:
     file = tmp_path / "g.safetensors"
     method = "segue(epochs=1, batch=6, rho_d=0.0)"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, Results
+from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
 
 
 def compare(
@@ -20,7 +20,7 @@ def compare(
         bool, typer.Option("--peak", help="Compare the best epochs, which no attacker knows, not the last.")
     ] = False,
     form: Format = "text",
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Compare methods in pairs.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, Results
+from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
 
 
 def leaderboard(
@@ -18,7 +18,7 @@ def leaderboard(
     data: OnlySets = None,
     preset: OnlyPreset = None,
     form: Format = "text",
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Rank the methods in a results folder.

@@ -16,7 +16,20 @@ if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
 
-Results = Annotated[Path, typer.Option("--results", metavar="DIR", envvar="UEBENCH_RESULTS", help="Results folder.")]
+
+def _existing(ctx: typer.Context, folder: Path) -> Path:
+    """Return a results folder to read from. One that was typed must exist; the usual one may be empty yet."""
+    source = ctx.get_parameter_source("results")
+    if source and source.name == "COMMANDLINE" and not ctx.resilient_parsing:
+        from uebench.api.workspace import existing
+
+        return existing(folder).root
+    return folder
+
+
+_RESULTS: dict[str, Any] = {"metavar": "DIR", "envvar": "UEBENCH_RESULTS", "help": "Results folder."}
+Results = Annotated[Path, typer.Option("--results", **_RESULTS)]
+ReadResults = Annotated[Path, typer.Option("--results", **_RESULTS, callback=_existing)]
 RESULTS = Path("results")
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="A Python file with plugins. Repeatable.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, Results
+from uebench.cli.options import RESULTS, ReadResults
 
 
 def report(
@@ -16,7 +16,7 @@ def report(
     data: Annotated[
         list[str] | None, typer.Option("--data", metavar="NAME", help="Only this data set. Repeatable.")
     ] = None,
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
 ) -> None:
     """Write an HTML page of all records.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uebench.cli import complete
-from uebench.cli.options import RESULTS, AsJson, Plugins, Results
+from uebench.cli.options import RESULTS, AsJson, Plugins, ReadResults
 from uebench.cli.terminal import say
 from uebench.errors import UsageError, nearest
 from uebench.plugins.scan import KINDS
@@ -27,7 +27,7 @@ def show(
     ],
     plugin: Plugins = None,
     preset: Annotated[str, typer.Option("--preset", help="Show the options of a plugin under this preset.")] = "",
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Show a plugin, a record or a failure.

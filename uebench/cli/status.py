@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Plugins, Results
+from uebench.cli.options import RESULTS, AsJson, Plugins, ReadResults
 from uebench.cli.terminal import say
 from uebench.errors import StoreError
 
@@ -22,7 +22,7 @@ def status(
         bool, typer.Option("--stale", help="List only cells with a plugin whose source has changed since.")
     ] = False,
     plugin: Plugins = None,
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """List the contents of a results folder.

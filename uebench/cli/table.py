@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Format, Plugins, PresetName, Results
+from uebench.cli.options import RESULTS, AsJson, Format, Plugins, PresetName, ReadResults
 from uebench.plugins.presets import DEFAULT
 
 
@@ -23,7 +23,7 @@ def table(
         typer.Option("--figure", metavar="FILE", help="Also draw the accuracies (PNG, SVG, PDF)."),
     ] = None,
     plugin: Plugins = None,
-    results: Results = RESULTS,
+    results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
     """Show a table of the Segue paper.
