@@ -80,7 +80,7 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
     ("args", "code", "complaint"),
     [
         (("table", "--format", "pdf"), 2, "format 'pdf': unknown"),
-        (("table", "--format", "parquet"), 2, "not text; name a file"),
+        (("table", "--format", "parquet"), 2, "not a text format; name a file"),
         (("table", "--out", "t.doc"), 2, "end the name with"),
         (("table", "--out", "gone/t.md"), 4, "create it first"),
         (("figure", "--out", "f.gif"), 2, "end the name with .png, .svg or .pdf"),

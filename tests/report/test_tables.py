@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from uebench.report.tables import Block, Page, render
+from uebench.report.formats import Block, Page, render
 
 EVIL = "<script>alert(1)</script>|x\n\\input{y}"
 PAGE = Page(EVIL, [Block(EVIL, [EVIL], [[EVIL]])], [EVIL], [{"name": EVIL}])

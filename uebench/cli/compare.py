@@ -30,10 +30,10 @@ def compare(
     """
     from uebench.analysis.comparison import compare as paired
     from uebench.cli import output
-    from uebench.report import comparisons, page, tables
+    from uebench.report import comparisons, formats, page
     from uebench.store.store import Store
 
-    tables.check(form)
+    formats.check(form)
     records, damaged = page.select(Store(results), preset, data or ())
     shown = comparisons.page(paired(records, method or (), attacker or (), peak), peak)
     output.print_page(shown, form, as_json)

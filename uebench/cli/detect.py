@@ -50,9 +50,9 @@ def detect(
     from uebench.api.detect import Request, detect_in
     from uebench.api.protected_sets import named
     from uebench.cli import output
-    from uebench.report import detections, tables
+    from uebench.report import detections, formats
 
-    tables.check(form)
+    formats.check(form)
     how.check()
     sets = named(protected or ())
     request = Request(key, tuple(method or ()), sets, tuple(data or ()), method_seed, preset)

@@ -28,11 +28,11 @@ def leaderboard(
     """
     from uebench.analysis.leaderboard import benchmarks
     from uebench.cli import output
-    from uebench.report import entries, page, ranking, tables
+    from uebench.report import entries, formats, page, ranking
     from uebench.store.entry import read_entry
     from uebench.store.store import Store
 
-    tables.check(form)
+    formats.check(form)
     store, submitted = Store(results), [read_entry(file) for file in entry or ()]
     records, damaged = page.select(store, preset, data or ())
     ranked = ranking.page(benchmarks(records), attacker or ())

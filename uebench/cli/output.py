@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from uebench.progress import Progress, ProgressFor
-    from uebench.report.tables import Page
+    from uebench.report.formats import Page
 
 __all__ = [
     "accuracy", "lines", "note", "note_damaged", "options", "percent", "print_json", "print_page", "print_table",
@@ -33,19 +33,19 @@ def print_json(document: object) -> None:
 
 
 def print_page(page: Page, form: str, as_json: bool) -> None:
-    """Write a page on stdout, in a format of ``uebench.report.tables`` or as one JSON document.
+    """Write a page on stdout, in a format of ``uebench.report.formats`` or as one JSON document.
 
     Args:
         page: The page.
         form: The format.
         as_json: Write JSON instead.
     """
-    from uebench.report import tables
+    from uebench.report import formats
 
     if as_json:
         print_json(page.document())
     else:
-        say(tables.render(page, form), end="")
+        say(formats.render(page, form), end="")
 
 
 def note(message: str) -> None:

@@ -51,11 +51,11 @@ def reproduce(
     from uebench.cli import computing, output, run_output
     from uebench.paper.request import Request
     from uebench.planning.time_limit import TimeLimit
-    from uebench.report import files, tables
+    from uebench.report import files, formats, tables
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or give --all")
-    tables.check(form)
+    formats.check(form)
     if out:
         files.check(out, "--out", suffixes=None)
     how = replace(how, limit=TimeLimit.of(time_limit))
@@ -69,7 +69,7 @@ def reproduce(
         reproduction = reproduce_in(request, workspace, how, progress)
     run_output.notes(reproduction.run)
     pages = [tables.page(table, preset) for table in reproduction.tables]
-    text = "\n".join(tables.render(page, form) for page in pages)
+    text = "\n".join(formats.render(page, form) for page in pages)
     if out:
         with files.writing(out, "--out"):
             out.write_text(text, encoding="utf-8")
@@ -103,11 +103,11 @@ def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bo
         return
     if len(plans) == 1:
         plan_output.show(distinct, workspace, how, as_json=False)
-    output_table = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
+    overview = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
     for row in rows:
         time = output.seconds(row["estimated_seconds"]) + (f", unknown for {row['unknown']}" if row["unknown"] else "")
-        output_table.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
-    output.print_table(output_table)
+        overview.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
+    output.print_table(overview)
     for text in first:
         output.note(f"trained first: {text}; the cells that need it get their keys afterwards and are not counted here")
 

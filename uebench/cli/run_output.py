@@ -26,9 +26,9 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
         models: Also print the files with the weights of the attackers' networks.
         collected: Whether the results were only collected, and nothing was computed.
     """
-    kept = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
+    files = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
     if as_json:
-        output.print_json([_document(cell) | _model_document(kept.get(cell.spec.key)) for cell in result.cells])
+        output.print_json([_document(cell) | _model_document(files.get(cell.spec.key)) for cell in result.cells])
     else:
         table = Table(*COLUMNS, box=None)
         for cell in result.cells:
@@ -37,9 +37,9 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
         if table.row_count:
             output.print_table(table)
         for cell in result.cells:
-            if file := kept.get(cell.spec.key):
+            if file := files.get(cell.spec.key):
                 output.note(f"{cell.spec.title}: {file}")
-    without = [cell for cell in result.cells if cell.spec.key in kept and not kept[cell.spec.key]]
+    without = [cell for cell in result.cells if cell.spec.key in files and not files[cell.spec.key]]
     if done := sum(cell.status == "done" for cell in without):
         output.note(f"{done} done without keeping the model; --force computes them again")
     if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:

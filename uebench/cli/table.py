@@ -32,10 +32,10 @@ def table(
     """
     from uebench.cli import output
     from uebench.plugins.registry import Registry
-    from uebench.report import files, tables, views
+    from uebench.report import files, formats, views
     from uebench.store.store import Store
 
-    tables.check(form)
+    formats.check(form)
     if drawing:
         files.check(drawing, "--figure")
     view = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))

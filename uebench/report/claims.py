@@ -9,7 +9,8 @@ from uebench.paper.claims import judge
 from uebench.paper.fill import FilledTable
 from uebench.paper.requirements import REQUIREMENTS, circles
 from uebench.report.caveats import caveats
-from uebench.report.tables import Block, Page, number
+from uebench.report.formats import Block, Page
+from uebench.report.tables import number
 
 
 def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from uebench.analysis.detection import Detection, Detector
-from uebench.report.tables import Block, Page
+from uebench.report.formats import Block, Page
 from uebench.report.text import p_value
 
 COLUMNS = (

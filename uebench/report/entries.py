@@ -8,7 +8,7 @@ from typing import Any
 
 from uebench.analysis.entry import check
 from uebench.report.caveats import of_presets
-from uebench.report.tables import Block, Page
+from uebench.report.formats import Block, Page
 from uebench.store.entry import EntryResult, LeaderboardEntry
 from uebench.store.store import Store
 
@@ -19,10 +19,10 @@ HEADER = (
     "date", "records",
 )  # fmt: skip
 NOTES = (
-    "entries: measured is what the submitter's records give; they are not ranked. claim: as measured if it lies in the "
-    "interval, not reached if the attacker recognises more than claimed, surpassed if it recognises less",
-    "records: how many of those behind the number are in this results folder, with the content that the entry names, "
-    "and give this number; differs: one is another, or gives another number; docs/leaderboard.md says what this proves",
+    "entries: measured accuracies come from the submitter's records, and entries are not ranked. claim: as measured if "
+    "the claimed accuracy lies in the interval, not reached if the attacker recognises more, surpassed if less",
+    "records: how many of the records behind a number are in this results folder; differs: one has other content than "
+    "the entry says, or they give another number. docs/leaderboard.md says what this proves",
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uebench.report.latex import END, escaped
 
 if TYPE_CHECKING:
-    from uebench.report.tables import Block, Page
+    from uebench.report.formats import Block, Page
 
 NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+")
 """The cells of right-aligned columns: numbers, with intervals or without, ranges of ranks, seeds, and dashes."""

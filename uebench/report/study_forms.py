@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
-from uebench.report import files, latex, tables
+from uebench.report import files, formats, latex
 from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
 from uebench.report.study_rows import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = (*tables.FORMATS, "parquet")
+FORMATS = (*formats.FORMATS, "parquet")
 SUFFIXES = {".txt": "text", ".md": "md", ".tex": "tex", ".html": "html", ".csv": "csv", ".parquet": "parquet"}
 """Suffix of a file -> format."""
 
@@ -61,7 +61,7 @@ def render(table: StudyTable, form: str) -> str:
     check(form, None)
     if form == "tex":
         return latex.render(table)
-    return _html(table) if form == "html" else tables.render(page(table, form), form)
+    return _html(table) if form == "html" else formats.render(page(table, form), form)
 
 
 def write(table: StudyTable, file: Path, form: str) -> None:
@@ -84,7 +84,7 @@ def write(table: StudyTable, file: Path, form: str) -> None:
             file.write_text(render(table, form), encoding="utf-8")
 
 
-def page(table: StudyTable, form: str = "text") -> tables.Page:
+def page(table: StudyTable, form: str = "text") -> formats.Page:
     """Return the table of a study as a page.
 
     Args:
@@ -94,7 +94,7 @@ def page(table: StudyTable, form: str = "text") -> tables.Page:
     escape_text, write_number = (_markdown, _in_markdown) if form == "md" else (str, _in_text)
     blocks = [_flat(block, escape_text, write_number) for block in table.blocks]
     escaped_notes = [escape_text(note) for note in notes(table, form)]
-    return tables.Page(escape_text(table.title), blocks, escaped_notes, table.rows, tuple(COLUMNS))
+    return formats.Page(escape_text(table.title), blocks, escaped_notes, table.rows, tuple(COLUMNS))
 
 
 def notes(table: StudyTable, form: str) -> list[str]:
@@ -102,7 +102,7 @@ def notes(table: StudyTable, form: str) -> list[str]:
     return [note.replace(BEST, NAMES_OF_BEST.get(form, "bold")) for note in table.notes]
 
 
-def _flat(block: DataBlock, escape_text: Callable[[str], str], write_number: Callable[[Number], str]) -> tables.Block:
+def _flat(block: DataBlock, escape_text: Callable[[str], str], write_number: Callable[[Number], str]) -> formats.Block:
     """Return a block without nesting: groups of attackers are in the header, groups of methods in a column."""
     header = ["method", *map(_heading, block.columns), *["seeds"] * block.has_seeds]
     rows = []
@@ -110,7 +110,7 @@ def _flat(block: DataBlock, escape_text: Callable[[str], str], write_number: Cal
         for number, row in enumerate(section):
             cells = [escape_text(row.name), *map(write_number, row.numbers), *[row.seeds] * block.has_seeds]
             rows.append([escape_text(group) * (number == 0), *cells] if block.has_groups else cells)
-    return tables.Block(escape_text(block.title), [*["group"][: block.has_groups], *map(escape_text, header)], rows)
+    return formats.Block(escape_text(block.title), [*["group"][: block.has_groups], *map(escape_text, header)], rows)
 
 
 def _heading(column: Column) -> str:

@@ -1,28 +1,14 @@
-"""A filled table of the paper as text, Markdown, LaTeX, CSV or HTML."""
+"""The page of a filled table of the paper, and notes that other pages share."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 
-from uebench.errors import UsageError, nearest
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import CONTROL, ROLES, VARIANT
 from uebench.paper.verdicts import RULES, at_chance, order
 from uebench.report.caveats import caveats
-
-FORMATS = {"text": "plain", "md": "github", "tex": "", "html": "html", "csv": ""}
-"""Format -> its name in the package tabulate; empty if it cannot write them. CSV has a row per place, and no blocks."""
-
-MARKUP = {
-    "text": ("{}", "{}", "{}"),
-    "md": ("## {}", "**{}**", "- {}"),
-    "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
-}
-"""Format -> markup of the title, of the title of a block, and of a note."""
+from uebench.report.formats import Block, Page
 
 WORST_IDENTITY = (
     "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
@@ -35,46 +21,6 @@ OF_ROWS = {
     "not in the paper",
 }
 """Row that is not in the paper -> note."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A table with a title.
-
-    Attributes:
-        title: The title.
-        header: The names of the columns.
-        rows: The cells of each row.
-        best: Row and column of each number that is bold in LaTeX.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    best: Collection[tuple[int, int]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of tables.
-
-    Attributes:
-        title: The title.
-        blocks: The tables for readers.
-        notes: The notes below them.
-        rows: The rows for programs, with full precision.
-        columns: The columns of ``rows``; empty for the keys of the first row.
-    """
-
-    title: str
-    blocks: Sequence[Block]
-    notes: Sequence[str]
-    rows: Sequence[Mapping[str, object]]
-    columns: Sequence[str] = ()
-
-    def document(self) -> dict[str, object]:
-        """Return the page as JSON values, without the tables for readers."""
-        return {"title": self.title, "rows": self.rows, "notes": self.notes}
 
 
 def page(filled_table: FilledTable, preset: str) -> Page:
@@ -269,62 +215,3 @@ def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> li
     rows = [filled.place.row for filled in places]
     of_segue = values[rows.index("segue")] if "segue" in rows else None
     return ["-" if value is None or not of_segue else f"{value / of_segue:.3g}" for value in values]
-
-
-def render(shown: Page, form: str) -> str:
-    """Return a page as text in one of ``FORMATS``.
-
-    Raises:
-        UsageError: If there is no such format.
-    """
-    check(form)
-    if form == "csv":
-        return _csv(shown.rows, shown.columns or tuple(shown.rows[0]))
-    if form == "tex":
-        from uebench.report import latex_blocks  # imports this module
-
-        return latex_blocks.render(shown)
-    from tabulate import tabulate
-
-    heading, title, note = MARKUP[form]
-    parts = [heading.format(_escaped(shown.title, form))]
-    for block in shown.blocks:
-        parts.append(title.format(_escaped(block.title, form)))
-        header, *rows = ([_cell(text, form) for text in row] for row in (block.header, *block.rows))
-        parts.append(tabulate(rows, header, tablefmt=FORMATS[form], disable_numparse=True))
-    parts.append("\n".join(note.format(_escaped(text, form)) for text in shown.notes))
-    return "\n\n".join(parts) + "\n"
-
-
-def check(form: str) -> None:
-    """Check a format, before any work.
-
-    Raises:
-        UsageError: If there is no such format.
-    """
-    if form not in FORMATS:
-        raise UsageError(f"format {form!r}: unknown; {nearest(form, FORMATS)}")
-
-
-def _escaped(text: str, form: str) -> str:
-    """Return a text on one line, escaped because names of users and plugins may contain markup."""
-    line = " ".join(text.split())
-    if form == "md":
-        return line.replace("<", "&lt;")  # Markdown may contain HTML
-    return escape(line) if form == "html" else line
-
-
-def _cell(text: str, form: str) -> str:
-    """Return the escaped text of a cell; in HTML, tabulate escapes it."""
-    return _escaped(text, form).replace("|", "\\|") if form == "md" else " ".join(text.split())
-
-
-def _csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in row.items()}
-        )
-    return file.getvalue()

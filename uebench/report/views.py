@@ -11,7 +11,7 @@ from uebench.paper.match import Plugins, Records, choose_sets
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
 from uebench.report import claims, tables
-from uebench.report.tables import Page
+from uebench.report.formats import Page
 from uebench.store.store import Store
 
 

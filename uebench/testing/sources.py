@@ -16,7 +16,7 @@ from uebench.testing.common import Suite
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source returned.
+    """The return values of a source.
 
     Attributes:
         label: The name for tables.
