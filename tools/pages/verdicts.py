@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from tests.pictures import printed
+from tools.pages.pictures import printed
 
 SETTINGS = {
     "224 px, WebFace10": ("--preset", "paper"),
