@@ -27,11 +27,14 @@ lint: $(SETUP)  ## style, and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(SETUP)  ## mypy --strict on core, plugins and tests
+types: $(SETUP)  ## mypy --strict on core, plugins, tests and tools
 	$(BIN)/mypy
 
 bench: $(SETUP)  ## the benchmarks, for an idle machine
 	$(BIN)/python -m benchmarks
+
+pages: $(SETUP)  ## the tables, numbers and pictures of the pages anew, from the committed records
+	$(BIN)/python -m tools.pages
 
 docs: $(SETUP)  ## the documentation as a site, in dist/docs/; offline
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . dist/docs
@@ -47,4 +50,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run paper-desk test soak lint types bench docs wheel clean
+.PHONY: help run paper-desk test soak lint types bench pages docs wheel clean

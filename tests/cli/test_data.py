@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,17 +66,6 @@ def test_an_unwritable_place_is_said(uebench: Command, lfw: Path) -> None:
     answer = uebench("data", "build", "lfw", "--from", lfw, "--out", "/dev/null/set")
     assert answer.code == 4
     assert "out /dev/null/set: cannot be used" in answer.complaint
-
-
-def test_folders_are_built_without_torch(lfw: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys; from uebench.cli.app import main\n"
-        "try: main()\nexcept SystemExit as stop: assert not stop.code\n"
-        "assert 'torch' not in sys.modules"
-    )
-    args = ("data", "build", "lfw", "--from", str(lfw), "--out", str(tmp_path / "set"))
-    subprocess.run([sys.executable, "-c", code, *args], check=True, capture_output=True)
-    assert (tmp_path / "set" / "CARD.md").is_file()
 
 
 def test_the_cache_is_shown_and_deleted(uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -190,23 +186,11 @@ def test_the_file_of_tables_is_utf_8_and_its_errors_name_the_option(
     assert uebench(*request, tmp_path).complaint.startswith(f"uebench: --out {tmp_path}: cannot be written")
 
 
-def test_a_clean_clone_shows_its_records_without_torch(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.argv = ['uebench', *sys.argv[1:]]\n"
-        "from uebench.cli.app import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "assert 'torch' not in sys.modules, 'torch was imported'\n"
-    )
+def test_a_clean_clone_shows_its_records(uebench: Command, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "cells").symlink_to(ROOT / "results" / "cells")
-    env = os.environ | {"UEBENCH_RESULTS": str(tmp_path / "results")}
-    done = subprocess.run(
-        [sys.executable, "-c", code, "table", "3", "--json", "--data", "webface10", "--preset", "desk64"],
-        env=env, capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = {(row["row"], row["role"]): row for row in json.loads(done.stdout)["rows"]}
+    answer = uebench("table", "3", "--json", "--data", "webface10", "--preset", "desk64")
+    found = {(row["row"], row["role"]): row for row in answer.json["rows"]}
     for row in ("clean", "ue", "lsp", "rue", "tue", "segue_restart"):
         assert found[row, "webface10"]["runs"] >= 3
         assert found[row, "webface10"]["clean"] > 75

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -175,11 +174,6 @@ def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs
         assert cache.usage(folder) == (0, 0)
     assert not own.exists()
     assert [file.name for file in shared.iterdir()] == ["model.safetensors"]
-
-
-def test_neither_the_cache_nor_the_listing_of_folders_needs_torch() -> None:
-    code = "import sys, uebench.data.cache, uebench.data.folders; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 SOURCE = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.pages import PAGES, refreshed, unbound
-from tests.pictures import PICTURES, draw, drawn_from
+from tools.pages.pictures import PICTURES, draw, drawn_from
+from tools.pages.quotes import PAGES, refreshed, unbound
 from uebench.report.files import mark
 from uebench.report.text import accuracy, seconds
 from uebench.store.record import Record
@@ -24,7 +24,7 @@ def test_every_percentage_is_bound_to_records(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_is_what_the_records_give(page: str) -> None:
     text = (ROOT / page).read_text()
-    assert refreshed(text) == text, "python -m tests.pages writes the numbers anew"
+    assert refreshed(text) == text, "make pages writes the numbers anew"
 
 
 def test_two_numbers_that_changed_places_are_noticed() -> None:
@@ -74,7 +74,7 @@ def test_every_picture_is_drawn_from_committed_records(picture: Path, committed:
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_picture_shows_the_records_that_are_committed_today(picture: str, tmp_path: Path) -> None:
     draw(picture, tmp_path / "picture.png")
-    assert drawn_from(ROOT / picture) == drawn_from(tmp_path / "picture.png"), "python -m tests.pages draws it anew"
+    assert drawn_from(ROOT / picture) == drawn_from(tmp_path / "picture.png"), "make pages draws it anew"
 
 
 def test_a_mark_outlives_a_new_seal_and_not_another_count() -> None:

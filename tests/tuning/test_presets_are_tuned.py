@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.trials import Trial, count, of_architectures, of_methods, planned
+from tools.pages.trials import Trial, count, of_architectures, of_methods, planned
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import fmean, stdev
 
-from tests.conftest import ROOT
+from tools.pages import ROOT
 from uebench.store.record import Record
 from uebench.store.store import Store
 

@@ -1,11 +1,10 @@
-"""Pages that quote results: ``python -m tests.pages`` writes their numbers anew from the committed records.
+"""What the pages quote from the committed records: tables, numbers and verdicts.
 
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
 for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after
-``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``. ``tests/pictures.py`` has the
-pictures that are drawn from the records.
+``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ import shlex
 from functools import cache
 from statistics import fmean
 
-from tests import machines, pictures, trials, verdicts
-from tests.conftest import ROOT
-from tests.pictures import printed
+from tools.pages import ROOT, machines, trials, verdicts
+from tools.pages.pictures import printed
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -76,10 +74,3 @@ def _records() -> dict[str, Record]:
 def _table(command: str) -> str:
     made = printed(*shlex.split(command), "--format", "md")
     return made.removeprefix("## Leaderboard\n\n")  # the page has headings of its own
-
-
-if __name__ == "__main__":
-    for page in PAGES:
-        file = ROOT / page
-        file.write_text(refreshed(file.read_text()))
-    pictures.refresh()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.conftest import ROOT
+from tools.pages import ROOT
 from uebench.hashing import digest
 from uebench.plugins.spec import Spec, parse
 from uebench.store.record import Record

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 
-from tests.conftest import ROOT
+from tools.pages.pictures import printed
 
 SETTINGS = {
     "224 px, WebFace10": ("--preset", "paper"),
@@ -34,6 +32,5 @@ def _answer(row: dict[str, str]) -> str:
 
 
 def _verdicts(options: tuple[str, ...]) -> list[dict[str, str]]:
-    words = [sys.executable, "-m", "uebench", "table", "claims", *options, "--format", "csv", "--results", "results"]
-    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    made = printed("table", "claims", *options, "--format", "csv")
     return list(csv.DictReader(io.StringIO(made)))

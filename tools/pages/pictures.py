@@ -1,4 +1,4 @@
-"""Pictures of the committed records: ``python -m tests.pages`` draws those anew whose records changed.
+"""Pictures of the committed records: ``make pages`` draws those anew whose records changed.
 
 ``docs/webface10.png`` and ``docs/strips.png`` are not among them: the first needs the photographs of WebFace10, the
 second the protected sets themselves, and neither is committed.
@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from tests.conftest import ROOT
+from tools.pages import ROOT
 from uebench.cli.app import main
 
 PICTURES = {

@@ -1,0 +1,1 @@
+"""What maintainers run on a checkout. None of it is part of the package."""
