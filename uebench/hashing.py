@@ -49,26 +49,29 @@ def array_digest(array: NDArray[Any], more: str = "") -> str:
 
 
 def file_digest(file: Path) -> str:
-    """Return the sha256 of a file or folder, as keys and records hold it.
-
-    The digest of a folder is made from the names and digests of all its files, except hidden ones.
+    """Return the sha256 of a file, as keys and records hold it.
 
     Raises:
-        DataError: If the file or folder cannot be read.
+        DataError: If it cannot be read, or is no file.
     """
     try:
-        if file.is_dir():
-            members = {path.relative_to(file): path for path in sorted(file.rglob("*")) if path.is_file()}
-            return digest(
-                {
-                    name.as_posix(): _file_digest(path, file_state(path))
-                    for name, path in members.items()
-                    if not any(part.startswith(".") for part in name.parts)
-                }
-            )
         return _file_digest(file, file_state(file))
     except OSError as error:
         raise DataError(f"{file}: weights cannot be read ({in_words(error)})") from None
+
+
+def folder_digest(folder: Path) -> str:
+    """Return a digest of the names and contents of all files in a folder, except hidden ones.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
+    try:
+        members = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
+    shown = {name: path for name, path in members.items() if not any(part.startswith(".") for part in name.parts)}
+    return digest({name.as_posix(): file_digest(path) for name, path in shown.items()})
 
 
 def file_state(file: Path) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,29 @@ def test_a_grid_file_that_is_none_is_refused(uebench: Command, tmp_path: Path, c
     answer = uebench("run", file)
     assert answer.code == 2
     assert complaint in answer.complaint
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("content", [f"a{'.a' * 20_000} = 1", f"# {'x' * 1_000_000}"])
+def test_a_file_that_would_be_read_for_minutes_is_refused(uebench: Command, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_text(content)
+    for answer in (uebench("run", file), uebench("study", "table", file)):
+        assert (answer.code, "has more than 1000000 bytes, or 500 dots in a line" in answer.complaint) == (2, True)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_or_a_device_in_place_of_a_grid_a_study_or_its_numbers_is_refused_without_waiting(
+    uebench: Command, tmp_path: Path
+) -> None:
+    pipe, study = tmp_path / "pipe", tmp_path / "study.toml"
+    os.mkfifo(pipe)
+    for file, what in ((pipe, "a named pipe"), (Path("/dev/zero"), "a device")):
+        study.write_text(f'data = ["synthetic"]\nmethod = ["lsp"]\nattacker = ["resnet18"]\nreported = "{file}"\n')
+        for answer in (uebench("run", file), uebench("study", "table", file), uebench("study", "table", study)):
+            assert answer.code == 3
+            assert f"{file}: cannot be read ({what}, not a file)" in answer.complaint
 
 
 @pytest.mark.parametrize("harm", ["truncated", "text", "bomb"])

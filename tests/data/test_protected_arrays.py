@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,12 @@ def test_an_array_of_objects_or_of_grey_images_is_refused(tmp_path: Path) -> Non
         read_array(tmp_path / "set.npy")
     with pytest.raises(UsageError, match=r"shape \(4, 8, 8\); give \(N, 3, S, S\)"):
         read_array(written(tmp_path, LEVELS[:, 0]))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".pt"])
+def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"set{suffix}")
+    with pytest.raises(DataError, match=r"cannot be read \(a named pipe, not a file\)"):
+        read_array(tmp_path / f"set{suffix}")

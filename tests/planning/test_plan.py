@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import TINY
 from uebench.api.run import grid_of
-from uebench.errors import UsageError
+from uebench.errors import DataError, UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
@@ -120,6 +120,18 @@ def test_weights_enter_the_key_by_content_not_by_place(tmp_path: Path) -> None:
         method = f"segue(weights='{tmp_path / folder / 'g.safetensors'}')"
         keys.append(planned(tmp_path, method=(method,), preset="desk")[0].spec.key)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_folder_in_place_of_weights_is_refused_when_planning(tmp_path: Path) -> None:
+    for request in ({"method": (f"segue(weights='{tmp_path}')",)}, {"attacker": (f"finetune(weights='{tmp_path}')",)}):
+        with pytest.raises(DataError, match=r"weights cannot be read \(a folder, not a file\)"):
+            planned(tmp_path, **{"method": ("lsp",), **request})
+
+
+@pytest.mark.parametrize("name", ["\\0", "a\\ud800"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"weights=.* is a name that no file can have; choose another"):
+        planned(tmp_path, method=(f"tap(weights='{name}')",))
 
 
 def test_weights_that_were_replaced_while_a_program_lives_make_another_key(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from uebench.data.layout import layout_of
 from uebench.errors import DataError, UsageError, in_words
 from uebench.lazy import torch
+from uebench.regular import open_regular
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 PICKLES = (".pkl", ".pickle", ".p")
@@ -93,6 +94,7 @@ def read_array(file: Path, content: Content | None = None, scale: Scale | None =
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file by name; an array without a name has the name ``""``."""
     try:
+        open_regular(file).close()  # the libraries would wait for a named pipe
         if file.suffix.lower() in (".npy", ".npz"):
             loaded = np.load(file, allow_pickle=False)
             return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from uebench.data.dataset import DatasetInfo
+from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation
-from uebench.hashing import abbreviated, file_digest, key
+from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
@@ -54,7 +55,8 @@ class ProtectionSpec:
     @cached_property
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the protected set depends on."""
-        return _digests((*self.method.plugin.assets(self.data.size), *self.side.assets()))
+        files = (*self.method.plugin.assets(self.data.size), *self.side.assets())
+        return _digests(files, folders=isinstance(self.method.config, ProtectedConfig))
 
     @property
     def title(self) -> str:
@@ -164,5 +166,6 @@ def _obstacle(parts: Iterable[Part], data: DatasetInfo) -> str:
     return ""
 
 
-def _digests(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    return tuple((file.name, file_digest(file)) for file in files)
+def _digests(files: Iterable[Path], *, folders: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return the name and digest of each file; a folder is refused unless ``folders`` allows it."""
+    return tuple((file.name, folder_digest(file) if folders and file.is_dir() else file_digest(file)) for file in files)

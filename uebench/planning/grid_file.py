@@ -10,6 +10,12 @@ from typing import Any
 from uebench.errors import DataError, StoreError, UsageError, in_words, nearest
 from uebench.planning.grid import Grid
 from uebench.plugins.validation import validate
+from uebench.regular import read_regular
+
+LARGEST = 1_000_000
+"""The most bytes of a file."""
+_DOTS = 500
+"""The most dots in a line. The parser's time grows with the square of the parts of a name, as in ``a.a.a``."""
 
 
 def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
@@ -39,11 +45,14 @@ def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
         known: The names allowed at the top level.
 
     Raises:
-        UsageError: If the file is not valid TOML, or has another name at the top level.
+        UsageError: If the file is not valid TOML, is too large, or has another name at the top level.
         DataError: If the file cannot be read.
     """
     try:
-        options = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = read_regular(file)
+        if len(content) > LARGEST or any(line.count(b".") > _DOTS for line in content.splitlines()):
+            raise UsageError(f"{file}: has more than {LARGEST} bytes, or {_DOTS} dots in a line; write less")
+        options = tomllib.loads(content.decode())
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except ValueError as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from uebench.errors import DataError, UsageError, in_words, nearest
 from uebench.planning.study import Reported
 from uebench.plugins.validation import validate
+from uebench.regular import read_regular
 
 COLUMNS = ("method", "attacker", "accuracy", "source")
 """The columns of every file; ``data`` is needed too if the study has several data sets."""
@@ -26,10 +28,10 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
         DataError: If it cannot be read.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened, strict=True)
-            _check_header(file, reader.fieldnames or (), names)
-            rows = [(reader.line_num, row) for row in reader]
+        text = io.StringIO(read_regular(file).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, strict=True)
+        _check_header(file, reader.fieldnames or (), names)
+        rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except (csv.Error, UnicodeDecodeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,15 @@ def at_home(path: Path) -> Path:
     """Return a path with ``~`` or ``~user`` expanded.
 
     Raises:
-        ValueError: If there is no such user; ``uebench.plugins.registry.validate`` completes the message.
+        ValueError: If there is no such user, or no file can have such a name; ``uebench.plugins.registry.validate``
+            completes the message.
     """
     try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError("is a name that no file can have; choose another")
         return path.expanduser()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise ValueError("is a name that no file can have; choose another") from None
     except RuntimeError:
         raise ValueError(f"is nowhere: there is no user {path.parts[0][1:]!r}; write the path in full") from None
 
