@@ -10,17 +10,21 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 
+from uebench import networks
 from uebench.cli.app import main
 from uebench.evaluation import context
 from uebench.evaluation.context import RunContext
+from uebench.networks import bait_generator
 from uebench.plugins.registry import Registry
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +89,26 @@ def no_cache_of_the_users() -> Iterator[None]:
 def every_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep checkpoints of the first seconds, too, so that what a test kills has something to resume from."""
     monkeypatch.setattr(context, "EARLY", 0.0)
+
+
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build ResNet-18 and the generators of BAIT and UC with few layers and channels, which takes a tenth of the time.
+
+    Files ask for it with ``pytest.mark.usefixtures`` if their tests need some network of the same kind. Tests of
+    architectures, stems, sizes and weights, and tests with known numbers, take the published networks, and so do other
+    processes that a test starts.
+    """
+    published = timm.create_model
+
+    def create_model(model: str, **options: Any) -> torch.nn.Module:  # noqa: ANN401
+        if model == "resnet18":
+            options = {"layers": (1, 1, 1, 1), "channels": (16, 24, 32, 48)} | options
+        return published(model, **options)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    monkeypatch.setattr(networks, "ResNetGenerator", partial(networks.ResNetGenerator, channels=8, blocks=1))
+    monkeypatch.setattr(bait_generator, "WIDTHS", tuple(width // 16 for width in bait_generator.WIDTHS))
 
 
 @pytest.fixture

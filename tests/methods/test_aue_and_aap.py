@@ -19,6 +19,8 @@ from uebench.training.fixed_surrogate import Augmentation
 from uebench.training.loop import supervised
 from uebench.training.optimizers import learning_rate
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

@@ -13,6 +13,8 @@ from uebench.ops import Noise, flip_crop, sign_steps
 from uebench.plugins.base import Batch
 from uebench.testing import MemoryContext
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 OPTIONS = "steps=3, step=2/255, samples=2, rho_d=4/255, crop=2, flip=true, restart=true"
 
 

@@ -17,6 +17,8 @@ from uebench.training.checkpoints import unpack
 from uebench.training.loop import supervised
 from uebench.training.optimizers import make_optimizer
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 SHORT = "epochs=2, batch=6, steps=4, step=4/255, crop=0, flip=false"
 
 

@@ -16,6 +16,8 @@ from uebench.evaluation.context import RunContext
 from uebench.networks import contrastive
 from uebench.ops import Noise, contrastive_view
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def brute_force(delta: Tensor, labels: Tensor) -> float:
     """Eq. 5 as it is written, one pair at a time."""

@@ -16,6 +16,8 @@ from uebench.testing import MemoryContext
 from uebench.training.checkpoints import unpack
 from uebench.training.optimizers import make_optimizer
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def test_ue_lowers_the_surrogates_loss_and_its_twin_raises_it(ctx: RunContext) -> None:
     train = faces()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -58,22 +59,32 @@ def build(kind: str, name: str, given: Mapping[str, str]) -> Plugin[object]:  # 
     return REGISTRY.build(kind, parse(f"{name}({NEEDED.get(name, '').format(**given)})"), "smoke")
 
 
+def assert_kept(plugin: Plugin[Any], but: Iterable[str] = ()) -> None:
+    outcomes = [one.outcome() for one in checks(plugin) if one.name not in but]
+    assert not [one for one in outcomes if one.status == "failed"]
+    assert sum(one.status == "ok" for one in outcomes) >= 8
+
+
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in KINDS for name in REGISTRY.names(kind) if name not in ELSEWHERE]
+    ("kind", "name"),
+    [(kind, name) for kind in KINDS for name in REGISTRY.names(kind) if name not in (*TRAINED, *ELSEWHERE)],
 )
 def test_it_keeps_its_contract(kind: str, name: str, given: dict[str, str], photos: Callable[..., Path]) -> None:
     if name == "folder":
         folder = photos({f"{split}/{person}": 3 for split in ("train", "test") for person in "ab"})
         given = given | {"folder": format_value(str(folder))}
-    outcomes = [one.outcome() for one in checks(build(kind, name, given)) if one.name not in TOO_LONG.get(name, ())]
-    assert not [one for one in outcomes if one.status == "failed"]
-    assert sum(one.status == "ok" for one in outcomes) >= 8
+    assert_kept(build(kind, name, given), TOO_LONG.get(name, ()))
 
 
+@pytest.mark.usefixtures("small_networks")
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_method_that_trains_networks_keeps_its_contract(name: str, given: dict[str, str]) -> None:
+    assert_kept(build("method", name, given), TOO_LONG[name])
+
+
+@pytest.mark.usefixtures("small_networks")
 def test_noise_for_each_identity_keeps_its_contract() -> None:
-    method = REGISTRY.build("method", parse("ue(noise=classwise)"), "smoke")
-    outcomes = [one.outcome() for one in checks(method) if one.name not in TOO_LONG["ue"]]
-    assert not [one for one in outcomes if one.status == "failed"]
+    assert_kept(REGISTRY.build("method", parse("ue(noise=classwise)"), "smoke"), TOO_LONG["ue"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
