@@ -44,7 +44,7 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
 
 def note(message: str) -> None:
     """Write one line for people on stderr."""
-    typer.echo(visible(f"uebench: {message}"), err=True)
+    typer.echo(visible(f"uebench: {' '.join(message.splitlines())}"), err=True)
 
 
 def note_damaged(paths: Sequence[Path]) -> None:
