@@ -87,11 +87,9 @@ def merge(
             if one.reason:
                 say(f"{one.outcome}: {one.reason}")
         say(f"files taken: {counts['taken']}, here already: {counts['same']}")
-    if left := sum(bool(one.reason) for one in files):
-        raise StoreError(
-            f"{left} files were not taken: {counts['conflict']} conflict, {counts['damaged']} damaged, "
-            f"{counts['busy']} busy"
-        )
+    if any(one.reason for one in files):
+        left = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("conflict", "damaged", "busy"))
+        raise StoreError(f"files not taken: {left}; they are named above, and stay as they are in both folders")
 
 
 @app.command()

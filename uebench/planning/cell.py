@@ -168,6 +168,4 @@ def _obstacle(parts: Iterable[Part], data: DatasetInfo) -> str:
 
 def _digests(files: Iterable[Path], *, folders: bool = False) -> tuple[tuple[str, str], ...]:
     """Return the name and digest of each file; a folder is refused unless ``folders`` allows it."""
-    return tuple(
-        (file.name, folder_digest(file) if folders and file.is_dir() else file_digest(file)) for file in files
-    )
+    return tuple((file.name, folder_digest(file) if folders and file.is_dir() else file_digest(file)) for file in files)
