@@ -22,6 +22,9 @@ test: $(SETUP)  ## all tests, offline, one process per core
 soak: $(SETUP)  ## kill runs, flip bits and crowd a results folder for 15 minutes; prints its seed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak
 
+fuzz: $(SETUP)  ## 10,000 made-up names, and 2,000 grids, requests, records and photographs; minutes
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m fuzz --hypothesis-profile fuzz --timeout 3600 --durations 0
+
 lint: $(SETUP)  ## style, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,4 +53,4 @@ $(SETUP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run paper-desk test soak lint types bench pages docs wheel clean
+.PHONY: help run paper-desk test soak fuzz lint types bench pages docs wheel clean

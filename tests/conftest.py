@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 import timm
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from uebench import networks
 from uebench.cli.app import main
 from uebench.evaluation import context
 from uebench.evaluation.context import RunContext
+from uebench.evaluation.memory import peak_memory
 from uebench.networks import bait_generator
 from uebench.plugins.registry import Registry
 
@@ -32,6 +34,7 @@ _HEAD = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
 BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", zlib.crc32(_HEAD)) + b"\0\0\0\x09IDAT"
 """The beginning of a PNG file of 50,000 x 50,000 pixels, which is to be refused before it is decoded."""
 EARLY = context.EARLY
+settings.register_profile("fuzz", max_examples=2000, deadline=60_000)  # milliseconds
 TINY = "synthetic(identities=3, train=6, test=4)"
 
 
@@ -89,6 +92,20 @@ def no_cache_of_the_users() -> Iterator[None]:
 def every_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep checkpoints of the first seconds, too, so that what a test kills has something to resume from."""
     monkeypatch.setattr(context, "EARLY", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def little_memory(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test that is marked ``fuzz`` take more than 1 GiB beside what the process had before."""
+    if not request.node.get_closest_marker("fuzz"):
+        yield
+        return
+    with peak_memory(torch.device("cpu")) as peak:
+        before = peak()
+        yield
+        after = peak()
+    if before is not None and after is not None:
+        assert after - before < 1024, f"took {after - before:.0f} MiB"
 
 
 @pytest.fixture

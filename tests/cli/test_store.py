@@ -137,7 +137,7 @@ def test_merge_says_what_it_took_and_what_it_did_not(uebench: Command, store: St
     other.cell_path(made_up("rue").key).write_text("{}")
     answer = uebench("store", "merge", other.root)
     assert answer.code == 4
-    assert "2 files were not copied: 1 in conflict, 1 damaged, 0 busy" in answer.complaint
+    assert "files not copied: 1 conflict, 1 damaged, 0 busy; " in answer.complaint
     assert f"conflict: {other.cell_path(mine.key)}: differs from the one here" in answer.out
     assert f"damaged: {other.cell_path(made_up('rue').key)}: damaged record" in answer.out
     assert "files copied: 1, here already: 0" in answer.out

@@ -73,6 +73,11 @@ def test_the_head_of_a_table_shows_names_as_they_are(capsys: pytest.CaptureFixtu
     assert SHOWN in capsys.readouterr().out
 
 
+def test_a_note_is_one_line_whatever_it_names(capsys: pytest.CaptureFixture[str]) -> None:
+    output.note("failed: two\nlines\r\nof a plugin")
+    assert capsys.readouterr().err == "uebench: failed: two lines of a plugin\n"
+
+
 def _uebench(*args: str, stdout: int | io.BufferedWriter, **variables: str) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "UEBENCH_RESULTS": "/nowhere"} | variables
     command = [sys.executable, "-P", "-m", "uebench", *args]

@@ -146,10 +146,11 @@ def _encoded(kind: str) -> bytes:
     return file.getvalue()
 
 
-VALID = [_encoded(kind) for kind in ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM")]
+VALID = [_encoded(kind) for kind in ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "DDS", "EPS", "ICO", "TGA")]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@settings(deadline=60_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.sampled_from(VALID),
     changes=st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 255)), max_size=8),

@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import ROOT, TINY, Command
 from tests.e2e.test_processes import run
+from uebench.executors.choice import SlurmOptions
+from uebench.executors.slurm import REQUEUES, _queue
 from uebench.store.store import Store
 
 GRID = [
@@ -91,6 +93,17 @@ def test_a_cluster_makes_the_records_of_this_machine(
 def test_a_wrong_executor_is_refused(uebench: Command, executor: str, complaint: str) -> None:
     answer = uebench("run", "--method", "lsp", "--attacker", "resnet18", "--data", TINY, "--executor", executor)
     assert (answer.code, answer.complaint.startswith(f"uebench: {complaint}")) == (2, True), answer.err
+
+
+@pytest.mark.parametrize("cluster", ["slurm", "local"])
+def test_a_job_that_reaches_its_time_limit_again_and_again_is_queued_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: str
+) -> None:
+    pytest.importorskip("submitit")
+    (tmp_path / "srun").touch(mode=0o755)  # all that submitit asks of a cluster before it submits
+    monkeypatch.setenv("PATH", str(tmp_path))
+    queue = _queue(Store(tmp_path), SlurmOptions(cluster=cluster))
+    assert queue._executor.max_num_timeout == REQUEUES > 50
 
 
 def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:

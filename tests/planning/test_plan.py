@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import TINY
 from uebench.api.run import grid_of
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
-from uebench.plugins.registry import Registry
+from uebench.plugins.registry import Entry, Registry
 from uebench.plugins.validation import validate
 from uebench.store.atomic import publish
 from uebench.store.store import Store
@@ -54,7 +54,8 @@ toml = st.recursive(
 fields = st.sampled_from([*Grid.model_fields, "x"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@settings(deadline=60_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(fields, toml, max_size=4).map(tomli_w.dumps) | st.text(max_size=40) | st.binary(max_size=40))
 def test_any_file_is_a_grid_or_refused_and_nothing_else(tmp_path: Path, content: str | bytes) -> None:
     file = tmp_path / "grid.toml"
@@ -65,6 +66,37 @@ def test_any_file_is_a_grid_or_refused_and_nothing_else(tmp_path: Path, content:
         return
     write_grid(file, grid)
     assert read_grid(file, {}) == grid
+
+
+REGISTRY = Registry()
+TEXTS = (
+    "true", "none", "0", "-1", "1.5", "8/255", "1e308", "1e-400", "9223372036854775808", "[]", "[1, [2]]", "''",
+    "'a b'", "'.'", "'~nobody-here/x'", "'/dev/zero'", "'\\0'", "'\\ud800'", "[bold]", "official", "kmeans",
+)  # fmt: skip
+
+
+def written_as(kind: str) -> st.SearchStrategy[str]:
+    """Plugins of one kind with an option or two, of which most have values that they do not take."""
+
+    def text(entry: Entry) -> st.SearchStrategy[str]:
+        options = st.sampled_from([*entry.plugin.Config.model_fields, "labels", "preset", "x"])
+        pairs = st.dictionaries(options, st.sampled_from(TEXTS), max_size=2)
+        return pairs.map(lambda given: f"{entry.name}({', '.join(f'{k}={v}' for k, v in given.items())})")
+
+    return st.sampled_from(REGISTRY.entries(kind)).flatmap(text)
+
+
+@pytest.mark.fuzz
+@settings(deadline=60_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(written_as("method"), written_as("attacker"), st.just("flip_crop") | written_as("countermeasure"))
+def test_any_request_is_planned_or_refused_and_nothing_else(
+    tmp_path: Path, method: str, attacker: str, measure: str
+) -> None:
+    grid = grid_of((method,), (f"{attacker}+{measure}",), data=TINY, preset="smoke")
+    try:
+        assert len(Planner(REGISTRY, Store(tmp_path)).plan(grid).cells) == 1
+    except UebenchError as error:
+        assert "\n" not in str(error)
 
 
 def test_a_cell_is_listed_once(tmp_path: Path) -> None:

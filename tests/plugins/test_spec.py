@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uebench.errors import UsageError
@@ -83,6 +83,8 @@ def test_a_string_is_read_back_from_quotes_where_it_would_be_a_word_or_more_than
         assert parse(str(Spec("m", {"x": value}))).options == {"x": value}
 
 
+@pytest.mark.fuzz
+@settings(max_examples=5 * settings().max_examples)
 @given(st.text("ab()[]=+-*/,.'\"\\ 019e#\n\0", max_size=60) | st.text(max_size=30))
 def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
@@ -98,6 +100,7 @@ def test_a_chain_is_not_a_single_plugin() -> None:
         parse("lsp+segue")
 
 
+@pytest.mark.fuzz
 @given(names, st.dictionaries(names, values, max_size=4))
 def test_a_spec_reads_back_from_its_text(name: str, options: dict[str, object]) -> None:
     spec = Spec(name, options)  # type: ignore[arg-type]

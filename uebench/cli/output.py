@@ -50,7 +50,7 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
 
 def note(message: str) -> None:
     """Write a note on stderr, as one line."""
-    typer.echo(visible(f"uebench: {message}"), err=True)
+    typer.echo(visible(f"uebench: {' '.join(message.splitlines())}"), err=True)
 
 
 def note_damaged(paths: Sequence[Path]) -> None:

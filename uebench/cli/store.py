@@ -94,11 +94,9 @@ def merge(
             if file.reason:
                 say(f"{file.outcome}: {file.reason}")
         say(f"files copied: {counts['taken']}, here already: {counts['same']}")
-    if left := sum(bool(file.reason) for file in files):
-        raise StoreError(
-            f"{left} files were not copied: {counts['conflict']} in conflict, {counts['damaged']} damaged, "
-            f"{counts['busy']} busy"
-        )
+    if any(file.reason for file in files):
+        left = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("conflict", "damaged", "busy"))
+        raise StoreError(f"files not copied: {left}; they are named above, and stay as they are in both folders")
 
 
 @app.command()

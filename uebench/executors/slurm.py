@@ -21,6 +21,9 @@ from uebench.store.store import Store
 if TYPE_CHECKING:
     from uebench.executors.choice import SlurmOptions
 
+REQUEUES = 100
+"""How often a job that reached its time limit is queued again; submitit alone stops at the fourth time."""
+
 
 def slurm(
     tasks: Sequence[Task], settings: Settings, jobs: int, progress: ProgressFor, options: SlurmOptions
@@ -71,7 +74,9 @@ def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
     except ImportError:
         raise UsageError("executor 'slurm': not installed; pip install 'uebench[slurm]'") from None
     try:
-        queue = submitit.AutoExecutor(folder=store.work / "slurm", cluster=options.cluster)
+        queue = submitit.AutoExecutor(
+            store.work / "slurm", options.cluster, slurm_max_num_timeout=REQUEUES, local_max_num_timeout=REQUEUES
+        )
     except RuntimeError as error:
         raise UsageError(f"executor 'slurm': {error}; submit from a machine that has sbatch") from None
     parameters = {
