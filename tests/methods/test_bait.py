@@ -82,6 +82,7 @@ def test_the_first_outer_loss_is_that_of_a_surrogate_one_step_ahead(unchanged: N
     assert ctx.rounds[0]["objective"] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_step_ahead_is_forgotten_and_the_surrogate_takes_one_step_in_each_round(unchanged: None) -> None:
     ctx = MemoryContext()
     build(f"bait({SHORT.replace('maxiter=1', 'maxiter=2')}, optimizer=adam, lr=1e-3)").fit(faces(16, DATA), ctx)
@@ -89,6 +90,7 @@ def test_the_step_ahead_is_forgotten_and_the_surrogate_takes_one_step_in_each_ro
     assert steps == [[1, 2], [2, 4], [3, 6]]
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_an_identity_bears_the_mean_of_what_the_trained_generator_makes_of_its_clean_images(ctx: RunContext) -> None:
     train, kept, method = faces(16, DATA), MemoryContext(), build(f"bait({SHORT})")
     torch.manual_seed(0)

@@ -68,6 +68,7 @@ def test_a_frozen_surrogate_answers_the_same_without_batch_normalisation() -> No
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize(
     "text",
     [
@@ -99,6 +100,7 @@ def test_a_killed_fit_ends_with_the_same_noise(text: str, tmp_path: Path) -> Non
     assert torch.equal(again.state()["noise"], whole.state()["noise"])
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_noise_carries_over_to_smaller_sets_only(ctx: RunContext, tmp_path: Path) -> None:
     train, file = faces(data="synthetic(identities=3, train=4)"), tmp_path / "n.safetensors"
     method = build(f"ue({SHORT})")

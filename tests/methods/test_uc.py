@@ -57,6 +57,7 @@ def fitted(file: Path, train: ImageSet, options: str = SHORT) -> tuple[Any, Memo
     return method, ctx
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_no_label_is_looked_at(file: Path, ctx: RunContext) -> None:
     train = faces()
     others = ImageSet(train.images, train.labels.flip(0) % 2, 2)
@@ -64,6 +65,7 @@ def test_no_label_is_looked_at(file: Path, ctx: RunContext) -> None:
     assert torch.equal(raw(one, train, ctx), raw(two, others, ctx))
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_centres_are_the_means_of_the_clusters_of_features_and_no_image_is_nearer_to_another(file: Path) -> None:
     train = faces()
     method, _ = fitted(file, train)
@@ -75,6 +77,7 @@ def test_centres_are_the_means_of_the_clusters_of_features_and_no_image_is_neare
         assert np.allclose(found[owner == cluster].mean(0), centre, atol=1e-4)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_images_of_a_cluster_share_the_perturbation_that_its_generator_made(file: Path, ctx: RunContext) -> None:
     train = faces()
     grey = ImageSet(train.images // 4 + 96, train.labels, train.num_classes)  # no perturbed pixel is cut off
@@ -116,11 +119,13 @@ def test_each_perturbation_moves_all_images_towards_the_centre_of_the_next_clust
         assert after < 0.6 * before
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_each_generator_sees_all_images_in_each_of_its_epochs(file: Path) -> None:
     _, ctx = fitted(file, faces())
     assert [int(one.state["optimizer.0.step"]) for one in ctx.saved] == [3, 6, 3, 6, 3, 6]  # 18 images, 8 in a batch
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_learning_rate_falls_along_the_authors_cosine(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
     monkeypatch.setattr("uebench_methods.uc.set_rate", lambda _, rate: rates.append(rate))
@@ -136,6 +141,7 @@ def test_the_learning_rate_falls_along_the_authors_cosine(file: Path, monkeypatc
     assert rates == pytest.approx(expected * 3)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_what_uc_learned_protects_other_images_by_their_own_clusters(
     file: Path, ctx: RunContext, tmp_path: Path
 ) -> None:
