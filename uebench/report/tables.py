@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,8 @@ MARKUP = {
     "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
 }
 """How a format writes the title, the title of a block, and a note."""
+_MARKDOWN = re.compile(r"[\\`*~]|\](?=[(\[])|\b_|_\b")
+"""What Markdown takes for emphasis, code or a link; it leaves underscores inside a word alone."""
 
 WORST_IDENTITY = (
     "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
@@ -295,7 +298,7 @@ def _escaped(text: str, form: str) -> str:
     """Return a text on one line in which names of users and plugins are no markup."""
     line = " ".join(text.split())
     if form == "md":
-        return line.replace("<", "&lt;")  # what Markdown takes for HTML
+        return _MARKDOWN.sub(r"\\\g<0>", line).replace("<", "&lt;")
     return escape(line) if form == "html" else line
 
 
