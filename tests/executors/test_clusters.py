@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.conftest import ROOT, TINY, Command
 from tests.e2e.test_processes import run
 from uebench.executors.choice import SlurmOptions
+from uebench.executors.ray import _connect
 from uebench.executors.slurm import REQUEUES, _queue
 from uebench.store.store import Store
 
@@ -104,6 +107,19 @@ def test_a_job_that_reaches_its_time_limit_again_and_again_is_queued_each_time(
     monkeypatch.setenv("PATH", str(tmp_path))
     queue = _queue(Store(tmp_path), SlurmOptions(cluster=cluster))
     assert queue._executor.max_num_timeout == REQUEUES > 50
+
+
+def test_ray_does_not_change_what_a_termination_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert _connect(None)[1]
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:

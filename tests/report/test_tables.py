@@ -36,6 +36,15 @@ def test_a_name_divides_no_cell_and_no_line_of_markdown() -> None:
     assert rows[0].replace(r"\|", "").count("|") == rows[2].replace(r"\|", "").count("|") == 2
 
 
+def test_no_name_is_a_link_code_or_emphasis_in_markdown() -> None:
+    names = ["[a](javascript:b)", "![a][b]", "`a`", "*a*", "~~a~~", "_a_", "faces50[:10]", "orl_varied"]
+    text = render(Page("t", [Block("", ["x"] * 8, [names])], [], []), "md")
+    *_, row = [line for line in text.splitlines() if line.startswith("|")]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        r"[a\](javascript:b)", r"![a\][b]", r"\`a\`", r"\*a\*", r"\~\~a\~\~", r"\_a\_", "faces50[:10]", "orl_varied",
+    ]  # fmt: skip
+
+
 def test_no_name_is_a_command_of_latex() -> None:
     lines = [line for line in render(PAGE, "tex").splitlines() if not line.startswith("%")]
     assert lines and not any(r"\input{" in line for line in lines)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
@@ -80,6 +82,7 @@ def _connect(address: str | None) -> tuple[Any, bool]:
     if cluster.is_initialized():
         return cluster, False
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+    on_termination = signal.getsignal(signal.SIGTERM)
     try:
         cluster.init(
             address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
@@ -88,6 +91,8 @@ def _connect(address: str | None) -> tuple[Any, bool]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         what = f"no cluster at address {address!r}" if address else "no cluster can be started"
         raise UsageError(f"executor 'ray': {what} ({' '.join(str(error).split())[:200]})") from None
+    if on_termination is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_termination)  # Ray's own handler prints a stack
     return cluster, True
 
 
