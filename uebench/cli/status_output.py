@@ -12,7 +12,7 @@ from rich.text import Text
 
 from uebench.cli.terminal import say, visible
 from uebench.report import text
-from uebench.report.standing import Standing, Watch
+from uebench.report.work import Standing, Watch
 from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store

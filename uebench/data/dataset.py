@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
+from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
-from uebench.data.labels import named
-from uebench.data.splits import fault
+from uebench.data.names import named
 from uebench.errors import DataError, in_words
 from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split

@@ -22,7 +22,7 @@ from uebench.data.images import image_digest, perturbed, read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.metrics import audit
-from uebench.regular import is_regular, read_regular
+from uebench.regular_files import is_regular, read_regular
 from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"

@@ -10,7 +10,7 @@ from typing import Any
 from uebench.errors import DataError, StoreError, UsageError, in_words, nearest
 from uebench.planning.grid import Grid
 from uebench.plugins.validation import validate
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 
 LARGEST = 1_000_000
 """The most bytes of a file."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError, StoreError, in_words
 from uebench.hashing import file_state
-from uebench.regular import is_regular
+from uebench.regular_files import is_regular
 from uebench.store.atomic import publish
 
 if TYPE_CHECKING:

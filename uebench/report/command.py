@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from uebench.data.labels import folder_of
+from uebench.data.names import folder_of
 from uebench.errors import UebenchError
 from uebench.planning.identity import MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part

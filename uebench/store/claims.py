@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store import seal
 from uebench.store.atomic import publish
 

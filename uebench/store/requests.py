@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from uebench.hashing import digest
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store.store import Store
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from uebench.errors import StoreError, UsageError
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
