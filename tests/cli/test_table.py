@@ -171,7 +171,7 @@ def test_the_file_of_tables_is_utf_8_and_its_errors_name_the_option(
 ) -> None:
     made = SimpleNamespace(tables=[None], run=SimpleNamespace(cells=()), failures=(), failed=False, left={})
     monkeypatch.setattr("uebench.api.reproduce.reproduce_in", lambda *_: made)
-    monkeypatch.setattr("uebench.report.tables.page", lambda *_: None)
+    monkeypatch.setattr("uebench.report.paper_table.page", lambda *_: None)
     monkeypatch.setattr("uebench.report.formats.render", lambda *_: "Zoë\n")
     write_text = Path.write_text
 

@@ -160,9 +160,9 @@ class Study:
 
     def page(self) -> str:
         """Return the HTML page of its records, like that of ``uebench report`` for a whole results folder."""
-        from uebench.report import page
+        from uebench.report import html_page
 
-        return page.render(
+        return html_page.render(
             self.records,
             self.workspace.store,
             self.spec.title,

@@ -51,7 +51,7 @@ def reproduce(
     from uebench.cli import computing, output, run_output
     from uebench.paper.request import Request
     from uebench.planning.time_limit import TimeLimit
-    from uebench.report import files, formats, tables
+    from uebench.report import files, formats, paper_table
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or give --all")
@@ -68,7 +68,7 @@ def reproduce(
     with output.progress_bars() as progress:
         reproduction = reproduce_in(request, workspace, how, progress)
     run_output.notes(reproduction.run)
-    pages = [tables.page(table, preset) for table in reproduction.tables]
+    pages = [paper_table.page(table, preset) for table in reproduction.tables]
     text = "\n".join(formats.render(page, form) for page in pages)
     if out:
         with files.writing(out, "--out"):

@@ -12,6 +12,7 @@ from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
+from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -26,8 +27,6 @@ TITLES = {
     "figure4.3": "(3) labels that the method saw",
     "figure4.4": "(4) surrogate's training loss",
 }
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
-GREY = "#444444"
 STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
 
 Panel = Mapping[str, Mapping[str, FilledPlace]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
-from uebench.report import files, formats, latex
+from uebench.report import files, formats, study_latex
 from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
 from uebench.report.study_rows import COLUMNS
 
@@ -60,7 +60,7 @@ def render(table: StudyTable, form: str) -> str:
     """
     check(form, None)
     if form == "tex":
-        return latex.render(table)
+        return study_latex.render(table)
     return _html(table) if form == "html" else formats.render(page(table, form), form)
 
 

@@ -10,7 +10,7 @@ from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import Plugins, Records, choose_sets
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
-from uebench.report import claims, tables
+from uebench.report import claims, paper_table
 from uebench.report.formats import Page
 from uebench.store.store import Store
 
@@ -67,4 +67,4 @@ def _page(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
         page = claims.claims_page if name == "claims" else claims.requirements_page
         return page(filled, preset)
     (table,) = filled.values()
-    return tables.page(table, preset)
+    return paper_table.page(table, preset)
