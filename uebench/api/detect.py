@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DetectRequest:
     """The sets to examine: one by its key, or those of methods and those made by other code.
 
     Attributes:
@@ -110,13 +110,13 @@ def detect(
         >>> detection.verdict, len(detection.detectors)
         ('poisoned', 4)
     """
-    request = Request(key, several(method), protected, several(data), method_seed, preset)
+    request = DetectRequest(key, several(method), protected, several(data), method_seed, preset)
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(Workspace.of(results, plugins), request, how, progress)
 
 
 def detect_in(
-    workspace: Workspace, request: Request, how: Compute | None = None, progress: ProgressFor = silent
+    workspace: Workspace, request: DetectRequest, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[Detection]:
     """Do what ``detect`` does, for a request in a workspace."""
     request.check()
@@ -137,7 +137,7 @@ def _flat(answers: Mapping[tuple[str, str], NDArray[np.bool_]]) -> dict[tuple[st
 
 
 def _sets(
-    workspace: Workspace, request: Request, how: Compute | None, progress: ProgressFor
+    workspace: Workspace, request: DetectRequest, how: Compute | None, progress: ProgressFor
 ) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
     """Yield the name, the data set and the protected images (N, 3, S, S) of each set."""
     if request.key:

@@ -16,7 +16,7 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import address
 from uebench.paper.order import in_order
-from uebench.paper.request import Request
+from uebench.paper.request import TableRequest
 from uebench.paper.tables import TABLES, Table, named
 from uebench.planning.grid import Plan
 from uebench.planning.seeds import AnySeeds
@@ -95,7 +95,7 @@ def reproduce(
     """
     workspace = Workspace.of(results, plugins)
     how = Compute(device=device, jobs=jobs, executor=executor, limit=TimeLimit.of(time_limit))
-    request = Request(tables_of(name), several(data), preset, workspace.planner, method_seed)
+    request = TableRequest(tables_of(name), several(data), preset, workspace.planner, method_seed)
     return reproduce_in(request, workspace, how, progress)
 
 
@@ -114,7 +114,7 @@ def tables_of(name: str) -> list[Table]:
 
 
 def reproduce_in(
-    request: Request, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+    request: TableRequest, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
 ) -> Reproduction:
     """Do what ``reproduce`` does, for a request.
 
@@ -147,7 +147,7 @@ def reproduce_in(
     return Reproduction(filled, run, tuple(failures), failed, {kind: count for kind, count in left.items() if count})
 
 
-def plan_of(request: Request, workspace: Workspace, how: Compute) -> Plan:
+def plan_of(request: TableRequest, workspace: Workspace, how: Compute) -> Plan:
     """Return the cells of a request, those first that decide most per hour."""
     plan = request.plan()
     estimates = how.estimates(workspace.store, len(plan.possible))
@@ -156,7 +156,7 @@ def plan_of(request: Request, workspace: Workspace, how: Compute) -> Plan:
     return Plan(tuple(in_order(plan.cells, request.worth(), estimates.of, stored)))
 
 
-def _train(request: Request, workspace: Workspace, how: Compute, progress: ProgressFor) -> Sequence[str]:
+def _train(request: TableRequest, workspace: Workspace, how: Compute, progress: ProgressFor) -> Sequence[str]:
     """Train the methods whose weights protect other sets too; return a message for each that failed."""
     failures = []
     for file, place in request.trainings().items():

@@ -17,7 +17,7 @@ from uebench.plugins.presets import DEFAULT
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
-    from uebench.paper.request import Request
+    from uebench.paper.request import TableRequest
     from uebench.planning.cell import ProtectionSpec
     from uebench.planning.estimates import Estimates
     from uebench.planning.grid import Plan
@@ -49,7 +49,7 @@ def reproduce(
     """
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import computing, output, run_output
-    from uebench.paper.request import Request
+    from uebench.paper.request import TableRequest
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import files, formats, paper_table
 
@@ -61,7 +61,7 @@ def reproduce(
     how = replace(how, limit=TimeLimit.of(time_limit))
     how.check()
     chosen = tables_of(EVERYTHING if everything else name)
-    request = Request(chosen, data or (), preset, workspace.planner, method_seed or 0)
+    request = TableRequest(chosen, data or (), preset, workspace.planner, method_seed or 0)
     if dry_run:
         _show_plan(request, workspace, how, as_json)
         return
@@ -82,7 +82,7 @@ def reproduce(
     computing.end(reproduction.left, failed=reproduction.failed)
 
 
-def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:
+def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_json: bool) -> None:
     from rich.table import Table
 
     from uebench.api.reproduce import plan_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from uebench.paper.fill import FilledPlace, FilledTable, fill_table
-from uebench.paper.match import Plugins, Records, choose_sets
+from uebench.paper.match import Plugins, RecordIndex, choose_sets
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
@@ -45,7 +45,7 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
     Raises:
         UsageError: If there is no record of that set.
     """
-    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
     tables = panels(records)
     places = [place for table in tables.values() for place in table.places]
     roles = choose_sets(places, records, plugins, {MAIN: data} if data else {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uebench.paper.fill import FilledTable, fill_table
-from uebench.paper.match import Plugins, Records, choose_sets
+from uebench.paper.match import Plugins, RecordIndex, choose_sets
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
 from uebench.report import claims, paper_table
@@ -49,7 +49,7 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     """
     places = [place for table in named(name) for place in table.places]
     given = by_role(data)
-    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
     roles = choose_sets(places, records, plugins, given)
     others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
     filled = {table.name: fill_table(table, roles, records, plugins) for table in named(name)}

@@ -19,7 +19,7 @@ from torch import Tensor
 from uebench.data.dataset import Dataset
 from uebench.errors import UebenchError
 from uebench.evaluation.failures import line_of
-from uebench.evaluation.isolation import GENERATORS, isolated, settings
+from uebench.evaluation.isolation import GENERATORS, process_restored, settings
 from uebench.plugins.base import Plugin, Shape
 from uebench.testing.checks import ContractError
 from uebench.testing.lines import Trace, line_of_class, traced
@@ -123,7 +123,7 @@ class Runs(ABC, Generic[P, R]):
         """Run the block under the conditions of a task: offline, on one thread, with newly seeded global generators."""
         self._given.clear()
         self._generators.clear()
-        with isolated(), offline(self.files) as attempts:
+        with process_restored(), offline(self.files) as attempts:
             if torch.get_num_threads() != 1:
                 torch.set_num_threads(1)
             salt = next(_salts)
