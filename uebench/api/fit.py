@@ -104,7 +104,7 @@ def fit_in(
         )
     part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
-    plugin: Method[Any] = part.build()
+    plugin = part.build()
     if reason := plugin.obstacle(dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()

@@ -239,8 +239,8 @@ def _names_by_identity(spec: StudySpec, data: DatasetInfo, registry: Registry) -
         protection = ProtectionSpec(data=data, method=part, side=side, method_seed=0, preset=spec.preset)
         _add_name(methods, protection.identity.text, "methods", method.name)
     for attacker in spec.attackers:
-        first, *others = attacker_parts(registry, attacker.attacker, spec.preset)
-        cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(others), seed=0)
+        first, *measures = attacker_parts(registry, attacker.attacker, spec.preset)
+        cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(measures), seed=0)
         _add_name(attackers, cell.identity.text, "attackers", attacker.name)
     return methods, attackers
 

@@ -21,6 +21,7 @@ from uebench.errors import UebenchError
 from uebench.evaluation.failures import line_of
 from uebench.evaluation.isolation import GENERATORS, process_restored, settings
 from uebench.plugins.base import Plugin, Shape
+from uebench.plugins.scan import Kind
 from uebench.testing.checks import ContractError
 from uebench.testing.lines import Trace, line_of_class, traced
 from uebench.testing.network import offline
@@ -64,7 +65,7 @@ class Runs(ABC, Generic[P, R]):
         changed_settings: The settings of the process that the last run changed.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     hooks: ClassVar[tuple[str, ...]]
     """The functions of the plugin that ``run`` calls, in this order."""
 
