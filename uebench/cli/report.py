@@ -29,11 +29,11 @@ def report(
 
     from uebench.analysis.records import select
     from uebench.report import html_page
+    from uebench.store.atomic import write
     from uebench.store.store import Store
 
     store = Store(results)
     records, damaged = select(store, preset, data or ())
-    with files.writing(html, "--html"):
-        html.write_text(html_page.render(records, store), encoding="utf-8")
+    write(html, html_page.render(records, store), "--html")
     note(f"{html}: {len(records)} records of {results}")
     note_damaged(damaged)

@@ -52,6 +52,7 @@ def reproduce(
     from uebench.paper.request import TableRequest
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import files, formats, paper_table
+    from uebench.store.atomic import write
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or give --all")
@@ -71,8 +72,7 @@ def reproduce(
     pages = [paper_table.page(table, preset) for table in reproduction.tables]
     text = "\n".join(formats.render(page, form) for page in pages)
     if out:
-        with files.writing(out, "--out"):
-            out.write_text(text, encoding="utf-8")
+        write(out, text, "--out")
     if as_json:
         output.print_json([page.document() for page in pages])
     else:

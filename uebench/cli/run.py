@@ -90,6 +90,7 @@ def run(
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
+    from uebench.report import files
 
     methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
     given = {
@@ -99,8 +100,10 @@ def run(
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     workspace = replace(workspace, plugins=plugin_files(grid.plugin))
+    if save:
+        files.check(save, "--save", suffixes=None)
     if figure:
-        from uebench.report import files, matrix
+        from uebench.report import matrix
 
         files.check(figure, "figure")
     how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)

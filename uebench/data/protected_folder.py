@@ -248,7 +248,7 @@ class ProtectedFolder:
         return delta
 
     def write(self, name: str | Path, content: bytes) -> None:
-        """Write a file into the folder.
+        """Write a file into the folder; a link in its place is replaced, not followed.
 
         Raises:
             StoreError: If it cannot be written.

@@ -12,6 +12,7 @@ from uebench.errors import UsageError, nearest
 from uebench.report import files, formats, study_latex
 from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
 from uebench.report.study_rows import COLUMNS
+from uebench.store import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +77,12 @@ def write(table: StudyTable, file: Path, form: str) -> None:
         UsageError: If the format needs a package that is missing.
         StoreError: If the file cannot be written.
     """
+    if form != "parquet":
+        atomic.write(file, render(table, form), "--out")
+        return
+    _check_parquet(file)
     with files.writing(file, "--out"):
-        if form == "parquet":
-            _check_parquet(file)
-            frame(table).to_parquet(file, index=False)
-        else:
-            file.write_text(render(table, form), encoding="utf-8")
+        frame(table).to_parquet(file, index=False)
 
 
 def page(table: StudyTable, form: str = "text") -> formats.Page:
