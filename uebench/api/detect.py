@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.analysis.detection import Detection, detection
-from uebench.api.compute import Compute, protect_sets
+from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Workspace, several
@@ -148,7 +148,7 @@ def _sets(
     methods = (*request.method, *method_texts(request.protected, workspace))
     specs = workspace.planner.protections(methods, request.data, request.preset, request.method_seed)
     examine(protect_tasks(specs), workspace)
-    for result in protect_sets(specs, workspace, how, progress):
+    for result in protect_sets_in(workspace, specs, how, progress):
         if result.record is None:
             raise CellError(f"{result.spec.title}: {result.reason}")
     for spec in specs:

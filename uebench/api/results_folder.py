@@ -66,7 +66,7 @@ def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[m
     return [file for other in others for file in merging.merge(store, Store(as_path(other)))]
 
 
-def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
+def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
     """Write the records of all cells as a table, with the columns of ``uebench.analysis.frame``.
 
     Args:

@@ -67,7 +67,7 @@ def reproduce(
         _show_plan(request, workspace, how, as_json)
         return
     with output.progress_bars() as progress:
-        reproduction = reproduce_in(request, workspace, how, progress)
+        reproduction = reproduce_in(workspace, request, how, progress)
     run_output.notes(reproduction.run)
     pages = [paper_table.page(table, preset) for table in reproduction.tables]
     text = "\n".join(formats.render(page, form) for page in pages)
@@ -85,11 +85,11 @@ def reproduce(
 def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_json: bool) -> None:
     from rich.table import Table
 
-    from uebench.api.reproduce import plan_of
+    from uebench.api.reproduce import plan_in
     from uebench.cli import output, plan_output
 
     plans = {table.name: request.plan((table,)) for table in request.tables}
-    distinct = plan_of(request, workspace, how)
+    distinct = plan_in(workspace, request, how)
     estimates = how.estimates(workspace.store, len(distinct.possible))
     sets = {table.name: request.protections((table,)) for table in request.tables}
     rows = [

@@ -84,7 +84,7 @@ def run(
 
     Each method protects the faces, each attacker trains on them, and its clean test accuracy is measured.
     """
-    from uebench.api.compute import collected
+    from uebench.api.compute import collected_in
     from uebench.api.protected_sets import method_texts, named
     from uebench.api.workspace import plugin_files
     from uebench.cli import computing, output, plan_output, run_output
@@ -116,7 +116,7 @@ def run(
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    result = collected(plan, workspace) if collect else computing.computed(plan, workspace, how)
+    result = collected_in(workspace, plan) if collect else computing.computed(plan, workspace, how)
     run_output.show(result, as_json, models=keep_models, collected=collect)
     if figure:
         records = [cell.record for cell in result.cells if cell.record]
