@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.cost import protect
 from benchmarks.processes import fresh
 from uebench.report.cost import MARKERS
-from uebench.report.figure4 import COLOURS
+from uebench.report.style import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ from uebench.data.builders import verify
 from uebench.data.builders.manifest import BuiltFile, Manifest
 from uebench.errors import DataError, UsageError
 from uebench.metrics.quality import Lpips
-from uebench.networks.pretrained import read_checkpoint
+from uebench.networks.timm_weights import read_checkpoint
 from uebench.plugins.registry import Registry
 from uebench.pretrained import weights
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError, in_words
-from uebench.regular import open_regular
+from uebench.regular_files import open_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

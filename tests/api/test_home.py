@@ -65,7 +65,7 @@ def test_every_function_finds_and_leaves_its_files_in_the_home_folder(home: Path
     assert not results_folder.verify("~/results").faults
     assert results_folder.gc(Path("~/results"))
     results_folder.merge(["~/results"], "~/merged")
-    assert results_folder.export("~/cells.csv", "~/merged")[0] == 3
+    assert results_folder.export_records("~/cells.csv", "~/merged")[0] == 3
     new("method", "another", "~/another.py")
     assert "failed" not in {one.status for one in check(["~/another.py"])}
     protect_folder("lsp", "~/faces", "~/copies", registry=Registry(), store=Store(home / "checkpoints"), preset="smoke")

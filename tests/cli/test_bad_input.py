@@ -48,7 +48,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
         ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),
-        ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "/absent/x.toml: cannot be written"),
+        ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: there is no folder /absent"),
     ],
 )
 def test_a_wrong_argument_of_run_is_one_line_with_the_right_code_and_leaves_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from uebench.cli.app import MISUSE, app
 from uebench.errors import UebenchError
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import Kind
 from uebench.plugins.spec import parse, parse_chain
 
 PAGES = sorted(
@@ -29,6 +30,13 @@ MADE_UP = {"mine", "sinusoid", "stripes", "median"}
 """Plugins that the reader writes."""
 FILES = ("grid.toml", "faces", "photos", "protected", "path/to", "path=", "webface10", "vggface10")
 """What only the reader has."""
+NAMED: Mapping[str, Kind] = {
+    "methods": "method",
+    "attackers": "attacker",
+    "method": "method",
+    "attacker": "attacker",
+}
+"""Parameter of a command -> the kind of the plugins that it names."""
 COMMAND, REGISTRY = typer.main.get_command(app), Registry()
 
 
@@ -69,14 +77,14 @@ def test_a_command_on_a_page_is_one_that_uebench_takes(page: Path, line: str, mo
         # A sentence may name a command without its arguments; a block may not.
         assert whole and "Missing" in error.format_message(), f"{line}: {error.format_message()}"
         return
-    for kind, key in (("method", "methods"), ("attacker", "attackers"), ("method", "method"), ("attacker", "attacker")):
+    for key, kind in NAMED.items():
         texts = given.get(key) or []
         for text in [texts] if isinstance(texts, str) else texts:
             if text != "all":
                 known(kind, text)
 
 
-def known(kind: str, text: str) -> None:
+def known(kind: Kind, text: str) -> None:
     """Fail unless plugins with these options exist."""
     chain = parse_chain(text) if kind == "attacker" else (parse(text),)
     for number, spec in enumerate(chain):

@@ -15,7 +15,7 @@ from tests.conftest import ROOT, TINY, Command
 from uebench.data.dataset import load
 from uebench.evaluation.models import keep
 from uebench.networks import classifier
-from uebench.networks.pretrained import pretrained, read_checkpoint
+from uebench.networks.timm_weights import pretrained, read_checkpoint
 from uebench.plugins.registry import Registry
 from uebench.report.files import mark
 from uebench.store import model

@@ -5,7 +5,6 @@ import io
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -171,14 +170,8 @@ def test_the_file_of_tables_is_utf_8_and_its_errors_name_the_option(
 ) -> None:
     made = SimpleNamespace(tables=[None], run=SimpleNamespace(cells=()), failures=(), failed=False, left={})
     monkeypatch.setattr("uebench.api.reproduce.reproduce_in", lambda *_: made)
-    monkeypatch.setattr("uebench.report.tables.page", lambda *_: None)
+    monkeypatch.setattr("uebench.report.paper_table.page", lambda *_: None)
     monkeypatch.setattr("uebench.report.formats.render", lambda *_: "Zoë\n")
-    write_text = Path.write_text
-
-    def ascii_by_default(self: Path, text: str, encoding: str = "ascii", **names: Any) -> int:  # noqa: ANN401
-        return write_text(self, text, encoding, **names)
-
-    monkeypatch.setattr(Path, "write_text", ascii_by_default)
     request = ("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out")
     answer = uebench(*request, tmp_path / "tables")
     assert answer.code == 0, answer.err

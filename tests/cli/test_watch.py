@@ -19,7 +19,7 @@ from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
 from uebench.cli import status_output
-from uebench.report.standing import Watch
+from uebench.report.work import Watch
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.requests import done, requested, requests
@@ -45,14 +45,14 @@ def failure(key: str) -> Failure:
 def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
     store.write_cell(made_up("ue"))  # of another run, long ago
     with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
-        standing = Watch(store).look()
-        assert str(standing) == "1 done, 1 running, 0 failed, 1 to do"
+        work = Watch(store).look()
+        assert str(work) == "1 done, 1 running, 0 failed, 1 to do"
         store.write_failure(failure(THREE.key))
-        standing = Watch(store).look()
-        assert str(standing) == "1 done, 1 running, 1 failed, 0 to do" and not standing.is_over
+        work = Watch(store).look()
+        assert str(work) == "1 done, 1 running, 1 failed, 0 to do" and not work.is_over
         done(request)
-    standing = Watch(store).look()
-    assert str(standing) == "2 done, 0 running, 1 failed, 0 to do" and standing.is_over
+    work = Watch(store).look()
+    assert str(work) == "2 done, 0 running, 1 failed, 0 to do" and work.is_over
 
 
 def test_what_failed_before_a_run_began_is_to_do_again(store: Store) -> None:
@@ -132,9 +132,9 @@ def test_on_a_terminal_it_is_shown_in_place(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(status_output, "Console", lambda **_: terminal)
     store.write_failure(failure("ef" + "0" * 62).model_copy(update={"message": "\x1b[31m[bold]"}))
     wait = in_another_thread(store)
-    standing = status_output.watch(store, 0.05)
+    work = status_output.watch(store, 0.05)
     wait()
-    assert standing.is_over
+    assert work.is_over
     shown = terminal.export_text()
     assert "cell 1" in shown and f"process {os.getpid()}" in shown
     assert r"lsp vs resnet18: \x1b[31m[bold]" in shown

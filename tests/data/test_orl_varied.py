@@ -73,6 +73,7 @@ def test_an_image_depends_on_seed_photograph_and_number_only(registry: Registry)
 
 def test_train_and_test_images_come_from_different_photographs(registry: Registry) -> None:
     listing = source_part("orl_varied(identities=10)", registry).build().listing()
+    assert listing
     train, test = ({file for file, _ in split} for split in (listing.train, listing.test))
     assert (len(train), len(test), train & test) == (70, 30, set())
 

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from tests.records import made_up
-from uebench.report import page
+from uebench.report import html_page
 from uebench.store.store import Store
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -39,7 +39,7 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     records += [made_up("lsp", correct=40 + seed, seed=seed) for seed in (0, 1)]
     records += [made_up("ue", correct=20), made_up("ue", [NET, BLUR], correct=140), made_up(EVIL, correct=100)]
     file = tmp_path / "page.html"
-    file.write_text(page.render(records, Store(tmp_path)), encoding="utf-8")
+    file.write_text(html_page.render(records, Store(tmp_path)), encoding="utf-8")
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for word in (*QUIET, f"user-data-dir={tmp_path / 'profile'}", "window-size=1200,900"):

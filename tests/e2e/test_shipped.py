@@ -73,8 +73,8 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext, name: str, siz
     data = load("orl(identities=10)", size, registry)
     method = registry.build("method", parse(f"{name}(weights=auto)"), preset)
     train = referee.image_set(data.train, 10, torch.device("cpu"))
-    method.fit(train, ctx)  # type: ignore[attr-defined]
-    delta = referee.protect(method, train, method.budget(size), ctx)  # type: ignore[arg-type, attr-defined]
+    method.fit(train, ctx)
+    delta = referee.protect(method, train, method.budget(size), ctx)
     assert np.abs(delta).max() == 8
     features = delta.reshape(len(delta), -1) / 8
     held_out = np.arange(len(delta)) % 7 >= 5

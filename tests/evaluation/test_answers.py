@@ -53,7 +53,7 @@ def test_answers_come_by_identity_though_the_test_split_does_not(unsorted: Datas
 
 
 def test_an_attack_counts_the_answers_that_it_returns(unsorted: Dataset) -> None:
-    (part,) = attacker_parts(Registry(), "timm(model=test_resnet, epochs=1, batch=3)", "smoke")
+    part = attacker_parts(Registry(), "timm(model=test_resnet, epochs=1, batch=3)", "smoke")[0]
     ctx = RunContext(CPU, 0, examine=referee.Examiner(unsorted, CPU))
     done = attack(part, (), unsorted, np.zeros((), np.int8), ctx)
     right = iter(answers.correct(answers.decode(done.answers), unsorted.info.test_counts))
@@ -70,7 +70,7 @@ def test_the_answers_of_every_epoch_survive_a_kill(
     unsorted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("uebench.evaluation.context.SHARE", math.inf)
-    (part,) = attacker_parts(Registry(), "timm(model=test_resnet, epochs=4, batch=3)", "smoke")
+    part = attacker_parts(Registry(), "timm(model=test_resnet, epochs=4, batch=3)", "smoke")[0]
 
     def run(store: Store | None, stop: int = 99) -> list[dict[str, Any]]:
         def progress(done: int, total: int, text: str) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from uebench.errors import CellError
 from uebench.evaluation import referee
-from uebench.evaluation.isolation import isolated
+from uebench.evaluation.isolation import process_restored
 from uebench.plugins.values import ImageSet
 
 GENERATORS: dict[str, Callable[[], object]] = {
@@ -51,7 +51,7 @@ SETTINGS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 def test_a_setting_of_the_process_is_put_back(what: str) -> None:
     read, change = SETTINGS[what]
     before = read()
-    with isolated():
+    with process_restored():
         change()
         assert read() != before
     assert read() == before
@@ -60,14 +60,14 @@ def test_a_setting_of_the_process_is_put_back(what: str) -> None:
 @pytest.mark.parametrize("what", GENERATORS)
 def test_a_global_generator_continues_as_if_no_task_had_drawn_from_it(what: str) -> None:
     draw = GENERATORS[what]
-    with isolated():
+    with process_restored():
         expected = draw()
         draw()
     assert draw() == expected
 
 
 def test_settings_are_put_back_after_a_failure_too() -> None:
-    with pytest.raises(ZeroDivisionError), isolated():
+    with pytest.raises(ZeroDivisionError), process_restored():
         torch.set_default_dtype(torch.float64)
         referee.check = lambda *_: None
         1 / 0  # noqa: B018
@@ -80,7 +80,7 @@ def test_a_replaced_function_is_put_back_and_named() -> None:
     check = referee.check
     with (
         pytest.raises(CellError, match=r"replaced uebench\.evaluation\.referee\.check; uebench restored it"),
-        isolated(),
+        process_restored(),
     ):
         referee.check = lambda *_: None
     assert referee.check is check
@@ -88,13 +88,13 @@ def test_a_replaced_function_is_put_back_and_named() -> None:
 
 def test_a_replaced_method_is_put_back_and_named() -> None:
     length = ImageSet.__len__
-    with pytest.raises(CellError, match=r"replaced uebench\.plugins\.values\.ImageSet\.__len__"), isolated():
+    with pytest.raises(CellError, match=r"replaced uebench\.plugins\.values\.ImageSet\.__len__"), process_restored():
         ImageSet.__len__ = lambda _: 1  # type: ignore[method-assign]
     assert ImageSet.__len__ is length
 
 
 def test_a_removed_function_is_put_back_and_named() -> None:
-    with pytest.raises(CellError, match=r"referee\.check"), isolated():
+    with pytest.raises(CellError, match=r"referee\.check"), process_restored():
         del referee.check
     assert callable(referee.check)
 
@@ -107,5 +107,5 @@ def test_what_uebench_loads_and_computes_itself_is_not_called_a_replacement() ->
 
     train = ImageSet(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.arange(4) % 2, 2)
     options, ctx = Training(epochs=1, batch=4), RunContext(torch.device("cpu"), 0)
-    with isolated():
+    with process_restored():
         supervised(classifier("test_resnet", 2, 32), train, options, (), ctx)

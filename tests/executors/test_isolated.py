@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import TINY, Command
-from uebench.api.audit import audit
+from uebench.api.audit import audit_in
 from uebench.api.compute import Compute
 from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
@@ -56,7 +56,7 @@ def protected(tmp_path: Path, executor: str, *methods: str) -> tuple[list[Protec
     plugin.write_text(GUEST.format(file=str(told)))
     workspace = Workspace.of(tmp_path / "results", [plugin], use_cache=False)
     specs = workspace.planner.protections(methods, [TINY], "smoke")
-    made = audit(specs, workspace, Compute(executor=executor, jobs=1))
+    made = audit_in(workspace, specs, Compute(executor=executor, jobs=1))
     return made, [json.loads(line) for line in told.read_text().splitlines()]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import TINY
 from uebench.paper.order import Worth, in_order
-from uebench.paper.request import Request
+from uebench.paper.request import TableRequest
 from uebench.paper.tables import TABLES
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.grid import Grid, PlannedCell, Planner
@@ -49,7 +49,7 @@ def test_headlines_come_first_then_first_runs_then_what_serves_most_for_its_time
 
 
 def test_a_cell_is_worth_the_entries_and_claims_that_need_it(planner: Planner) -> None:
-    request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner)
+    request = TableRequest([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner)
     worth = request.worth()
     found = {(one.spec.protection.method.name, one.spec.attacker.name): worth(one.spec) for one in request.plan().cells}
     assert found["lsp", "resnet18"] == (0, 2)  # an entry of each table
@@ -61,7 +61,7 @@ def test_a_cell_is_worth_the_entries_and_claims_that_need_it(planner: Planner) -
 
 def test_tables_are_planned_for_several_method_seeds_but_for_what_is_trained_once(planner: Planner) -> None:
     sets = [TINY, f"vggface10={TINY.replace('3', '2')}"]
-    request = Request([TABLES["6"]], sets, "smoke", planner, method_seed=(0, 2))
+    request = TableRequest([TABLES["6"]], sets, "smoke", planner, method_seed=(0, 2))
     (file,) = (file for file, place in request.trainings().items() if place.row == "segue")
     publish(file, b"weights")
     seeds: dict[str, set[int]] = {}

@@ -16,9 +16,9 @@ from uebench.errors import UsageError
 from uebench.hashing import key
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledPlace, FilledTable, fill_table
-from uebench.paper.match import DataName, Plugins, Records, address
+from uebench.paper.match import DataName, Plugins, RecordIndex, address
 from uebench.paper.reported import reported
-from uebench.paper.request import Request
+from uebench.paper.request import TableRequest
 from uebench.paper.requirements import REQUIREMENTS, circles
 from uebench.paper.tables import CONTROL, MAIN, ROLES, TABLES, VARIANT, TablePlace, by_role, named
 from uebench.paper.verdicts import apart, at_chance, learned, order
@@ -26,7 +26,7 @@ from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
-from uebench.report.tables import OF_ROWS, page
+from uebench.report.paper_table import OF_ROWS, page
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
@@ -105,7 +105,7 @@ def test_figures_stand_at_their_addresses(table: str, row: str, column: str, set
 
 def test_every_place_can_be_planned(tmp_path: Path) -> None:
     data = [f"{role}={TINY}" for role in ROLES]
-    request = Request(list(TABLES.values()), data, "smoke", planner(tmp_path))
+    request = TableRequest(list(TABLES.values()), data, "smoke", planner(tmp_path))
     planned = {address(one.spec) for one in request.plan().cells} | {address(one) for one in request.protections()}
     trained = request.trainings().values()
     assert {place.method for place in trained} == {"ue", "rue", "tue", "segue", VARIANT}
@@ -119,7 +119,7 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
 
 
 def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
-    request = Request([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner(tmp_path))
+    request = TableRequest([TABLES["3"], TABLES["5"]], [TINY], "smoke", planner(tmp_path))
     three, five = ({one.spec.key for one in request.plan((table,)).cells} for table in request.tables)
     assert (len(three), len(five)) == (8, 40)
     assert three < five
@@ -127,7 +127,7 @@ def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
 
 
 def test_protected_sets_that_places_share_are_asked_for_once(tmp_path: Path) -> None:
-    request = Request([TABLES["7"], TABLES["9"]], [TINY], "smoke", planner(tmp_path))
+    request = TableRequest([TABLES["7"], TABLES["9"]], [TINY], "smoke", planner(tmp_path))
     keys = [one.protect_key for one in request.protections()]
     assert len(keys) == len(set(keys)) > 1
     places = [place for table in request.tables for place in table.places if not place.attacker]
@@ -136,7 +136,7 @@ def test_protected_sets_that_places_share_are_asked_for_once(tmp_path: Path) -> 
 
 def test_only_desk_asks_for_three_seeds(tmp_path: Path) -> None:
     for preset, seeds in (("smoke", {0}), ("desk", {0, 1, 2})):
-        request = Request([TABLES["3"]], [TINY], preset, planner(tmp_path))
+        request = TableRequest([TABLES["3"]], [TINY], preset, planner(tmp_path))
         assert {one.spec.seed for one in request.plan().cells} == seeds
 
 
@@ -298,7 +298,7 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
     record = ProtectionRecord.model_validate(shared | {"quality": seen, "timings": timings})
 
     def segue(table: str) -> list[FilledPlace]:
-        records = Records(store, "desk")
+        records = RecordIndex(store, "desk")
         roles = {MAIN: DataName(record.data.name, record.data_key)}
         filled = fill_table(TABLES[table], roles, records, Plugins(Registry(), "desk", store))
         return [one for one in filled.places if one.place.row == "segue"]
@@ -330,7 +330,7 @@ def test_seconds_of_a_generator_do_not_count_its_training(tmp_path: Path) -> Non
         store = Store(tmp_path / record.key[:8] / str(len(record.assets)))
         store.write_cell(record)
         roles = {MAIN: DataName(record.data.name, record.data_key)}
-        table = fill_table(TABLES["9"], roles, Records(store, "smoke"), Plugins(Registry(), "smoke", store))
+        table = fill_table(TABLES["9"], roles, RecordIndex(store, "smoke"), Plugins(Registry(), "smoke", store))
         assert [one.value for one in table.places if one.place.row == row] == [expected]
 
 
@@ -362,7 +362,7 @@ def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_see
     made = [one.model_copy(update={"key": f"{number:064x}"}) for number, one in enumerate(made)]
     for one in made:
         store.write_cell(one)
-    records = Records(store, "desk")
+    records = RecordIndex(store, "desk")
     roles = {MAIN: DataName(made[0].data.name, made[0].data_key)}
     plugins = Plugins(Registry(), "desk", store)
     filled = fill_table(TABLES["3"], roles, records, plugins)
@@ -387,7 +387,7 @@ def test_the_protected_set_of_the_lowest_method_seed_gives_quality_and_seconds(t
     for number, seed in enumerate((2, 0, 1)):
         cell = as_asked("segue", "resnet18", method_seed=seed)
         store.write_cell(cell.model_copy(update={"key": f"{number:064x}"}))
-    records, plugins = Records(store, "desk"), Plugins(Registry(), "desk", store)
+    records, plugins = RecordIndex(store, "desk"), Plugins(Registry(), "desk", store)
     (data,) = records.sets
     found = records.protection_of(data, plugins.wanted("segue", ""))
     assert found and found.method_seed == 0

@@ -79,7 +79,7 @@ def test_show_displays_an_added_option(uebench: Command) -> None:
 
 
 def test_a_preset_may_set_an_added_option() -> None:
-    (part,) = attacker_parts(Registry(), "resnet18", "desk")
+    part = attacker_parts(Registry(), "resnet18", "desk")[0]
     assert part.published()["config"]["precision"] == "bfloat16"
-    (old,) = attacker_parts(Registry(), "resnet18", "desk64")
+    old = attacker_parts(Registry(), "resnet18", "desk64")[0]
     assert "precision" not in old.published()["config"]

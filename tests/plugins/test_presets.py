@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import Command
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import KINDS, Kind
 from uebench.plugins.spec import parse
 
 FIELDS = ("optimizer", "lr", "weight_decay", "batch", "schedule", "epochs", "stop_loss", "flip", "crop")
@@ -72,7 +73,7 @@ def test_the_networks_of_the_paper_have_a_training_of_their_own_at_desk(
     )
 
 
-FIRST_EDITION: dict[tuple[str, str], dict[str, Any]] = {
+FIRST_EDITION: dict[tuple[Kind, str], dict[str, Any]] = {
     ("method", "ue"): {
         "batch": 128, "rounds": 10, "steps": 5, "step": 1.6 / 255, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0,
     },
@@ -94,12 +95,12 @@ FIRST_EDITION: dict[tuple[str, str], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(("kind", "name"), FIRST_EDITION, ids=str)
-def test_desk64_is_what_desk_was(registry: Registry, kind: str, name: str) -> None:
+def test_desk64_is_what_desk_was(registry: Registry, kind: Kind, name: str) -> None:
     assert registry.preset_options(kind, parse(name), "desk64") == FIRST_EDITION[kind, name]
 
 
 def test_every_plugin_with_a_desk_has_a_desk64(registry: Registry) -> None:
-    entries = [entry for kind in ("method", "attacker", "countermeasure") for entry in registry.entries(kind)]
+    entries = [entry for kind in KINDS for entry in registry.entries(kind)]
     assert {e.name for e in entries if "desk" in e.plugin.presets} == {
         e.name for e in entries if "desk64" in e.plugin.presets
     }

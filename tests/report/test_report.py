@@ -18,7 +18,7 @@ from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
-from uebench.report import charts, citation, page, strips
+from uebench.report import charts, citation, html_page, strips
 from uebench.store.record import ProtectedMeta, Record
 from uebench.store.store import Protected, Store
 
@@ -42,7 +42,7 @@ def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     data = made_up().data.model_copy(update={"name": evil})
     records = [made_up(name, written={"method": evil, "attacker": f'"{evil}'}, data=data) for name in ("lsp", "clean")]
-    text = page.render(records, Store(tmp_path))
+    text = html_page.render(records, Store(tmp_path))
     reader = Reader()
     reader.feed(text)
     assert len(reader.scripts) == 1
@@ -51,7 +51,7 @@ def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
 
 
 def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> None:
-    text = page.render([made_up("clean"), made_up()], Store(tmp_path))
+    text = html_page.render([made_up("clean"), made_up()], Store(tmp_path))
     reader = Reader()
     reader.feed(text)
     links = [address for address in reader.addresses if not address.startswith("data:")]
@@ -70,12 +70,12 @@ def test_a_paper_whose_address_is_no_web_address_is_no_link(tmp_path: Path) -> N
         "    def perturb(self, batch, ctx):\n        return batch.images\n"
     )
     records, registry = [made_up("odd")], Registry([file])
-    assert "javascript:" not in page.render(records, Store(tmp_path), registry=registry)
+    assert "javascript:" not in html_page.render(records, Store(tmp_path), registry=registry)
     assert "  title = {Odd x},\n  howpublished = {V}," in citation.bibtex(records, registry)
 
 
 def test_without_scripts_the_numbers_stand_in_tables_with_their_intervals(tmp_path: Path) -> None:
-    text = page.render([made_up("clean", correct=160), made_up("lsp", correct=40)], Store(tmp_path))
+    text = html_page.render([made_up("clean", correct=160), made_up("lsp", correct=40)], Store(tmp_path))
     without = re.sub(r"<script.*?</script>", "", text, flags=re.S)
     for number in ("<b>80.0</b> <span>[73.9, 85.0]</span>", "<b>20.0</b> <span>[15.0, 26.1]</span>", ">60.0<"):
         assert number in without, number
@@ -86,7 +86,7 @@ def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_
     records = [made_up(name, correct=n) for name, n in (("clean", 160), ("ue", 20), ("lsp", 24), ("tue", 120))]
     records += [made_up(name, jpeg, correct=n) for name, n in (("clean", 150), ("ue", 140), ("lsp", 50))]
     records += [made_up(name, [("resnet50", {})], correct=n) for name, n in (("clean", 150), ("ue", 140))]
-    best = page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
+    best = html_page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "ue\n" in plain and "10.0 [6.6, 14.9]" in plain and "80.0 [73.9, 85.0]" in plain and "lsp\n" in plain
     assert (
@@ -96,7 +96,7 @@ def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_
 
 def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identity(tmp_path: Path) -> None:
     records = [made_up("clean", correct=160), *[made_up("lsp", correct=40 + seed, seed=seed) for seed in range(3)]]
-    text = page.render(records, Store(tmp_path))
+    text = html_page.render(records, Store(tmp_path))
     opened = re.findall(r'popovertarget="(\w+)"><b>20.5', text)
     assert len(set(opened)) == 1 and len(opened) >= 3
     (record,) = re.findall(rf'<article id="{opened[0]}".*?</article>', text, re.S)
@@ -108,7 +108,7 @@ def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identit
 
 def test_the_csv_and_the_citations_are_in_the_page(tmp_path: Path) -> None:
     records = [made_up("clean", correct=160), made_up("lsp", correct=40)]
-    text = page.render(records, Store(tmp_path))
+    text = html_page.render(records, Store(tmp_path))
     found = {
         name: base64.b64decode(data).decode() for data, name in re.findall(r'base64,([^"]+)" download="([^"]+)"', text)
     }
@@ -125,7 +125,9 @@ def test_the_ranks_seeds_and_the_worst_off_identity_stand_beside_each_number(tmp
 
     several = [made_up("lsp", correct=40 + seed, seed=seed, per_identity=people(40 + seed)) for seed in range(3)]
     records = [made_up("clean", correct=160), *several, made_up("ue", correct=38, per_identity=people(38))]
-    board = page.render(records, Store(tmp_path)).partition('<table class="cards board">')[2].partition("</table>")[0]
+    board = (
+        html_page.render(records, Store(tmp_path)).partition('<table class="cards board">')[2].partition("</table>")[0]
+    )
     _, lsp, ue = board.split("<tr>")[2:]
     low, high = (100 * end for end in interval(runs_of(several)))
     for shown in (">1–2<", f"<b>20.5</b> <span>[{low:.1f}, {high:.1f}]<", ">95.0 [", "] no. 2<", ">1 x 3<"):  # noqa: RUF001
@@ -151,7 +153,7 @@ def test_costs_lie_on_a_logarithmic_axis_from_one_power_of_ten_to_another() -> N
 
 
 def test_an_empty_store_says_what_to_run(tmp_path: Path) -> None:
-    text = page.render([], Store(tmp_path))
+    text = html_page.render([], Store(tmp_path))
     assert "No record to show" in text
     assert "uebench run --method segue" in text
 
@@ -173,7 +175,7 @@ def test_a_strip_is_cut_from_the_stored_set_and_magnifies_the_residual(tmp_path:
     assert made.clean.shape == (3, 32, 32, 3)
     assert (made.clean.astype(int) - made.protected.astype(int) == 2).mean() > 0.9
     assert (made.residual == 128 - 60).all()
-    assert "data:image/png;base64," in page.render([orl_record(store, -2)], store)
+    assert "data:image/png;base64," in html_page.render([orl_record(store, -2)], store)
 
 
 def test_photographs_of_other_sets_are_never_shown(tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_photographs_of_other_sets_are_never_shown(tmp_path: Path) -> None:
     record = orl_record(store, 1)
     other = record.model_copy(update={"data": record.data.model_copy(update={"source": "folder"})})
     assert strips.stored(store, other) == "The photographs of this set may not be shown."
-    assert "data:image" not in page.render([other], store)
+    assert "data:image" not in html_page.render([other], store)
     with pytest.raises(UsageError, match="may not be shown"):
         strips.strip(load("synthetic(identities=3)", 32, Registry()), np.zeros((9, 3, 32, 32), np.int8), 2)
 

@@ -22,7 +22,7 @@ import torch
 import uebench
 from tests.conftest import ROOT
 from uebench.api import results_folder
-from uebench.api.audit import audit
+from uebench.api.audit import audit_in
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.store.merge import CIRCUMSTANCES
@@ -52,7 +52,7 @@ def repair(results: Path, seeds: int) -> None:
     """Run the grid, and make the protected sets again that no cell needed."""
     assert set(compute(results, seeds)) <= {"done", "computed"}
     workspace = Workspace.of(results, [PLUGIN], use_cache=False)
-    audit(workspace.planner.protections(METHODS, [DATA], "smoke"), workspace, Compute(executor="serial"))
+    audit_in(workspace, workspace.planner.protections(METHODS, [DATA], "smoke"), Compute(executor="serial"))
 
 
 def in_process(results: Path, seeds: int) -> BaseProcess:

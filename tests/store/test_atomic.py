@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from uebench.store.atomic import publish
+from tests.conftest import Command
+from uebench.errors import StoreError
+from uebench.store.atomic import publish, write
 
 
 def test_a_file_is_closed_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,3 +83,52 @@ def test_what_fails_leaves_what_was_there_and_nothing_else(
     with pytest.raises(PermissionError):
         publish(tmp_path / "file", b"after")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("file", b"before")]
+
+
+@contextmanager
+def full_after(size: int) -> Iterator[None]:
+    """Let no file grow beyond ``size`` bytes, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource", reason="Windows limits no files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_former_file_and_names_the_option(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    write(file, "before")
+    with full_after(1000), pytest.raises(StoreError, match=r"^--out \S+/file: cannot be written \(file too large\)$"):
+        write(file, 2000 * "x", "--out")
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "before")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("report", "--html"),
+        ("run", "--method", "lsp", "--attacker", "resnet18", "--preset", "smoke", "--dry-run", "--save"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_on_a_full_disk_leaves_the_former_file(
+    uebench: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / f"file.{'toml' if '--save' in command else 'html'}"
+    file.write_text("before")
+    with full_after(16):
+        answer = uebench(*command, file)
+    assert (answer.code, file.read_text()) == (4, "before")
+    assert f"{file}: cannot be written (file too large)" in answer.complaint
+
+
+def test_a_link_is_followed_and_a_device_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write(tmp_path / "link", "content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "content"
+    (tmp_path / "null").symlink_to(os.devnull)
+    write(tmp_path / "null", "content")
+    assert Path(os.devnull).is_char_device()

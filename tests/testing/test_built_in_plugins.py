@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from uebench.api.check import check
 from uebench.plugins.base import Plugin
 from uebench.plugins.registry import Registry
-from uebench.plugins.scan import KINDS
+from uebench.plugins.scan import KINDS, Kind
 from uebench.plugins.spec import format_value, parse
 from uebench.testing import checks
 
@@ -55,7 +55,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"file": format_value(str(file)), "embedding": format_value(f"test_resnet:{file}")}
 
 
-def build(kind: str, name: str, given: Mapping[str, str]) -> Plugin[object]:  # type: ignore[type-var]
+def build(kind: Kind, name: str, given: Mapping[str, str]) -> Plugin[Any]:
     return REGISTRY.build(kind, parse(f"{name}({NEEDED.get(name, '').format(**given)})"), "smoke")
 
 
@@ -69,7 +69,7 @@ def assert_kept(plugin: Plugin[Any], but: Iterable[str] = ()) -> None:
     ("kind", "name"),
     [(kind, name) for kind in KINDS for name in REGISTRY.names(kind) if name not in (*TRAINED, *ELSEWHERE)],
 )
-def test_it_keeps_its_contract(kind: str, name: str, given: dict[str, str], photos: Callable[..., Path]) -> None:
+def test_it_keeps_its_contract(kind: Kind, name: str, given: dict[str, str], photos: Callable[..., Path]) -> None:
     if name == "folder":
         folder = photos({f"{split}/{person}": 3 for split in ("train", "test") for person in "ab"})
         given = given | {"folder": format_value(str(folder))}

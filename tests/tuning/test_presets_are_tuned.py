@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tools.pages.trials import Trial, count, of_architectures, of_methods, planned
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import Kind
 from uebench.plugins.spec import Spec
 
 REGISTRY = Registry()
 WHERE_FROM = {"weights"}
 """Options that say where an outcome comes from, not how it is computed."""
-FOUND = {"attacker": of_architectures(), "method": of_methods()}
+FOUND: Mapping[Kind, dict[str, list[Trial]]] = {"attacker": of_architectures(), "method": of_methods()}
 
 
-def complete(kind: str) -> dict[str, list[Trial]]:
+def complete(kind: Kind) -> dict[str, list[Trial]]:
     """Return the trials of each plugin of a kind of which all have been made, the best first."""
     return {name: trials for name, trials in FOUND[kind].items() if len(trials) == count(kind)[name]}
 
@@ -26,7 +28,7 @@ PLANNED = [(kind, spec) for kind in FOUND for spec in planned(kind) if spec.name
 
 
 @pytest.mark.parametrize("kind", ["attacker", "method"])
-def test_each_has_the_same_number_of_trials(kind: str) -> None:
+def test_each_has_the_same_number_of_trials(kind: Kind) -> None:
     assert len(set(count(kind).values())) == 1
 
 
@@ -39,17 +41,17 @@ def test_no_trial_saw_a_test_photograph() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "best"), BEST)
-def test_the_preset_is_the_best_trial(kind: str, name: str, best: Trial) -> None:
+def test_the_preset_is_the_best_trial(kind: Kind, name: str, best: Trial) -> None:
     assert options(kind, Spec(name)) == _computed(best.options)
 
 
 @pytest.mark.parametrize(("kind", "spec"), PLANNED, ids=str)
-def test_the_grids_still_describe_the_trials(kind: str, spec: Spec) -> None:
+def test_the_grids_still_describe_the_trials(kind: Kind, spec: Spec) -> None:
     tried = [_computed(trial.options) for trial in FOUND[kind][spec.name]]
     assert tried.count(options(kind, spec)) == 1
 
 
-def options(kind: str, spec: Spec) -> dict[str, Any]:
+def options(kind: Kind, spec: Spec) -> dict[str, Any]:
     return _computed(REGISTRY.build(kind, spec, "desk").config.published())
 
 

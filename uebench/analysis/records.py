@@ -1,16 +1,45 @@
-"""Read labels, accuracies, identities and runs from records."""
+"""Choose records of a results folder, and read labels, accuracies, identities and runs from records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from uebench.analysis.statistics import Runs, interval
+from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
+from uebench.plugins import presets
 from uebench.store.record import Record
+from uebench.store.store import Store
+
+
+def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
+    """Select records of a results folder.
+
+    Args:
+        store: The results folder.
+        preset: Only records of this preset; None for all.
+        data: Only records of these data sets; empty for all.
+
+    Returns:
+        The records, and the files of damaged records, which are left out.
+
+    Raises:
+        UsageError: If there is no such preset, or no record of a named set.
+    """
+    if preset:
+        presets.get(preset)
+    readable, damaged = store.readable_cells()
+    records = [record for record in readable if preset in (None, record.preset)]
+    names = {record.data.name for record in records}
+    for name in data:
+        if name not in names:
+            raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
+    return [record for record in records if not data or record.data.name in data], damaged
 
 
 class Labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from uebench.api.compute import Compute, protect_sets
+from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
 from uebench.hashing import file_digest
@@ -14,14 +14,14 @@ from uebench.store.record import ProtectionRecord
 from uebench.store.store import DamagedError, Store
 
 
-def audit(
-    specs: Iterable[ProtectionSpec], workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+def audit_in(
+    workspace: Workspace, specs: Iterable[ProtectionSpec], how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[ProtectionResult]:
     """Return the results of protected sets. Sets without a valid record are made first.
 
     Args:
-        specs: The sets.
         workspace: The workspace with their records.
+        specs: The sets.
         how: How to make missing sets; with ``lpips_trunk``, LPIPS is measured too.
         progress: Called with the title of each set; returns the callback for its progress.
 
@@ -34,7 +34,7 @@ def audit(
     trunk = file_digest(how.lpips_trunk) if how.lpips_trunk else None
     records = {spec.key: _valid_record(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
     missing = [spec for spec in specs if not records.get(spec.key)]
-    made = protect_sets(missing, workspace, how, progress, asked=len(records))
+    made = protect_sets_in(workspace, missing, how, progress, asked=len(records))
     results = {result.spec.key: result for result in made}
     return [results.get(spec.key) or ProtectionResult(spec, "done", records[spec.key]) for spec in specs]
 

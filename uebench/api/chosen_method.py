@@ -12,7 +12,7 @@ from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.seeding import seed_everything
 from uebench.planning.parts import method_part
 from uebench.planning.seeds import seed_of
-from uebench.plugins.base import Method, Shape, Split
+from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.progress import Progress
@@ -47,7 +47,7 @@ class ChosenMethod:
         """
         self.seed = seed_of(seed)
         self.part, self.side = method_part(registry, parse(text), preset)
-        self.plugin: Method[Any] = self.part.build()
+        self.plugin = self.part.build()
         self.device = choose_device(device)
         if reason := self.side.obstacle() or self.plugin.obstacle(shape):
             raise UsageError(f"method {text!r}: {reason}")

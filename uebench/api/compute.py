@@ -84,15 +84,17 @@ class Compute:
         return Estimates(store, Conditions(machine(), on_cpu(self.device), threads))
 
 
-def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent) -> RunResult:
+def compute_in(
+    workspace: Workspace, plan: Plan, how: Compute | None = None, progress: ProgressFor = silent
+) -> RunResult:
     """Compute the unfinished cells of a plan. A cell that fails does not stop the others.
 
     If ``how`` has a time limit, tasks that would exceed it do not start, and tasks that run when it ends stop at a
     checkpoint.
 
     Args:
-        plan: The plan.
         workspace: The workspace.
+        plan: The plan.
         how: How to compute.
         progress: Called with the title of each task; returns the callback for its progress.
 
@@ -110,7 +112,7 @@ def compute(plan: Plan, workspace: Workspace, how: Compute | None = None, progre
     return RunResult(tuple(_result(cell, statuses, workspace) for cell in plan.cells), workspace)
 
 
-def collected(plan: Plan, workspace: Workspace) -> RunResult:
+def collected_in(workspace: Workspace, plan: Plan) -> RunResult:
     """Return the results of a plan without computing anything; unfinished cells are ``left``."""
     failed: Statuses = {failure.key: "failed" for failure in workspace.store.failures()}
     results = tuple(
@@ -122,19 +124,19 @@ def collected(plan: Plan, workspace: Workspace) -> RunResult:
     return RunResult(results, workspace)
 
 
-def protect_sets(
-    specs: Iterable[ProtectionSpec],
+def protect_sets_in(
     workspace: Workspace,
+    specs: Iterable[ProtectionSpec],
     how: Compute | None = None,
     progress: ProgressFor = silent,
     *,
     asked: int = 0,
 ) -> list[ProtectionResult]:
-    """Make the protected sets and records that the store lacks. See ``compute`` for limits, failures and errors.
+    """Make the protected sets and records that the store lacks. See ``compute_in`` for limits, failures and errors.
 
     Args:
-        specs: The sets.
         workspace: The workspace.
+        specs: The sets.
         how: How to compute.
         progress: Called with the title of each task; returns the callback for its progress.
         asked: The number of sets that the caller was asked for, if ``specs`` holds only the missing ones. It decides
@@ -181,7 +183,7 @@ def _execute(
         workspace: The workspace.
         how: How to compute.
         progress: Called with the title of each task; returns the callback for its progress.
-        asked: See ``protect_sets``.
+        asked: See ``protect_sets_in``.
     """
     if not tasks:
         return {}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.analysis.detection import Detection, detection
-from uebench.api.compute import Compute, protect_sets
+from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Workspace, several
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DetectRequest:
     """The sets to examine: one by its key, or those of methods and those made by other code.
 
     Attributes:
@@ -110,13 +110,13 @@ def detect(
         >>> detection.verdict, len(detection.detectors)
         ('poisoned', 4)
     """
-    request = Request(key, several(method), protected, several(data), method_seed, preset)
+    request = DetectRequest(key, several(method), protected, several(data), method_seed, preset)
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(Workspace.of(results, plugins), request, how, progress)
 
 
 def detect_in(
-    workspace: Workspace, request: Request, how: Compute | None = None, progress: ProgressFor = silent
+    workspace: Workspace, request: DetectRequest, how: Compute | None = None, progress: ProgressFor = silent
 ) -> list[Detection]:
     """Do what ``detect`` does, for a request in a workspace."""
     request.check()
@@ -137,7 +137,7 @@ def _flat(answers: Mapping[tuple[str, str], NDArray[np.bool_]]) -> dict[tuple[st
 
 
 def _sets(
-    workspace: Workspace, request: Request, how: Compute | None, progress: ProgressFor
+    workspace: Workspace, request: DetectRequest, how: Compute | None, progress: ProgressFor
 ) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
     """Yield the name, the data set and the protected images (N, 3, S, S) of each set."""
     if request.key:
@@ -148,7 +148,7 @@ def _sets(
     methods = (*request.method, *method_texts(request.protected, workspace))
     specs = workspace.planner.protections(methods, request.data, request.preset, request.method_seed)
     examine(protect_tasks(specs), workspace)
-    for result in protect_sets(specs, workspace, how, progress):
+    for result in protect_sets_in(workspace, specs, how, progress):
         if result.record is None:
             raise CellError(f"{result.spec.title}: {result.reason}")
     for spec in specs:

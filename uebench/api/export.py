@@ -48,10 +48,10 @@ def export(
         >>> uebench.export(result.cells[0].spec.key, "lsp.npz")["written"]
         'lsp'
     """
-    return export_from(Workspace.of(results, plugins), key, as_path(to), data)
+    return export_in(Workspace.of(results, plugins), key, as_path(to), data)
 
 
-def export_from(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
+def export_in(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
     """Do what ``export`` does, in a workspace."""
     check_target(to)
     stored = stored_set(workspace, key, data)

@@ -84,7 +84,7 @@ def fit_in(
     from uebench.evaluation import referee
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
-    from uebench.evaluation.isolation import isolated
+    from uebench.evaluation.isolation import process_restored
     from uebench.evaluation.seeding import seed_everything
     from uebench.pretrained import weights
 
@@ -104,7 +104,7 @@ def fit_in(
         )
     part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
-    plugin: Method[Any] = part.build()
+    plugin = part.build()
     if reason := plugin.obstacle(dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
@@ -112,7 +112,7 @@ def fit_in(
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
         report = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(torch_device, seed, store=store, key=address, stage="fit", progress=report, stop=stop)
-        with isolated():
+        with process_restored():
             seed_everything(ctx)
             plugin.fit(referee.image_set(dataset.train, dataset.num_classes, torch_device), ctx)
             state = plugin.state()

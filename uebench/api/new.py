@@ -7,10 +7,10 @@ from keyword import iskeyword
 from pathlib import Path
 
 from uebench.api.workspace import as_path
-from uebench.errors import StoreError, UsageError, in_words, nearest
+from uebench.errors import UsageError, nearest
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import KINDS
-from uebench.store.atomic import publish
+from uebench.store.atomic import write
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLACEHOLDER = "template"
@@ -51,10 +51,7 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
         raise UsageError(f"{file}: exists already; choose another file, or remove it")
     text = (TEMPLATES / f"{kind}.py").read_text("utf-8")
     text = text.replace(PLACEHOLDER.title(), name.title().replace("_", "")).replace(PLACEHOLDER, name)
-    try:
-        publish(file, text.encode(), to_disk=False)
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    write(file, text, to_disk=False)
     return file
 
 

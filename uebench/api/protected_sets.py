@@ -12,12 +12,12 @@ import numpy as np
 from uebench.data.dataset import Dataset
 from uebench.data.protected_files import Photographs
 from uebench.data.protected_set import ProtectedConfig, checked
-from uebench.errors import StoreError, UsageError, in_words
+from uebench.errors import UsageError
 from uebench.hashing import array_digest
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.tasks import Task
 from uebench.plugins.spec import Spec
-from uebench.store.atomic import publish
+from uebench.store.atomic import write
 
 if TYPE_CHECKING:
     import torch
@@ -100,8 +100,5 @@ def _file(source: Source, workspace: Workspace) -> str | Path:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     file = workspace.store.work / "arrays" / f"{array_digest(array)}.npy"
-    try:
-        publish(file, content.getvalue())
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    write(file, content.getvalue())
     return file

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uebench.api.compute import Compute, compute, protect_sets
+from uebench.api.compute import Compute, compute_in, protect_sets_in
 from uebench.api.fit import fit_in
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import RESULTS, Workspace, several
@@ -16,7 +16,7 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import address
 from uebench.paper.order import in_order
-from uebench.paper.request import Request
+from uebench.paper.request import TableRequest
 from uebench.paper.tables import TABLES, Table, named
 from uebench.planning.grid import Plan
 from uebench.planning.seeds import AnySeeds
@@ -95,8 +95,8 @@ def reproduce(
     """
     workspace = Workspace.of(results, plugins)
     how = Compute(device=device, jobs=jobs, executor=executor, limit=TimeLimit.of(time_limit))
-    request = Request(tables_of(name), several(data), preset, workspace.planner, method_seed)
-    return reproduce_in(request, workspace, how, progress)
+    request = TableRequest(tables_of(name), several(data), preset, workspace.planner, method_seed)
+    return reproduce_in(workspace, request, how, progress)
 
 
 def tables_of(name: str) -> list[Table]:
@@ -114,13 +114,13 @@ def tables_of(name: str) -> list[Table]:
 
 
 def reproduce_in(
-    request: Request, workspace: Workspace, how: Compute | None = None, progress: ProgressFor = silent
+    workspace: Workspace, request: TableRequest, how: Compute | None = None, progress: ProgressFor = silent
 ) -> Reproduction:
     """Do what ``reproduce`` does, for a request.
 
     Args:
-        request: The tables and their data sets.
         workspace: The workspace.
+        request: The tables and their data sets.
         how: How to compute.
         progress: Called with the title of each piece of work; returns the callback for its progress.
 
@@ -130,9 +130,9 @@ def reproduce_in(
     how = how or Compute()
     how.check()
     workspace.store.check_writable()
-    failures = _train(request, workspace, how, progress)
-    protected = protect_sets(request.protections(), workspace, how, progress)
-    run = compute(plan_of(request, workspace, how), workspace, how, progress)
+    failures = _train(workspace, request, how, progress)
+    protected = protect_sets_in(workspace, request.protections(), how, progress)
+    run = compute_in(workspace, plan_in(workspace, request, how), how, progress)
     results: list[ProtectionResult | CellResult] = [*protected, *run.cells]
     missing = [result for result in results if result.record is None]
     reasons = {address(result.spec): f"{result.status}: {result.reason}" for result in missing}
@@ -147,7 +147,7 @@ def reproduce_in(
     return Reproduction(filled, run, tuple(failures), failed, {kind: count for kind, count in left.items() if count})
 
 
-def plan_of(request: Request, workspace: Workspace, how: Compute) -> Plan:
+def plan_in(workspace: Workspace, request: TableRequest, how: Compute) -> Plan:
     """Return the cells of a request, those first that decide most per hour."""
     plan = request.plan()
     estimates = how.estimates(workspace.store, len(plan.possible))
@@ -156,7 +156,7 @@ def plan_of(request: Request, workspace: Workspace, how: Compute) -> Plan:
     return Plan(tuple(in_order(plan.cells, request.worth(), estimates.of, stored)))
 
 
-def _train(request: Request, workspace: Workspace, how: Compute, progress: ProgressFor) -> Sequence[str]:
+def _train(workspace: Workspace, request: TableRequest, how: Compute, progress: ProgressFor) -> Sequence[str]:
     """Train the methods whose weights protect other sets too; return a message for each that failed."""
     failures = []
     for file, place in request.trainings().items():

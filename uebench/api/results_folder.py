@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from uebench.api.workspace import RESULTS, as_path, existing
-from uebench.errors import StoreError, UsageError, in_words
+from uebench.errors import UsageError
 from uebench.planning.cell import has_its_own_key
 from uebench.store import gc as garbage
 from uebench.store import merge as merging
 from uebench.store import verify as verifying
-from uebench.store.atomic import publish
+from uebench.store.atomic import write
 from uebench.store.store import Store
 
 
@@ -66,7 +66,7 @@ def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[m
     return [file for other in others for file in merging.merge(store, Store(as_path(other)))]
 
 
-def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
+def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
     """Write the records of all cells as a table, with the columns of ``uebench.analysis.frame``.
 
     Args:
@@ -93,8 +93,5 @@ def export(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[P
         content = table.to_csv(index=False).encode()
     else:
         content = table.astype({"labels": str}).to_parquet(index=False)
-    try:
-        publish(file, content)
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    write(file, content)
     return len(records), damaged

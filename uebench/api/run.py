@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.api.compute import Compute, compute
+from uebench.api.compute import Compute, compute_in
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, existing, several
@@ -140,7 +140,7 @@ def run(
     planned = workspace.planner.plan(grid)
     for remark in examine(planned.tasks(workspace.store, force=force), workspace):
         warnings.warn(remark, stacklevel=2)
-    return compute(planned, workspace, how, progress)
+    return compute_in(workspace, planned, how, progress)
 
 
 def records(results: str | Path = RESULTS) -> Records:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.study import MeasuredPlace, measure
-from uebench.api.compute import Compute, compute
+from uebench.api.compute import Compute, compute_in
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
@@ -99,7 +99,7 @@ class Study:
         how = Compute(device=device, jobs=jobs, executor=executor, force=force)
         how.check()
         self._measured = None
-        return compute(self.plan(), self.workspace, how, progress)
+        return compute_in(self.workspace, self.plan(), how, progress)
 
     @property
     def places(self) -> list[MeasuredPlace]:
@@ -160,9 +160,9 @@ class Study:
 
     def page(self) -> str:
         """Return the HTML page of its records, like that of ``uebench report`` for a whole results folder."""
-        from uebench.report import page
+        from uebench.report import html_page
 
-        return page.render(
+        return html_page.render(
             self.records,
             self.workspace.store,
             self.spec.title,

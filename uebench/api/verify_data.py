@@ -15,7 +15,6 @@ from uebench.data.folders import expanded, is_folder
 from uebench.data.repeats import Repeat, repeats, repeats_within
 from uebench.data.sources import FolderConfig
 from uebench.errors import DataError, UsageError
-from uebench.plugins.base import Source
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 from uebench.progress import ProgressFor, silent
@@ -92,7 +91,7 @@ def verify_data(
         6
     """
     part = source_part(str(data), Registry(plugin_files(plugins)))
-    source: Source[Any] = part.build()
+    source = part.build()
     options = source.config
     folder = expanded(options.path) if isinstance(options, FolderConfig) else None
     manifest = compare_with_manifest(folder) if folder and is_folder(folder) and (folder / NAME).exists() else None

@@ -58,7 +58,7 @@ def audit(
 
     With --protected, it examines protected sets made by other code instead: their order, size, and flaws.
     """
-    from uebench.api.audit import audit as measure
+    from uebench.api.audit import audit_in
     from uebench.cli import output
 
     how = replace(how, lpips_trunk=lpips_trunk)
@@ -78,7 +78,7 @@ def audit(
     methods = method or workspace.registry.ready("method")
     planned = workspace.planner.protections(methods, data or (), preset, method_seed)
     with output.progress_bars() as progress:
-        results = measure(planned, workspace, how, progress)
+        results = audit_in(workspace, planned, how, progress)
     missing = [result for result in results if result.record is None]
     records = [result.record for result in results if result.record]
     if as_json:

@@ -29,12 +29,13 @@ def compare(
     accuracies with its interval and p value.
     """
     from uebench.analysis.comparison import compare as paired
+    from uebench.analysis.records import select
     from uebench.cli import output
-    from uebench.report import comparisons, formats, page
+    from uebench.report import comparisons, formats
     from uebench.store.store import Store
 
     formats.check(form)
-    records, damaged = page.select(Store(results), preset, data or ())
+    records, damaged = select(Store(results), preset, data or ())
     shown = comparisons.page(paired(records, method or (), attacker or (), peak), peak)
     output.print_page(shown, form, as_json)
     output.note_damaged(damaged)

@@ -8,11 +8,12 @@ from pathlib import Path
 import typer
 
 from uebench.errors import UebenchError
+from uebench.plugins.scan import Kind
 
 Complete = Callable[[typer.Context, str], list[str]]
 
 
-def plugins(*kinds: str) -> Complete:
+def plugins(*kinds: Kind) -> Complete:
     """Return a completion of ``name``, ``name(option=`` and, for attackers, ``name+countermeasure``.
 
     Args:
@@ -34,11 +35,11 @@ def keys(context: typer.Context, incomplete: str) -> list[str]:
     from uebench.store.store import Store
 
     store = Store(Path(context.params.get("results") or RESULTS))
-    short_keys = (key[:12] for kind in ("cells", "protected") for key in store.keys(kind)) if incomplete else ()
+    short_keys = (key[:12] for key in store.keys("cells") | store.keys("protected")) if incomplete else ()
     return sorted({key for key in short_keys if key.startswith(incomplete)})
 
 
-def plugins_and_keys(*kinds: str) -> Complete:
+def plugins_and_keys(*kinds: Kind) -> Complete:
     """Return a completion of plugins, as ``plugins`` does, and of keys."""
     complete_plugins = plugins(*kinds)
 
@@ -64,7 +65,7 @@ def preset_names(incomplete: str) -> list[str]:
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
-def _words(kinds: Sequence[str], context: typer.Context, incomplete: str) -> Iterator[str]:
+def _words(kinds: Sequence[Kind], context: typer.Context, incomplete: str) -> Iterator[str]:
     from uebench.plugins.registry import Registry
 
     registry = Registry(context.params.get("plugin") or ())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import typer
 
-from uebench.api.compute import Compute, compute
+from uebench.api.compute import Compute, compute_in
 from uebench.api.protected_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
@@ -36,7 +36,7 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
     for text in [*remarks(plan, workspace, how), *recomputed, *resumed, *plan_output.advice(plan, workspace, how)]:
         output.note(text)
     with output.progress_bars() as progress:
-        return compute(plan, workspace, how, progress)
+        return compute_in(workspace, plan, how, progress)
 
 
 def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:

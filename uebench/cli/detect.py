@@ -47,7 +47,7 @@ def detect(
     images, or their residue: the high spatial frequencies. If they recognise more images than in the clean set, the set
     is poisoned. The set is that of KEY, of each method, or one made by other code.
     """
-    from uebench.api.detect import Request, detect_in
+    from uebench.api.detect import DetectRequest, detect_in
     from uebench.api.protected_sets import named
     from uebench.cli import output
     from uebench.report import detections, formats
@@ -55,7 +55,7 @@ def detect(
     formats.check(form)
     how.check()
     sets = named(protected or ())
-    request = Request(key, tuple(method or ()), sets, tuple(data or ()), method_seed, preset)
+    request = DetectRequest(key, tuple(method or ()), sets, tuple(data or ()), method_seed, preset)
     with output.progress_bars() as progress:
         detected = detect_in(workspace, request, how, progress)
     output.print_page(detections.page(detected), form, as_json)

@@ -35,10 +35,10 @@ def export(
     OUT gets the protected images of KEY, their perturbations, labels and a manifest. The images are photographs, so the
     terms of their data set hold for them too.
     """
-    from uebench.api.export import export_from
+    from uebench.api.export import export_in
     from uebench.cli import output
 
-    manifest = export_from(workspace, key, to, data)
+    manifest = export_in(workspace, key, to, data)
     if as_json:
         output.print_json(manifest)
         return

@@ -64,7 +64,7 @@ def _strips(
     out: Path, data: str | None, preset: str, methods: list[str] | None, method_seed: int, workspace: Workspace,
     device: str,
 ) -> None:  # fmt: skip
-    from uebench.api.compute import Compute, protect_sets
+    from uebench.api.compute import Compute, protect_sets_in
     from uebench.cli import output
     from uebench.planning.parts import REFERENCE
     from uebench.report import files, strips
@@ -73,7 +73,7 @@ def _strips(
     planned = workspace.planner.protections(methods, [data] if data else (), preset, method_seed)
     strips.check(planned[0].data)
     with output.progress_bars() as progress:
-        results = protect_sets(planned, workspace, Compute(device=device), progress)
+        results = protect_sets_in(workspace, planned, Compute(device=device), progress)
     drawn, records = [], []
     for result in results:
         strip = strips.stored(workspace.store, result.record, faces=3) if result.record else result.reason

@@ -27,14 +27,15 @@ def leaderboard(
     most methods faced decides. Submitted entries follow, with claimed and measured accuracies.
     """
     from uebench.analysis.leaderboard import benchmarks
+    from uebench.analysis.records import select
     from uebench.cli import output
-    from uebench.report import entries, formats, page, ranking
+    from uebench.report import entries, formats, ranking
     from uebench.store.entry import read_entry
     from uebench.store.store import Store
 
     formats.check(form)
     store, submitted = Store(results), [read_entry(file) for file in entry or ()]
-    records, damaged = page.select(store, preset, data or ())
+    records, damaged = select(store, preset, data or ())
     ranked = ranking.page(benchmarks(records), attacker or ())
     output.print_page(entries.add(ranked, submitted, store) if submitted else ranked, form, as_json)
     output.note_damaged(damaged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,11 +10,13 @@ import typer
 from uebench.cli.options import AsJson, Plugins
 from uebench.cli.terminal import say
 from uebench.errors import UsageError, nearest
+from uebench.plugins import scan
 
 if TYPE_CHECKING:
     from uebench.plugins.registry import Registry
 
-KINDS = ("methods", "attackers", "countermeasures", "sources", "presets", "studies")
+OF_PLUGINS: Mapping[str, scan.Kind] = {f"{kind}s": kind for kind in scan.KINDS}
+KINDS = (*OF_PLUGINS, "presets", "studies")
 
 
 def list_(
@@ -58,7 +61,7 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
         from uebench.planning.study_file import about_studies
 
         return [{"name": name, "about": about} for name, about in about_studies().items()]
-    entries = registry.entries(kind[:-1])
+    entries = registry.entries(OF_PLUGINS[kind])
     if kind == "sources":
         return [{"name": entry.name, "title": entry.info.get("title", ""), "from": entry.origin} for entry in entries]
     return [

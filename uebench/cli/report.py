@@ -27,12 +27,13 @@ def report(
 
     files.check(html, "--html", (".html", ".htm"))
 
-    from uebench.report import page
+    from uebench.analysis.records import select
+    from uebench.report import html_page
+    from uebench.store.atomic import write
     from uebench.store.store import Store
 
     store = Store(results)
-    records, damaged = page.select(store, preset, data or ())
-    with files.writing(html, "--html"):
-        html.write_text(page.render(records, store), encoding="utf-8")
+    records, damaged = select(store, preset, data or ())
+    write(html, html_page.render(records, store), "--html")
     note(f"{html}: {len(records)} records of {results}")
     note_damaged(damaged)

@@ -17,7 +17,7 @@ from uebench.plugins.presets import DEFAULT
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
-    from uebench.paper.request import Request
+    from uebench.paper.request import TableRequest
     from uebench.planning.cell import ProtectionSpec
     from uebench.planning.estimates import Estimates
     from uebench.planning.grid import Plan
@@ -49,9 +49,10 @@ def reproduce(
     """
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import computing, output, run_output
-    from uebench.paper.request import Request
+    from uebench.paper.request import TableRequest
     from uebench.planning.time_limit import TimeLimit
-    from uebench.report import files, formats, tables
+    from uebench.report import files, formats, paper_table
+    from uebench.store.atomic import write
 
     if bool(name) == everything:
         raise UsageError("name one table, as in uebench reproduce table5, or give --all")
@@ -61,18 +62,17 @@ def reproduce(
     how = replace(how, limit=TimeLimit.of(time_limit))
     how.check()
     chosen = tables_of(EVERYTHING if everything else name)
-    request = Request(chosen, data or (), preset, workspace.planner, method_seed or 0)
+    request = TableRequest(chosen, data or (), preset, workspace.planner, method_seed or 0)
     if dry_run:
         _show_plan(request, workspace, how, as_json)
         return
     with output.progress_bars() as progress:
-        reproduction = reproduce_in(request, workspace, how, progress)
+        reproduction = reproduce_in(workspace, request, how, progress)
     run_output.notes(reproduction.run)
-    pages = [tables.page(table, preset) for table in reproduction.tables]
+    pages = [paper_table.page(table, preset) for table in reproduction.tables]
     text = "\n".join(formats.render(page, form) for page in pages)
     if out:
-        with files.writing(out, "--out"):
-            out.write_text(text, encoding="utf-8")
+        write(out, text, "--out")
     if as_json:
         output.print_json([page.document() for page in pages])
     else:
@@ -82,14 +82,14 @@ def reproduce(
     computing.end(reproduction.left, failed=reproduction.failed)
 
 
-def _show_plan(request: Request, workspace: Workspace, how: Compute, as_json: bool) -> None:
+def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_json: bool) -> None:
     from rich.table import Table
 
-    from uebench.api.reproduce import plan_of
+    from uebench.api.reproduce import plan_in
     from uebench.cli import output, plan_output
 
     plans = {table.name: request.plan((table,)) for table in request.tables}
-    distinct = plan_of(request, workspace, how)
+    distinct = plan_in(workspace, request, how)
     estimates = how.estimates(workspace.store, len(distinct.possible))
     sets = {table.name: request.protections((table,)) for table in request.tables}
     rows = [

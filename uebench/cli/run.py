@@ -84,12 +84,13 @@ def run(
 
     Each method protects the faces, each attacker trains on them, and its clean test accuracy is measured.
     """
-    from uebench.api.compute import collected
+    from uebench.api.compute import collected_in
     from uebench.api.protected_sets import method_texts, named
     from uebench.api.workspace import plugin_files
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
+    from uebench.report import files
 
     methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
     given = {
@@ -99,8 +100,10 @@ def run(
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     workspace = replace(workspace, plugins=plugin_files(grid.plugin))
+    if save:
+        files.check(save, "--save", suffixes=None)
     if figure:
-        from uebench.report import files, matrix
+        from uebench.report import matrix
 
         files.check(figure, "figure")
     how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
@@ -113,7 +116,7 @@ def run(
             output.note(text)
         plan_output.show(plan, workspace, how, as_json)
         return
-    result = collected(plan, workspace) if collect else computing.computed(plan, workspace, how)
+    result = collected_in(workspace, plan) if collect else computing.computed(plan, workspace, how)
     run_output.show(result, as_json, models=keep_models, collected=collect)
     if figure:
         records = [cell.record for cell in result.cells if cell.record]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from uebench.cli.terminal import say, visible
 from uebench.report import text
-from uebench.report.standing import Standing, Watch
+from uebench.report.work import Watch, Work
 from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -21,7 +21,7 @@ MOST_LINES = 20
 """The most running tasks, and the most failures, in the display."""
 
 
-def watch(store: Store, seconds: float) -> Standing:
+def watch(store: Store, seconds: float) -> Work:
     """Show the progress of the work until nothing is left to do, and return how it ended.
 
     Args:
@@ -33,35 +33,35 @@ def watch(store: Store, seconds: float) -> Standing:
         return _lines(look, seconds)
     with Live(console=Console(highlight=False, markup=False, emoji=False), auto_refresh=False) as live:
         while True:
-            standing = look()
-            live.update(_page(standing), refresh=True)
-            if standing.is_over:
-                return standing
+            work = look()
+            live.update(_page(work), refresh=True)
+            if work.is_over:
+                return work
             time.sleep(seconds)
 
 
-def _lines(look: Callable[[], Standing], seconds: float) -> Standing:
+def _lines(look: Callable[[], Work], seconds: float) -> Work:
     """Write a line for each task that starts or fails, and for each change of the counts."""
     counts, shown = "", set[str]()
     while True:
-        standing = look()
-        news = [f"running: {_worker(note)}" for key, note in standing.working.items() if key not in shown]
-        news += [f"failed: {_failure(failure)}" for failure in standing.failures if failure.key not in shown]
-        shown = {*standing.working, *(failure.key for failure in standing.failures)}
+        work = look()
+        news = [f"running: {_worker(note)}" for key, note in work.working.items() if key not in shown]
+        news += [f"failed: {_failure(failure)}" for failure in work.failures if failure.key not in shown]
+        shown = {*work.working, *(failure.key for failure in work.failures)}
         for line in news:
             say(line)
-        if news or str(standing) != counts:
-            say(counts := str(standing))
+        if news or str(work) != counts:
+            say(counts := str(work))
             sys.stdout.flush()
-        if standing.is_over:
-            return standing
+        if work.is_over:
+            return work
         time.sleep(seconds)
 
 
-def _page(standing: Standing) -> Text:
-    lines = [f"running  {_progress(note)}" for note in list(standing.working.values())[:MOST_LINES]]
-    lines += [f"failed   {_failure(failure)}" for failure in standing.failures[:MOST_LINES]]
-    return Text(visible("\n".join([*lines, str(standing)])), no_wrap=True, overflow="ellipsis")
+def _page(work: Work) -> Text:
+    lines = [f"running  {_progress(note)}" for note in list(work.working.values())[:MOST_LINES]]
+    lines += [f"failed   {_failure(failure)}" for failure in work.failures[:MOST_LINES]]
+    return Text(visible("\n".join([*lines, str(work)])), no_wrap=True, overflow="ellipsis")
 
 
 def _progress(note: Note) -> str:

@@ -111,6 +111,6 @@ def export(
     from uebench.api import results_folder
     from uebench.cli import output
 
-    count, damaged = results_folder.export(file, results)
+    count, damaged = results_folder.export_records(file, results)
     output.note(f"{file}: {count} records of {results}")
     output.note_damaged(damaged)

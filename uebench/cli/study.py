@@ -151,11 +151,11 @@ def report(
     """
     from uebench.cli.output import note
     from uebench.report import files
+    from uebench.store.atomic import write
 
     files.check(html, "--html", (".html", ".htm"))
     study = _study(name, data, workspace)
-    with files.writing(html, "--html"):
-        html.write_text(study.page(), encoding="utf-8")
+    write(html, study.page(), "--html")
     missing = sum(len(place.place.cells) for place in study.places) - len(study.records)
     remark = f"; {missing} cell{'s' * (missing != 1)} missing: uebench study run computes those that are possible"
     note(f"{html}: {len(study.records)} records of {workspace.store.root}{remark if missing else ''}")

@@ -41,12 +41,12 @@ def submit(
     from uebench.cli.output import note
     from uebench.planning.study_file import read_study
     from uebench.report import files
+    from uebench.store.atomic import write
 
     files.check(out, "--out", (".json",))
     study = Study(read_study(name, data or ()), workspace)
     entry = study.entry(method=method, by=by, about=about, url=url, date=_date(date), claims=_claims(claim or ()))
-    with files.writing(out, "--out"):
-        out.write_text(entry.text(), encoding="utf-8")
+    write(out, entry.text(), "--out")
     note(f"{out}: {entry.name}, {len(entry.results)} numbers; uebench leaderboard {out} shows them")
 
 

@@ -24,7 +24,7 @@ from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
-from uebench.regular import is_regular, read_regular
+from uebench.regular_files import is_regular, read_regular
 
 VARIABLE = "UEBENCH_CACHE"
 """The environment variable that sets another folder; empty or ``none`` for no cache."""

@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
+from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
-from uebench.data.labels import named
-from uebench.data.splits import fault
+from uebench.data.names import named
 from uebench.errors import DataError, in_words
 from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
@@ -37,7 +37,7 @@ class DatasetInfo:
         test_counts: The number of clean test photographs of each identity.
     """
 
-    source: Part | None
+    source: Part[Source[Any]] | None
     name: str
     options: Mapping[str, Any]
     key: str
@@ -88,7 +88,7 @@ class DatasetInfo:
 
         Empty if the images do not have a file each, as when they are generated or several come from one photograph.
         """
-        source: Source[Any] | None = self.source.build() if self.source else None
+        source = self.source.build() if self.source else None
         listing = source.listing() if source else None
         if listing is None or len(listing.train) != self.train_images:
             return ()
@@ -181,7 +181,7 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
         DataError: If an image or an identity is missing or damaged; the message names it.
     """
     part = source_part(text, registry)
-    source: Source[Any] = part.build()
+    source = part.build()
     if cache is not None and (listing := source.listing()) is not None:
         cached = files.fetch_description(cache, _fingerprint(part, listing, size))
         try:
@@ -202,7 +202,7 @@ def of_arrays(train: Split, test: Split) -> Dataset:
     return Dataset(DatasetInfo(None, "arrays", {}, "", train.images.shape[-1], *counts), train, test)
 
 
-def source_part(text: str, registry: Registry) -> Part:
+def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
     """Return the source that ``text`` names: a folder, ``name(option=value)``, or a name that tables print.
 
     Raises:
@@ -224,8 +224,8 @@ class _Description(BaseModel):
     test_counts: tuple[int, ...]
 
 
-def _load(part: Part, size: int, cache: Path | None) -> Dataset:
-    source: Source[Any] = part.build()
+def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
+    source = part.build()
     listing = source.listing()
 
     def read() -> tuple[Split, Split]:
@@ -253,8 +253,8 @@ def _load(part: Part, size: int, cache: Path | None) -> Dataset:
     return Dataset(_info(part, size, description), train, test)
 
 
-def _info(part: Part, size: int, description: _Description) -> DatasetInfo:
-    source: Source[Any] = part.build()
+def _info(part: Part[Source[Any]], size: int, description: _Description) -> DatasetInfo:
+    source = part.build()
     options = source.config.published()
     options.pop("path", None)
     spec = {"source": source.name, "options": options, "size": size}
@@ -263,7 +263,7 @@ def _info(part: Part, size: int, description: _Description) -> DatasetInfo:
     return DatasetInfo(part, source.label(), options, address, size, *counts)
 
 
-def _fingerprint(part: Part, listing: Listing, size: int) -> str:
+def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:
     """Return a digest of the listed files' sizes and times, the source, its code and options, and the image size."""
     try:
         stats = [

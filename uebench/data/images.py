@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffI
 
 from uebench.errors import DataError, in_words
 from uebench.hashing import content_digest
-from uebench.regular import open_regular
+from uebench.regular_files import open_regular
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")

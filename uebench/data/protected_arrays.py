@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from uebench.data.layout import layout_of
 from uebench.errors import DataError, UsageError, in_words
 from uebench.lazy import torch
-from uebench.regular import open_regular
+from uebench.regular_files import open_regular
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 PICKLES = (".pkl", ".pickle", ".p")

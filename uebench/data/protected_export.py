@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from uebench.data.images import perturbed
 from uebench.data.protected_folder import Chunk, Photograph, ProtectedFolder
-from uebench.errors import StoreError, UsageError, in_words
+from uebench.errors import UsageError
 from uebench.plugins.base import Split
-from uebench.store.atomic import publish
+from uebench.store.atomic import write
 
 SUFFIXES = (".npz", ".safetensors")
 
@@ -67,10 +67,7 @@ def write_protected(
             folder.write(f"{name}.npy", content.getvalue())
         return
     text = json.dumps(manifest, sort_keys=True)
-    try:
-        publish(to, _npz(arrays, text) if to.suffix.lower() == ".npz" else _safetensors(arrays, text))
-    except OSError as error:
-        raise StoreError(f"{to}: cannot be written ({in_words(error)})") from None
+    write(to, _npz(arrays, text) if to.suffix.lower() == ".npz" else _safetensors(arrays, text))
 
 
 def _npz(arrays: Mapping[str, NDArray[Any]], manifest: str) -> bytes:

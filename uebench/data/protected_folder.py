@@ -22,7 +22,7 @@ from uebench.data.images import image_digest, perturbed, read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.metrics import audit
-from uebench.regular import is_regular, read_regular
+from uebench.regular_files import is_regular, read_regular
 from uebench.store.atomic import publish
 
 MANIFEST = "protected.json"
@@ -248,7 +248,7 @@ class ProtectedFolder:
         return delta
 
     def write(self, name: str | Path, content: bytes) -> None:
-        """Write a file into the folder.
+        """Write a file into the folder; a link in its place is replaced, not followed.
 
         Raises:
             StoreError: If it cannot be written.

@@ -46,7 +46,11 @@ class Attack:
 
 
 def attack(
-    attacker: Part, countermeasures: Sequence[Part], dataset: Dataset, delta: NDArray[Any], ctx: RunContext
+    attacker: Part[Attacker[Any]],
+    countermeasures: Sequence[Part[Countermeasure[Any]]],
+    dataset: Dataset,
+    delta: NDArray[Any],
+    ctx: RunContext,
 ) -> Attack:
     """Train an attacker on a protected set and count its correct answers on the clean test set.
 
@@ -62,14 +66,15 @@ def attack(
     Raises:
         CellError: If a plugin breaks the rules, or the training diverges.
     """
-    measures: list[Countermeasure[Any]] = [part.build() for part in countermeasures]
+    measures = [part.build() for part in countermeasures]
     spared = referee.spared(measures, dataset, ctx)
     train = referee.image_set(referee.apply(dataset, delta, spared), dataset.num_classes, ctx.device)
     seed_everything(ctx)
     train = on_set(train, measures, ctx)
     seed_everything(ctx)  # so that random draws of a countermeasure on the set do not change the training
-    model: Attacker[Any] = attacker.build()
-    trained = model.fit(train, tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING), ctx)
+    trained = attacker.build().fit(
+        train, tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING), ctx
+    )
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts

@@ -28,7 +28,7 @@ Attributes = Mapping[tuple[str, str], tuple[Any, Any]]
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
+def process_restored() -> Iterator[None]:
     """Run a task, and then restore the global state of this process.
 
     Restored: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision

@@ -17,7 +17,7 @@ from uebench.evaluation.provenance import provenance
 from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
-from uebench.plugins.base import Method, Split
+from uebench.plugins.base import Split
 from uebench.store.record import ProtectedMeta
 from uebench.store.record_parts import Audit, Fit, SideInformationRecord
 from uebench.store.store import Protected
@@ -38,7 +38,7 @@ def make(
         CellError: If the method breaks the rules.
     """
     lazy.load()
-    method: Method[object] = spec.method.build()  # type: ignore[type-var]
+    method = spec.method.build()
     budget = method.budget(dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)

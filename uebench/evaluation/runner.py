@@ -13,7 +13,7 @@ from uebench.evaluation.attack import attack
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.failures import failure_of
 from uebench.evaluation.hardware import choose_device
-from uebench.evaluation.isolation import isolated
+from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.protection import make
 from uebench.evaluation.settings import Settings
 from uebench.evaluation.stopping import Stop, Stopped
@@ -100,7 +100,7 @@ class Runner:
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
             )
-            with isolated():  # nothing is written before the end of this block, which may discard the result
+            with process_restored():  # nothing is written before the end of this block, which may discard the result
                 result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
             if self.settings.keep_models:
                 models.keep(self.store, cell, result.trained)
@@ -130,7 +130,7 @@ class Runner:
                 )  # fmt: skip
 
             dataset = self._load(spec.data)
-            with isolated():
+            with process_restored():
                 protected = make(spec, dataset, self.device, context)
             self.store.write_protected(key, protected)
         record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 
 if TYPE_CHECKING:
     from torch import nn

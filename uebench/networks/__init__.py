@@ -4,9 +4,9 @@ from uebench.networks.autoencoders import AutoEncoder, UNet
 from uebench.networks.bait_generator import BaitGenerator
 from uebench.networks.classifier import FaceClassifier, classifier, frozen, trainable
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
-from uebench.networks.pretrained import adopt, pretrained, read_checkpoint
 from uebench.networks.resnet_generator import ResNetGenerator
 from uebench.networks.segue_generator import SegueGenerator, binary_code
+from uebench.networks.timm_weights import adopt, pretrained, read_checkpoint
 
 __all__ = [
     "AutoEncoder",

@@ -8,7 +8,7 @@ from typing import Any
 
 from uebench.analysis.records import Identity, most_recognised, runs_of
 from uebench.analysis.statistics import interval
-from uebench.paper.match import Plugins, Records, Roles, clean_cells, matching_cells, matching_protection
+from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protection
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
 from uebench.store.record import ProtectionRecord, Record
@@ -83,7 +83,7 @@ class FilledTable:
 def fill_table(
     table: Table,
     roles: Roles,
-    records: Records,
+    records: RecordIndex,
     plugins: Plugins,
     reasons: Mapping[tuple[str, str], str] | None = None,
 ) -> FilledTable:
@@ -106,7 +106,7 @@ def fill_table(
 
 
 def _measured(
-    place: TablePlace, roles: Roles, records: Records, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
+    place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
 ) -> dict[str, Any]:
     """Return the fields of a filled place; without ``value`` it is a gap."""
     if place.skip:

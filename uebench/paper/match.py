@@ -99,7 +99,7 @@ class Plugins:
         return self._wanted[method, attacker]
 
 
-class Records:
+class RecordIndex:
     """The records of one preset, by data set and plugins.
 
     Attributes:
@@ -141,7 +141,7 @@ class Records:
 
 
 def choose_sets(
-    places: Iterable[TablePlace], records: Records, plugins: Plugins, given: Mapping[str, str]
+    places: Iterable[TablePlace], records: RecordIndex, plugins: Plugins, given: Mapping[str, str]
 ) -> dict[str, DataName]:
     """Choose the data set of each role: the named one, else one of the role's name, or any for the main role.
 
@@ -172,7 +172,7 @@ def choose_sets(
     return chosen
 
 
-def is_measured(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> bool:
+def is_measured(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> bool:
     """Return whether what a place asks for is measured: a cell, a protected set, or just its data set."""
     if not place.method:
         return place.role in roles
@@ -181,7 +181,7 @@ def is_measured(place: TablePlace, roles: Roles, records: Records, plugins: Plug
     return matching_protection(place, roles, records, plugins) is not None
 
 
-def matching_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> list[Record]:
+def matching_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:
     """Return the records of a place's method against its attacker, one for each pair of seeds."""
     if not _has_sets(place, roles):
         return []
@@ -189,7 +189,7 @@ def matching_cells(place: TablePlace, roles: Roles, records: Records, plugins: P
 
 
 def matching_protection(
-    place: TablePlace, roles: Roles, records: Records, plugins: Plugins
+    place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins
 ) -> ProtectionRecord | Record | None:
     """Return the most complete record of a place's protected set, or None."""
     if not _has_sets(place, roles):
@@ -197,7 +197,7 @@ def matching_protection(
     return records.protection_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
 
 
-def clean_cells(place: TablePlace, roles: Roles, records: Records, plugins: Plugins) -> list[Record]:
+def clean_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:
     """Return the records of a place's attacker on unprotected images."""
     return records.cells_of(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from uebench.paper.match import Records
+from uebench.paper.match import RecordIndex
 from uebench.paper.tables import JPEG, SIDES, TABLES, Table, TablePlace
 
 ARCHITECTURE = "resnet18"
@@ -19,7 +19,7 @@ PLAIN = "none"
 """The column of the attacker without a countermeasure, and the row of the method without side information."""
 
 
-def panels(records: Records) -> dict[str, Table]:
+def panels(records: RecordIndex) -> dict[str, Table]:
     """Return the four panels by their tables' names, with the qualities and shares in ``records``."""
     qualities, shares = set(), set()
     for record in records.cells:

@@ -8,7 +8,7 @@ from pathlib import Path
 from uebench.data.dataset import describe
 from uebench.paper.claims import CLAIMS
 from uebench.paper.fill import FilledPlace
-from uebench.paper.match import DataName, Plugins, Records, address, is_measured
+from uebench.paper.match import DataName, Plugins, RecordIndex, address, is_measured
 from uebench.paper.order import Worth, rank
 from uebench.paper.tables import MAIN, Table, TablePlace, by_role
 from uebench.planning.cell import CellSpec, ProtectionSpec
@@ -18,7 +18,7 @@ from uebench.planning.seeds import AnySeeds, seeds_of
 from uebench.plugins import presets
 
 
-class Request:
+class TableRequest:
     """Tables to reproduce on given data sets under one preset."""
 
     def __init__(
@@ -52,9 +52,9 @@ class Request:
         self.plugins = Plugins(planner.registry, preset, planner.store)
         self._sets = {self.roles[role]: info.record for role, info in sets.items()}
 
-    def records(self) -> Records:
+    def records(self) -> RecordIndex:
         """Read the records that the store holds now."""
-        records = Records(self.store, self.plugins.preset)
+        records = RecordIndex(self.store, self.plugins.preset)
         records.sets |= self._sets
         return records
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from uebench.data.dataset import DatasetInfo
 from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
+from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin
 from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
 
@@ -31,7 +33,7 @@ class ProtectionSpec:
     """
 
     data: DatasetInfo
-    method: Part
+    method: Part[Method[Any]]
     side: SideInformation
     method_seed: int
     preset: str
@@ -64,7 +66,7 @@ class ProtectionSpec:
         seed = f" (method seed {self.method_seed})" if self.method_seed else ""
         return f"{self.data.name}: {abbreviated(self.method.written)}{seed}"
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Part[Plugin[Any]], ...]:
         """Return the plugins that make the set."""
         return (self.method,)
 
@@ -88,8 +90,8 @@ class CellSpec:
     """
 
     protection: ProtectionSpec
-    attacker: Part
-    countermeasures: tuple[Part, ...]
+    attacker: Part[Attacker[Any]]
+    countermeasures: tuple[Part[Countermeasure[Any]], ...]
     seed: int
 
     @property
@@ -103,7 +105,7 @@ class CellSpec:
         return self.protection.protect_key
 
     @property
-    def chain(self) -> tuple[Part, ...]:
+    def chain(self) -> tuple[Part[Plugin[Any]], ...]:
         """Return the attacker and its countermeasures."""
         return (self.attacker, *self.countermeasures)
 
@@ -132,7 +134,7 @@ class CellSpec:
         """Return a short description for messages."""
         return f"{self.protection.title} vs {abbreviated(self.attacker_text)}, seed {self.seed}"
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Part[Plugin[Any]], ...]:
         """Return all plugins of the cell."""
         return (*self.protection.parts(), *self.chain)
 
@@ -159,7 +161,7 @@ def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity) -> str:
     return key(protect=protect_key, evaluation=EVALUATION, seed=seed, **attacker.key_parts())
 
 
-def _obstacle(parts: Iterable[Part], data: DatasetInfo) -> str:
+def _obstacle(parts: Iterable[Part[Plugin[Any]]], data: DatasetInfo) -> str:
     for part in parts:
         if reason := part.plugin.obstacle(data.shape):
             return f"{part.written}: {reason}"

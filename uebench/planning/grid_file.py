@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from uebench.errors import DataError, StoreError, UsageError, in_words, nearest
+from uebench.errors import DataError, UsageError, in_words, nearest
 from uebench.planning.grid import Grid
 from uebench.plugins.validation import validate
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
+from uebench.store.atomic import write
 
 LARGEST = 1_000_000
 """The most bytes of a file."""
@@ -73,7 +74,4 @@ def write_grid(file: Path, grid: Grid) -> None:
     """
     import tomli_w
 
-    try:
-        file.write_text(tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    write(file, tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)))

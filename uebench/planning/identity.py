@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from uebench.hashing import canonical
+from uebench.plugins.scan import Kind
 from uebench.store.record import ProtectionRecord, Record
+from uebench.store.record_parts import PluginRecord
+from uebench.store.summary import PluginVersion, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,13 @@ class AttackerIdentity:
     def text_without_weights(self) -> str:
         """Return a text that attackers share if they are the same except for their weights."""
         return canonical(list(self.chain))
+
+
+@overload
+def plugins_of(record: Record) -> Sequence[tuple[Kind, PluginRecord]]: ...
+@overload
+def plugins_of(record: Summary) -> Sequence[tuple[Kind, PluginVersion]]: ...
+def plugins_of(record: Record | Summary) -> Sequence[tuple[Kind, PluginRecord | PluginVersion]]:
+    """Return the plugins of a record with their kinds: the method, the attacker, and its countermeasures in order."""
+    attacker, *measures = record.attacker
+    return [("method", record.method), ("attacker", attacker), *(("countermeasure", one) for one in measures)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, overload
 
 from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
-from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
+from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method, Plugin
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import Kind
 from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
@@ -21,12 +22,12 @@ ALL = "all"
 """The word for every plugin without required options."""
 
 
-def has_seed(method: Part) -> bool:
+def has_seed(method: Part[Method[Any]]) -> bool:
     """Return whether a method has seeds: the reference has none, and nor have sets protected by other code."""
     return method.name != REFERENCE and not isinstance(method.config, ProtectedConfig)
 
 
-def every(registry: Registry, kind: str, texts: Iterable[str]) -> list[str]:
+def every(registry: Registry, kind: Kind, texts: Iterable[str]) -> list[str]:
     """Replace ``all``, also in ``all+jpeg``, by every plugin without required options.
 
     Args:
@@ -41,7 +42,7 @@ def every(registry: Registry, kind: str, texts: Iterable[str]) -> list[str]:
     return expanded
 
 
-def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, SideInformation]:
+def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part[Method[Any]], SideInformation]:
     """Return a method, and the side information that its options name.
 
     Raises:
@@ -59,7 +60,19 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part, Side
     return replace(part, written=name), side
 
 
-def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapping[str, Any] | None = None) -> Part:
+@overload
+def make_part(
+    registry: Registry, kind: Literal["method"], spec: Spec, preset: str, more: Mapping[str, Any] | None = None
+) -> Part[Method[Any]]: ...
+@overload
+def make_part(registry: Registry, kind: Literal["attacker"], spec: Spec, preset: str) -> Part[Attacker[Any]]: ...
+@overload
+def make_part(
+    registry: Registry, kind: Literal["countermeasure"], spec: Spec, preset: str
+) -> Part[Countermeasure[Any]]: ...
+def make_part(
+    registry: Registry, kind: Kind, spec: Spec, preset: str, more: Mapping[str, Any] | None = None
+) -> Part[Plugin[Any]]:
     """Return a plugin with its options validated.
 
     Args:
@@ -81,7 +94,9 @@ def make_part(registry: Registry, kind: str, spec: Spec, preset: str, more: Mapp
     return Part(registry.entry(kind, spec.name), plugin.config, str(Spec(spec.name, options | dict(more or {}))))
 
 
-def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
+def attacker_parts(
+    registry: Registry, text: str, preset: str
+) -> tuple[Part[Attacker[Any]], *tuple[Part[Countermeasure[Any]], ...]]:
     """Return an attacker and its countermeasures, in order.
 
     Raises:
@@ -118,4 +133,4 @@ def attacker_parts(registry: Registry, text: str, preset: str) -> list[Part]:
                 f"{text!r}: {name} acts on {PLACES[place]}, where {attacker.entry.name} takes no countermeasure; leave "
                 f"it out, or (in {attacker.entry.source.name}) call on_{place} in fit and add {place!r} to places"
             )
-    return [attacker, *measures]
+    return (attacker, *measures)

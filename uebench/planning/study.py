@@ -22,7 +22,7 @@ from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
 
-class Entry(Config):
+class Named(Config):
     """Something that a study names.
 
     Attributes:
@@ -49,7 +49,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
 """The metrics that a table can show beside the accuracy, with their headings."""
 
 
-class StudyData(Entry):
+class StudyData(Named):
     """A data set.
 
     Attributes:
@@ -59,7 +59,7 @@ class StudyData(Entry):
     set: str = ""
 
 
-class StudyMethod(Entry):
+class StudyMethod(Named):
     """A method: a row of the table.
 
     Attributes:
@@ -71,7 +71,7 @@ class StudyMethod(Entry):
     group: str = ""
 
 
-class StudyAttacker(Entry):
+class StudyAttacker(Named):
     """An attacker: a column of the table.
 
     Attributes:
@@ -239,8 +239,8 @@ def _names_by_identity(spec: StudySpec, data: DatasetInfo, registry: Registry) -
         protection = ProtectionSpec(data=data, method=part, side=side, method_seed=0, preset=spec.preset)
         _add_name(methods, protection.identity.text, "methods", method.name)
     for attacker in spec.attackers:
-        first, *others = attacker_parts(registry, attacker.attacker, spec.preset)
-        cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(others), seed=0)
+        first, *measures = attacker_parts(registry, attacker.attacker, spec.preset)
+        cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(measures), seed=0)
         _add_name(attackers, cell.identity.text, "attackers", attacker.name)
     return methods, attackers
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid_file import read_toml
-from uebench.planning.study import METRICS, Entry, StudyAttacker, StudyData, StudyMethod, StudySpec
+from uebench.planning.study import METRICS, Named, StudyAttacker, StudyData, StudyMethod, StudySpec
 from uebench.planning.study_reported import read_reported
 from uebench.plugins import presets
 from uebench.plugins.validation import validate
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=Named)
 
 FOLDER = Path(__file__).parents[1] / "studies"
 """The folder of the studies that come with the package."""

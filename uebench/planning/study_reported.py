@@ -10,7 +10,7 @@ from pathlib import Path
 from uebench.errors import DataError, UsageError, in_words, nearest
 from uebench.planning.study import Reported
 from uebench.plugins.validation import validate
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 
 COLUMNS = ("method", "attacker", "accuracy", "source")
 """The columns of every file; ``data`` is needed too if the study has several data sets."""

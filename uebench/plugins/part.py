@@ -5,14 +5,16 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
-from uebench.plugins.base import Config
+from uebench.plugins.base import Config, Plugin
 from uebench.plugins.registry import Entry
+
+P = TypeVar("P", bound=Plugin[Any], covariant=True)
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Generic[P]):
     """A plugin that takes part in a cell.
 
     Attributes:
@@ -31,13 +33,13 @@ class Part:
         return self.entry.name
 
     @cached_property
-    def plugin(self) -> Any:  # noqa: ANN401
+    def plugin(self) -> P:
         """Return an instance for questions while planning; ``build`` makes those that do the work."""
         return self.build()
 
-    def build(self) -> Any:  # noqa: ANN401
+    def build(self) -> P:
         """Return a new instance, so that cells share no state."""
-        return self.entry.plugin(self.config)
+        return cast(P, self.entry.plugin(self.config))
 
     def published(self) -> dict[str, Any]:
         """Return name, version and options, as keys and records hold them."""
@@ -56,7 +58,7 @@ class Part:
         return _restore, (self.entry, pickle.dumps(self.config.__getstate__()), self.written)
 
 
-def _restore(entry: Entry, options: bytes, written: str) -> Part:
+def _restore(entry: Entry, options: bytes, written: str) -> Part[Any]:
     # This imports the plugin's module, which may define the classes of the option values
     config: Config = object.__new__(entry.plugin.Config)
     config.__setstate__(pickle.loads(options))

@@ -19,17 +19,17 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from uebench.errors import UebenchError, UsageError, nearest
 from uebench.plugins import presets
-from uebench.plugins.scan import Declaration, declarations, find
+from uebench.plugins.scan import Declaration, Kind, declarations, find
 from uebench.plugins.source_digest import source_digest
 from uebench.plugins.spec import Spec, is_word
 from uebench.plugins.validation import validate
 
 if TYPE_CHECKING:
-    from uebench.plugins.base import Plugin
+    from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin, Source
 
 OWN_SOURCES = ("sources", "orl", "protected_set")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
@@ -44,7 +44,7 @@ class Entry:
     """A plugin as its source declares it, not yet imported.
 
     Attributes:
-        kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+        kind: Its kind.
         name: The name that users write.
         version: Raised by its author when outputs change; part of every key.
         info: The fields of ``Info``.
@@ -54,7 +54,7 @@ class Entry:
         inherited: File and name of each class of another plugin file that it inherits from.
     """
 
-    kind: str
+    kind: Kind
     name: str
     version: int
     info: Mapping[str, Any]
@@ -109,7 +109,7 @@ class Registry:
         Raises:
             UsageError: If a file is missing, not Python or without a plugin, or if two plugins share a name.
         """
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[Kind, str], Entry] = {}
         self.overlooked: list[str] = []
         """A line for each class that looks like a plugin but is not, with the reason."""
         for module, source in _sources():
@@ -125,15 +125,15 @@ class Registry:
             if (other.source, other.class_name) != (entry.source, entry.class_name):  # else it was named twice
                 raise UsageError(f"{entry.kind} {entry.name!r} is defined twice: {other.source} and {entry.source}")
 
-    def __contains__(self, kind_and_name: tuple[str, str]) -> bool:
+    def __contains__(self, kind_and_name: tuple[Kind, str]) -> bool:
         """Return whether there is a plugin of this kind and name."""
         return kind_and_name in self._entries
 
-    def names(self, kind: str) -> list[str]:
+    def names(self, kind: Kind) -> list[str]:
         """Return the sorted names of one kind."""
         return sorted(name for k, name in self._entries if k == kind)
 
-    def ready(self, kind: str) -> list[str]:
+    def ready(self, kind: Kind) -> list[str]:
         """Return the sorted names of one kind, without plugins that have required options."""
         configs = {name: self.entry(kind, name).plugin.Config for name in self.names(kind)}
         return [
@@ -142,11 +142,11 @@ class Registry:
             if not any(field.is_required() for field in config.model_fields.values())
         ]
 
-    def entries(self, kind: str) -> list[Entry]:
+    def entries(self, kind: Kind) -> list[Entry]:
         """Return the entries of one kind, sorted by name."""
         return [self._entries[kind, name] for name in self.names(kind)]
 
-    def entry(self, kind: str, name: str) -> Entry:
+    def entry(self, kind: Kind, name: str) -> Entry:
         """Return one entry.
 
         Raises:
@@ -158,14 +158,14 @@ class Registry:
             what = "folder or source" if kind == "source" else kind
             raise UsageError(f"unknown {what} {name!r}; {nearest(name, self.names(kind))}") from None
 
-    def preset_options(self, kind: str, spec: Spec, preset: str) -> dict[str, Any]:
+    def preset_options(self, kind: Kind, spec: Spec, preset: str) -> dict[str, Any]:
         """Return the options that presets set for a plugin and its spec does not.
 
         An attacker that follows the preset takes its training from the preset of the run. The plugin's own preset comes
         on top: the one that the spec names as ``preset``, by default the one with the name of the run's preset.
 
         Args:
-            kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+            kind: The kind of plugin.
             spec: The plugin's name and the options given to it.
             preset: The preset of the run, such as ``desk``; empty for none.
 
@@ -179,11 +179,21 @@ class Registry:
         options = preset_options(plugin, preset, named)
         return {name: value for name, value in options.items() if name not in spec.options}
 
-    def build(self, kind: str, spec: Spec, preset: str = "") -> Plugin[Any]:
+    @overload
+    def build(self, kind: Literal["method"], spec: Spec, preset: str = "") -> Method[Any]: ...
+    @overload
+    def build(self, kind: Literal["attacker"], spec: Spec, preset: str = "") -> Attacker[Any]: ...
+    @overload
+    def build(self, kind: Literal["countermeasure"], spec: Spec, preset: str = "") -> Countermeasure[Any]: ...
+    @overload
+    def build(self, kind: Literal["source"], spec: Spec, preset: str = "") -> Source[Any]: ...
+    @overload
+    def build(self, kind: Kind, spec: Spec, preset: str = "") -> Plugin[Any]: ...
+    def build(self, kind: Kind, spec: Spec, preset: str = "") -> Plugin[Any]:
         """Make a plugin; options that the spec leaves out come from the presets, or else from the plugin's defaults.
 
         Args:
-            kind: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+            kind: The kind of plugin.
             spec: The plugin's name and the options given to it.
             preset: The preset of the run, such as ``desk``; empty for none.
 

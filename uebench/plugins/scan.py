@@ -10,11 +10,17 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.util import resolve_name
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 CORE = "uebench"
 CONTRACTS_IN = "uebench.plugins.base"
-CONTRACTS = {"Method": "method", "Attacker": "attacker", "Countermeasure": "countermeasure", "Source": "source"}
+Kind = Literal["method", "attacker", "countermeasure", "source"]
+CONTRACTS: Mapping[str, Kind] = {
+    "Method": "method",
+    "Attacker": "attacker",
+    "Countermeasure": "countermeasure",
+    "Source": "source",
+}
 KINDS = tuple(CONTRACTS.values())
 DECLARED = ("name", "version", "info")
 
@@ -32,7 +38,7 @@ class Declaration:
     """
 
     class_name: str
-    kind: str | None
+    kind: Kind | None
     literals: Mapping[str, Any]
     inherited: tuple[tuple[Path, str], ...]
 
@@ -90,7 +96,7 @@ def declarations(module: str, file: Path) -> Iterator[Declaration]:
         )
 
 
-def _ancestors(cls: Class, seen: set[Target]) -> Iterator[Class | str]:
+def _ancestors(cls: Class, seen: set[Target]) -> Iterator[Class | Kind]:
     """Yield a class and its ancestors, depth first; for an ancestor that is a contract, its kind."""
     yield cls
     for base in cls.node.bases:
@@ -101,7 +107,9 @@ def _ancestors(cls: Class, seen: set[Target]) -> Iterator[Class | str]:
                 yield from _ancestors(parent, seen)
 
 
-def _resolve(module: str, path: tuple[str, ...], seen: set[Target], parsed: Module | None = None) -> Class | str | None:
+def _resolve(
+    module: str, path: tuple[str, ...], seen: set[Target], parsed: Module | None = None
+) -> Class | Kind | None:
     """Return the class, or the kind of the contract, that a dotted name refers to in a module."""
     if not path or (module, path) in seen:
         return None

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import DataError, StoreError, in_words
+from uebench.errors import DataError
 from uebench.hashing import file_state
-from uebench.regular import is_regular
-from uebench.store.atomic import publish
+from uebench.regular_files import is_regular
+from uebench.store.atomic import write
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +97,4 @@ def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     from safetensors.torch import save as serialise
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    try:
-        publish(file, serialise(tensors, {"uebench": json.dumps(dict(meta), sort_keys=True)}))
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
+    write(file, serialise(tensors, {"uebench": json.dumps(dict(meta), sort_keys=True)}))

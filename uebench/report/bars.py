@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
-from uebench.report.figure4 import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import ROLES
-from uebench.report.figure4 import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY
 from uebench.store.record import Record
 
 if TYPE_CHECKING:

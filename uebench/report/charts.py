@@ -37,7 +37,7 @@ def height(percent: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ChartPoint:
     """A method in the chart of costs.
 
     Attributes:
@@ -62,7 +62,7 @@ class Costs:
         ticks: The label of each tick, a power of ten in seconds, and its position in percent of the width.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[ChartPoint, ...]
     ticks: tuple[tuple[str, float], ...]
 
 
@@ -82,6 +82,6 @@ def costs(methods: Iterable[tuple[int, Pairing, float]]) -> Costs | None:
         return 100 * (exponent - first) / (last - first)
 
     points = tuple(
-        Point(number, pairing, seconds, position(math.log10(seconds))) for number, pairing, seconds in clamped
+        ChartPoint(number, pairing, seconds, position(math.log10(seconds))) for number, pairing, seconds in clamped
     )
     return Costs(points, tuple((f"{10.0**power:,g}", position(power)) for power in range(first, last + 1)))

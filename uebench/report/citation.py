@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uebench import __version__
+from uebench.planning.identity import plugins_of
 from uebench.plugins.registry import Registry
 from uebench.store.record import Record
 
@@ -35,12 +36,7 @@ class Paper:
 
 def papers(records: Iterable[Record], registry: Registry) -> list[Paper]:
     """Return the papers of the methods, attackers and countermeasures of some records, if the plugins name them."""
-    used: dict[tuple[str, str], None] = {}
-    for record in records:
-        kinds = ("attacker", *["countermeasure"] * (len(record.attacker) - 1))
-        used |= dict.fromkeys(
-            [("method", record.method.name), *zip(kinds, (part.name for part in record.attacker), strict=True)]
-        )
+    used = dict.fromkeys((kind, part.name) for record in records for kind, part in plugins_of(record))
     infos = [(name, registry.entry(kind, name).info or {}) for kind, name in used if (kind, name) in registry]
     return [_paper(name, info) for name, info in infos if info.get("year") and info.get("venue")]
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from uebench.data.labels import folder_of
+from uebench.data.names import folder_of
 from uebench.errors import UebenchError
-from uebench.planning.identity import MethodIdentity
+from uebench.planning.identity import MethodIdentity, plugins_of
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import Kind
 from uebench.plugins.spec import Spec, parse
 from uebench.store.record import Record
 from uebench.store.record_parts import PluginRecord
@@ -71,14 +72,12 @@ def _attacker(record: Record, registry: Registry) -> str:
             return record.written["attacker"]
     except UebenchError:
         pass
-    kinds = ["attacker", *["countermeasure"] * (len(record.attacker) - 1)]
-    return "+".join(
-        _spelled(kind, part, record.preset, registry) for kind, part in zip(kinds, record.attacker, strict=True)
-    )
+    _, *chain = plugins_of(record)
+    return "+".join(_spelled(kind, part, record.preset, registry) for kind, part in chain)
 
 
 def _spelled(
-    kind: str, part: PluginRecord, preset: str, registry: Registry, more: Mapping[str, Any] | None = None
+    kind: Kind, part: PluginRecord, preset: str, registry: Registry, more: Mapping[str, Any] | None = None
 ) -> str:
     """Return the text of a plugin with those options that differ from today's preset.
 
@@ -101,7 +100,7 @@ def _spelled(
     return str(Spec(part.name, {**options, **(more or {})}))
 
 
-def _defaults(kind: str, name: str, registry: Registry) -> dict[str, Any]:
+def _defaults(kind: Kind, name: str, registry: Registry) -> dict[str, Any]:
     if (kind, name) not in registry:
         return {}
     fields = registry.entry(kind, name).plugin.Config.model_fields

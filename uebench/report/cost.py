@@ -11,8 +11,8 @@ from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
-from uebench.report.figure4 import COLOURS, GREY
 from uebench.report.labels import Labelled, place
+from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from uebench.paper.fill import FilledPlace, FilledTable, fill_table
-from uebench.paper.match import Plugins, Records, choose_sets
+from uebench.paper.match import Plugins, RecordIndex, choose_sets
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
+from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -26,8 +27,6 @@ TITLES = {
     "figure4.3": "(3) labels that the method saw",
     "figure4.4": "(4) surrogate's training loss",
 }
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6fd1", "#7a7a2c")
-GREY = "#444444"
 STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 4)))
 
 Panel = Mapping[str, Mapping[str, FilledPlace]]
@@ -46,7 +45,7 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
     Raises:
         UsageError: If there is no record of that set.
     """
-    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
     tables = panels(records)
     places = [place for table in tables.values() for place in table.places]
     roles = choose_sets(places, records, plugins, {MAIN: data} if data else {})

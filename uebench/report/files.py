@@ -39,7 +39,9 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
 
 @contextmanager
 def writing(file: Path, name: str) -> Iterator[None]:
-    """Turn an error of the system in the block, which writes ``file``, into a message of one line.
+    """Turn an error of the system in the block into a message, where a library writes ``file``.
+
+    Content at hand is written with ``uebench.store.atomic.write``.
 
     Args:
         file: The file.

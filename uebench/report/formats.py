@@ -71,9 +71,9 @@ def render(page: Page, form: str) -> str:
     if form == "csv":
         return _csv(page.rows, page.columns or tuple(page.rows[0]))
     if form == "tex":
-        from uebench.report import latex_blocks
+        from uebench.report import latex
 
-        return latex_blocks.render(page)
+        return latex.render(page)
     from tabulate import tabulate
 
     heading, title, note = MARKUP[form]

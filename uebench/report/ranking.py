@@ -10,7 +10,7 @@ from uebench.analysis.leaderboard import Benchmark, Pairing
 from uebench.analysis.records import is_clean
 from uebench.report.caveats import caveats
 from uebench.report.formats import Block, Page
-from uebench.report.tables import WORST_IDENTITY
+from uebench.report.paper_table import WORST_IDENTITY
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",

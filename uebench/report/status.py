@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.hashing import abbreviated
+from uebench.planning.identity import plugins_of
 from uebench.plugins.registry import Registry
 from uebench.report import text
 from uebench.store.record import Failure
@@ -105,10 +106,8 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
 
 def _stale(record: Summary, registry: Registry) -> tuple[str, ...]:
     """Return the plugins of a record whose source code differs from today's, although the version is the same."""
-    parts = [("method", record.method), ("attacker", record.attacker[0])]
-    parts += [("countermeasure", part) for part in record.attacker[1:]]
     stale = []
-    for kind, part in parts:
+    for kind, part in plugins_of(record):
         if (kind, part.name) in registry:
             entry = registry.entry(kind, part.name)
             if entry.version == part.version and record.provenance.sources.get(part.name) != entry.source_digest:

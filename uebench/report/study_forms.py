@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
-from uebench.report import files, formats, latex
+from uebench.report import files, formats, study_latex
 from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
 from uebench.report.study_rows import COLUMNS
+from uebench.store import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def render(table: StudyTable, form: str) -> str:
     """
     check(form, None)
     if form == "tex":
-        return latex.render(table)
+        return study_latex.render(table)
     return _html(table) if form == "html" else formats.render(page(table, form), form)
 
 
@@ -76,12 +77,12 @@ def write(table: StudyTable, file: Path, form: str) -> None:
         UsageError: If the format needs a package that is missing.
         StoreError: If the file cannot be written.
     """
+    if form != "parquet":
+        atomic.write(file, render(table, form), "--out")
+        return
+    _check_parquet(file)
     with files.writing(file, "--out"):
-        if form == "parquet":
-            _check_parquet(file)
-            frame(table).to_parquet(file, index=False)
-        else:
-            file.write_text(render(table, form), encoding="utf-8")
+        frame(table).to_parquet(file, index=False)
 
 
 def page(table: StudyTable, form: str = "text") -> formats.Page:

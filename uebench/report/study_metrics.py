@@ -8,8 +8,8 @@ from types import MappingProxyType
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.analysis.study_metrics import OF_ATTACKS, OF_SETS
 from uebench.planning.study import METRICS, StudySpec
+from uebench.report.paper_table import WORST_IDENTITY
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
-from uebench.report.tables import WORST_IDENTITY
 
 DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3, "memory": 0})
 """Metric -> number of decimals; all others have 1."""

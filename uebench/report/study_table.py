@@ -11,6 +11,7 @@ from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics
 from uebench.report.caveats import caveats
+from uebench.report.paper_table import about_early, about_gaps
 from uebench.report.study_blocks import (
     AS_GOOD,
     BEST,
@@ -25,7 +26,6 @@ from uebench.report.study_blocks import (
     seeds_of,
 )
 from uebench.report.study_rows import rows
-from uebench.report.tables import about_early, about_gaps
 
 
 def arrange(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> StudyTable:

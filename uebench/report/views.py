@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uebench.paper.fill import FilledTable, fill_table
-from uebench.paper.match import Plugins, Records, choose_sets
+from uebench.paper.match import Plugins, RecordIndex, choose_sets
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
-from uebench.report import claims, tables
+from uebench.report import claims, paper_table
 from uebench.report.formats import Page
 from uebench.store.store import Store
 
@@ -49,7 +49,7 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     """
     places = [place for table in named(name) for place in table.places]
     given = by_role(data)
-    records, plugins = Records(store, preset), Plugins(registry, preset, store)
+    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
     roles = choose_sets(places, records, plugins, given)
     others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
     filled = {table.name: fill_table(table, roles, records, plugins) for table in named(name)}
@@ -67,4 +67,4 @@ def _page(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
         page = claims.claims_page if name == "claims" else claims.requirements_page
         return page(filled, preset)
     (table,) = filled.values()
-    return tables.page(table, preset)
+    return paper_table.page(table, preset)

@@ -7,6 +7,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from uebench.errors import StoreError, in_words
+
 TEMPORARY = ".new-"
 """The prefix of the names of unfinished files."""
 
@@ -40,6 +42,31 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         raise
     for folder in changed:
         _folder_to_disk(folder)
+
+
+def write(file: Path, content: bytes | str, name: str = "", *, to_disk: bool = True) -> None:
+    """Write a file that the user named: if this fails, for example on a full disk, the old one is unchanged.
+
+    A link is followed. What is no regular file, such as ``/dev/stdout``, cannot be replaced and is written directly.
+
+    Args:
+        file: The file; its folder is created if it is missing.
+        content: The new content; text becomes UTF-8.
+        name: The name of the option or argument, for the message.
+        to_disk: See ``publish``.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    content = content.encode() if isinstance(content, str) else content
+    try:
+        target = Path(os.path.realpath(file))  # unlike resolve, it takes links that lead to each other
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+        else:
+            publish(target, content, to_disk=to_disk)
+    except OSError as error:
+        raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})".lstrip()) from None
 
 
 def _changed_folders(path: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import array_digest, digest
-from uebench.regular import open_regular
+from uebench.regular_files import open_regular
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store import seal
 from uebench.store.atomic import publish
 
@@ -61,7 +61,7 @@ class Note(BaseModel):
     what: str = ""
 
 
-class Claim:
+class HeldKey:
     """A key that this process holds."""
 
     def __init__(self, path: Path, title: str) -> None:
@@ -97,7 +97,7 @@ class Claims:
         self._mark = self.folder / "leases"
 
     @contextmanager
-    def claim(self, key: str, title: str = "") -> Iterator[Claim]:
+    def claim(self, key: str, title: str = "") -> Iterator[HeldKey]:
         """Hold a key, waiting for another process that holds it.
 
         Args:
@@ -109,7 +109,7 @@ class Claims:
         """
         lock = self._acquired(key, wait=True)
         assert lock
-        claim = Claim(self._note(key), title)
+        claim = HeldKey(self._note(key), title)
         try:
             yield claim
         finally:

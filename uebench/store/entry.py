@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from uebench.errors import DataError, UsageError, in_words
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store.record_parts import Asset, DataRecord, Key, PluginRecord, Strict
 from uebench.store.seal import complaint
 

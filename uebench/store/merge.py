@@ -10,11 +10,11 @@ from typing import Any, Literal
 from uebench.errors import UsageError
 from uebench.store import seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, Model, Protected, Store
+from uebench.store.store import DamagedError, FileKind, Model, Protected, Store
 
 Stored = Record | ProtectionRecord | Protected | Model
 
-KINDS: dict[str, tuple[Callable[[Store, str], Stored | None], Callable[[Store, str], Path]]] = {
+KINDS: dict[FileKind, tuple[Callable[[Store, str], Stored | None], Callable[[Store, str], Path]]] = {
     "protected": (Store.read_protection, Store.protection_path),
     "blobs": (Store.read_protected, Store.blob_path),
     "cells": (Store.read_cell, Store.cell_path),
@@ -62,7 +62,7 @@ def merge(store: Store, other: Store) -> list[MergedFile]:
     return [_merged(store, other, kind, path) for kind in KINDS for path in other.files(kind)]
 
 
-def _merged(store: Store, other: Store, kind: str, path: Path) -> MergedFile:
+def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFile:
     load, place = KINDS[kind]
     key = path.stem
     try:

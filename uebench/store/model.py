@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store.seal import DamagedError
 
 

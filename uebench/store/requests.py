@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from uebench.hashing import digest
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store.store import Store
 
 
@@ -24,7 +24,7 @@ class _File(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """The request of a run.
 
     Attributes:
@@ -41,7 +41,7 @@ class Request:
 
 
 @contextmanager
-def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[Request]:
+def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[RunRequest]:
     """Write a request and hold it while a run works on it; ``done`` removes it.
 
     The file of a forced request that was interrupted is kept, so that its results are not computed again.
@@ -62,7 +62,7 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iter
     with store.claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
         if not (force and path.is_file()):
             store.put(path, content.model_dump_json().encode())
-        yield Request(path, content.keys, force, path.stat().st_mtime)
+        yield RunRequest(path, content.keys, force, path.stat().st_mtime)
 
 
 def interrupted(store: Store, keys: Iterable[str]) -> float | None:
@@ -72,19 +72,19 @@ def interrupted(store: Store, keys: Iterable[str]) -> float | None:
     return None
 
 
-def done(request: Request) -> None:
+def done(request: RunRequest) -> None:
     """Remove a finished request."""
     with suppress(OSError):
         request.path.unlink(missing_ok=True)
 
 
-def requests(store: Store) -> list[Request]:
+def requests(store: Store) -> list[RunRequest]:
     """Return the unfinished requests."""
     unfinished = []
     for path in files(store):
         with suppress(OSError, ValidationError):  # it has been removed since, or is not a request
             content = _File.model_validate_json(read_regular(path))
-            unfinished.append(Request(path, content.keys, content.force, path.stat().st_mtime))
+            unfinished.append(RunRequest(path, content.keys, content.force, path.stat().st_mtime))
     return unfinished
 
 

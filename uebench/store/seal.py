@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from uebench.errors import StoreError, in_words
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store.record import FORMAT, Failure, ProtectionRecord, Record
 from uebench.store.summary import Summary
 

@@ -14,9 +14,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from uebench.errors import StoreError, UsageError
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
@@ -27,6 +28,9 @@ from uebench.store.seal import DamagedError, R, sealed, unusable
 from uebench.store.summary import Summary
 
 __all__ = ["DamagedError", "Model", "Protected", "Store", "sealed"]
+
+RecordKind = Literal["cells", "protected"]
+FileKind = Literal["cells", "protected", "blobs", "models"]
 
 
 class Store:
@@ -139,7 +143,7 @@ class Store:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
 
-    def files(self, kind: str) -> list[Path]:
+    def files(self, kind: FileKind) -> list[Path]:
         """Return the paths of all files of one kind.
 
         Args:
@@ -148,7 +152,7 @@ class Store:
         suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
-    def keys(self, kind: str) -> set[str]:
+    def keys(self, kind: RecordKind) -> set[str]:
         """Return the keys of all records of cells, or of protected sets; faster than ``files`` for many records.
 
         Args:
@@ -160,7 +164,7 @@ class Store:
                 keys.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
         return keys
 
-    def _records(self, kind: str, model: type[R]) -> Iterator[tuple[Path, R | None]]:
+    def _records(self, kind: RecordKind, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in self.files(kind):
             try:
                 yield path, seal.load(path, model)

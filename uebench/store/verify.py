@@ -43,7 +43,8 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     Raises:
         StoreError: If a file cannot be read, or a newer version of uebench wrote it.
     """
-    cells, protected, blobs, models = map(store.files, ("cells", "protected", "blobs", "models"))
+    cells, protected = store.files("cells"), store.files("protected")
+    blobs, models = store.files("blobs"), store.files("models")
     faults = [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
     faults += _faults(models, model.load)

@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Attack:
+class FinishedAttack:
     """A finished attack.
 
     Attributes:
@@ -87,7 +87,7 @@ class GradientRecorder(Recorder):
         return super().gradient(images, targets, model, rng)
 
 
-class AttackerSuite(Suite[Attacker[Any], Attack]):
+class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
     """The checks of an attacker; ``run`` trains it."""
 
     kind = "attacker"
@@ -101,7 +101,7 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
         data: Dataset | None = None,
         resume_from: Sequence[Saved] = (),
         countermeasures: tuple[Countermeasure[Any], ...] = (),
-    ) -> Attack:
+    ) -> FinishedAttack:
         """Train a new instance, and let the referee count.
 
         Args:
@@ -122,9 +122,9 @@ class AttackerSuite(Suite[Attacker[Any], Attack]):
             trained = self.build().fit(train, countermeasures, ctx)
             with torch.inference_mode():
                 logits = trained.classifier(images)
-            return Attack(trained, logits, examine(trained.classifier)["test_correct"], ctx.saved)
+            return FinishedAttack(trained, logits, examine(trained.classifier)["test_correct"], ctx.saved)
 
-    def result(self, done: Attack) -> object:
+    def result(self, done: FinishedAttack) -> object:
         """Return the logits, the part of the curve that does not depend on the test set, and the counts."""
         trained = done.trained
         curve = [[epoch.get(name) for name in ("epoch", "loss", "train_correct")] for epoch in trained.curve]

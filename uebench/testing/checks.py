@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from unittest import SkipTest
 
+from uebench.plugins.scan import Kind
+
 Status = Literal["ok", "skipped", "failed"]
 
 
@@ -29,7 +31,7 @@ class Outcome:
     """The outcome of a check.
 
     Attributes:
-        kind: The kind of the plugin: ``method``, ``attacker``, ``countermeasure`` or ``source``.
+        kind: The kind of the plugin.
         plugin: The name of the plugin.
         check: The name of the check.
         sentence: The statement that the check proves.
@@ -38,7 +40,7 @@ class Outcome:
         line: See ``ContractError``.
     """
 
-    kind: str
+    kind: Kind
     plugin: str
     check: str
     sentence: str
@@ -59,7 +61,7 @@ class Check:
         work: The function that runs the check.
     """
 
-    kind: str
+    kind: Kind
     plugin: str
     name: str
     sentence: str

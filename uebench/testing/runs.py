@@ -19,8 +19,9 @@ from torch import Tensor
 from uebench.data.dataset import Dataset
 from uebench.errors import UebenchError
 from uebench.evaluation.failures import line_of
-from uebench.evaluation.isolation import GENERATORS, isolated, settings
+from uebench.evaluation.isolation import GENERATORS, process_restored, settings
 from uebench.plugins.base import Plugin, Shape
+from uebench.plugins.scan import Kind
 from uebench.testing.checks import ContractError
 from uebench.testing.lines import Trace, line_of_class, traced
 from uebench.testing.network import offline
@@ -64,7 +65,7 @@ class Runs(ABC, Generic[P, R]):
         changed_settings: The settings of the process that the last run changed.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     hooks: ClassVar[tuple[str, ...]]
     """The functions of the plugin that ``run`` calls, in this order."""
 
@@ -123,7 +124,7 @@ class Runs(ABC, Generic[P, R]):
         """Run the block under the conditions of a task: offline, on one thread, with newly seeded global generators."""
         self._given.clear()
         self._generators.clear()
-        with isolated(), offline(self.files) as attempts:
+        with process_restored(), offline(self.files) as attempts:
             if torch.get_num_threads() != 1:
                 torch.set_num_threads(1)
             salt = next(_salts)

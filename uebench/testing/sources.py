@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import Any
 from unittest import SkipTest
 
+from uebench.data.checks import fault
 from uebench.data.dataset import Dataset
-from uebench.data.splits import fault
 from uebench.plugins.base import Listing, Source, Split
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite

@@ -12,7 +12,7 @@ from uebench.data.folders import natural_names
 from uebench.data.images import read_image
 from uebench.errors import DataError
 from uebench.hashing import content_digest
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 
 PROBE = 8
 """Height and width, in pixels, at which an image is decoded to check that this is possible."""

@@ -12,7 +12,7 @@ from uebench.data.builders.model import SplitName
 from uebench.errors import DataError, in_words
 from uebench.hashing import content_digest, digest
 from uebench.plugins.base import Config
-from uebench.regular import read_regular
+from uebench.regular_files import read_regular
 
 NAME = "manifest.json"
 AGAIN = "delete the folder and build it again"

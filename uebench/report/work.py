@@ -9,12 +9,12 @@ from pathlib import Path
 
 from uebench.store.claims import Note
 from uebench.store.record import Failure
-from uebench.store.requests import Request, requests
+from uebench.store.requests import RunRequest, requests
 from uebench.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Work:
     """The progress of the work.
 
     Attributes:
@@ -46,7 +46,7 @@ class Watch:
         """Watch a results folder."""
         self._store = store
 
-    def look(self) -> Standing:
+    def look(self) -> Work:
         """Return the present progress."""
         store = self._store
         working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
@@ -67,9 +67,9 @@ class Watch:
         ]
         to_do = requested - finished - working.keys() - {failure.key for failure in failures}
         done = len(finished - working.keys() if under_way else cells)
-        return Standing(done, working, failures, len(to_do))
+        return Work(done, working, failures, len(to_do))
 
-    def _is_new_enough(self, key: str, request: Request) -> bool:
+    def _is_new_enough(self, key: str, request: RunRequest) -> bool:
         """Return whether the record of a key serves a request; a forced request needs one written since its start."""
         if not request.force:
             return True

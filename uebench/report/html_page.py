@@ -17,41 +17,14 @@ from uebench import __version__
 from uebench.analysis.frame import frame
 from uebench.analysis.leaderboard import Pairing, benchmarks
 from uebench.analysis.records import identities, interval_of, is_clean, percent
-from uebench.errors import UsageError, nearest
-from uebench.plugins import presets
 from uebench.plugins.registry import Registry
-from uebench.report import charts, citation, page_views, record_text, strips, text
+from uebench.report import charts, citation, html_views, record_text, strips, text
 from uebench.report.command import commands
 from uebench.store.record import Record
 from uebench.store.store import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "Which unlearnable-example methods really protect faces?"
-
-
-def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
-    """Select records for a page.
-
-    Args:
-        store: The results folder.
-        preset: Only records of this preset; None for all.
-        data: Only records of these data sets; empty for all.
-
-    Returns:
-        The records, and the files of damaged records, which are left out.
-
-    Raises:
-        UsageError: If there is no such preset, or no record of a named set.
-    """
-    if preset:
-        presets.get(preset)
-    readable, damaged = store.readable_cells()
-    records = [record for record in readable if preset in (None, record.preset)]
-    names = {record.data.name for record in records}
-    for name in data:
-        if name not in names:
-            raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
-    return [record for record in records if not data or record.data.name in data], damaged
 
 
 def render(
@@ -72,7 +45,7 @@ def render(
         registry: The plugins, for the commands that repeat a measurement.
     """
     registry = registry or Registry()
-    views = [page_views.view(benchmark, store) for benchmark in benchmarks(records)]
+    views = [html_views.view(benchmark, store) for benchmark in benchmarks(records)]
     attackers = [attacker for view in views for attacker in view.attackers]
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return _environment(registry, {record.key: record for record in stored}).get_template("page.html").render(

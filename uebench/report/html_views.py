@@ -74,7 +74,7 @@ class StripView:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class BenchmarkView:
     """A benchmark on the page.
 
     Attributes:
@@ -96,7 +96,7 @@ class View:
     strips: Sequence[StripView]
 
 
-def view(benchmark: Benchmark, store: Store) -> View:
+def view(benchmark: Benchmark, store: Store) -> BenchmarkView:
     """Return the view of a benchmark.
 
     Args:
@@ -111,7 +111,7 @@ def view(benchmark: Benchmark, store: Store) -> View:
     ]
     paired = [method for method, _ in benchmark.pairings]
     with_several = [method for method in benchmark.methods if paired.count(method) > 1]
-    return View(
+    return BenchmarkView(
         benchmark, caveats(benchmark.records), methods, charts.costs(costs), with_several,
         [_attacker(benchmark, name) for name in benchmark.attackers], _strips(benchmark, store),
     )  # fmt: skip
