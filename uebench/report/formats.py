@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,6 +20,8 @@ MARKUP = {
     "html": ("<h2>{}</h2>", "<h3>{}</h3>", "<p>{}</p>"),
 }
 """Format -> markup of the title, of the title of a block, and of a note."""
+_MARKDOWN = re.compile(r"[\\`*~]|\](?=[(\[])|\b_|_\b")
+"""What Markdown takes for emphasis, code or a link; it leaves underscores inside a word alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def _escaped(text: str, form: str) -> str:
     """Return a text on one line, escaped because names of users and plugins may contain markup."""
     line = " ".join(text.split())
     if form == "md":
-        return line.replace("<", "&lt;")  # Markdown may contain HTML
+        return _MARKDOWN.sub(r"\\\g<0>", line).replace("<", "&lt;")
     return escape(line) if form == "html" else line
 
 
