@@ -15,6 +15,7 @@ from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
 from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.scan import Kind
 from uebench.plugins.validation import validate
 from uebench.store.atomic import publish
 from uebench.store.store import Store
@@ -75,7 +76,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-def written_as(kind: str) -> st.SearchStrategy[str]:
+def written_as(kind: Kind) -> st.SearchStrategy[str]:
     """Plugins of one kind with an option or two, of which most have values that they do not take."""
 
     def text(entry: Entry) -> st.SearchStrategy[str]:
