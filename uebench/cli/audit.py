@@ -126,6 +126,7 @@ def _print(results: list[ProtectionResult]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
+    from uebench.report import text
 
     table = Table(
         "data", "method", "budget", "max |x'-x|", "L2 mean", "PSNR dB", "SSIM", "LPIPS", "changed",
@@ -141,11 +142,11 @@ def _print(results: list[ProtectionResult]) -> None:
             audit.budget,
             f"{audit.max_levels}/255",
             f"{audit.l2_mean:.3f}",
-            *output.quality(record.quality),
+            *text.quality(record.quality),
             f"{audit.changed} of {record.quality.n}",
-            output.percent(audit.separable) if audit.separable else "-",
+            text.percent(audit.separable) if audit.separable else "-",
             f"{100 * record.data.chance:.1f}",
-            output.percent(side.purity) if side else "true labels",
-            output.seconds(timings.fit_seconds + timings.protect_seconds),
+            text.percent(side.purity) if side else "true labels",
+            text.seconds(timings.fit_seconds + timings.protect_seconds),
         )
     output.print_table(table)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from uebench.cli.terminal import say, visible
-from uebench.report.text import accuracy, options, percent, quality, seconds, seed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 
     from uebench.progress import Progress, ProgressFor
     from uebench.report.formats import Page
-
-__all__ = [
-    "accuracy", "lines", "note", "note_damaged", "options", "percent", "print_json", "print_page", "print_table",
-    "progress_bars", "quality", "seconds", "seed",
-]  # fmt: skip
 
 
 def print_json(document: object) -> None:

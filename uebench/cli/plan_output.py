@@ -16,6 +16,7 @@ from uebench.hashing import abbreviated
 from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
+from uebench.report import text
 
 
 def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
@@ -34,17 +35,17 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         return
     table = Table("data", "method", "attacker", "seed", "status", "training at most", "key", box=None)
     for row in rows:
-        time = output.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
+        time = text.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
         status = f"{row['status']}: {row['reason']}" if row["status"] in ("impossible", "stale") else row["status"]
-        seed = output.seed(row["seed"], row["method_seed"])
+        seed = text.seed(row["seed"], row["method_seed"])
         method, attacker = abbreviated(row["method"]), abbreviated(row["attacker"])
         table.add_row(row["data"], method, attacker, seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
     if tasks := plan.tasks(workspace.store, force=how.force):
         output.note(f"time: {duration(*estimates.total(tasks), how.jobs_for(len(plan.possible)))}")
-    for text in [*options_in_force(plan), *advice(plan, workspace, how)]:
-        output.note(text)
+    for line in [*options_in_force(plan), *advice(plan, workspace, how)]:
+        output.note(line)
 
 
 def computed_by(plan: Plan, how: Compute) -> str:
@@ -74,7 +75,7 @@ def duration(seconds: float, unknown: int, jobs: int) -> str:
         unknown: The number of cells without an estimate.
         jobs: The number of processes.
     """
-    known = f"about {output.seconds(seconds / jobs)}, by earlier records" if seconds else ""
+    known = f"about {text.seconds(seconds / jobs)}, by earlier records" if seconds else ""
     rest = f"unknown for {unknown} cell{'s' * (unknown != 1)}" if unknown else ""
     return ", and ".join(filter(None, [known, rest]))
 
@@ -83,7 +84,7 @@ def options_in_force(plan: Plan) -> list[str]:
     """Return each plugin of a plan with the values of all its options, those of the preset included."""
     parts = {(part.entry.kind, part.written): part for cell in plan.cells for part in cell.spec.parts()}
     published = {f"{kind} {written}": part.config.published() for (kind, written), part in parts.items()}
-    return [f"{plugin}: {output.options(options)}" for plugin, options in published.items() if options]
+    return [f"{plugin}: {text.options(options)}" for plugin, options in published.items() if options]
 
 
 def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:

@@ -87,6 +87,7 @@ def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_jso
 
     from uebench.api.reproduce import plan_in
     from uebench.cli import output, plan_output
+    from uebench.report import text
 
     plans = {table.name: request.plan((table,)) for table in request.tables}
     distinct = plan_in(workspace, request, how)
@@ -105,11 +106,13 @@ def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_jso
         plan_output.show(distinct, workspace, how, as_json=False)
     overview = Table("", "cells", "done", "to run", "impossible", "one after the other", box=None)
     for row in rows:
-        time = output.seconds(row["estimated_seconds"]) + (f", unknown for {row['unknown']}" if row["unknown"] else "")
+        time = text.seconds(row["estimated_seconds"]) + (f", unknown for {row['unknown']}" if row["unknown"] else "")
         overview.add_row(row["what"], *(str(row[name]) for name in ("cells", "done", "to_run", "impossible")), time)
     output.print_table(overview)
-    for text in first:
-        output.note(f"trained first: {text}; the cells that need it get their keys afterwards and are not counted here")
+    for training in first:
+        output.note(
+            f"trained first: {training}; the cells that need it get their keys afterwards and are not counted here"
+        )
 
 
 def _row(

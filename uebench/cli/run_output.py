@@ -9,6 +9,7 @@ from rich.table import Table
 from uebench.api.result import CellResult, RunResult
 from uebench.cli import output
 from uebench.hashing import abbreviated
+from uebench.report import text
 from uebench.report.caveats import of_presets
 
 COLUMNS = (
@@ -96,12 +97,12 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
         record.data.name,
         abbreviated(spec.protection.method.written),
         abbreviated(spec.attacker_text),
-        output.seed(spec.seed, spec.protection.method_seed),
-        output.accuracy(record),
+        text.seed(spec.seed, spec.protection.method_seed),
+        text.accuracy(record),
         f"{100 * clean.counts.share:.1f}" if clean else "- (--with-clean)",
         f"{100 * record.data.chance:.1f}",
         f"{100 * peak.share:.1f} (epoch {peak.epoch} of {record.training.epochs})",
-        output.seconds(timings.fit_seconds + timings.protect_seconds),
-        output.seconds(timings.train_seconds),
+        text.seconds(timings.fit_seconds + timings.protect_seconds),
+        text.seconds(timings.train_seconds),
         str(path.parent / f"{spec.key[:12]}…json"),
     )

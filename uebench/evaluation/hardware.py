@@ -132,24 +132,19 @@ def choose_device(name: str) -> torch.device:
 
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Linux's names of bfloat16 instructions, on x86 and on ARM."""
-ASK_TORCH = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-"""torch's functions that report such instructions, in the versions that have them."""
 
 
 def has_bfloat16(device: str) -> bool:
     """Return whether computing in bfloat16 is fast on a device; True if this is unknown, to avoid wrong advice.
 
-    On Linux, torch is not imported for this, because that would take too long.
+    Only Linux describes the processor. torch is not asked, because its import would take too long.
 
     Args:
         device: See ``choose_device``.
     """
-    if not on_cpu(device):
-        return True
     words = _cpu_words()
-    if "flags" in words or "Features" in words:
-        return not BFLOAT16.isdisjoint(words)
-    return _torch_knows_bfloat16()
+    is_known = on_cpu(device) and ("flags" in words or "Features" in words)
+    return not is_known or not BFLOAT16.isdisjoint(words)
 
 
 def _cpu_words() -> frozenset[str]:
@@ -158,19 +153,6 @@ def _cpu_words() -> frozenset[str]:
         return frozenset(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
     except OSError:
         return frozenset()
-
-
-def _torch_knows_bfloat16() -> bool:
-    """Return whether torch reports bfloat16 instructions; True if it cannot tell, as on ARM and in other versions."""
-    import torch
-
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return True
-    try:
-        answers = [getattr(torch.cpu, name)() for name in ASK_TORCH]
-    except (AttributeError, RuntimeError):
-        return True
-    return any(answers)
 
 
 def _has_cuda() -> bool:
