@@ -24,6 +24,12 @@ _MARKDOWN = re.compile(r"[\\`*~]|\](?=[(\[])|\b_|_\b")
 """What Markdown takes for emphasis, code or a link; it leaves underscores inside a word alone."""
 
 
+class Markup(str):
+    """A text in the markup of the format that it is written in, which is not escaped."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A table with a title.
@@ -102,6 +108,8 @@ def check(form: str) -> None:
 def _escaped(text: str, form: str) -> str:
     """Return a text on one line, escaped because names of users and plugins may contain markup."""
     line = " ".join(text.split())
+    if isinstance(text, Markup):
+        return line
     if form == "md":
         return _MARKDOWN.sub(r"\\\g<0>", line).replace("<", "&lt;")
     return escape(line) if form == "html" else line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -92,10 +91,9 @@ def page(table: StudyTable, form: str = "text") -> formats.Page:
         table: The table.
         form: The format of the page, which decides how the best number is marked.
     """
-    escape_text, write_number = (_markdown, _in_markdown) if form == "md" else (str, _in_text)
-    blocks = [_flat(block, escape_text, write_number) for block in table.blocks]
-    escaped_notes = [escape_text(note) for note in notes(table, form)]
-    return formats.Page(escape_text(table.title), blocks, escaped_notes, table.rows, tuple(COLUMNS))
+    write_number = _in_markdown if form == "md" else _in_text
+    blocks = [_flat(block, write_number) for block in table.blocks]
+    return formats.Page(table.title, blocks, notes(table, form), table.rows, tuple(COLUMNS))
 
 
 def notes(table: StudyTable, form: str) -> list[str]:
@@ -103,15 +101,15 @@ def notes(table: StudyTable, form: str) -> list[str]:
     return [note.replace(BEST, NAMES_OF_BEST.get(form, "bold")) for note in table.notes]
 
 
-def _flat(block: DataBlock, escape_text: Callable[[str], str], write_number: Callable[[Number], str]) -> formats.Block:
+def _flat(block: DataBlock, write_number: Callable[[Number], str]) -> formats.Block:
     """Return a block without nesting: groups of attackers are in the header, groups of methods in a column."""
     header = ["method", *map(_heading, block.columns), *["seeds"] * block.has_seeds]
     rows = []
     for group, section in block.sections:
         for number, row in enumerate(section):
-            cells = [escape_text(row.name), *map(write_number, row.numbers), *[row.seeds] * block.has_seeds]
-            rows.append([escape_text(group) * (number == 0), *cells] if block.has_groups else cells)
-    return formats.Block(escape_text(block.title), [*["group"][: block.has_groups], *map(escape_text, header)], rows)
+            cells = [row.name, *map(write_number, row.numbers), *[row.seeds] * block.has_seeds]
+            rows.append([group * (number == 0), *cells] if block.has_groups else cells)
+    return formats.Block(block.title, [*["group"][: block.has_groups], *header], rows)
 
 
 def _heading(column: Column) -> str:
@@ -126,11 +124,8 @@ def _in_text(number: Number) -> str:
 
 def _in_markdown(number: Number) -> str:
     value = f"**{number.value}**" if number.best else number.value
-    return f"{value} {number.interval}{_markdown(number.marks)}".strip()
-
-
-def _markdown(text: str) -> str:
-    return re.sub(r"([|*_`\\<])", r"\\\1", text)
+    marks = number.marks.replace("*", r"\*")
+    return formats.Markup(f"{value} {number.interval}{marks}".strip())
 
 
 def _html(table: StudyTable) -> str:
