@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +18,7 @@ from tests.conftest import ROOT, TINY, Command
 from tests.e2e.test_processes import run
 from uebench.executors.choice import SlurmOptions
 from uebench.executors.ray import _connect
-from uebench.executors.slurm import REQUEUES, _queue
+from uebench.executors.slurm import REQUEUES, Arrays, _queue
 from uebench.store.store import Store
 
 GRID = [
@@ -107,6 +110,45 @@ def test_a_job_that_reaches_its_time_limit_again_and_again_is_queued_each_time(
     monkeypatch.setenv("PATH", str(tmp_path))
     queue = _queue(Store(tmp_path), SlurmOptions(cluster=cluster))
     assert queue._executor.max_num_timeout == REQUEUES > 50
+
+
+class Queue:
+    """Stands for an executor of submitit; a job is the text of its function, and knows its array."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.arrays: list[list[str]] = []
+        self.error = error
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        self.arrays.append([])
+        yield
+        if self.error:
+            raise self.error
+
+    def submit(self, function: Any) -> str:  # noqa: ANN401
+        self.arrays[-1].append(function)
+        return f"job of {function}"
+
+
+def test_jobs_that_are_ready_at_the_same_time_form_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uebench.executors.slurm.GATHERING", 0.3)
+    queue, names = Queue(), [f"task {number}" for number in range(20)]
+    arrays: Any = Arrays(queue)
+    with ThreadPoolExecutor(len(names)) as threads:
+        assert list(threads.map(arrays.submit, names)) == [f"job of {name}" for name in names]
+    assert arrays.submit("later") == "job of later"
+    arrays.close()
+    assert [sorted(array) for array in queue.arrays] == [sorted(names), ["later"]]
+
+
+def test_each_job_of_an_array_that_cannot_be_submitted_says_why() -> None:
+    arrays: Any = Arrays(Queue(RuntimeError("no such partition")))
+    with ThreadPoolExecutor(2) as threads:
+        for submission in [threads.submit(arrays.submit, name) for name in "ab"]:
+            with pytest.raises(RuntimeError, match="no such partition"):
+                submission.result()
+    arrays.close()
 
 
 def test_ray_does_not_change_what_a_termination_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
 """Computes tasks as jobs of a Slurm cluster whose machines share the results folder. submitit submits the jobs.
 
+Jobs that are ready at about the same time form a job array.
+
 A job that Slurm stops, for its time limit or by preemption, is queued again and resumes from its checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError, UsageError
@@ -21,6 +26,8 @@ from uebench.store.store import Store
 if TYPE_CHECKING:
     from uebench.executors.choice import SlurmOptions
 
+GATHERING = 0.5
+"""Seconds for which a job waits for others that form an array with it."""
 REQUEUES = 100
 """How often a job that reached its time limit is queued again; submitit alone stops at the fourth time."""
 
@@ -34,7 +41,7 @@ def slurm(
         UsageError: If submitit is not installed, or jobs cannot be submitted from here.
     """
     store = Store(settings.results)
-    queue = _queue(store, options)
+    arrays = Arrays(_queue(store, options))
     submitted: list[Any] = []
 
     def perform(task: Task) -> TaskStatus:
@@ -42,7 +49,7 @@ def slurm(
 
         show = guarded(progress(task.spec.title))
         try:
-            job = queue.submit(_Job(settings, packed(task)))
+            job = arrays.submit(_Job(settings, packed(task)))
         except CellError as error:
             return refused(error, task, store)
         submitted.append(job)
@@ -63,9 +70,58 @@ def slurm(
             return run_graph(tasks, submit, store, jobs, settings.limit)
         finally:  # at the time limit, too
             threads.shutdown(wait=False, cancel_futures=True)
+            arrays.close()
             for job in submitted:
                 if not job.done():
                     job.cancel()
+
+
+class Arrays:
+    """Submits jobs that are ready at about the same time as one array, which spares the scheduler.
+
+    Threads call ``submit``; a thread of its own gathers what they submit.
+    """
+
+    def __init__(self, queue: Any) -> None:  # noqa: ANN401
+        """Start the thread.
+
+        Args:
+            queue: An executor of submitit.
+        """
+        self._queue = queue
+        self._waiting: SimpleQueue[tuple[Callable[[], Answer], Future[Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[[], Answer]) -> Any:  # noqa: ANN401
+        """Return the job that calls a function; errors of the submission are raised here."""
+        job: Future[Any] = Future()
+        self._waiting.put((function, job))
+        return job.result()
+
+    def close(self) -> None:
+        """Submit what waits, and end the thread."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while first := self._waiting.get():
+            time.sleep(GATHERING)
+            gathered = [first]
+            while not self._waiting.empty():
+                if (waiting := self._waiting.get()) is None:
+                    self._waiting.put(None)  # for the loop, after this array
+                    break
+                gathered.append(waiting)
+            try:
+                with self._queue.batch():
+                    jobs = [self._queue.submit(function) for function, _ in gathered]
+            except Exception as error:
+                for _, job in gathered:
+                    job.set_exception(error)
+            else:
+                for (_, job), submitted in zip(gathered, jobs, strict=True):
+                    job.set_result(submitted)
 
 
 def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
