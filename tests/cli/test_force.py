@@ -11,6 +11,8 @@ from tests.soak.trials import PLUGIN, state
 from uebench.store.record import Record
 from uebench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def forced(uebench: Command, *args: object) -> Answer:
     grid = ("--method", "soak_pattern", "--attacker", "soak_means", "--seed", "0-2", "--plugin", PLUGIN)

@@ -14,6 +14,8 @@ from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import ProtectionTimings
 from uebench.store.store import Protected, Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY, "--method")
 ATTACK = ("--method", "lsp", "--attacker", "resnet18")
 

@@ -24,6 +24,8 @@ from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 MEASURED = ("counts", "curve", "audit")
 

@@ -18,6 +18,8 @@ from uebench.data.dataset import load
 from uebench.plugins.registry import Registry
 from uebench.store.record import Record
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 ATTACK = ("--attacker", "timm(model=test_resnet, epochs=2, batch=8)")
 CLEAN = load(TINY, 32, Registry()).train
 COUNT = len(CLEAN.labels)

@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import TINY, Command
 from uebench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 METHOD = """
 from uebench.plugins.base import Budget, Config, Info, Method
 

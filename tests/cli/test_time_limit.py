@@ -13,6 +13,8 @@ from uebench.api.run import run
 from uebench.evaluation.attack import attack
 from uebench.planning.estimates import Estimates
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 LSP = ("--method", "lsp", "--attacker", "resnet18(epochs=3)", "--seed", 0, "--seed", 1)
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import Command
 from uebench.store.record_parts import Audit
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 HEAD = """
 import torch
 from uebench.plugins.base import Batch, Budget, Config, Context, Info, Method
