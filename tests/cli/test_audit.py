@@ -10,6 +10,7 @@ from uebench.plugins.registry import Registry
 AUDIT = ("audit", "--preset", "smoke", "--data", TINY)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_every_method_is_audited(uebench: Command, tmp_path: Path) -> None:
     answer = uebench(*AUDIT, "--json")
     assert answer.code == 0, answer.err
