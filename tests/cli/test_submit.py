@@ -61,6 +61,7 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     assert rows[0]["by"] == "A. Author" and rows[0]["method"] == "LSP"
     text = uebench("leaderboard", out).out
     assert "Entries on Made up, preset smoke, chance 10.0%" in text and "docs/leaderboard.md" in text
+    (tmp_path / "none").mkdir()
     elsewhere = uebench("leaderboard", out, "--results", tmp_path / "none", "--json").json
     assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
 
