@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY, Command
 from tests.e2e.test_processes import run
+from uebench.errors import UsageError
 from uebench.executors.choice import SlurmOptions
 from uebench.executors.ray import _connect
 from uebench.executors.slurm import REQUEUES, Arrays, _queue
@@ -112,11 +114,26 @@ def test_a_job_that_reaches_its_time_limit_again_and_again_is_queued_each_time(
     assert queue._executor.max_num_timeout == REQUEUES > 50
 
 
+class Job:
+    """A job of the queue below."""
+
+    cancelled = False
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+
+    def done(self) -> bool:
+        return self.function == "ended"
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 class Queue:
-    """Stands for an executor of submitit; a job is the text of its function, and knows its array."""
+    """Stands for an executor of submitit."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.arrays: list[list[str]] = []
+        self.arrays: list[list[Job]] = []
         self.error = error
 
     @contextmanager
@@ -126,29 +143,47 @@ class Queue:
         if self.error:
             raise self.error
 
-    def submit(self, function: Any) -> str:  # noqa: ANN401
-        self.arrays[-1].append(function)
-        return f"job of {function}"
+    def submit(self, function: str) -> Job:
+        self.arrays[-1].append(Job(function))
+        return self.arrays[-1][-1]
 
 
-def test_jobs_that_are_ready_at_the_same_time_form_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_are_ready_at_the_same_time_form_an_array_and_the_rest_is_cancelled_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("uebench.executors.slurm.GATHERING", 0.3)
-    queue, names = Queue(), [f"task {number}" for number in range(20)]
+    queue, names = Queue(), ["ended", *(f"task {number}" for number in range(20))]
     arrays: Any = Arrays(queue)
     with ThreadPoolExecutor(len(names)) as threads:
-        assert list(threads.map(arrays.submit, names)) == [f"job of {name}" for name in names]
-    assert arrays.submit("later") == "job of later"
+        assert [job.function for job in threads.map(arrays.submit, names)] == names
+    assert arrays.submit("later").function == "later"
     arrays.close()
-    assert [sorted(array) for array in queue.arrays] == [sorted(names), ["later"]]
+    assert [sorted(job.function for job in array) for array in queue.arrays] == [sorted(names), ["later"]]
+    assert {job.function for array in queue.arrays for job in array if not job.cancelled} == {"ended"}
+
+
+def test_a_job_that_waits_for_its_array_is_not_submitted_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uebench.executors.slurm.GATHERING", 0.3)
+    queue = Queue()
+    arrays: Any = Arrays(queue)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(arrays.submit, name) for name in ("one", "other")]
+        time.sleep(0.1)
+        arrays.close()
+        for submission in waiting:
+            with pytest.raises(CancelledError):
+                submission.result(timeout=5)
+    with pytest.raises(CancelledError):
+        arrays.submit("later")
+    assert queue.arrays == []
 
 
 def test_each_job_of_an_array_that_cannot_be_submitted_says_why() -> None:
-    arrays: Any = Arrays(Queue(RuntimeError("no such partition")))
+    arrays: Any = Arrays(Queue(RuntimeError("no such\npartition")))
     with ThreadPoolExecutor(2) as threads:
         for submission in [threads.submit(arrays.submit, name) for name in "ab"]:
-            with pytest.raises(RuntimeError, match="no such partition"):
+            with pytest.raises(UsageError, match="executor 'slurm': jobs cannot be submitted: no such partition"):
                 submission.result()
-    arrays.close()
 
 
 def test_ray_does_not_change_what_a_termination_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from threading import Thread
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError, UsageError
@@ -42,7 +41,6 @@ def slurm(
     """
     store = Store(settings.results)
     arrays = Arrays(_queue(store, options))
-    submitted: list[Any] = []
 
     def perform(task: Task) -> TaskStatus:
         import submitit
@@ -52,12 +50,12 @@ def slurm(
             job = arrays.submit(_Job(settings, packed(task)))
         except CellError as error:
             return refused(error, task, store)
-        submitted.append(job)
         show(0, 1, f"submitted as job {job.job_id}")
         try:
             status = outcome(job.result(), task, store)
         except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError):
-            store.write_failure(died(task))
+            if not arrays.closed:  # else it was cancelled, and did not fail
+                store.write_failure(died(task))
             status = "failed"
         show(1, 1, "ended")
         return status
@@ -71,57 +69,71 @@ def slurm(
         finally:  # at the time limit, too
             threads.shutdown(wait=False, cancel_futures=True)
             arrays.close()
-            for job in submitted:
-                if not job.done():
-                    job.cancel()
 
 
 class Arrays:
     """Submits jobs that are ready at about the same time as one array, which spares the scheduler.
 
-    Threads call ``submit``; a thread of its own gathers what they submit.
+    Many threads call ``submit``. The first of them waits for others, and then submits for all.
     """
 
     def __init__(self, queue: Any) -> None:  # noqa: ANN401
-        """Start the thread.
+        """Begin without jobs.
 
         Args:
             queue: An executor of submitit.
         """
+        self.closed = False
         self._queue = queue
-        self._waiting: SimpleQueue[tuple[Callable[[], Answer], Future[Any]] | None] = SimpleQueue()
-        self._thread = Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._lock = Lock()
+        self._waiting: list[tuple[Callable[[], Answer], Future[Any]]] = []
+        self._jobs: list[Any] = []
 
     def submit(self, function: Callable[[], Answer]) -> Any:  # noqa: ANN401
-        """Return the job that calls a function; errors of the submission are raised here."""
+        """Return the job that calls a function.
+
+        Raises:
+            CancelledError: After ``close``.
+            UsageError: If the cluster refuses the job.
+        """
         job: Future[Any] = Future()
-        self._waiting.put((function, job))
+        with self._lock:
+            if self.closed:
+                raise CancelledError
+            self._waiting.append((function, job))
+            is_first = len(self._waiting) == 1
+        if is_first:
+            time.sleep(GATHERING)
+            with self._lock:
+                self._submit_waiting()
         return job.result()
 
     def close(self) -> None:
-        """Submit what waits, and end the thread."""
-        self._waiting.put(None)
-        self._thread.join()
+        """Submit nothing more, and cancel the jobs that have not ended."""
+        with self._lock:
+            self.closed = True
+            for _, job in self._waiting:
+                job.cancel()
+            self._waiting = []
+        for submitted in self._jobs:
+            if not submitted.done():
+                submitted.cancel()
 
-    def _serve(self) -> None:
-        while first := self._waiting.get():
-            time.sleep(GATHERING)
-            gathered = [first]
-            while not self._waiting.empty():
-                if (waiting := self._waiting.get()) is None:
-                    self._waiting.put(None)  # for the loop, after this array
-                    break
-                gathered.append(waiting)
-            try:
-                with self._queue.batch():
-                    jobs = [self._queue.submit(function) for function, _ in gathered]
-            except Exception as error:
-                for _, job in gathered:
-                    job.set_exception(error)
-            else:
-                for (_, job), submitted in zip(gathered, jobs, strict=True):
-                    job.set_result(submitted)
+    def _submit_waiting(self) -> None:
+        gathered, self._waiting = self._waiting, []
+        if not gathered:  # closed meanwhile
+            return
+        try:
+            with self._queue.batch():
+                jobs = [self._queue.submit(function) for function, _ in gathered]
+        except Exception as error:
+            refusal = UsageError(f"executor 'slurm': jobs cannot be submitted: {' '.join(str(error).split())}")
+            for _, job in gathered:
+                job.set_exception(refusal)
+            return
+        self._jobs += jobs
+        for (_, job), submitted in zip(gathered, jobs, strict=True):
+            job.set_result(submitted)
 
 
 def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
