@@ -9,13 +9,13 @@ Deviation from the authors' code: the encoder's images are scaled to [-1, 1] unl
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
-from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius, Stem
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Radius, Stem
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
@@ -37,6 +37,7 @@ class Config(NoiseOptions):
             influence. ``paper``: the joint objective of Eq. 6.
         encoder: The contrastive learner: ``simclr`` or ``simsiam``.
         ssl_weight: Weight of the contrastive loss; none: 0 for ``demo``, 1 for ``paper``.
+        view: Side of the contrastive views, in pixels; 0 for the size of the images.
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
         rounds: Number of rounds; in each, the encoder trains and then the noise of every image is improved.
         train_steps: The encoder's batches in a round; 0 means one pass over the set.
@@ -47,6 +48,7 @@ class Config(NoiseOptions):
     variant: Literal["demo", "paper"] = "demo"
     encoder: Literal["simclr", "simsiam"] = "simclr"
     ssl_weight: float | None = Field(None, ge=0)
+    view: Annotated[int, Field(ge=0), Added()] = 0
     csd_weight: float = Field(0.1, ge=0)
     rounds: int = Field(40, ge=1)
     train_steps: int = Field(20, ge=0)
@@ -67,7 +69,7 @@ class Config(NoiseOptions):
 
 SEGUE_PAPER = {
     "variant": "paper", "encoder": "simsiam", "rounds": 40, "train_steps": 0, "steps": 5,
-    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128, "inputs": "raw",
+    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128, "inputs": "raw", "view": 32,
 }  # fmt: skip
 
 
@@ -98,17 +100,26 @@ class Tue(NoiseMethod[Config]):
     why: ClassVar = why_of_baseline(
         official="the authors' SimCLR command, whose contrastive loss has weight 0",
         official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too",
-        segue_paper="the Segue authors' own baseline: SimSiam, both losses, 5 steps for each image in each pass",
+        segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, and 5 steps for each "
+        "image in each pass",
         desk="official, with the usual stem; its batch is the best of three trials on held-out photographs; see "
         "docs/evidence.md",
         desk64="the same with a batch of 128, in float32",
     )
 
+    earlier: ClassVar = {
+        "f03d161e0e026104779c701fbf69226516f1029a58da4bc4db8011d286fef876": "views always had the size of the images",
+    }
+
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Train the encoder and improve the noise in turns; an encoder of weight 0 has no effect and is not trained."""
         config = self.config
         encoder = networks.contrastive(
-            config.encoder, train.size, stem=config.stem, precision=config.precision, inputs=config.inputs
+            config.encoder,
+            config.view or train.size,
+            stem=config.stem,
+            precision=config.precision,
+            inputs=config.inputs,
         ).to(ctx.device)
         optimizer = make_optimizer(encoder, config)
         first = 0
@@ -138,7 +149,7 @@ class Tue(NoiseMethod[Config]):
         losses = []
         for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
             protected = (batch.images + noise[batch.index]).clamp(0, 1)
-            loss = encoder(contrastive_view(protected, rng), contrastive_view(protected, rng))
+            loss = encoder(self._view(protected, rng), self._view(protected, rng))
             losses.append(take_step(optimizer, loss))
         return float(torch.stack(losses).mean())
 
@@ -154,7 +165,7 @@ class Tue(NoiseMethod[Config]):
                         images - batch.images, batch.labels, detach_spread=config.variant == "demo"
                     )
                     if config.contrastive:
-                        views = contrastive_view(images, rng), contrastive_view(images, rng)
+                        views = self._view(images, rng), self._view(images, rng)
                         value = value + config.contrastive * encoder(*views, key_gradient=True)
                     losses.append(value.detach())
                     return value
@@ -169,6 +180,9 @@ class Tue(NoiseMethod[Config]):
                     start=noise[batch.index],
                 )
         return float(torch.stack(losses).mean()) if losses else math.nan
+
+    def _view(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return contrastive_view(images, rng, size=self.config.view)
 
 
 def separability(delta: Tensor, labels: Tensor, *, detach_spread: bool = False) -> Tensor:

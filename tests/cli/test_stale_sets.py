@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY, Command
+from uebench.plugins.source_digest import source_digest
 from uebench.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("small_networks")
@@ -20,6 +21,7 @@ class Mine(Method[Config]):
     version = {version}
     info = Info(title="brightens")
     Config = Config
+    earlier = {earlier}
     def budget(self, size):
         return Budget("{norm}", 8 / 255)
     def perturb(self, batch, ctx):
@@ -32,13 +34,31 @@ def plugin(tmp_path: Path) -> Path:
     return tmp_path / "mine.py"
 
 
-def write(plugin: Path, levels: int = 2, version: int = 1, norm: str = "linf") -> None:
-    plugin.write_text(METHOD.format(levels=levels, version=version, norm=norm))
+def write(
+    plugin: Path, levels: int | str = 2, version: int = 1, norm: str = "linf", earlier: dict[str, str] | None = None
+) -> None:
+    plugin.write_text(METHOD.format(levels=levels, version=version, norm=norm, earlier=earlier or {}))
 
 
 def attack(tiny_run: Command, plugin: Path, attacker: str, *more: str) -> tuple[int, str]:
     answer = tiny_run("--plugin", plugin, "--method", "mine", "--attacker", attacker, *more)
     return answer.code, answer.err
+
+
+def test_code_that_names_an_earlier_digest_goes_on_with_the_sets_and_records_of_that_code(
+    tiny_run: Command, uebench: Command, plugin: Path
+) -> None:
+    write(plugin, levels="(2)")
+    digest = source_digest(plugin.read_bytes(), "Mine")
+    assert attack(tiny_run, plugin, "resnet18")[0] == 0
+    write(plugin, levels="(1 + 1)")
+    assert attack(tiny_run, plugin, "resnet50")[0] == 1
+    assert "1 cell" in uebench("status", "--stale", "--plugin", plugin).out
+    write(plugin, levels="(1 + 1)", earlier={digest: "2 instead of 1 + 1"})
+    code, said = attack(tiny_run, plugin, "resnet50")
+    assert code == 0
+    assert "has changed" not in said
+    assert "0 cells" in uebench("status", "--stale", "--plugin", plugin).out
 
 
 def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(

@@ -55,6 +55,13 @@ def test_random_noise_is_uniform_in_the_ball(ctx: RunContext) -> None:
     assert noise.var() == pytest.approx(1 / 3, rel=0.02)
 
 
+def test_random_signs_use_the_whole_budget_and_are_the_signs_of_the_uniform_noise(ctx: RunContext) -> None:
+    grey = ImageSet(torch.full((20, 3, 32, 32), 128, dtype=torch.uint8), torch.arange(20) % 2, 2)
+    signs = raw(build("random(values=signs, eps=8/255)"), grey, ctx)
+    assert torch.allclose(signs.abs(), torch.full_like(signs, 8 / 255), atol=1e-6)
+    assert torch.equal(signs.sign(), raw(build("random(eps=8/255)"), grey, ctx).sign())
+
+
 def test_random_noise_is_of_the_image_or_of_the_identity(ctx: RunContext) -> None:
     grey = ImageSet(torch.full((6, 3, 8, 8), 128, dtype=torch.uint8), torch.tensor([0, 0, 1, 1, 2, 2]), 3)
     of_class = raw(build("random(noise=classwise)"), grey, ctx)

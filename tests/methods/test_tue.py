@@ -80,6 +80,26 @@ def test_contrastive_views_are_images_and_have_gradients(grey: bool) -> None:
     assert gradient.flatten(1).abs().sum(1).gt(0).all()
 
 
+def test_contrastive_views_of_another_size_show_the_same_crops() -> None:
+    images = rand(4, 3, 64, 64)
+    large = contrastive_view(images, torch.Generator().manual_seed(0), strength=0)
+    small = contrastive_view(images, torch.Generator().manual_seed(0), strength=0, size=32)
+    assert small.shape == (4, 3, 32, 32)
+    assert torch.allclose(small.mean((2, 3)), large.mean((2, 3)), atol=0.02)
+
+
+def test_the_encoder_sees_views_of_the_size_that_is_asked_for(ctx: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def view(images: Tensor, rng: torch.Generator, size: int) -> Tensor:
+        sizes.append(size)
+        return contrastive_view(images, rng, size=size)
+
+    monkeypatch.setattr("uebench_methods.tue.contrastive_view", view)
+    build("tue(variant=paper, view=16, rounds=1, batch=9, train_steps=1, steps=1)").fit(faces(), ctx)
+    assert set(sizes) == {16}
+
+
 def test_simclr_agrees_with_the_formula_pair_by_pair() -> None:
     torch.manual_seed(0)
     learner = contrastive("simclr", 32).eval()

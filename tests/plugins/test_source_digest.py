@@ -40,6 +40,7 @@ def source_digest(source: bytes) -> str:
         ("# towards white", "# brighter"),
         ('"""Does something."""', '"""Adds a grey level."""'),
         ('{"steps": 2}', '{"steps": 3}'),
+        ("    def perturb", '    earlier = {"0123": "STEP was a parameter"}\n\n    def perturb'),
         ("images + STEP", "images+STEP"),
         ("radius = 3", "radius = 4"),
         ("from uebench.ops import project", "from uebench.ops import project, to_levels"),

@@ -53,5 +53,5 @@ def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> Prot
     if record is None or (trunk and record.quality.trunk != trunk):
         return None
     sources = record.provenance.sources if record.provenance else {}
-    digest = spec.method.entry.source_digest
-    return record if sources.get(spec.method.name, digest) == digest else None
+    made_by = sources.get(spec.method.name)
+    return record if made_by is None or spec.method.entry.computes_as(made_by) else None

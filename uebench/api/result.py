@@ -95,7 +95,7 @@ class CellResult:
     def changed_sources(self) -> list[str]:
         """Return the plugins whose source code has changed without a new version since the record was made."""
         sources = self.record.provenance.sources if self.record else {}
-        return [part.name for part in self.spec.parts() if sources.get(part.name) != part.entry.source_digest]
+        return [part.name for part in self.spec.parts() if not part.entry.computes_as(sources.get(part.name))]
 
     @property
     def as_asked(self) -> Record | None:

@@ -43,12 +43,12 @@ def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) ->
 
 
 def contrastive_view(
-    images: Tensor, rng: torch.Generator, *, strength: float = 1.0, least_area: float = 0.08
+    images: Tensor, rng: torch.Generator, *, strength: float = 1.0, least_area: float = 0.08, size: int = 0
 ) -> Tensor:
     """Return a random view of each image, differentiably. The defaults are SimCLR's for small images.
 
-    A view is a crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, enlarged to the full
-    size, and mirrored with probability 1/2. With s = ``strength``, its colours change with probability 0.8 s:
+    A view is a crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, resized to ``size``
+    pixels, and mirrored with probability 1/2. With s = ``strength``, its colours change with probability 0.8 s:
     brightness, contrast and saturation by a factor of 1 - 0.4 s to 1 + 0.4 s, and the hue by up to 0.1 s. It becomes
     grey with probability 0.2 s. (Chen et al., ICML 2020, appendix A, with s = 1 and crops of at least 8%.)
 
@@ -57,6 +57,7 @@ def contrastive_view(
         rng: A CPU generator.
         strength: The strength of the colour changes, s.
         least_area: The smallest crop, as a share of the area.
+        size: The side of the square views, in pixels; 0 for the size of the images.
     """
     count, device = len(images), images.device
 
@@ -69,7 +70,8 @@ def contrastive_view(
     mirror = uniform(0, 1).lt(0.5).float() * 2 - 1
     zero = torch.zeros(count)
     frame = torch.stack([torch.stack([width * mirror, zero, left], 1), torch.stack([zero, height, top], 1)], 1)
-    grid = torch.nn.functional.affine_grid(frame.to(device), list(images.shape), align_corners=False)
+    shape = [count, 3, size, size] if size else list(images.shape)
+    grid = torch.nn.functional.affine_grid(frame.to(device), shape, align_corners=False)
     views = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     spread, turn = 0.4 * strength, 0.1 * strength
     brightness, contrast, saturation = (uniform(1 - spread, 1 + spread).tolist() for _ in range(3))

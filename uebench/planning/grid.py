@@ -196,7 +196,7 @@ def staleness(protection: ProtectionSpec, store: Store) -> str:
     entry = protection.method.entry
     remedy = "raise its version, or use force to make the set again"
     made_by = known.provenance.sources.get(entry.name) if known.provenance else None
-    if made_by not in (None, entry.source_digest):
+    if made_by is not None and not entry.computes_as(made_by):
         return f"its protected set was made by different source code of {entry.name} version {entry.version}; {remedy}"
     budget = protection.method.plugin.budget(protection.data.size)
     if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):

@@ -66,6 +66,9 @@ class Plugin(Generic[C]):
     applies unless the user names another: ``name(preset=official)``."""
     why: ClassVar[Mapping[str, str]] = {}
     """For each preset, one sentence on what differs and why."""
+    earlier: ClassVar[Mapping[str, str]] = {}
+    """Source digests of earlier code of this version that computes the same outputs, each with what changed since.
+    Records that this code made are not stale."""
     Config: type[C]
 
     def __init__(self, config: C) -> None:

@@ -82,6 +82,10 @@ class Entry:
         others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
+    def computes_as(self, digest: str | None) -> bool:
+        """Return whether source code of this digest and of the same version computes what today's code does."""
+        return digest == self.source_digest or digest in self.plugin.earlier
+
     @cached_property
     def plugin(self) -> type[Plugin[Any]]:
         """Import and return the plugin class.

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import defaultdict
 
-NOT_COMPUTED_WITH = {"info", "presets", "why"}
+NOT_COMPUTED_WITH = {"earlier", "info", "presets", "why"}
 """Class attributes that change no output; the options that presets set enter the key themselves."""
 
 

@@ -110,6 +110,6 @@ def _stale(record: Summary, registry: Registry) -> tuple[str, ...]:
     for kind, part in plugins_of(record):
         if (kind, part.name) in registry:
             entry = registry.entry(kind, part.name)
-            if entry.version == part.version and record.provenance.sources.get(part.name) != entry.source_digest:
+            if entry.version == part.version and not entry.computes_as(record.provenance.sources.get(part.name)):
                 stale.append(part.name)
     return tuple(stale)
