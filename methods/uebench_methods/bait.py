@@ -10,8 +10,8 @@ the likeliest wrong one, later a random one, and in the end the least likely.
 
 Deviations from the authors' code: their configuration of the optimiser is not public, so momentum, weight decay and the
 limit on the gradient are those of ``ue``, which their code is built on; a pretrained surrogate's images are normalised
-as in its pretraining; protected images are clamped in the surrogate's training too; and noise is kept in steps of
-eps/127.
+as in its pretraining; protected images are clamped in the surrogate's training too; noise is kept in steps of eps/127;
+and protected images are rounded to the nearest grey level, not down.
 """
 
 from __future__ import annotations
