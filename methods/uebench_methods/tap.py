@@ -7,8 +7,9 @@ Strong Poisons. NeurIPS 2021 (arXiv:2106.10807), section 3.
 surrogate trains on the protected images; here, it sees clean images only.
 
 Deviations from the authors' code: the surrogate's rate follows a cosine rather than three drops, its SGD is without
-Nesterov's momentum, and its images are scaled to [-1, 1]; the noise starts uniform rather than normal; the best
-restart is chosen for each image, not for the whole set; and noise is kept in steps of eps/127.
+Nesterov's momentum, and its images are scaled to [-1, 1]; images are shifted by whole pixels, not by fractions of one;
+the noise starts uniform rather than normal; the best restart is chosen for each image, not for the whole set; and noise
+is kept in steps of eps/127.
 """
 
 from __future__ import annotations

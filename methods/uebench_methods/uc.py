@@ -67,7 +67,7 @@ class Config(Optimization):
 
 
 AUTHORS = {"eps": 16 / 255, "input_size": 224}
-DESK = {"batch": 32, "epochs": 2}
+DESK = {"batch": 32, "epochs": 10}
 
 
 class Uc(Method[Config]):
@@ -95,7 +95,7 @@ class Uc(Method[Config]):
         "official": "the authors' settings with an ImageNet ResNet-50",
         "official_clip": "the authors' settings with CLIP's ResNet-50",
         "paper": "official, within the bound of 8/255 that the other methods keep",
-        "desk": "paper with 2 of 50 epochs, batches that give small sets more updates, and a surrogate "
+        "desk": "paper with a fifth of the epochs, batches that give small sets more updates, and a surrogate "
         "that sees the images as they are",
         "desk64": "the same in float32",
     }

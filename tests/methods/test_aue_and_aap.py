@@ -144,6 +144,12 @@ def test_a_killed_fit_of_aue_ends_with_the_same_noise(ctx: RunContext) -> None:
     assert torch.equal(cut.state()["noise"], method.state()["noise"])
 
 
+@pytest.mark.parametrize("preset", ["official", "official_cifar100", "paper", "desk", "desk64", "smoke"])
+def test_the_steps_of_aap_add_up_to_two_and_a_half_radii_under_every_preset(preset: str) -> None:
+    config = build(f"aap(preset={preset})").config
+    assert config.steps * config.step == pytest.approx(2.5 * config.eps)
+
+
 def test_aap_is_tap_where_its_views_have_no_strength() -> None:
     same = "epochs=1, batch=9, steps=2, step=2/255, restarts=1, augment=false, start=zero, schedule=cosine, lr=1e-3"
     same += ", weight_decay=0.0, flip=false, crop=0"

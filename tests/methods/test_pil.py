@@ -11,6 +11,7 @@ from torch import Tensor
 from tests.methods.test_methods import build, faces, raw
 from uebench.evaluation.context import RunContext
 from uebench.ops import input_gradient
+from uebench.testing import MemoryContext
 
 Array = NDArray[np.float64]
 
@@ -31,9 +32,8 @@ def value_and_gradient(weights: Array, delta: Array, images: Array, labels: Arra
     shortcut = -np.log(share[rows, labels.astype(int)]).sum()
     by_shortcut = (share - np.eye(classes)[labels.astype(int)]) @ weights
     told = softmax((images - delta) @ weights.T)
-    divergence = (told * np.log(told * classes)).sum()
-    entropy = (told * np.log(told)).sum(1, keepdims=True)
-    by_divergence = -(told * (np.log(told) - entropy)) @ weights
+    divergence = (np.log(1 / classes / told) / classes).sum()
+    by_divergence = -(told - 1 / classes) @ weights
     return alpha * shortcut + (1 - alpha) * divergence, alpha * by_shortcut + (1 - alpha) * by_divergence
 
 
@@ -59,10 +59,12 @@ def test_objective_and_gradient_are_those_worked_out_by_hand(alpha: float) -> No
     assert np.allclose(flat(found), slope, atol=1e-5)
 
 
-def test_the_perturbation_is_subtracted_after_sign_steps_from_zero(ctx: RunContext) -> None:
+def test_the_perturbation_is_subtracted_after_sign_steps_from_a_uniform_start(ctx: RunContext) -> None:
     method, train = with_weights("pil(steps=7, eps=8/255, step=2/255)"), faces(6)
     weights, batch = flat(method.state()["weights"]), train.batch(torch.arange(len(train)))
-    images, delta = flat(batch.images), np.zeros((len(train), 108))
+    images = flat(batch.images)
+    draws = torch.stack([torch.rand(3, 6, 6, generator=ctx.rng("start", row)) for row in range(len(train))])
+    delta = -(2 * flat(draws) - 1) * 8 / 255
     for _ in range(7):
         _, slope = value_and_gradient(weights, delta, images, batch.labels.double().numpy(), 0.9)
         delta = np.clip(delta - 2 / 255 * np.sign(slope), -8 / 255, 8 / 255)
@@ -82,13 +84,29 @@ def test_the_classifier_takes_the_perturbation_for_the_identity_and_learns_less_
     assert protected[rows, batch.labels].mean() < clean[rows, batch.labels].mean()
 
 
-def test_the_classifier_sees_the_pixels_as_they_are_and_has_no_bias(ctx: RunContext) -> None:
+def test_a_perturbation_depends_on_the_image_and_its_row_alone(ctx: RunContext) -> None:
+    method, train = with_weights("pil(steps=1)"), faces(6)
+    whole, part = (train.batch(torch.tensor(rows)) for rows in (range(len(train)), [5, 2]))
+    assert torch.equal(method.perturb(part, ctx), method.perturb(whole, ctx)[[5, 2]])
+    assert not torch.equal(method.perturb(part, ctx), method.perturb(part, RunContext(ctx.device, 1)))
+
+
+def test_the_classifier_sees_the_pixels_as_they_are_and_has_no_bias() -> None:
     from uebench_methods.pil import linear
 
     model = linear(4, 6)
-    (weights,) = model.network.parameters()
+    first, second = (weights.detach().numpy() for weights in model.network.parameters())
     images = rand(3, 3, 6, 6)
-    assert torch.allclose(model(images), images.flatten(1) @ weights.T, atol=1e-6)
+    expected = images.flatten(1).numpy() @ first.T @ second.T
+    assert np.allclose(model(images).detach().numpy(), expected, atol=1e-5)
+
+
+def test_what_is_kept_of_the_classifier_is_the_product_of_its_layers() -> None:
+    kept, method, train = MemoryContext(), build("pil(epochs=2, batch=6)"), faces(6)
+    method.fit(train, kept)
+    last = kept.saved[-1].state
+    product = last["model.network.2.weight"] @ last["model.network.1.weight"]
+    assert torch.allclose(method.state()["weights"].flatten(1), product, atol=1e-6)
 
 
 def test_what_was_learned_protects_other_images_of_the_same_people(ctx: RunContext) -> None:
