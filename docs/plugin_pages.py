@@ -8,7 +8,8 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.entry import Entry
+from uebench.plugins.registry import Registry
 from uebench.plugins.spec import format_value
 
 if TYPE_CHECKING:

@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from uebench.api.study import study
     from uebench.api.verify_data import verify_data
 
-_HOMES = {
-    "attack": "uebench.api.attack",
-    "detect": "uebench.api.detect",
-    "export": "uebench.api.export",
-    "fit": "uebench.api.fit",
-    "inspect_protected": "uebench.api.inspect_protected",
-    "plan": "uebench.api.run",
-    "protect": "uebench.api.protect",
-    "records": "uebench.api.run",
-    "reproduce": "uebench.api.reproduce",
-    "run": "uebench.api.run",
-    "study": "uebench.api.study",
-    "verify_data": "uebench.api.verify_data",
-}
-
 __all__ = [
     "__version__", "attack", "detect", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce",
     "run", "study", "verify_data",
@@ -44,9 +29,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module = "run" if name in ("plan", "records") else name
+    return getattr(import_module(f"uebench.api.{module}"), name)
 
 
 def __dir__() -> list[str]:

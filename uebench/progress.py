@@ -42,8 +42,4 @@ def both(first: Progress, second: Progress) -> Progress:
 
 def silent(_: str) -> Progress:
     """Return a callback that shows nothing."""
-    return _nothing
-
-
-def _nothing(done: int, total: int, what: str) -> None:
-    pass
+    return lambda *_: None

@@ -215,7 +215,8 @@ def test_knn_is_the_vote_of_the_nearest_by_cosine(checkpoint: Checkpoint) -> Non
 def test_the_probe_is_a_logistic_regression_on_standardised_embeddings(checkpoint: Checkpoint) -> None:
     file = checkpoint()
     trained = fit(f"linear_probe(embedding='test_resnet:{file}', c=0.1)", "grayscale")
-    grey = Registry().build("countermeasure", parse("grayscale")).on_set(TRAIN, torch.Generator())
+    grayscale: Any = Registry().build("countermeasure", parse("grayscale"))
+    grey = grayscale.on_set(TRAIN, torch.Generator())
     scaler = StandardScaler().fit(embedded(file, grey))
     direct = LogisticRegression(C=0.1, max_iter=10_000).fit(scaler.transform(embedded(file, grey)), TRAIN.labels)
     expected = direct.predict_proba(scaler.transform(embedded(file, TEST)))

@@ -109,5 +109,5 @@ def test_labels_enter_the_key_and_the_name(tmp_path: Path) -> None:
     assert [cell.method.written for cell in cells] == [
         "lsp", "lsp(labels=0.8)", "lsp(labels=0.6)", "lsp(labels=kmeans)",
     ]  # fmt: skip
-    assert len({cell.protect_key for cell in cells}) == 4
+    assert len({cell.key for cell in cells}) == 4
     assert len(cells[3].assets) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext, name: str, siz
 
     registry = Registry()
     data = load("orl(identities=10)", size, registry)
-    method = registry.build("method", parse(f"{name}(weights=auto)"), preset)
+    method: Any = registry.build("method", parse(f"{name}(weights=auto)"), preset)
     train = referee.image_set(data.train, 10, torch.device("cpu"))
     method.fit(train, ctx)
     delta = referee.protect(method, train, method.budget(size), ctx)

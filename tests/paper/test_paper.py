@@ -128,7 +128,7 @@ def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
 
 def test_protected_sets_that_places_share_are_asked_for_once(tmp_path: Path) -> None:
     request = TableRequest([TABLES["7"], TABLES["9"]], [TINY], "smoke", planner(tmp_path))
-    keys = [one.protect_key for one in request.protections()]
+    keys = [one.key for one in request.protections()]
     assert len(keys) == len(set(keys)) > 1
     places = [place for table in request.tables for place in table.places if not place.attacker]
     assert len(keys) < len(places)

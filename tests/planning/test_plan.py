@@ -14,7 +14,8 @@ from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
-from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.entry import Entry
+from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
 from uebench.plugins.validation import validate
 from uebench.store.atomic import publish

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from uebench.errors import UsageError
-from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.entry import Entry
+from uebench.plugins.registry import Registry
 
 BODY = """
     name = "{name}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from uebench.api.workspace import as_path, plugin_files
 from uebench.errors import UsageError, nearest
-from uebench.plugins.registry import Entry, Registry
+from uebench.plugins.entry import Entry
+from uebench.plugins.registry import Registry
 from uebench.plugins.scan import KINDS
 from uebench.plugins.spec import Spec, parse
 

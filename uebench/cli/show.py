@@ -14,7 +14,8 @@ from uebench.errors import UsageError, nearest
 from uebench.plugins.scan import KINDS
 
 if TYPE_CHECKING:
-    from uebench.plugins.registry import Entry, Registry
+    from uebench.plugins.entry import Entry
+    from uebench.plugins.registry import Registry
     from uebench.store.record import Failure, ProtectionRecord, Record
 
 
@@ -35,7 +36,8 @@ def show(
     It shows the options of a plugin, the contents of the record of a cell or of a protected set, or why a cell failed.
     """
     from uebench.plugins import presets
-    from uebench.plugins.registry import Entry, Registry
+    from uebench.plugins.entry import Entry
+    from uebench.plugins.registry import Registry
     from uebench.store.store import Store
 
     registry = Registry(plugin or ())

@@ -55,7 +55,7 @@ def make(
         memory = peak()
     measured = audit(delta, budget.norm) | {"separable": separability(delta, dataset.train.labels)}
     meta = ProtectedMeta(
-        protect_key=spec.protect_key,
+        protect_key=spec.key,
         audit=Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps}),
         side_information=SideInformationRecord.model_validate(side) if side else None,
         fit_seconds=fit_seconds,

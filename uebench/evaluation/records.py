@@ -125,7 +125,7 @@ def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:
     data = spec.data
     return {
         "format": FORMAT,
-        "protect_key": spec.protect_key,
+        "protect_key": spec.key,
         "data_key": data.key,
         "preset": spec.preset,
         "data": data.record,

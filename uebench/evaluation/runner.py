@@ -72,11 +72,11 @@ class Runner:
             return "failed"
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
-        with self.store.claims.claim(spec.protect_key, spec.title) as claim:
-            record = unless_damaged(self.store.read_protection, spec.protect_key)
-            has_set = unless_damaged(self.store.read_protected, spec.protect_key) is not None
+        with self.store.claims.claim(spec.key, spec.title) as claim:
+            record = unless_damaged(self.store.read_protection, spec.key)
+            has_set = unless_damaged(self.store.read_protected, spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
-            if is_finished and not self._is_old(self.store.protection_path(spec.protect_key)):
+            if is_finished and not self._is_old(self.store.protection_path(spec.key)):
                 return "done"
             self._protected(spec, both(progress, claim.tell), force=bool(self.settings.redo_before))
             return "computed"
@@ -118,7 +118,7 @@ class Runner:
             progress: Called with (done, total, what).
             force: Whether to make both again in any case.
         """
-        key = spec.protect_key
+        key = spec.key
         protected = stored = None if force else unless_damaged(self.store.read_protected, key)
         if protected is None:
             self.store.forget_work_before(self.settings.redo_before, key)

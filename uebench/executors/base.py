@@ -80,8 +80,10 @@ def run_graph(
         for future in ended:
             task = running.pop(future)
             status = statuses[task.key] = future.result()
-            is_over = is_over or status == "left"
-            for number in waiting.pop(task.key, ()) if status != "left" else ():
+            if status == "left":
+                is_over = True
+                continue
+            for number in waiting.pop(task.key, ()):
                 if status != "failed":
                     heappush(ready, number)
                     continue

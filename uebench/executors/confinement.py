@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from uebench.errors import UebenchError
+from uebench.executors.import_path import import_path
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """Flags of Linux's ``unshare`` for user and network namespaces."""
@@ -75,8 +76,7 @@ def give_up_network() -> bool:
 def can_give_up_network() -> bool:
     """Return whether ``give_up_network`` succeeds in another process."""
     command = [sys.executable, "-P", "-m", "uebench.executors.confinement"]
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, check=False).returncode == 0
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": import_path()}, check=False).returncode == 0
 
 
 if __name__ == "__main__":

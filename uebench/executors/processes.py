@@ -23,6 +23,7 @@ from uebench.evaluation.failures import died, too_long
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
 from uebench.executors.confinement import Confinement
+from uebench.executors.import_path import import_path
 from uebench.executors.performer import outcome, packed, refused
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import ProgressFor, guarded
@@ -83,8 +84,8 @@ class _Worker:
         settings: Settings,
         store: Store,
         progress: ProgressFor,
-        confinement: Confinement | None = None,
-        minutes: float | None = None,
+        confinement: Confinement | None,
+        minutes: float | None,
     ) -> None:
         self._settings, self._store, self._progress = settings, store, progress
         self._confinement, self._minutes = confinement, minutes
@@ -135,7 +136,7 @@ class _Worker:
             self._end(process, give_up)
 
     def _end(self, process: subprocess.Popen[bytes], give_up: float) -> int:
-        code = _end(process, give_up, is_at_work=self._is_at_work)
+        code = _wait_or_kill(process, give_up, is_at_work=self._is_at_work)
         if self._confinement:  # it leads a process group, and its child processes may still run
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -186,19 +187,18 @@ def _killed_after(minutes: float | None, process: subprocess.Popen[bytes]) -> It
             timer.cancel()
 
 
-def _start(*, leads_group: bool = False) -> subprocess.Popen[bytes]:
+def _start(*, leads_group: bool) -> subprocess.Popen[bytes]:
     """Start a worker process with the import path of this process.
 
     Without ``-P``, it would import modules from the working directory first, where a file may be called ``copy.py``.
     """
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     try:
         with _no_interrupt():
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "uebench.executors.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": paths},
+                env=os.environ | {"PYTHONPATH": import_path()},
                 process_group=0 if leads_group else None,
             )
     except OSError as error:
@@ -236,7 +236,7 @@ def _send(process: subprocess.Popen[bytes], content: object) -> None:
     process.stdin.flush()
 
 
-def _end(process: subprocess.Popen[bytes], give_up: float, *, is_at_work: bool = False) -> int:
+def _wait_or_kill(process: subprocess.Popen[bytes], give_up: float, *, is_at_work: bool) -> int:
     """Wait for a process to end, kill it if it does not, and return its exit code.
 
     Args:

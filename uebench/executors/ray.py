@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import sys
 import threading
@@ -20,6 +19,7 @@ from uebench.errors import CellError, UsageError
 from uebench.evaluation.failures import died
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
+from uebench.executors.import_path import import_path
 from uebench.executors.performer import Answer, Performer, outcome, packed, refused
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.progress import ProgressFor, guarded
@@ -81,12 +81,11 @@ def _connect(address: str | None) -> tuple[Any, bool]:
         raise UsageError("executor 'ray': not installed; pip install 'uebench[ray]'") from None
     if cluster.is_initialized():
         return cluster, False
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     on_termination = signal.getsignal(signal.SIGTERM)
     try:
         cluster.init(
             address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": paths}},
+            runtime_env={"env_vars": {"PYTHONPATH": import_path()}},
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
         what = f"no cluster at address {address!r}" if address else "no cluster can be started"

@@ -60,12 +60,9 @@ def slurm(
         show(1, 1, "ended")
         return status
 
-    def submit(task: Task) -> Future[TaskStatus]:
-        return threads.submit(perform, task)
-
     with ThreadPoolExecutor(jobs) as threads:
         try:
-            return run_graph(tasks, submit, store, jobs, settings.limit)
+            return run_graph(tasks, lambda task: threads.submit(perform, task), store, jobs, settings.limit)
         finally:  # at the time limit, too
             threads.shutdown(wait=False, cancel_futures=True)
             arrays.close()

@@ -37,7 +37,9 @@ def main() -> None:
         pickle.dump(answer, answers)
         answers.flush()
 
-    settings, confinement = _read_header(parent)
+    settings: Settings
+    confinement: Confinement | None
+    settings, confinement = pickle.load(parent)
     try:
         if confinement:
             confinement.enter()
@@ -58,11 +60,6 @@ def main() -> None:
     if stop.asked:  # end with the exit code of the signal
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _read_header(parent: BinaryIO) -> tuple[Settings, Confinement | None]:
-    header: tuple[Settings, Confinement | None] = pickle.load(parent)
-    return header
 
 
 def _read(parent: BinaryIO, tasks: queue.SimpleQueue[bytes | None], at_work: threading.Event) -> None:

@@ -54,18 +54,17 @@ def in_order(
     """
     runs: Counter[tuple[str, str]] = Counter()
     levels: dict[tuple[int, int], dict[str, list[PlannedCell]]] = {}
+    times: dict[str, float | None] = {}
     for one in cells:
-        level = worth(one.spec).rank, runs[address(one.spec)]
-        runs[address(one.spec)] += 1
-        levels.setdefault(level, {}).setdefault(one.spec.protect_key, []).append(one)
-    everything = [one for sets in levels.values() for group in sets.values() for one in group]
-    times = {one.spec.key: seconds(one.spec) for one in everything}
+        entry = address(one.spec)
+        levels.setdefault((worth(one.spec).rank, runs[entry]), {}).setdefault(one.spec.protect_key, []).append(one)
+        runs[entry] += 1
+        times[one.spec.key] = seconds(one.spec)
     longest = max((time for time in times.values() if time), default=1.0)
 
     def gain(group: list[PlannedCell], first: float = 0.0) -> float:
-        return sum(worth(one.spec).serves for one in group) / (
-            first + sum(times[one.spec.key] or longest for one in group)
-        )
+        needs = first + sum(times[one.spec.key] or longest for one in group)
+        return sum(worth(one.spec).serves for one in group) / needs
 
     made, ordered = set(there), list[PlannedCell]()
     for _, sets in sorted(levels.items()):

@@ -81,7 +81,7 @@ class TableRequest:
                 self.method_seed[:1],
             )
         )
-        return list({spec.protect_key: spec for spec in specs}.values())
+        return list({spec.key: spec for spec in specs}.values())
 
     def plan(self, tables: Sequence[Table] = ()) -> Plan:
         """Return the cells of the tables (all if empty), each once, with the clean references."""

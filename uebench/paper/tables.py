@@ -97,7 +97,10 @@ class Table:
     @property
     def heading(self) -> str:
         """Return its name as the paper writes it: Table 5, Figure 4 (1)."""
-        return f"Table {self.name}" if self.name.isdigit() else "Figure {} ({})".format(*self.name[6:].split("."))
+        if self.name.isdigit():
+            return f"Table {self.name}"
+        figure, panel = self.name.removeprefix("figure").split(".")
+        return f"Figure {figure} ({panel})"
 
     @property
     def command(self) -> str:

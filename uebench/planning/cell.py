@@ -18,6 +18,7 @@ from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
 
 EVALUATION = {"set": "clean test", "accuracy": "top-1", "epoch": "last"}
+"""What every cell measures, as its key holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,8 @@ class ProtectionSpec:
     method_seed: int
     preset: str
 
-    @property
-    def key(self) -> str:
-        """Return ``protect_key``, under the name that every spec has for its key."""
-        return self.protect_key
-
     @cached_property
-    def protect_key(self) -> str:
+    def key(self) -> str:
         """Return the key of the protected set."""
         return _protect_key(self.data.key, self.method_seed, self.identity)
 
@@ -102,7 +98,7 @@ class CellSpec:
     @property
     def protect_key(self) -> str:
         """Return the key of the protected set."""
-        return self.protection.protect_key
+        return self.protection.key
 
     @property
     def chain(self) -> tuple[Part[Plugin[Any]], ...]:

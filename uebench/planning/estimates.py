@@ -65,7 +65,7 @@ class Estimates:
         self._here = conditions
         self._cells: dict[str, list[Record]] = {}
         self._sets: dict[str, list[tuple[ProtectionRecord | Record, Provenance]]] = {}
-        self._known: dict[tuple[int, ...], tuple[tuple[object, ...], float | None]] = {}
+        self._known: dict[tuple[str, ...], float | None] = {}
         for _, cell in store.cells():
             if cell and conditions.serve(cell.provenance):
                 self._cells.setdefault(cell.attacker[0].name, []).append(cell)
@@ -80,18 +80,19 @@ class Estimates:
         A countermeasure on the step can take longer than the training itself. A cell that has one is therefore
         estimated only from records with the same countermeasures.
         """
-        return self._once((cell.data, *cell.chain), lambda: self._training(cell))
+        about = "training", cell.data.key, cell.protection.preset, cell.attacker_text
+        return self._once(about, lambda: self._training(cell))
 
     def protection(self, spec: ProtectionSpec) -> float | None:
         """Return the seconds that the method takes to learn and to protect the set, or None if no record is similar."""
-        return self._once((spec.data, spec.method, spec.side), lambda: self._protection(spec))
+        about = "protection", spec.data.key, spec.preset, spec.method.written
+        return self._once(about, lambda: self._protection(spec))
 
-    def _once(self, about: tuple[object, ...], estimate: Callable[[], float | None]) -> float | None:
-        """Estimate once for all seeds, which share the objects ``about``; they are kept so that no id is used again."""
-        key = tuple(map(id, about))
-        if key not in self._known:
-            self._known[key] = about, estimate()
-        return self._known[key][1]
+    def _once(self, about: tuple[str, ...], estimate: Callable[[], float | None]) -> float | None:
+        """Estimate once for all cells, or all sets, that are alike but for seeds and weights files."""
+        if about not in self._known:
+            self._known[about] = estimate()
+        return self._known[about]
 
     def _training(self, cell: CellSpec) -> float | None:
         names = [part.name for part in cell.countermeasures]

@@ -145,7 +145,7 @@ class Planner:
             for info, (method, side) in product(sets, parts)
             for seed in (seeds if has_seed(method) else (0,))
         )
-        return list({spec.protect_key: spec for spec in specs}.values())
+        return list({spec.key: spec for spec in specs}.values())
 
     def plan(self, grid: Grid) -> Plan:
         """List the cells of a grid with their status, each once; cells that ``with_clean`` adds lead their data set.
@@ -190,7 +190,7 @@ class Planner:
 
 def staleness(protection: ProtectionSpec, store: Store) -> str:
     """Return why a method would no longer make the protected set that is stored; empty if it would."""
-    known = store.read_protected_meta(protection.protect_key)
+    known = store.read_protected_meta(protection.key)
     if known is None:
         return ""
     entry = protection.method.entry

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any
 
 from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
-from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method, Plugin
+from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
@@ -49,7 +49,7 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part[Metho
         UsageError: If a name or an option is wrong.
     """
     rest, side = split_options(spec)
-    part = make_part(registry, "method", rest, preset, side.written())
+    part: Part[Method[Any]] = make_part(registry, "method", rest, preset, side.written())
     if not isinstance(part.config, ProtectedConfig):
         return part, side
     name = part.config.name
@@ -60,19 +60,9 @@ def method_part(registry: Registry, spec: Spec, preset: str) -> tuple[Part[Metho
     return replace(part, written=name), side
 
 
-@overload
-def make_part(
-    registry: Registry, kind: Literal["method"], spec: Spec, preset: str, more: Mapping[str, Any] | None = None
-) -> Part[Method[Any]]: ...
-@overload
-def make_part(registry: Registry, kind: Literal["attacker"], spec: Spec, preset: str) -> Part[Attacker[Any]]: ...
-@overload
-def make_part(
-    registry: Registry, kind: Literal["countermeasure"], spec: Spec, preset: str
-) -> Part[Countermeasure[Any]]: ...
 def make_part(
     registry: Registry, kind: Kind, spec: Spec, preset: str, more: Mapping[str, Any] | None = None
-) -> Part[Plugin[Any]]:
+) -> Part[Any]:
     """Return a plugin with its options validated.
 
     Args:
@@ -85,13 +75,11 @@ def make_part(
     Raises:
         UsageError: If a name or an option is wrong.
     """
-    plugin = registry.build(kind, spec, preset)
-    expected = {"method": Method, "attacker": Attacker, "countermeasure": Countermeasure}[kind]
-    assert isinstance(plugin, expected)
-    plain, published = plugin.config.model_dump(mode="json"), plugin.config.published()
-    hidden = {name: value for name, value in published.items() if value != plain.get(name)}
-    options = {name: hidden.get(name, value) for name, value in spec.options.items()}
-    return Part(registry.entry(kind, spec.name), plugin.config, str(Spec(spec.name, options | dict(more or {}))))
+    config = registry.build(kind, spec, preset).config
+    plain, published = config.model_dump(mode="json"), config.published()
+    paths = {name: value for name, value in published.items() if value != plain.get(name)}  # published without folders
+    options = {name: paths.get(name, value) for name, value in spec.options.items()}
+    return Part(registry.entry(kind, spec.name), config, str(Spec(spec.name, {**options, **(more or {})})))
 
 
 def attacker_parts(
@@ -102,8 +90,8 @@ def attacker_parts(
     Raises:
         UsageError: If a name, an option or the order is wrong.
     """
-    first, *others = parse_chain(text)
-    measures = [make_part(registry, "countermeasure", spec, preset) for spec in others]
+    architecture, *others = parse_chain(text)
+    measures: list[Part[Countermeasure[Any]]] = [make_part(registry, "countermeasure", spec, preset) for spec in others]
     order = list(PLACES)
     for measure in measures:
         place, hooks = measure.plugin.place, measure.plugin.hooks()
@@ -114,18 +102,18 @@ def attacker_parts(
                 f"countermeasure {measure.entry.name!r}: its place is {place!r}, so it must override on_{place} and no "
                 f"other hook; it overrides {' and '.join(f'on_{one}' for one in hooks) or 'none'}"
             )
-    for first_measure, second_measure in pairwise(measures):
-        first_place, second_place = first_measure.plugin.place, second_measure.plugin.place
-        if order.index(second_place) < order.index(first_place):
+    for first, second in pairwise(measures):
+        before, after = first.plugin.place, second.plugin.place
+        if order.index(after) < order.index(before):
             raise UsageError(
-                f"{text!r}: {second_measure.name} acts on {PLACES[second_place]}, which comes before "
-                f"{PLACES[first_place]}, where {first_measure.name} acts; write {second_measure.name} first"
+                f"{text!r}: {second.name} acts on {PLACES[after]}, which comes before {PLACES[before]}, where "
+                f"{first.name} acts; write {second.name} first"
             )
-        if first_place == second_place == "epoch":
+        if before == after == "epoch":
             raise UsageError(f"{text!r}: more than one countermeasure chooses the epoch; leave out all but one")
     if sum(measure.plugin.replaces_gradient() for measure in measures) > 1:
         raise UsageError(f"{text!r}: more than one countermeasure replaces the gradient; leave out all but one")
-    attacker = make_part(registry, "attacker", first, preset)
+    attacker: Part[Attacker[Any]] = make_part(registry, "attacker", architecture, preset)
     for measure in measures:
         place, name = measure.plugin.place, measure.entry.name
         if place not in (*BEFORE_TRAINING, *attacker.plugin.places):

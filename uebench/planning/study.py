@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import Field
 
-from uebench.data.dataset import DatasetInfo
 from uebench.errors import UsageError
-from uebench.planning.cell import CellSpec, ProtectionSpec
+from uebench.planning.cell import CellSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.planning.seeds import Seeds
@@ -216,9 +215,9 @@ def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:
     for data in spec.data:
         cells = planner.plan(spec.grid(data)).cells
         planned += cells
-        info = cells[0].spec.data
-        _add_name(sets, info.key, "data sets", data.name)
-        methods, attackers = _names_by_identity(spec, info, planner.registry)
+        first = cells[0].spec
+        _add_name(sets, first.data.key, "data sets", data.name)
+        methods, attackers = _names_by_identity(spec, first, planner.registry)
         cells_of: dict[tuple[str, str], list[PlannedCell]] = {}
         for cell in cells:
             pair = methods[cell.spec.protection.identity.text], attackers[cell.spec.identity.text]
@@ -230,18 +229,18 @@ def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:
     return StudyPlan(spec, tuple(places), Plan(tuple(planned)))
 
 
-def _names_by_identity(spec: StudySpec, data: DatasetInfo, registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the study's names of its methods and of its attackers, by their identity on a data set."""
+def _names_by_identity(spec: StudySpec, cell: CellSpec, registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the study's names of its methods and of its attackers, by their identity on the data set of a cell."""
     methods: dict[str, str] = {}
     attackers: dict[str, str] = {}
     for method in (spec.reference, *spec.methods):
         part, side = method_part(registry, parse(method.method), spec.preset)
-        protection = ProtectionSpec(data=data, method=part, side=side, method_seed=0, preset=spec.preset)
+        protection = replace(cell.protection, method=part, side=side)
         _add_name(methods, protection.identity.text, "methods", method.name)
     for attacker in spec.attackers:
         first, *measures = attacker_parts(registry, attacker.attacker, spec.preset)
-        cell = CellSpec(protection=protection, attacker=first, countermeasures=tuple(measures), seed=0)
-        _add_name(attackers, cell.identity.text, "attackers", attacker.name)
+        attack = replace(cell, attacker=first, countermeasures=tuple(measures))
+        _add_name(attackers, attack.identity.text, "attackers", attacker.name)
     return methods, attackers
 
 
@@ -253,7 +252,6 @@ def _add_name(names: dict[str, str], identity: str, kind: str, name: str) -> Non
 
 def _grouped(entries: Iterable[G]) -> list[G]:
     """Return entries group by group, the groups in the order of their first entries."""
-    groups: dict[str, list[G]] = {}
-    for entry in entries:
-        groups.setdefault(entry.group, []).append(entry)
-    return [entry for group in groups.values() for entry in group]
+    entries = list(entries)
+    groups = [entry.group for entry in entries]
+    return sorted(entries, key=lambda entry: groups.index(entry.group))

@@ -45,7 +45,7 @@ def at_home(path: Path) -> Path:
     """Return a path with ``~`` or ``~user`` expanded.
 
     Raises:
-        ValueError: If there is no such user, or no file can have such a name; ``uebench.plugins.registry.validate``
+        ValueError: If there is no such user, or no file can have such a name; ``uebench.plugins.validation.validate``
             completes the message.
     """
     try:

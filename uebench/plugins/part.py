@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from uebench.plugins.base import Config, Plugin
-from uebench.plugins.registry import Entry
+from uebench.plugins.entry import Entry
 
 P = TypeVar("P", bound=Plugin[Any], covariant=True)
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from uebench.errors import UsageError, nearest
 
+_DESK64: dict[str, Any] = {
+    "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
+    "stop_loss": 0.0, "flip": False, "crop": 0,
+}  # fmt: skip
 PROTOCOLS: Mapping[str, dict[str, Any]] = MappingProxyType({
-    "desk": {
-        "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
-        "stop_loss": 0.0, "flip": False, "crop": 0, "precision": "bfloat16",
-    },
-    "desk64": {
-        "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
-        "stop_loss": 0.0, "flip": False, "crop": 0,
-    },
+    "desk": _DESK64 | {"precision": "bfloat16"},
+    "desk64": _DESK64,
     "segue_paper": {
         "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 16, "schedule": "oscillating", "epochs": 40,
         "stop_loss": 1e-4, "flip": False, "crop": 0, "inputs": "raw",
@@ -73,7 +71,7 @@ class Preset:
     title: str
     data: str
     size: int
-    training: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    training: Mapping[str, Any]
     caveat: str = ""
 
 

@@ -2,103 +2,31 @@
 
 Plugins come from the packages ``uebench_methods`` and ``uebench_attackers``, from ``uebench.data``, from installed
 distributions with an entry point in the group ``uebench.plugins`` (its value names a module, or a package with all its
-modules), and from single files. Listing only reads their source (``uebench.plugins.scan``); a plugin is imported when
-it is used.
+modules), and from single files. Listing only reads their source (``uebench.plugins.scan``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import importlib.util
-import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
-from uebench.errors import UebenchError, UsageError, nearest
+from uebench.errors import UsageError, nearest
 from uebench.plugins import presets
+from uebench.plugins.entry import Entry, module_of
 from uebench.plugins.scan import Declaration, Kind, declarations, find
-from uebench.plugins.source_digest import source_digest
 from uebench.plugins.spec import Spec, is_word
 from uebench.plugins.validation import validate
 
 if TYPE_CHECKING:
-    from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin, Source
+    from uebench.plugins.base import Plugin
 
 OWN_SOURCES = ("sources", "orl", "protected_set")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
-PLUGIN_FILE = "uebench_plugin_"
-"""The prefix of the module names of plugin files."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A plugin as its source declares it, not yet imported.
-
-    Attributes:
-        kind: Its kind.
-        name: The name that users write.
-        version: Raised by its author when outputs change; part of every key.
-        info: The fields of ``Info``.
-        class_name: The name of its class.
-        module: The name under which its module is imported.
-        source: The file of the module, absolute.
-        inherited: File and name of each class of another plugin file that it inherits from.
-    """
-
-    kind: Kind
-    name: str
-    version: int
-    info: Mapping[str, Any]
-    class_name: str
-    module: str
-    source: Path
-    inherited: tuple[tuple[Path, str], ...] = ()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the fields only; the other process imports the class."""
-        return Entry, tuple(getattr(self, field.name) for field in fields(self))
-
-    @property
-    def origin(self) -> str:
-        """Return where it comes from: the package that holds it, or its file."""
-        return self.source.name if self.module.startswith(PLUGIN_FILE) else self.module.partition(".")[0]
-
-    @cached_property
-    def source_digest(self) -> str:
-        """Return the digest of the class's source code, for provenance.
-
-        It covers what the class uses from its module, and the classes of other plugin files that it inherits from.
-        """
-        own = source_digest(_content(self.module, self.source), self.class_name)
-        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
-        return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
-
-    def computes_as(self, digest: str | None) -> bool:
-        """Return whether source code of this digest and of the same version computes what today's code does."""
-        return digest == self.source_digest or digest in self.plugin.earlier
-
-    @cached_property
-    def plugin(self) -> type[Plugin[Any]]:
-        """Import and return the plugin class.
-
-        Raises:
-            UsageError: If its module cannot be imported.
-        """
-        try:
-            return getattr(import_module(self.module, self.source), self.class_name)  # type: ignore[no-any-return]
-        except UebenchError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
 
 
 class Registry:
@@ -139,12 +67,8 @@ class Registry:
 
     def ready(self, kind: Kind) -> list[str]:
         """Return the sorted names of one kind, without plugins that have required options."""
-        configs = {name: self.entry(kind, name).plugin.Config for name in self.names(kind)}
-        return [
-            name
-            for name, config in configs.items()
-            if not any(field.is_required() for field in config.model_fields.values())
-        ]
+        options = {entry.name: entry.plugin.Config.model_fields.values() for entry in self.entries(kind)}
+        return [name for name, fields in options.items() if not any(field.is_required() for field in fields)]
 
     def entries(self, kind: Kind) -> list[Entry]:
         """Return the entries of one kind, sorted by name."""
@@ -183,16 +107,6 @@ class Registry:
         options = preset_options(plugin, preset, named)
         return {name: value for name, value in options.items() if name not in spec.options}
 
-    @overload
-    def build(self, kind: Literal["method"], spec: Spec, preset: str = "") -> Method[Any]: ...
-    @overload
-    def build(self, kind: Literal["attacker"], spec: Spec, preset: str = "") -> Attacker[Any]: ...
-    @overload
-    def build(self, kind: Literal["countermeasure"], spec: Spec, preset: str = "") -> Countermeasure[Any]: ...
-    @overload
-    def build(self, kind: Literal["source"], spec: Spec, preset: str = "") -> Source[Any]: ...
-    @overload
-    def build(self, kind: Kind, spec: Spec, preset: str = "") -> Plugin[Any]: ...
     def build(self, kind: Kind, spec: Spec, preset: str = "") -> Plugin[Any]:
         """Make a plugin; options that the spec leaves out come from the presets, or else from the plugin's defaults.
 
@@ -261,7 +175,7 @@ def _of_file(file: Path, overlooked: list[str]) -> list[Entry]:
     what = f"plugin file {file}"
     if not file.is_file():
         raise UsageError(f"{what}: no such file")
-    return _plugins([(_module_of(file, file.read_bytes()), file)], what, overlooked)
+    return _plugins([(module_of(file, file.read_bytes()), file)], what, overlooked)
 
 
 def _plugins(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]) -> list[Entry]:
@@ -302,39 +216,3 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         if not is_word(name):
             raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
         yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
-
-
-def _module_of(file: Path, content: bytes) -> str:
-    """Return the module name of a plugin file; an edited file gets another, so that it is imported again."""
-    digest = hashlib.sha256(os.fsencode(file.resolve()) + b"\0" + content).hexdigest()
-    return f"{PLUGIN_FILE}{digest[:12]}"
-
-
-def _content(module: str, source: Path) -> bytes:
-    """Return a plugin's source.
-
-    Raises:
-        UsageError: If it is a single file that was edited after it was scanned.
-    """
-    content = source.read_bytes()
-    if module.startswith(PLUGIN_FILE) and module != _module_of(source, content):
-        raise UsageError(f"plugin file {source}: edited while it was in use; run again")
-    return content
-
-
-def import_module(module: str, source: Path) -> ModuleType:
-    """Import a plugin's module by its name, or from its file if it is a single file."""
-    if module in sys.modules or not module.startswith(PLUGIN_FILE):
-        return importlib.import_module(module)
-    _content(module, source)
-    spec = importlib.util.spec_from_file_location(module, source)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{source} is not a Python file")
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[module] = loaded
-    try:
-        spec.loader.exec_module(loaded)
-    except BaseException:
-        del sys.modules[module]
-        raise
-    return loaded

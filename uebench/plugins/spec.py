@@ -122,16 +122,14 @@ def _spec(node: ast.expr, text: str) -> Spec:
     match node:
         case ast.Name(id=name):
             return Spec(name)
-        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords) if all(one.arg for one in keywords):
             options: dict[str, Value] = {}
             for keyword in keywords:
-                if keyword.arg is None:
-                    break
-                if keyword.arg in options:
-                    raise UsageError(f"{_shown(text)}: {keyword.arg!r} is given twice; leave one out")
-                options[keyword.arg] = _value(keyword.value, text)
-            else:
-                return Spec(name, options)
+                option = str(keyword.arg)
+                if option in options:
+                    raise UsageError(f"{_shown(text)}: {option!r} is given twice; leave one out")
+                options[option] = _value(keyword.value, text)
+            return Spec(name, options)
     raise UsageError(f"{_shown(text)}: {_shown(node)} is not of the form name(option=value)")
 
 

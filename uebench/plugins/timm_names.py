@@ -20,7 +20,7 @@ def check_model(name: str) -> str:
     """Return ``name`` if timm may have a model of that name; the tag after the dot is not checked.
 
     Raises:
-        ValueError: If timm certainly has none; ``uebench.plugins.registry.validate`` completes the message.
+        ValueError: If timm certainly has none; ``uebench.plugins.validation.validate`` completes the message.
     """
     models, others = _names()
     if models and name.partition(".")[0] not in models | others:

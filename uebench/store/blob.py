@@ -55,9 +55,8 @@ def load(path: Path) -> Protected | None:
     opened = _open(path, pixels=True)
     if opened is None:
         return None
-    header, delta = opened
+    meta, header, delta = opened
     seal = header.pop("digest", None)
-    meta = _meta(path, header)
     if seal != array_digest(delta, digest(header)):
         raise DamagedError(path, "damaged protected set (content and digest differ)")
     return Protected(delta, meta)
@@ -70,14 +69,11 @@ def load_meta(path: Path) -> ProtectedMeta | None:
         DamagedError: If it is unreadable or has another key.
     """
     opened = _open(path, pixels=False)
-    if opened is None:
-        return None
-    header, _ = opened
-    header.pop("digest", None)
-    return _meta(path, header)
+    return opened[0] if opened else None
 
 
-def _open(path: Path, *, pixels: bool) -> tuple[dict[str, Any], Any] | None:
+def _open(path: Path, *, pixels: bool) -> tuple[ProtectedMeta, dict[str, Any], Any] | None:
+    """Return the metadata, the same as it is stored with the digest, and the perturbation if asked for."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -85,20 +81,16 @@ def _open(path: Path, *, pixels: bool) -> tuple[dict[str, Any], Any] | None:
         with safe_open(path, framework="np") as file:
             header = json.loads(file.metadata()["uebench"])
             delta = file.get_tensor("delta") if pixels else None
-        if isinstance(header, dict):
-            return header, delta
+        if not isinstance(header, dict):
+            raise TypeError
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
-        pass
-    raise DamagedError(path, "damaged protected set (unreadable)")
-
-
-def _meta(path: Path, header: dict[str, Any]) -> ProtectedMeta:
+        raise DamagedError(path, "damaged protected set (unreadable)") from None
     try:
-        meta = ProtectedMeta.model_validate(header)
+        meta = ProtectedMeta.model_validate({name: value for name, value in header.items() if name != "digest"})
     except ValueError:  # the base class of pydantic's ValidationError
         raise DamagedError(path, "damaged protected set (content and digest differ)") from None
     if meta.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
         raise DamagedError(path, "damaged protected set (it belongs to another key)")
-    return meta
+    return meta, header, delta

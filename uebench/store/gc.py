@@ -41,9 +41,8 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
     """
-    temporary = [
-        path for kind in ("cells", "protected", "blobs", "models", "work") for path in _temporary(store.root / kind)
-    ]
+    folders = [store.root / kind for kind in ("cells", "protected", "blobs", "models", "work")]
+    temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
         temporary = []  # a running process may be writing one of them
@@ -65,10 +64,11 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
             with hold(folder.name) as free:
                 if free:
                     yield from _work(store, folder)
-        referred = _referred(store)
-        for blob in store.files("blobs") if referred is not None else ():
+        records, damaged = store.readable_cells()
+        referred = {record.protect_key for record in records}
+        for blob in store.files("blobs") if not damaged else ():  # a damaged record may refer to any of them
             with hold(blob.stem) as free:
-                if free and not store.protection_path(blob.stem).exists() and blob.stem not in (referred or ()):
+                if free and not store.protection_path(blob.stem).exists() and blob.stem not in referred:
                     yield blob, "no record refers to this protected set"
         for model in store.files("models"):
             with hold(model.stem) as free:
@@ -93,10 +93,6 @@ def _without_holding(store: Store) -> Hold:
     return look
 
 
-def _temporary(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.rglob(f"{TEMPORARY}*"))
-
-
 def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
     failure = store.failure_path(folder.name)
     holds_more = any(path != failure for path in folder.iterdir())
@@ -115,12 +111,6 @@ def _is_finished(store: Store, key: str) -> bool:
         return bool(store.read_cell(key) or store.read_protected(key))
     except DamagedError:
         return False
-
-
-def _referred(store: Store) -> set[str] | None:
-    """Return the keys of the protected sets that cells refer to; None if these are unknown, as a record is damaged."""
-    records, damaged = store.readable_cells()
-    return None if damaged else {record.protect_key for record in records}
 
 
 def _size(path: Path) -> int:

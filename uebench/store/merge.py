@@ -10,9 +10,10 @@ from typing import Any, Literal
 from uebench.errors import UsageError
 from uebench.store import seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, FileKind, Model, Protected, Store
+from uebench.store.store import DamagedError, FileKind, Protected, Store
 
-Stored = Record | ProtectionRecord | Protected | Model
+Stored = Record | ProtectionRecord | Protected | str
+"""A record, a protected set, or the key of a kept model."""
 
 KINDS: dict[FileKind, tuple[Callable[[Store, str], Stored | None], Callable[[Store, str], Path]]] = {
     "protected": (Store.read_protection, Store.protection_path),
@@ -84,7 +85,7 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
             record = seal.unless_damaged(Store.read_protection, store, key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
-        if isinstance(theirs, Model) and not _share_cell(store, other, key):
+        if kind == "models" and not _share_cell(store, other, key):
             return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
         store.put(place(store, key), content)
     return MergedFile(path, "taken")
@@ -100,6 +101,6 @@ def _measured(stored: Stored) -> Any:  # noqa: ANN401
     """Return the part of a file that must be equal for two files to count as the same."""
     if isinstance(stored, Protected):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
-    if isinstance(stored, Model):  # the weights of another run may differ in their last bits
-        return stored.key
+    if isinstance(stored, str):  # the weights of another run may differ in their last bits
+        return stored
     return stored.model_dump(mode="json", exclude=CIRCUMSTANCES)

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from uebench.regular_files import read_regular
 from uebench.store.seal import DamagedError
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The description of a kept model.
-
-    Attributes:
-        key: The key of the cell whose attacker trained it.
-    """
-
-    key: str
 
 
 def digest(content: bytes) -> str:
@@ -31,8 +19,8 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
 
 
-def load(path: Path) -> Model | None:
-    """Check a kept model and return its description, or None if there is no such file.
+def load(path: Path) -> str | None:
+    """Check a kept model; return the key of the cell whose attacker trained it, or None if there is no such file.
 
     Args:
         path: The file; its name is the key.
@@ -46,7 +34,7 @@ def load(path: Path) -> Model | None:
         content = read_regular(path)
         with safe_open(path, framework="np") as file:
             meta = json.loads(file.metadata()["uebench"])
-        key, seal = meta["key"], meta.get("digest")
+        key, seal = str(meta["key"]), meta.get("digest")
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError):
@@ -55,4 +43,4 @@ def load(path: Path) -> Model | None:
         raise DamagedError(path, "damaged model (content and digest differ)")
     if (path.parent.name, path.stem) != (path.stem[:2], key):
         raise DamagedError(path, "damaged model (it belongs to another key)")
-    return Model(key)
+    return key

@@ -58,18 +58,20 @@ def sealed(record: Record | ProtectionRecord) -> bytes:
     return _seal(rest) + b"\n" + rest
 
 
-def parse(path: Path, content: bytes, model: type[R]) -> R:
-    """Return the record that a file holds.
+def load(path: Path, model: type[R]) -> R | None:
+    """Read a record; return None if there is no such file.
 
     Args:
         path: The file; its name is the key.
-        content: The content of the file.
         model: The kind of record that belongs there.
 
     Raises:
-        DamagedError: If the content does not match its digest, is not such a record, or has another key.
-        StoreError: If a newer version of uebench wrote it.
+        DamagedError: If it does not match its digest, is not such a record or no file at all, or has another key.
+        StoreError: If it cannot be read, or a newer version of uebench wrote it.
     """
+    content = content_of(path, "record")
+    if content is None:
+        return None
     head, _, rest = content.partition(b"\n")
     if head != _seal(rest):
         raise DamagedError(path, "damaged record (content and digest differ)")
@@ -82,17 +84,6 @@ def parse(path: Path, content: bytes, model: type[R]) -> R:
     if (path.parent.name, path.stem) != (key[:2], key):
         raise DamagedError(path, f"damaged record (it belongs to the key {key[:12]})")
     return record
-
-
-def load(path: Path, model: type[R]) -> R | None:
-    """Read a record and parse it; return None if there is no such file.
-
-    Raises:
-        DamagedError: See ``parse``; also if there is something other than a file.
-        StoreError: If it cannot be read, or a newer version of uebench wrote it.
-    """
-    content = content_of(path, "record")
-    return None if content is None else parse(path, content, model)
 
 
 def load_failure(path: Path) -> Failure | None:

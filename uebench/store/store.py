@@ -22,12 +22,11 @@ from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
 from uebench.store.blob import Protected
 from uebench.store.claims import Claims
-from uebench.store.model import Model
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.seal import DamagedError, R, sealed, unusable
 from uebench.store.summary import Summary
 
-__all__ = ["DamagedError", "Model", "Protected", "Store", "sealed"]
+__all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
 RecordKind = Literal["cells", "protected"]
 FileKind = Literal["cells", "protected", "blobs", "models"]
@@ -166,10 +165,7 @@ class Store:
 
     def _records(self, kind: RecordKind, model: type[R]) -> Iterator[tuple[Path, R | None]]:
         for path in self.files(kind):
-            try:
-                yield path, seal.load(path, model)
-            except DamagedError:
-                yield path, None
+            yield path, seal.unless_damaged(seal.load, path, model)
 
     # Protected sets
 
@@ -185,9 +181,7 @@ class Store:
         """
         protected = blob.load(self.blob_path(key))
         if protected and protected.meta.protect_key is None:  # an early version, identified only by its record
-            record = None
-            with suppress(DamagedError):
-                record = self.read_protection(key)
+            record = seal.unless_damaged(self.read_protection, key)
             if record and record.audit != protected.meta.audit:
                 raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
         return protected
@@ -206,8 +200,8 @@ class Store:
         """Return the path of the kept model of a cell, whether or not it exists."""
         return self.root / "models" / key[:2] / f"{key}.safetensors"
 
-    def read_model(self, key: str) -> Model | None:
-        """Return the description of a kept model, or None if there is none.
+    def read_model(self, key: str) -> str | None:
+        """Check the kept model of a cell; return the key, or None if there is none.
 
         Raises:
             DamagedError: If it cannot be read, does not match its digest, or has another key.

@@ -1,0 +1,125 @@
+"""Plugins as their source declares them; a plugin is imported when it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from uebench.errors import UebenchError, UsageError
+from uebench.plugins.scan import Kind
+from uebench.plugins.source_digest import source_digest
+
+if TYPE_CHECKING:
+    from uebench.plugins.base import Plugin
+
+PLUGIN_FILE = "uebench_plugin_"
+"""The prefix of the module names of plugin files."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plugin as its source declares it, not yet imported.
+
+    Attributes:
+        kind: Its kind.
+        name: The name that users write.
+        version: Raised by its author when outputs change; part of every key.
+        info: The fields of ``Info``.
+        class_name: The name of its class.
+        module: The name under which its module is imported.
+        source: The file of the module, absolute.
+        inherited: File and name of each class of another plugin file that it inherits from.
+    """
+
+    kind: Kind
+    name: str
+    version: int
+    info: Mapping[str, Any]
+    class_name: str
+    module: str
+    source: Path
+    inherited: tuple[tuple[Path, str], ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields only; the other process imports the class."""
+        return Entry, tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def origin(self) -> str:
+        """Return where it comes from: the package that holds it, or its file."""
+        return self.source.name if self._is_plugin_file else self.module.partition(".")[0]
+
+    @cached_property
+    def source_digest(self) -> str:
+        """Return the digest of the class's source code, for provenance.
+
+        It covers what the class uses from its module, and the classes of other plugin files that it inherits from.
+        """
+        own = source_digest(self._content(), self.class_name)
+        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
+        return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
+
+    def computes_as(self, digest: str | None) -> bool:
+        """Return whether source code of this digest and of the same version computes what today's code does."""
+        return digest == self.source_digest or digest in self.plugin.earlier
+
+    @cached_property
+    def plugin(self) -> type[Plugin[Any]]:
+        """Import and return the plugin class.
+
+        Raises:
+            UsageError: If its module cannot be imported.
+        """
+        try:
+            return getattr(self._imported(), self.class_name)  # type: ignore[no-any-return]
+        except UebenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
+
+    def _imported(self) -> ModuleType:
+        """Import the plugin's module by its name, or from its file if it is a plugin file."""
+        if self.module in sys.modules or not self._is_plugin_file:
+            return importlib.import_module(self.module)
+        self._content()
+        spec = importlib.util.spec_from_file_location(self.module, self.source)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{self.source} is not a Python file")
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[self.module] = loaded
+        try:
+            spec.loader.exec_module(loaded)
+        except BaseException:
+            del sys.modules[self.module]
+            raise
+        return loaded
+
+    def _content(self) -> bytes:
+        """Return the source of the plugin's module.
+
+        Raises:
+            UsageError: If it is a plugin file that was edited after it was scanned.
+        """
+        content = self.source.read_bytes()
+        if self._is_plugin_file and self.module != module_of(self.source, content):
+            raise UsageError(f"plugin file {self.source}: edited while it was in use; run again")
+        return content
+
+    @property
+    def _is_plugin_file(self) -> bool:
+        return self.module.startswith(PLUGIN_FILE)
+
+
+def module_of(file: Path, content: bytes) -> str:
+    """Return the module name of a plugin file; an edited file gets another, so that it is imported again."""
+    digest = hashlib.sha256(os.fsencode(file.resolve()) + b"\0" + content).hexdigest()
+    return f"{PLUGIN_FILE}{digest[:12]}"
