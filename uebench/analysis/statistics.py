@@ -54,17 +54,16 @@ PSEUDO = 2.0
 """How many photographs, recognised by all runs or by none, are added of each kind for a variance."""
 
 
-def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927), 95% by default.
+def wilson(correct: float, n: float) -> tuple[float, float]:
+    """Return the 95% Wilson score interval of a proportion (Wilson 1927).
 
     Args:
         correct: Successes.
         n: Trials, more than 0; an effective number need not be whole.
-        z: Standard normal quantile.
     """
-    share, z2 = correct / n, z * z
+    share, z2 = correct / n, Z * Z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
@@ -114,8 +113,9 @@ class Runs:
     @property
     def seeds(self) -> str:
         """Return method seeds x attacker seeds: ``3 x 3``, or ``2 x 1-3`` where their number differs."""
-        counts = sorted({len(seeds) for seeds in self.by_method_seed.values()})
-        return f"{len(self.by_method_seed)} x {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
+        counts = [len(seeds) for seeds in self.by_method_seed.values()]
+        least, most = min(counts), max(counts)
+        return f"{len(counts)} x {least}" + (f"-{most}" if most > least else "")
 
     def only(self, seeds: Container[int]) -> Runs:
         """Return the runs with the given attacker seeds."""
