@@ -10,7 +10,7 @@ import torch
 from tests.conftest import TINY, Command
 from uebench.data.dataset import load
 from uebench.evaluation import referee
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import seed_everything
 from uebench.metrics import count_correct
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, ImageSet, Trained
 from uebench.plugins.registry import Registry
