@@ -22,12 +22,13 @@ class ContrastiveLearner(nn.Module):
 class SimClr(ContrastiveLearner):
     """Chen et al., ICML 2020: the two views of an image are each other's positives, and all others are negatives."""
 
-    def __init__(self, encoder: nn.Module, width: int, temperature: float = 0.5) -> None:
+    temperature = 0.5
+
+    def __init__(self, encoder: nn.Module, width: int) -> None:
         """Put a two-layer projector to 128 dimensions behind ``encoder``, which gives ``width`` features."""
         super().__init__()
         self.encoder = encoder
         self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, 128))
-        self.temperature = temperature
 
     def forward(self, first: Tensor, second: Tensor, *, key_gradient: bool = True) -> Tensor:
         """Return the normalised temperature-scaled cross-entropy of two views (B, 3, S, S) each.
