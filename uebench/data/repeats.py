@@ -114,15 +114,7 @@ class _Album:
 
 
 def _found(new: _Album, old: _Album, firsts: Sequence[int], progress: Progress | None, what: str) -> Iterator[Repeat]:
-    """Yield the new photographs that repeat an old one.
-
-    Args:
-        new: The photographs to check.
-        old: The photographs to compare with.
-        firsts: For each new photograph, the number of old ones to compare with, from the first on.
-        progress: Called with (done, total, what).
-        what: The description of the work for ``progress``.
-    """
+    """Yield the new photographs that repeat an old one; ``firsts`` says for each how many old ones count."""
     for row, first in enumerate(firsts):
         if repeat := _repeat(new, row, old, first):
             yield repeat

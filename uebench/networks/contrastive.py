@@ -178,15 +178,7 @@ def contrastive(
     precision: Precision = "float32",
     inputs: Inputs = "scaled",
 ) -> SimClr | SimSiam:
-    """Make an untrained learner with a ResNet-18.
-
-    Args:
-        learner: ``simclr`` or ``simsiam``.
-        size: Height and width of the images in pixels.
-        stem: The encoder's first layers; see ``classifier``.
-        precision: The encoder's number format.
-        inputs: How images are normalised; see ``classifier``.
-    """
+    """Make an untrained learner with a ResNet-18; the arguments after the first are those of ``backbone``."""
     encoder, width = backbone(size, stem=stem, precision=precision, inputs=inputs)
     return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
 
