@@ -38,8 +38,7 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
 
     from uebench.data.dataset import load
     from uebench.evaluation import referee
-    from uebench.evaluation.context import RunContext
-    from uebench.evaluation.seeding import seed_everything
+    from uebench.evaluation.context import RunContext, seed_everything
     from uebench.networks import FaceClassifier
     from uebench.plugins import presets
     from uebench.plugins.registry import Registry

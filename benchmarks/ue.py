@@ -31,8 +31,7 @@ from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
 from uebench.data.images import read_image
 from uebench.evaluation import referee
-from uebench.evaluation.context import RunContext
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import RunContext, seed_everything
 from uebench.networks import classifier
 from uebench.plugins.base import ImageSet, Split
 from uebench.plugins.registry import Registry

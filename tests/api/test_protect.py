@@ -17,8 +17,7 @@ from tests.conftest import ROOT
 from uebench.api.protect import protect
 from uebench.api.protect_folder import protect_folder
 from uebench.errors import CellError, UsageError
-from uebench.evaluation.context import RunContext
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import RunContext, seed_everything
 from uebench.plugins.base import ImageSet
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse

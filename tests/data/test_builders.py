@@ -64,7 +64,7 @@ def test_a_whole_set_of_the_papers_size(photos: Photos, tmp_path: Path, registry
     manifest = make(BUILDERS["webface10"], raw, tmp_path / "webface10")
     assert manifest.counts == {"identities": 10, "train": 1300, "test": 200}
     data = load(str(tmp_path / "webface10"), 16, registry)
-    assert data.shape.counts == (130,) * 10
+    assert data.info.train_counts == (130,) * 10
     assert np.bincount(data.test.labels).tolist() == [20] * 10
 
 

@@ -83,14 +83,6 @@ def test_a_cache_of_a_user_that_there_is_not_is_refused(monkeypatch: pytest.Monk
         cache.default_cache()
 
 
-def test_without_a_cache_it_is_decoded_every_time(photographs: Photographs) -> None:
-    for _ in range(2):
-        assert photographs.are(cache.fetch(None, ONE, photographs.decode))
-    assert photographs.times == 2
-    cache.keep_description(None, ONE, {"images": 3})
-    assert cache.fetch_description(None, ONE) is None
-
-
 def test_no_flipped_byte_is_believed(tmp_path: Path, photographs: Photographs) -> None:
     cache.fetch(tmp_path, ONE, photographs.decode)
     file = tmp_path / f"{ONE}.safetensors"

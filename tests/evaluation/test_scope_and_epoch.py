@@ -76,7 +76,7 @@ class Watcher(RunContext):
         self.images = images
 
     def examine(self, classifier: Classifier) -> dict[str, int]:
-        return {"test_correct": int(count_correct(classifier, self.images).sum())}
+        return {"test_correct": count_correct(classifier, self.images)}
 
 
 def noisy(count: int) -> ImageSet:
@@ -98,7 +98,7 @@ def test_early_stop_returns_the_epoch_that_did_best_on_what_it_held_back() -> No
     seen = [epoch["test_correct"] for epoch in trained.curve]
     assert len(set(seen)) > 1, "else every epoch is the best"
     assert trained.chosen == 1 + seen.index(max(seen))
-    assert int(count_correct(trained.classifier, validation).sum()) == max(seen)
+    assert count_correct(trained.classifier, validation) == max(seen)
     assert trained.images == 6 * int((~held).sum())
 
 

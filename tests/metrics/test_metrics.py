@@ -23,7 +23,7 @@ def test_wilson_agrees_with_scipy(counts: tuple[int, int]) -> None:
     assert wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_correct_answers_are_counted_for_each_identity() -> None:
+def test_correct_answers_are_counted() -> None:
     images = torch.zeros(7, 3, 2, 2, dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.tensor([0, 0, 1, 1, 2, 2, 2])
     labels = torch.tensor([0, 1, 1, 1, 2, 2, 0])
@@ -31,7 +31,7 @@ def test_correct_answers_are_counted_for_each_identity() -> None:
     def classifier(x: Tensor) -> Tensor:
         return torch.nn.functional.one_hot((x[:, 0, 0, 0] * 255).round().long(), 3).float()
 
-    assert count_correct(classifier, ImageSet(images, labels, 3)).tolist() == [1, 2, 2]
+    assert count_correct(classifier, ImageSet(images, labels, 3)) == 5
 
 
 def test_audit_says_what_changed() -> None:

@@ -102,17 +102,12 @@ def detection(
     runs = {view: (_runs(published[view], of_each), _runs(clean[view], of_each)) for view in published}
     gaps = [difference(*pair) for pair in runs.values()]
     largest_gaps = [difference(_runs([True] * on_clean.n, of_each), on_clean) for _, on_clean in runs.values()]
-    detectors = (
-        Detector(
-            *view, sum(published[view]), sum(clean[view]), on_set.n, interval(on_set), interval(on_clean),
-            gap, p, has_room=p_largest < LEVEL,
-        )
-        for (view, (on_set, on_clean)), gap, p, p_largest in zip(
-            runs.items(), gaps, holm([gap.p for gap in gaps]), holm([gap.p for gap in largest_gaps]), strict=True
-        )
-    )  # fmt: skip
-    photographs = next(iter(runs.values()))[0].photographs
-    return Detection(name, data, identities, photographs, tuple(detectors))
+    corrected, least = (holm([gap.p for gap in found]) for found in (gaps, largest_gaps))
+    detectors = []
+    for (view, (on_set, on_clean)), gap, p, least_p in zip(runs.items(), gaps, corrected, least, strict=True):
+        counts, intervals = (sum(published[view]), sum(clean[view]), on_set.n), (interval(on_set), interval(on_clean))
+        detectors.append(Detector(*view, *counts, *intervals, gap, p, has_room=least_p < LEVEL))
+    return Detection(name, data, identities, on_set.photographs, tuple(detectors))
 
 
 def _runs(answers: Sequence[bool], of_each: int) -> Runs:

@@ -6,13 +6,15 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from uebench import __version__
-from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.records import runs_of
+from uebench.analysis.statistics import interval
 from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError, nearest
 from uebench.hashing import content_digest
 from uebench.planning.study import StudySpec
 from uebench.plugins.validation import validate
 from uebench.store.entry import Accuracy, EntryResult, LeaderboardEntry, RecordDigest
+from uebench.store.record import Record
 from uebench.store.store import Store
 
 
@@ -75,9 +77,8 @@ def check(result: EntryResult, store: Store) -> str:
         return "differs"
     records = [record for one in present if (record := store.read_cell_or_none(one.key))]
     if len(records) == len(result.records):
-        measured = _accuracy(Pairing("", "", tuple(records), ()))
-        same = {record.data_key for record in records} == {result.data_key} and measured == result.measured
-        if not same or any(record.attacker != result.attacker for record in records):
+        same = all((one.data_key, one.attacker) == (result.data_key, result.attacker) for one in records)
+        if not same or _accuracy(records) != result.measured:
             return "differs"
     return f"{len(records)} of {len(result.records)} here"
 
@@ -103,28 +104,24 @@ def _complete(places: Sequence[MeasuredPlace]) -> None:
 
 def _claimed(places: Sequence[MeasuredPlace], claims: Mapping[str, float]) -> list[float | None]:
     """Return the accuracy claimed for each place, or None."""
-    unused, known = dict(claims), set[str]()
-    accuracies = []
+    accuracies, known = [], set[str]()
     for one in places:
         attacker = one.place.attacker.name
         names = (f"{one.place.data.name} / {attacker}", attacker)
         accuracies.append(next((claims[name] for name in names if name in claims), None))
         known |= set(names)
-        for name in names:
-            unused.pop(name, None)
-    for name in unused:
-        raise UsageError(f"claim {name!r}: no attacker of this study; {nearest(name, known)}")
+    for name in claims:
+        if name not in known:
+            raise UsageError(f"claim {name!r}: no attacker of this study; {nearest(name, known)}")
     return accuracies
 
 
 def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryResult:
-    assert one.pairing
-    record = one.records[0]
-    clean = Pairing("", "", one.clean, ())
+    record, runs = one.records[0], runs_of(one.records)
     values = {
         "data": record.data, "data_key": record.data_key, "name": one.place.attacker.name, "attacker": record.attacker,
-        "claimed": claimed, "measured": _accuracy(one.pairing), "clean": _accuracy(clean), "n": one.pairing.runs.n,
-        "seeds": one.pairing.runs.seeds,
+        "claimed": claimed, "measured": _accuracy(one.records), "clean": _accuracy(one.clean), "n": runs.n,
+        "seeds": runs.seeds,
         "records": [
             RecordDigest(
                 key=record.key, sha256=content_digest(store.cell_path(record.key)), protect_key=record.protect_key,
@@ -136,6 +133,8 @@ def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryRes
     return validate(EntryResult, values, one.place.title)
 
 
-def _accuracy(pairing: Pairing) -> Accuracy:
-    low, high = pairing.interval
-    return Accuracy(mean=round(pairing.accuracy, 2), low=round(low, 2), high=round(high, 2))
+def _accuracy(records: Sequence[Record]) -> Accuracy:
+    """Return the mean accuracy of some runs and its 95% interval, in percent with two decimals."""
+    runs = runs_of(records)
+    mean, low, high = (round(100 * share, 2) for share in (runs.mean, *interval(runs)))
+    return Accuracy(mean=mean, low=low, high=high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,8 +43,7 @@ class Pairing:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """Return the 95% interval of this mean, in percent."""
-        low, high = interval(self.runs)
-        return 100 * low, 100 * high
+        return _interval(self.runs)
 
     @cached_property
     def worst(self) -> Identity:
@@ -57,11 +57,8 @@ class Pairing:
 
     @cached_property
     def reference_interval(self) -> tuple[float, float] | None:
-        """Return the 95% interval of the clean reference, in percent."""
-        if not self.clean:
-            return None
-        low, high = interval(runs_of(self.clean))
-        return 100 * low, 100 * high
+        """Return the 95% interval of the clean reference in percent, or None if there is none."""
+        return _interval(runs_of(self.clean)) if self.clean else None
 
     @property
     def drop(self) -> float | None:
@@ -71,10 +68,10 @@ class Pairing:
     @property
     def depth(self) -> float | None:
         """Return where the accuracy lies between the reference (0) and chance (1)."""
-        if self.drop is None or self.reference is None:
+        if self.reference is None:
             return None
         room = self.reference - chance(self.records[0])
-        return min(1.0, max(0.0, self.drop / room)) if room > 0 else 0.0
+        return min(1.0, max(0.0, (self.reference - self.accuracy) / room)) if room > 0 else 0.0
 
     @property
     def countermeasures(self) -> tuple[str, ...]:
@@ -149,6 +146,11 @@ class Benchmark:
         return chance(self.records[0])
 
     @cached_property
+    def _ranked(self) -> list[Pairing]:
+        """Return the pairings of methods with attackers that have a clean reference."""
+        return [one for one in self.pairings.values() if one.clean and not is_clean(one.records[0])]
+
+    @cached_property
     def common_attacker(self) -> str:
         """Return the attacker that most methods met; they are ranked by it, as means over others would not compare."""
         met = [pairing.attacker for pairing in self._ranked]
@@ -174,16 +176,14 @@ class Benchmark:
 
         A method without any clean reference is not ranked.
         """
-        by_method: dict[str, dict[str, Pairing]] = {}
-        for pairing in self._ranked:
-            by_method.setdefault(pairing.method, {})[pairing.attacker] = pairing
-        ranked = self.ranks.get(self.common_attacker, {}) if by_method else {}
+        ranked = self.ranks.get(self.common_attacker, {})
+        met = Counter(one.method for one in self._ranked)
         lines = []
-        for method in dict.fromkeys([*ranked, *by_method]):
-            met = by_method[method]
-            shared = [met[name] for name in self.shared_attackers] if method in ranked else []
+        for method in dict.fromkeys([*ranked, *met]):
+            shared = [self.pairings[method, name] for name in self.shared_attackers] if method in ranked else []
             strongest = max(shared, key=lambda one: one.accuracy, default=None)
-            lines.append(Standing(method, met.get(self.common_attacker), ranked.get(method), strongest, len(met)))
+            pairing = self.pairings.get((method, self.common_attacker))
+            lines.append(Standing(method, pairing, ranked.get(method), strongest, met[method]))
         return lines
 
     @cached_property
@@ -210,16 +210,11 @@ class Benchmark:
         return sorted((one for one in self.pairings.values() if one.attacker == attacker), key=place)
 
     @cached_property
-    def _ranked(self) -> list[Pairing]:
-        return [one for one in self.pairings.values() if one.drop is not None and not is_clean(one.records[0])]
-
-    @cached_property
     def methods(self) -> list[str]:
         """Return the methods: the reference first, the others as the leaderboard ranks them, then those not ranked."""
-        ranked = [line.method for line in self.leaderboard]
-        known = dict.fromkeys(method for method, _ in self.pairings)
         clean = [one.method for one in self.pairings.values() if is_clean(one.records[0])]
-        return list(dict.fromkeys([*clean, *ranked, *known]))
+        ranked = [line.method for line in self.leaderboard]
+        return list(dict.fromkeys([*clean, *ranked, *(method for method, _ in self.pairings)]))
 
     @cached_property
     def attackers(self) -> list[str]:
@@ -257,3 +252,8 @@ def _benchmark(records: Sequence[Record]) -> Benchmark:
         for pair, group in groups.items()
     }
     return Benchmark(tuple(records), pairings)
+
+
+def _interval(runs: Runs) -> tuple[float, float]:
+    low, high = interval(runs)
+    return 100 * low, 100 * high

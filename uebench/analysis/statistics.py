@@ -54,17 +54,16 @@ PSEUDO = 2.0
 """How many photographs, recognised by all runs or by none, are added of each kind for a variance."""
 
 
-def wilson(correct: float, n: float, z: float = Z) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927), 95% by default.
+def wilson(correct: float, n: float) -> tuple[float, float]:
+    """Return the 95% Wilson score interval of a proportion (Wilson 1927).
 
     Args:
         correct: Successes.
         n: Trials, more than 0; an effective number need not be whole.
-        z: Standard normal quantile.
     """
-    share, z2 = correct / n, z * z
+    share, z2 = correct / n, Z * Z
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
@@ -114,8 +113,9 @@ class Runs:
     @property
     def seeds(self) -> str:
         """Return method seeds x attacker seeds: ``3 x 3``, or ``2 x 1-3`` where their number differs."""
-        counts = sorted({len(seeds) for seeds in self.by_method_seed.values()})
-        return f"{len(self.by_method_seed)} x {'-'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
+        counts = [len(seeds) for seeds in self.by_method_seed.values()]
+        least, most = min(counts), max(counts)
+        return f"{len(counts)} x {least}" + (f"-{most}" if most > least else "")
 
     def only(self, seeds: Container[int]) -> Runs:
         """Return the runs with the given attacker seeds."""
@@ -171,30 +171,21 @@ class Difference:
     paired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How much runs of the same method differ by seeds alone.
+def spread(methods: Iterable[Runs]) -> tuple[float, int] | None:
+    """Return how much runs of the same method differ by seeds alone, pooled over the methods with several runs.
 
-    Attributes:
-        variance: The variance of a run's accuracy.
-        degrees: Degrees of freedom of this estimate.
+    Returns:
+        The variance of a run's accuracy and its degrees of freedom; None if no method has several runs.
     """
-
-    variance: float
-    degrees: int
-
-
-def spread(methods: Iterable[Runs]) -> Spread | None:
-    """Return the pooled spread of the methods that have several runs, or None if none has."""
     several = [list(runs.shares.values()) for runs in methods if runs.several]
     degrees = sum(len(shares) - 1 for shares in several)
     if not degrees:
         return None
     squares = sum((share - fmean(shares)) ** 2 for shares in several for share in shares)
-    return Spread(squares / degrees, degrees)
+    return squares / degrees, degrees
 
 
-def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Difference:
+def difference(one: Runs, other: Runs, of_one_run: tuple[float, int] | None = None) -> Difference:
     """Compare two methods by the accuracy of the same attacker on the same photographs.
 
     Photographs are paired, and so are attacker seeds: only those that occur with every method seed of both methods
@@ -205,8 +196,8 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
     Args:
         one: The first method.
         other: The second, with the same attacker and photographs.
-        of_one_run: The spread over seeds to assume of a method that has a single run, often that of other methods.
-            Without it, the result is about this one run.
+        of_one_run: The ``spread`` to assume of a method that has a single run, often that of other methods. Without
+            it, the result is about this one run.
 
     Raises:
         ValueError: If the numbers of images or of photographs differ.
@@ -231,10 +222,10 @@ def difference(one: Runs, other: Runs, of_one_run: Spread | None = None) -> Diff
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
     variance, degrees = _variance(tables, of_photographs)
-    single = sum(not runs.several for runs in (one, other))
-    if of_one_run and of_one_run.variance and single:
-        assumed = single * of_one_run.variance
-        squares_of_parts = variance**2 / degrees + assumed**2 / of_one_run.degrees
+    of_seeds, degrees_of_seeds = of_one_run or (0.0, 1)
+    assumed = of_seeds * sum(not runs.several for runs in (one, other))
+    if assumed:
+        squares_of_parts = variance**2 / degrees + assumed**2 / degrees_of_seeds
         variance += assumed
         degrees = variance**2 / squares_of_parts
     if one.of_each > 1:

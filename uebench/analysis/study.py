@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,7 +70,10 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
         store: The results folder.
     """
     reference = plan.spec.reference
-    known = {(place.data.name, place.attacker.name, place.method.name): _read(place, store) for place in plan.places}
+    known = {
+        (place.data.name, place.attacker.name, place.method.name): (place, *_read(place, store))
+        for place in plan.places
+    }
     sets = _protections(store, (record for _, records, _ in known.values() for record in records))
     measured = []
     for (data, attacker, _), (place, records, gaps) in known.items():
@@ -88,16 +92,11 @@ def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
     return list(groups.values())
 
 
-def _read(place: StudyPlace, store: Store) -> tuple[StudyPlace, tuple[Record, ...], dict[str, int]]:
-    records: list[Record] = []
-    gaps: dict[str, int] = {}
-    for cell in place.cells:
-        if record := store.read_cell_or_none(cell.spec.key):
-            records.append(_named(record, place))
-        else:
-            reason = _reason(cell, store)
-            gaps[reason] = gaps.get(reason, 0) + 1
-    return place, tuple(records), gaps
+def _read(place: StudyPlace, store: Store) -> tuple[tuple[Record, ...], dict[str, int]]:
+    """Return the records of a place's cells, and the number of cells without one for each reason."""
+    found = [(cell, store.read_cell_or_none(cell.spec.key)) for cell in place.cells]
+    records = tuple(_named(record, place) for _, record in found if record)
+    return records, dict(Counter(_reason(cell, store) for cell, record in found if not record))
 
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:

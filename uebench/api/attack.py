@@ -112,7 +112,7 @@ def attack(
     seed_of(seed)
     chain = attacker_parts(Registry(plugin_files(plugins)), attacker, preset)
     for part in chain:
-        if reason := part.plugin.obstacle(dataset.shape):
+        if reason := part.plugin.obstacle(dataset.info.shape):
             raise UsageError(f"attacker {attacker!r}: {reason}")
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")

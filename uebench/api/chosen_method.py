@@ -7,9 +7,8 @@ from typing import Any
 
 from uebench.errors import UsageError
 from uebench.evaluation import referee
-from uebench.evaluation.context import RunContext
+from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
-from uebench.evaluation.seeding import seed_everything
 from uebench.planning.parts import method_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins.base import Shape, Split

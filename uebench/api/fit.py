@@ -82,10 +82,9 @@ def fit_in(
         Stopped: At a checkpoint, if ``stop`` asks for it; the next call resumes there.
     """
     from uebench.evaluation import referee
-    from uebench.evaluation.context import RunContext
+    from uebench.evaluation.context import RunContext, seed_everything
     from uebench.evaluation.hardware import choose_device
     from uebench.evaluation.isolation import process_restored
-    from uebench.evaluation.seeding import seed_everything
     from uebench.pretrained import weights
 
     registry, store = workspace.registry, workspace.store

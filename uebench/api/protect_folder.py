@@ -22,8 +22,8 @@ from uebench.data.protected_folder import (
     Chunk,
     Photograph,
     ProtectedFolder,
-    RunningAudit,
     decode,
+    joint_audit,
     left_out,
     photographs_in,
     request_digest,
@@ -32,6 +32,7 @@ from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
+from uebench.metrics import audit
 from uebench.plugins import presets
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.plugins.registry import Registry
@@ -136,13 +137,13 @@ class _Copying:
         train = Split(images, self.labels[: len(images)].copy())
         self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
         del images, train
-        totals = RunningAudit()
+        audits = []
         for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(decoded, chunks)), self.limit):
-            totals.add(delta)
+            audits.append(audit(delta))
             self.folder.keep(manifest)
             if progress:
                 progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
-        return added | {"audit": totals.result()}
+        return added | {"audit": joint_audit(audits)}
 
     def _decoded(self) -> Iterator[Chunk]:
         size, batch = self.shape.size, referee.batch_size(self.shape.size, self.chosen.device)

@@ -60,16 +60,14 @@ def _user_cache() -> Path:
     return named if named.is_absolute() else Path.home() / default
 
 
-def fetch(folder: Path | None, fingerprint: str, decode: Callable[[], tuple[Split, Split]]) -> tuple[Split, Split]:
+def fetch(folder: Path, fingerprint: str, decode: Callable[[], tuple[Split, Split]]) -> tuple[Split, Split]:
     """Return the training and the test split of a set, from the cache or freshly decoded.
 
     Args:
-        folder: The cache; None to decode every time.
+        folder: The cache.
         fingerprint: 64 hexadecimal digits that change whenever the decoded arrays may change.
         decode: Reads the photographs; its errors are passed on.
     """
-    if folder is None:
-        return decode()
     file = folder / f"{fingerprint}.safetensors"
     if (splits := _read(file)) is not None:
         return splits
@@ -104,15 +102,13 @@ def _write(file: Path, arrays: tuple[NDArray[Any], ...]) -> None:
         _put(file, lambda path: save_file(named, path, {"digests": digests}))
 
 
-def fetch_description(folder: Path | None, fingerprint: str) -> dict[str, Any] | None:
+def fetch_description(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     """Return the description that ``keep_description`` wrote, or None.
 
     Args:
-        folder: The cache, or None.
+        folder: The cache.
         fingerprint: See ``fetch``.
     """
-    if folder is None:
-        return None
     try:
         content = json.loads(read_regular(folder / f"{fingerprint}.json"))
         description: dict[str, Any] = content["description"]
@@ -121,16 +117,14 @@ def fetch_description(folder: Path | None, fingerprint: str) -> dict[str, Any] |
         return None
 
 
-def keep_description(folder: Path | None, fingerprint: str, description: Mapping[str, Any]) -> None:
+def keep_description(folder: Path, fingerprint: str, description: Mapping[str, Any]) -> None:
     """Cache the description of a set, from which plans are made without reading pixels.
 
     Args:
-        folder: The cache; None to write nothing.
+        folder: The cache.
         fingerprint: See ``fetch``.
         description: JSON values.
     """
-    if folder is None:
-        return
     content = json.dumps({"digest": digest(description), "description": description})
     _put(folder / f"{fingerprint}.json", lambda path: path.write_text(content, "utf-8"))
 

@@ -17,9 +17,9 @@ def fault(train: Split, test: Split, size: int) -> str:
     """
     for name, split in (("train", train), ("test", test)):
         shape = (len(split.labels), 3, size, size)
-        if (form := _form(split.images)) != _words(shape, "uint8"):
+        if (form := _form(split.images)) != f"{shape} uint8":
             return f"the {name} images are {form}; return uint8 of shape {shape}"
-        if (form := _form(split.labels)) != _words(shape[:1], "int64"):
+        if (form := _form(split.labels)) != f"{shape[:1]} int64":
             return f"the {name} labels are {form}; return (N,) int64"
     people = set(train.labels.tolist())
     if people != set(range(len(people))) or set(test.labels.tolist()) != people or len(people) < 2:
@@ -31,8 +31,4 @@ def fault(train: Split, test: Split, size: int) -> str:
 
 
 def _form(array: object) -> str:
-    return _words(array.shape, str(array.dtype)) if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
-
-
-def _words(shape: tuple[int, ...], dtype: str) -> str:
-    return f"{shape} {dtype}"
+    return f"{array.shape} {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from uebench.data import cache as files
 from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
+from uebench.data.images import image_stamp
 from uebench.data.names import named
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError
 from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
@@ -145,11 +146,6 @@ class Dataset:
         """Return K, the number of identities."""
         return self.info.num_classes
 
-    @property
-    def shape(self) -> Shape:
-        """Return what plugins may know about the training set before it is loaded."""
-        return self.info.shape
-
 
 def load(text: str, size: int, registry: Registry, cache: Path | None = None) -> Dataset:
     """Load a data set at ``size`` pixels, without torch.
@@ -170,15 +166,7 @@ def load(text: str, size: int, registry: Registry, cache: Path | None = None) ->
 def describe(text: str, size: int, registry: Registry, cache: Path | None = None) -> DatasetInfo:
     """Return the description of a data set; its pixels are read only if the cache does not have the description.
 
-    Args:
-        text: See ``load``.
-        size: See ``load``.
-        registry: See ``load``.
-        cache: See ``load``.
-
-    Raises:
-        UsageError: If ``text`` does not name a source.
-        DataError: If an image or an identity is missing or damaged; the message names it.
+    Arguments and errors are those of ``load``.
     """
     part = source_part(text, registry)
     source = part.build()
@@ -234,11 +222,8 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
             raise DataError(f"data {part.written!r}: {reason}")
         return train, test
 
-    if cache is None or listing is None:
-        cache, fingerprint, (train, test) = None, "", read()
-    else:
-        fingerprint = _fingerprint(part, listing, size)
-        train, test = files.fetch(cache, fingerprint, read)
+    fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
+    train, test = files.fetch(cache, fingerprint, read) if cache and fingerprint else read()
     parts = (train.images, train.labels, test.images, test.labels)
     description = _Description.model_validate(
         {
@@ -247,7 +232,8 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
             "test_counts": np.bincount(test.labels).tolist(),
         }
     )
-    files.keep_description(cache, fingerprint, description.model_dump(mode="json"))
+    if cache and fingerprint:
+        files.keep_description(cache, fingerprint, description.model_dump(mode="json"))
     for array in parts:
         array.flags.writeable = False
     return Dataset(_info(part, size, description), train, test)
@@ -265,12 +251,9 @@ def _info(part: Part[Source[Any]], size: int, description: _Description) -> Data
 
 def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:
     """Return a digest of the listed files' sizes and times, the source, its code and options, and the image size."""
-    try:
-        stats = [
-            [str(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns]
-            for split, listed in enumerate((listing.train, listing.test))
-            for file, label in listed
-        ]
-    except OSError as error:
-        raise DataError(f"{error.filename}: cannot be read ({in_words(error)})") from None
-    return digest([part.published(), part.entry.source_digest, size, stats])
+    stamps = [
+        [str(file), label, split, *image_stamp(file)]
+        for split, listed in enumerate((listing.train, listing.test))
+        for file, label in listed
+    ]
+    return digest([part.published(), part.entry.source_digest, size, stamps])

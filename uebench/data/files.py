@@ -35,13 +35,14 @@ def split_files(people: dict[str, list[Path]], train: float, seed: int) -> Listi
         seed: Seed of the split.
     """
     rng = np.random.default_rng(seed)
-    parts: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])
+    chosen: list[tuple[Path, int]] = []
+    others: list[tuple[Path, int]] = []
     for label, files in enumerate(people.values()):
         count = train if isinstance(train, int) else min(max(round(train * len(files)), 1), len(files) - 1)
-        chosen = set(rng.permutation(len(files))[:count].tolist())
+        positions = set(rng.permutation(len(files))[:count].tolist())
         for position, file in enumerate(files):
-            parts[position not in chosen].append((file, label))
-    return Listing(tuple(parts[0]), tuple(parts[1]))
+            (chosen if position in positions else others).append((file, label))
+    return Listing(tuple(chosen), tuple(others))
 
 
 def decode(files: Sequence[tuple[Path, int]], size: int) -> Split:

@@ -99,6 +99,19 @@ def image_digest(file: Path) -> str:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
+def image_stamp(file: Path) -> tuple[int, int]:
+    """Return the size of an image file in bytes, and the time of its last change in nanoseconds.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
+    return stat.st_size, stat.st_mtime_ns
+
+
 def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8]:
     """Add a perturbation to images.
 

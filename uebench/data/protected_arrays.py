@@ -85,10 +85,7 @@ def read_array(file: Path, content: Content | None = None, scale: Scale | None =
     if layout_of(array.shape, None, str(file)) == "NHWC":
         array = array.transpose(0, 3, 1, 2)
     labels = next((arrays[label_name].ravel() for label_name in NAMES["labels"] if label_name in arrays), None)
-    recognised = _recognised(array, content or named, scale)
-    if isinstance(recognised, str):
-        raise UsageError(f"{file}: {recognised}")
-    return Values(array, *recognised, labels)
+    return Values(array, *_recognised(array, file, content or named, scale), labels)
 
 
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
@@ -131,26 +128,26 @@ def _chosen(arrays: Mapping[str, NDArray[Any]], file: Path, content: Content | N
     raise DataError(f"{file}: holds {held}; name the array to use 'images' or 'perturbations'")
 
 
-def _recognised(array: NDArray[Any], content: Content | None, scale: Scale | None) -> tuple[Content, Scale] | str:
-    """Return the content and scale of an array, or a message that says what is wrong with its values."""
+def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale: Scale | None) -> tuple[Content, Scale]:
+    """Return the content and scale of an array; see ``read_array``."""
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    shown = f"values in [{low:.3g}, {high:.3g}]"
+    shown = f"{file}: values in [{low:.3g}, {high:.3g}]"
     if scale is None and array.dtype.kind != "f":
         scale = "0..255"
         content = content or ("perturbations" if low < 0 else "images")
     content = content or _content(low, high, scale)
     if content is None:
-        return f"{shown} may be images or perturbations; say content=images or content=perturbations"
+        raise UsageError(f"{shown} may be images or perturbations; say content=images or content=perturbations")
     scale = scale or _scale(low, high, content)
     if scale is None:
-        return f"{shown} are no {content} of the scales -1..1, 0..1 and 0..255; clip or rescale them"
+        raise UsageError(f"{shown} are no {content} of the scales -1..1, 0..1 and 0..255; clip or rescale them")
     least, most = RANGES[scale]
     slack = SLACK * (most - least)
     if content == "perturbations":
         least, most = least - most, most - least
     if low < least - slack or high > most + slack:
-        return f"{shown} are no {content} of the scale {scale}; clip or rescale them, or give another scale"
+        raise UsageError(f"{shown} are no {content} of the scale {scale}; clip or rescale them, or give another scale")
     return content, scale
 
 

@@ -108,12 +108,12 @@ def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks:
         levels, photograph = values.grey_levels(row), clean.images[position]
         protected = levels if values.content == "images" else photograph + levels
         delta[position] = np.where(np.isfinite(levels), np.rint(protected).clip(0, 255), photograph) - photograph
-    finite, labels = values.finite, values.labels
-    usable = labels is not None and labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
-    return ProtectedSet(
-        values.content, values.scale, classwise, delta, finite[clean.labels] if classwise else finite,
-        labels.astype(np.int64) if labels is not None and usable else None, tuple(remarks),
-    )  # fmt: skip
+    finite = values.finite[clean.labels] if classwise else values.finite
+    labels = values.labels
+    if labels is not None:
+        is_usable = labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
+        labels = labels.astype(np.int64) if is_usable else None
+    return ProtectedSet(values.content, values.scale, classwise, delta, finite, labels, tuple(remarks))
 
 
 def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:

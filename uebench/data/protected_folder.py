@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from uebench.data.folders import contents, identities, is_folder
-from uebench.data.images import image_digest, perturbed, read_image
+from uebench.data.images import image_digest, image_stamp, perturbed, read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
 from uebench.hashing import digest
-from uebench.metrics import audit
 from uebench.regular_files import is_regular, read_regular
 from uebench.store.atomic import publish
 
@@ -112,13 +111,7 @@ def request_digest(manifest: Mapping[str, Any], photographs: Sequence[Photograph
     Raises:
         DataError: If a photograph cannot be read.
     """
-    stamps: list[list[str | int]] = []
-    for photograph in photographs:
-        try:
-            stat = photograph.file.stat()
-        except OSError as error:
-            raise DataError(f"{photograph.file}: cannot be read ({in_words(error)})") from None
-        stamps.append([str(photograph.copy), stat.st_size, stat.st_mtime_ns])
+    stamps = [[str(photograph.copy), *image_stamp(photograph.file)] for photograph in photographs]
     return digest([manifest, stamps])
 
 
@@ -265,23 +258,16 @@ def _pair(photograph: str, copy: str) -> str:
     return digest([photograph, copy])
 
 
-class RunningAudit:
-    """The audit of copies that are made in chunks."""
+def joint_audit(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the largest change in grey levels, the mean PSNR in dB and the number of images that changed.
 
-    def __init__(self) -> None:
-        """Start without copies."""
-        self._parts: list[dict[str, Any]] = []
-
-    def add(self, delta: NDArray[np.int16]) -> None:
-        """Add the perturbations (B, 3, S, S) of a chunk, in grey levels."""
-        self._parts.append(audit(delta))
-
-    def result(self) -> dict[str, Any]:
-        """Return the largest change in grey levels, the mean PSNR in dB and the number of images that changed."""
-        changed = sum(part["changed"] for part in self._parts)
-        decibels = sum(part["changed"] * part["psnr_mean"] for part in self._parts if part["changed"])
-        return {
-            "max_levels": max(part["max_levels"] for part in self._parts),
-            "psnr_mean": decibels / changed if changed else None,
-            "changed": changed,
-        }
+    Args:
+        parts: The ``metrics.audit`` of each chunk.
+    """
+    changed = sum(part["changed"] for part in parts)
+    decibels = sum(part["changed"] * part["psnr_mean"] for part in parts if part["changed"])
+    return {
+        "max_levels": max(part["max_levels"] for part in parts),
+        "psnr_mean": decibels / changed if changed else None,
+        "changed": changed,
+    }

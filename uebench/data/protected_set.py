@@ -17,6 +17,8 @@ from uebench.lazy import torch
 from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -126,8 +128,14 @@ def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
     return found
 
 
-def alignment_of(found: ProtectedSet, clean: Photographs, test: Any = None) -> Alignment | None:  # noqa: ANN401
-    """Return which photographs its images show, or None for perturbations, which do not show this."""
+def alignment_of(found: ProtectedSet, clean: Photographs, test: NDArray[np.uint8] | None = None) -> Alignment | None:
+    """Return which photographs its images show, or None for perturbations, which do not show this.
+
+    Args:
+        found: The set.
+        clean: The photographs that it was made from.
+        test: (M, 3, S, S), the test photographs, if these are to be searched too.
+    """
     if found.content == "perturbations":
         return None
     return align(perturbed(clean.images, found.delta), clean.images, test)

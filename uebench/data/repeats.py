@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from uebench.data.images import image_digest, open_image
+from uebench.data.images import image_digest, image_stamp, open_image
 from uebench.data.likeness import SIDE, Grey, Picture, likeness
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError
 from uebench.plugins.base import Listing
 from uebench.progress import Progress
 
@@ -50,7 +50,9 @@ class Repeat:
     @property
     def how(self) -> str:
         """Return a description of their likeness."""
-        return "the same bytes" if self.exact else f"likeness {self.likeness:.2f}" + ", mirrored" * self.mirrored
+        if self.exact:
+            return "the same bytes"
+        return f"likeness {self.likeness:.2f}" + (", mirrored" if self.mirrored else "")
 
 
 def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress | None = None) -> tuple[Repeat, ...]:
@@ -80,7 +82,7 @@ def without_repeats(listing: Listing) -> Listing:
     Raises:
         DataError: If an identity is left without test photographs, or a photograph cannot be read.
     """
-    test, train = (tuple((file, _stamp(file)) for file, _ in split) for split in (listing.test, listing.train))
+    test, train = (tuple((file, image_stamp(file)) for file, _ in split) for split in (listing.test, listing.train))
     repeated = {repeat.file for repeat in _cached_repeats(test, train)}
     kept = tuple((file, label) for file, label in listing.test if file not in repeated)
     if lost := {label for _, label in listing.test} - {label for _, label in kept}:
@@ -99,14 +101,6 @@ def _cached_repeats(test: _Stamped, train: _Stamped) -> tuple[Repeat, ...]:
     return repeats([file for file, _ in test], [file for file, _ in train])
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    return stat.st_size, stat.st_mtime_ns
-
-
 class _Album:
     """Photographs, with their digests and prepared pictures."""
 
@@ -120,15 +114,7 @@ class _Album:
 
 
 def _found(new: _Album, old: _Album, firsts: Sequence[int], progress: Progress | None, what: str) -> Iterator[Repeat]:
-    """Yield the new photographs that repeat an old one.
-
-    Args:
-        new: The photographs to check.
-        old: The photographs to compare with.
-        firsts: For each new photograph, the number of old ones to compare with, from the first on.
-        progress: Called with (done, total, what).
-        what: The description of the work for ``progress``.
-    """
+    """Yield the new photographs that repeat an old one; ``firsts`` says for each how many old ones count."""
     for row, first in enumerate(firsts):
         if repeat := _repeat(new, row, old, first):
             yield repeat

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
-from uebench.evaluation.context import RunContext
+from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.robustness import robustness
-from uebench.evaluation.seeding import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
 from uebench.store import answers
@@ -72,14 +72,13 @@ def attack(
     seed_everything(ctx)
     train = on_set(train, measures, ctx)
     seed_everything(ctx)  # so that random draws of a countermeasure on the set do not change the training
-    trained = attacker.build().fit(
-        train, tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING), ctx
-    )
+    in_training = tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING)
+    trained = attacker.build().fit(train, in_training, ctx)
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts
-    correct = iter(answers.correct(predicted, sizes))
-    per_identity = tuple(Counts(correct=sum(next(correct) for _ in range(n)), n=n) for n in sizes)
+    correct = iter(answers.correct(predicted, sizes))  # sorted by identity, as the examiner's photographs are
+    per_identity = tuple(Counts(correct=sum(islice(correct, n)), n=n) for n in sizes)
     radius = max((measure.robust_radius for measure in measures), default=0.0)
     robust = robustness(trained.classifier, examiner.test, radius, ctx) if radius else None
     return Attack(trained, per_identity, answers.encode(predicted), _scope(spared, dataset, per_identity), robust)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
 
@@ -158,3 +159,10 @@ class RunContext:
     def examine(self, classifier: Classifier) -> dict[str, Any]:
         """Return the referee's result for a classifier on the clean test set; empty without a referee."""
         return self._examine(classifier) if self._examine else {}
+
+
+def seed_everything(ctx: RunContext) -> None:
+    """Seed torch's and NumPy's global generators from the context, for plugins that use them."""
+    start = int(torch.randint(2**31, (), generator=ctx.rng("global")))
+    torch.manual_seed(start)
+    np.random.seed(start)  # noqa: NPY002

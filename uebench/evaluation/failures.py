@@ -48,12 +48,12 @@ def died(task: Task, exit_code: int | None = None) -> Failure:
     """
     if exit_code is None:
         message = "its process on the cluster died (out of memory or time?); run again to resume"
-        return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
-    message = f"its process ended with exit code {exit_code} in the middle of the work; a plugin must not end it"
-    if exit_code < 0:
+    elif exit_code < 0:
         message = (
             f"its process was killed by signal {-exit_code} (out of memory?); run again to resume, with fewer jobs"
         )
+    else:
+        message = f"its process ended with exit code {exit_code} in the middle of the work; a plugin must not end it"
     return Failure(key=task.key, title=task.spec.title, kind="ProcessDied", message=message)
 
 

@@ -7,7 +7,7 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FunctionType
@@ -44,15 +44,12 @@ def process_restored() -> Iterator[None]:
     for name in TOOLS:
         importlib.import_module(name)
     attributes = _attributes()
-    settings = [(read(), write) for read, write in SETTINGS.values()]
-    with generators_restored():
+    with _restored(GENERATORS), _restored(SETTINGS.values()):
         try:
             with warnings.catch_warnings():
                 yield
         finally:
             replaced = _put_back(attributes)
-            for before, write in settings:
-                write(before)
     if replaced:
         raise CellError(f"a plugin replaced {', '.join(replaced)}; uebench restored it and discarded this result")
 
@@ -67,7 +64,14 @@ def generators_restored(device: torch.device | None = None) -> Iterator[None]:
     """
     if device and device.type == "cuda":
         torch.cuda.init()  # type: ignore[no-untyped-call]
-    states = [(read(), write) for read, write in GENERATORS]
+    with _restored(GENERATORS):
+        yield
+
+
+@contextmanager
+def _restored(parts: Iterable[ReadAndWrite]) -> Iterator[None]:
+    """Restore what some functions read, after a block."""
+    states = [(read(), write) for read, write in parts]
     try:
         yield
     finally:

@@ -11,10 +11,9 @@ import torch
 from uebench import lazy
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
-from uebench.evaluation.context import RunContext
+from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.memory import peak_memory
 from uebench.evaluation.provenance import provenance
-from uebench.evaluation.seeding import seed_everything
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
 from uebench.plugins.base import Split

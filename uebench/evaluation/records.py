@@ -49,12 +49,11 @@ def protection_record(
     if known and known.audit == protected.meta.audit:
         return known.model_copy(update={"quality": measured})
     meta = protected.meta
-    timings = ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds)
     return ProtectionRecord.model_validate(
         _shared(spec, protected)
         | {
             "quality": measured,
-            "timings": timings,
+            "timings": ProtectionTimings(fit_seconds=meta.fit_seconds, protect_seconds=meta.protect_seconds),
             "provenance": meta.provenance,
             "fit": meta.fit,
             "peak_memory_mib": meta.peak_memory_mib,

@@ -40,12 +40,13 @@ def robustness(classifier: Classifier, test: ImageSet, radius: float, ctx: Conte
 def _attack(classifier: Classifier, batch: Batch, radius: float, rng: torch.Generator) -> torch.Tensor:
     """Return a perturbation (B, 3, H, W) that increases the loss, found from a random start."""
     images = batch.images
-    start = (torch.rand(images.shape, generator=rng).to(images.device) * 2 - 1) * radius
+    noise = (torch.rand(images.shape, generator=rng).to(images.device) * 2 - 1) * radius
+    start = (images + noise).clamp(0, 1) - images
 
     def loss(points: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(classifier(points), batch.labels)
 
-    step, start = REACH * radius / STEPS, (images + start).clamp(0, 1) - images
+    step = REACH * radius / STEPS
     return sign_steps(loss, images, radius=radius, step=step, steps=STEPS, ascend=True, start=start)
 
 

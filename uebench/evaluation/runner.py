@@ -20,7 +20,7 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.metrics import Lpips
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
-from uebench.progress import Progress, ProgressFor, both, guarded, silent
+from uebench.progress import Progress, ProgressFor, both, guarded
 from uebench.store.record import ProtectionRecord
 from uebench.store.seal import unless_damaged
 from uebench.store.store import Protected, Store
@@ -29,7 +29,7 @@ from uebench.store.store import Protected, Store
 class Runner:
     """Computes tasks, one after the other, on one device."""
 
-    def __init__(self, settings: Settings, progress: ProgressFor = silent, stop: Stop | None = None) -> None:
+    def __init__(self, settings: Settings, progress: ProgressFor, stop: Stop | None = None) -> None:
         """Choose the device and, if LPIPS is to be measured, load its network.
 
         Args:

@@ -24,15 +24,6 @@ def predict(classifier: Classifier, test: ImageSet, batch: int = 100) -> Tensor:
         return torch.cat([classifier(part.images).argmax(1) for part in test.batches(batch)]).cpu()
 
 
-def count_correct(classifier: Classifier, test: ImageSet) -> Tensor:
-    """Count the correct predictions for each identity.
-
-    Args:
-        classifier: Maps images in [0, 1] to logits.
-        test: The test images with their identities.
-
-    Returns:
-        (K,) int64.
-    """
-    labels = test.labels.cpu()
-    return torch.bincount(labels[predict(classifier, test) == labels], minlength=test.num_classes)
+def count_correct(classifier: Classifier, test: ImageSet) -> int:
+    """Return the number of images whose identity the classifier predicts; see ``predict``."""
+    return int((predict(classifier, test) == test.labels.cpu()).sum())

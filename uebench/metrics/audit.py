@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.lazy import torch
-from uebench.metrics.quality import psnr_of, squared_lengths
+from uebench.metrics.quality import psnr, squared_lengths
 from uebench.norms import NORMS, NormName
 
 
@@ -31,7 +31,7 @@ def audit(delta: NDArray[Any], norm: NormName = "none") -> dict[str, float | int
         "max_levels": max(int(delta.max()), -int(delta.min())),
         "l2_mean": float(np.sqrt(squares).mean()),
         "l2_max": float(np.sqrt(squares).max()),
-        "psnr_mean": psnr_of(squares, math.prod(delta.shape[1:])),
+        "psnr_mean": psnr(squares, math.prod(delta.shape[1:])),
         "changed": int((squares > 0).sum()),
         "pixels_max": int(NORMS["l0"].size(torch.from_numpy(delta).float()).max()) if norm == "l0" else None,
     }

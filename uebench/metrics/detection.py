@@ -95,12 +95,7 @@ def _coordinates(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _halves(people: NDArray[np.int64], of_each: int) -> Halves:
-    """Return the training and the test images of two folds.
-
-    Args:
-        people: The identity of each photograph.
-        of_each: The number of images per photograph.
-    """
+    """Return the training and the test images of two folds of photographs, given the identity of each photograph."""
     from sklearn.model_selection import StratifiedKFold
 
     images = np.arange(len(people) * of_each).reshape(-1, of_each)

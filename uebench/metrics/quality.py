@@ -7,7 +7,6 @@ import io
 import math
 import pickle
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
+from uebench.progress import Progress
 from uebench.regular_files import read_regular
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def quality(
     clean: Images,
     protected: Images,
     lpips: Lpips | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare a protected set, rounded to grey levels, with the clean one.
 
@@ -97,10 +97,10 @@ def quality(
         ``psnr`` and ``ssim``: as the functions of these names return them; ``lpips``: None if it was not measured, with
         the reason in ``lpips_reason``; ``trunk``: digest of the trunk's file, or None; ``n``: the number of images.
     """
-    size = min(clean.shape[-2:])
+    size, values = min(clean.shape[-2:]), math.prod(clean.shape[1:])
     reason = NO_TRUNK if lpips is None else None if size >= SMALLEST else f"{size} pixels; AlexNet needs {SMALLEST}"
     return {
-        "psnr": psnr(protected.astype(np.int16) - clean),
+        "psnr": psnr(squared_lengths(protected.astype(np.int16) - clean), values),
         "ssim": ssim(clean, protected, progress),
         "lpips": _lpips(clean, protected, lpips) if lpips and not reason else None,
         "lpips_reason": reason,
@@ -118,22 +118,18 @@ def squared_lengths(delta: NDArray[Any]) -> NDArray[np.float64]:
     return np.array([float(np.square(image.astype(np.int64)).sum()) for image in delta]) / 255**2
 
 
-def psnr(delta: NDArray[Any]) -> float | None:
+def psnr(squares: NDArray[np.float64], values: int) -> float | None:
     """Return the mean peak signal-to-noise ratio in dB over the images that changed, or None if none did.
 
     Args:
-        delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
+        squares: (N,) the perturbations' ``squared_lengths``.
+        values: The number of values per image.
     """
-    return psnr_of(squared_lengths(delta), math.prod(delta.shape[1:]))
-
-
-def psnr_of(squares: NDArray[np.float64], values: int) -> float | None:
-    """Return the same as ``psnr``, from ``squared_lengths`` and the number of values per image."""
     changed = squares[squares > 0]
     return float((10 * np.log10(values / changed)).mean()) if len(changed) else None
 
 
-def ssim(clean: Images, protected: Images, progress: Callable[[int, int, str], None] | None = None) -> float:
+def ssim(clean: Images, protected: Images, progress: Progress | None = None) -> float:
     """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window).
 
     Args:

@@ -22,12 +22,13 @@ class ContrastiveLearner(nn.Module):
 class SimClr(ContrastiveLearner):
     """Chen et al., ICML 2020: the two views of an image are each other's positives, and all others are negatives."""
 
-    def __init__(self, encoder: nn.Module, width: int, temperature: float = 0.5) -> None:
+    temperature = 0.5
+
+    def __init__(self, encoder: nn.Module, width: int) -> None:
         """Put a two-layer projector to 128 dimensions behind ``encoder``, which gives ``width`` features."""
         super().__init__()
         self.encoder = encoder
         self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, 128))
-        self.temperature = temperature
 
     def forward(self, first: Tensor, second: Tensor, *, key_gradient: bool = True) -> Tensor:
         """Return the normalised temperature-scaled cross-entropy of two views (B, 3, S, S) each.
@@ -177,15 +178,7 @@ def contrastive(
     precision: Precision = "float32",
     inputs: Inputs = "scaled",
 ) -> SimClr | SimSiam:
-    """Make an untrained learner with a ResNet-18.
-
-    Args:
-        learner: ``simclr`` or ``simsiam``.
-        size: Height and width of the images in pixels.
-        stem: The encoder's first layers; see ``classifier``.
-        precision: The encoder's number format.
-        inputs: How images are normalised; see ``classifier``.
-    """
+    """Make an untrained learner with a ResNet-18; the arguments after the first are those of ``backbone``."""
     encoder, width = backbone(size, stem=stem, precision=precision, inputs=inputs)
     return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
 

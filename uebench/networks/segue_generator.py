@@ -79,11 +79,11 @@ class _Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for _ in range(2):
-            layers += [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), nn.BatchNorm2d(channels)]
-        layers.insert(3, nn.ReLU(inplace=True))
-        self.body = nn.Sequential(*layers)
+
+        def convolution() -> list[nn.Module]:
+            return [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), nn.BatchNorm2d(channels)]
+
+        self.body = nn.Sequential(*convolution(), nn.ReLU(inplace=True), *convolution())
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.body(features)  # type: ignore[no-any-return]

@@ -42,13 +42,12 @@ def to_levels(protected: Tensor, clean: Tensor, budget: Budget) -> Tensor:
     return delta
 
 
-def map_levels(images: Tensor, function: Callable[[Tensor], Tensor], batch: int = 256) -> Tensor:
-    """Apply a function of float images to uint8 images, and round the result to grey levels.
+def map_levels(images: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply a function of float images to uint8 images in batches, and round the result to grey levels.
 
     Args:
         images: (N, 3, H, W) uint8.
         function: Maps (B, 3, H, W) float in [0, 1] to the same shape; values outside [0, 1] are clipped.
-        batch: The batch size.
     """
-    parts = [(function(part.float() / 255) * 255).round().clamp(0, 255) for part in torch.split(images, batch)]
+    parts = [(function(part.float() / 255) * 255).round().clamp(0, 255) for part in torch.split(images, 256)]
     return torch.cat(parts).to(torch.uint8)

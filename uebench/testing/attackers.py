@@ -13,7 +13,7 @@ from torch import Tensor
 
 from uebench.data.dataset import Dataset
 from uebench.evaluation import records, referee
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Config, Countermeasure, Info, Split, Trained
 from uebench.store.record_parts import TrainingRecord
 from uebench.testing.checks import ContractError, proves

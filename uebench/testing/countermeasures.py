@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from uebench import networks
 from uebench.data.dataset import Dataset
 from uebench.evaluation import referee
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, Training
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite

@@ -15,7 +15,7 @@ from torch import Tensor
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.evaluation import referee
-from uebench.evaluation.seeding import seed_everything
+from uebench.evaluation.context import seed_everything
 from uebench.plugins.base import Budget, ImageSet, Method
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite

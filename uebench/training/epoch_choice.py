@@ -86,7 +86,7 @@ class EpochChoice:
 
     def see(self, model: FaceClassifier, epoch: int) -> None:
         """Test the model of an epoch and keep its weights if it is better than all before."""
-        correct = int(count_correct(model, self.validation).sum())
+        correct = count_correct(model, self.validation)
         if correct > self.correct:
             self.epoch, self.correct = epoch, correct
             self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

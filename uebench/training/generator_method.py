@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import Field
 
@@ -42,8 +42,6 @@ G = TypeVar("G", bound=GeneratorOptions)
 class GeneratorMethod(Method[G]):
     """Trains a generator of perturbations; to protect an image is one forward pass, without its label."""
 
-    multiples: ClassVar[Mapping[str, int]] = {"unet": 8, "autoencoder": 16}
-    """What the size of an image must be a multiple of, for each generator."""
     _generator: torch.nn.Module
 
     @abstractmethod
@@ -58,7 +56,7 @@ class GeneratorMethod(Method[G]):
 
     def obstacle(self, shape: Shape) -> str | None:
         """Refuse sizes that the generator does not return to."""
-        multiple = self.multiples[self.config.generator]
+        multiple = {"unet": 8, "autoencoder": 16}[self.config.generator]
         if shape.size % multiple:
             return f"images of {shape.size} pixels; generator={self.config.generator} needs a multiple of {multiple}"
         return None
@@ -69,8 +67,8 @@ class GeneratorMethod(Method[G]):
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Train a generator, or take it from the given file."""
-        for file in self.assets(train.size):
-            self.load(weights.load(file, self.name, train.size, self._shaped_by))
+        if self.config.weights:
+            self.load(weights.load(self.config.weights, self.name, train.size, self._shaped_by))
             self._generator.to(ctx.device)
             return
         seed_torch(ctx.rng("generator"))

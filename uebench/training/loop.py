@@ -55,9 +55,8 @@ def supervised(
         raise CellError(f"{len(train)} training images; training needs at least 2")
     run = _Run(model.to(ctx.device), train, options, countermeasures, ctx, choice, seconds)
     run.restore()
-    for epoch in range(len(run.curve), options.epochs):
-        if run.stopped != "epochs":
-            break
+    while run.stopped == "epochs" and len(run.curve) < options.epochs:
+        epoch = len(run.curve)
         started = time.perf_counter()
         loss, correct = run.train_epoch(epoch)
         model.eval()

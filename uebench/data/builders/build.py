@@ -7,7 +7,7 @@ import hashlib
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from uebench.data.builders.manifest import NAME, BuiltFile, Manifest, read, veri
 from uebench.data.builders.model import Builder, LayoutError, SourceImage
 from uebench.data.folders import expanded
 from uebench.errors import DataError, StoreError, UsageError, in_words
-
-Progress = Callable[[int, int, str], None]
+from uebench.progress import Progress
 
 
 def build(

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from uebench.data.builders import download
+from pathlib import Path
+
 from uebench.data.builders.model import Builder, Collection
 from uebench.data.builders.raw import CelebA, Cifar10, Folders
 from uebench.errors import UsageError, nearest
+
+
+def _download_lfw(raw: Path) -> None:
+    """Download and unpack the original archive into ``raw/lfw_home/lfw``; scikit-learn checks its digest."""
+    from sklearn.datasets import fetch_lfw_people
+
+    # Images of one person are decoded; those of all people stay on disk
+    fetch_lfw_people(data_home=str(raw), funneled=False, min_faces_per_person=500)
+
+
+def _download_cifar10(raw: Path) -> None:
+    """Download and unpack it into ``raw/cifar-10-batches-py``; torchvision checks its digest."""
+    from torchvision.datasets import CIFAR10
+
+    CIFAR10(raw, download=True)
+
 
 WEBFACE = Collection(
     "CASIA-WebFace",
@@ -36,14 +53,14 @@ CIFAR10 = Collection(
     "no licence is stated; the authors ask to be cited (Krizhevsky 2009)",
     "https://www.cs.toronto.edu/~kriz/cifar.html",
     Cifar10(),
-    download.cifar10,
+    _download_cifar10,
 )
 LFW = Collection(
     "Labeled Faces in the Wild",
     "no licence is stated; press photographs, for research",
     "http://vis-www.cs.umass.edu/lfw/",
     Folders("RAW/lfw/<name>/*.jpg", ("lfw", "lfw_home/lfw")),
-    download.lfw,
+    _download_lfw,
 )
 
 BUILDERS = {
