@@ -36,6 +36,10 @@ BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", 
 EARLY = context.EARLY
 settings.register_profile("fuzz", max_examples=2000, deadline=60_000)  # milliseconds
 TINY = "synthetic(identities=3, train=6, test=4)"
+QUICK = "timm(model=test_resnet, epochs=1)"
+"""An attacker that learns little, soon; in another process, too, where ``small_networks`` changes nothing."""
+ENDLESS = "timm(model=test_resnet, epochs=9999)"
+"""An attacker that is still in training when a test interrupts it."""
 
 
 @dataclass(frozen=True)
