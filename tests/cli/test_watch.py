@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import Mock
@@ -95,7 +95,7 @@ def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> 
     assert uebench("status", "--watch", "0").code == 2
 
 
-def computing(store: Store) -> Iterator[None]:
+def computing(store: Store) -> Generator[None, None, None]:
     """Compute the other two cells, a step at a time: each is claimed in one step and finished in the next."""
     with requested(store, KEYS) as request:
         for record in (TWO, THREE):
