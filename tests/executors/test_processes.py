@@ -16,6 +16,7 @@ import torch
 
 from tests.conftest import ENDLESS, ROOT, TINY, Command
 from tests.e2e.test_processes import command, run
+from tests.soak.trials import PLUGIN
 from uebench.evaluation import hardware
 from uebench.executors import processes
 from uebench.executors.serial import serial
@@ -46,7 +47,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_resumed_run_has_the_threads_of_the_whole_request(tiny_run: Command, tmp_path: Path) -> None:
     def threads() -> list[tuple[str, int]]:
         torch.set_num_threads(1)
-        grid = ("--method", "clean", "--attacker", "timm(model=test_resnet)", "--seed", "0-1")
+        grid = ("--method", "clean", "--attacker", "soak_means", "--seed", "0-1", "--plugin", PLUGIN)
         answer = tiny_run(*grid, "--executor", "processes", "--json")
         assert answer.code == 0, answer.err
         return [(cell["status"], cell["record"]["provenance"]["threads"]) for cell in answer.json]

@@ -138,7 +138,7 @@ def test_a_progress_that_fails_ends_the_run_with_its_own_error(tmp_path: Path) -
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds child processes as Linux lists them")
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 def test_ctrl_c_while_processes_start_is_one_line(tmp_path: Path, delay: float) -> None:
-    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--attacker", QUICK, "--jobs", "1"]
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--attacker", "resnet18", "--jobs", "1"]
     words = command(*grid, "--results", str(tmp_path), "--executor", "processes")
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
         while process.poll() is None and not _has_child(process.pid):
