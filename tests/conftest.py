@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import struct
 import sys
 import zlib
@@ -90,6 +91,12 @@ def no_cache_of_the_users() -> Iterator[None]:
     os.environ.pop("UEBENCH_CACHE")
     if before is not None:
         os.environ["UEBENCH_CACHE"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_ends_what_tests_start() -> None:
+    """Let processes that tests start obey Ctrl-C; those of a job that a shell runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
