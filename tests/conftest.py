@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import struct
 import sys
 import zlib
@@ -36,6 +37,10 @@ BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", 
 EARLY = context.EARLY
 settings.register_profile("fuzz", max_examples=2000, deadline=60_000)  # milliseconds
 TINY = "synthetic(identities=3, train=6, test=4)"
+QUICK = "timm(model=test_resnet, epochs=1)"
+"""An attacker that learns little, soon; in another process, too, where ``small_networks`` changes nothing."""
+ENDLESS = "timm(model=test_resnet, epochs=9999)"
+"""An attacker that is still in training when a test interrupts it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,12 @@ def no_cache_of_the_users() -> Iterator[None]:
     os.environ.pop("UEBENCH_CACHE")
     if before is not None:
         os.environ["UEBENCH_CACHE"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_ends_what_tests_start() -> None:
+    """Let processes that tests start obey Ctrl-C; those of a job that a shell runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

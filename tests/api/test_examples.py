@@ -17,6 +17,7 @@ from uebench.executors.serial import serial
 FUNCTIONS = [name for name in uebench.__all__ if name != "__version__"]
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_of_a_public_function_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -45,6 +46,7 @@ def test_the_page_of_the_api_has_each_public_function(name: str) -> None:
     assert not listed or name in listed.split(", ")
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_ten_lines_go_from_a_grid_to_an_attacked_array(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ CALLS: dict[str, Callable[[Path], object]] = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_leaves_the_global_generators_alone(call: str, tmp_path: Path) -> None:
     before = _drawn_when_seeded()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import uebench
-from tests.conftest import ROOT
+from tests.conftest import QUICK, ROOT
 from uebench.api import results_folder
 from uebench.api.check import check
 from uebench.api.new import new
@@ -23,12 +23,11 @@ from uebench.errors import DataError
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
-SMALL = "timm(model=test_resnet, epochs=1)"
 SMALLEST = replace(BUILDERS["webface10"], identities=2, train=2, test=1)
 STUDY = f"""
 data = [{{name = "ours", set = "~/faces"}}]
 method = [{{name = "plain", method = "clean"}}]
-attacker = [{{name = "small", attacker = "{SMALL}"}}]
+attacker = [{{name = "small", attacker = "{QUICK}"}}]
 """
 
 
@@ -50,9 +49,9 @@ def home(photos: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.Monkey
 def test_every_function_finds_and_leaves_its_files_in_the_home_folder(home: Path) -> None:
     where: dict[str, Any] = {"results": "~/results", "plugins": ["~/mine.py"]}
     asked: dict[str, Any] = {"data": "~/faces", "preset": "smoke", **where}
-    result = uebench.run("stripes", SMALL, protected={"ours": "~/ours.npy"}, executor="serial", **asked)
+    result = uebench.run("stripes", QUICK, protected={"ours": "~/ours.npy"}, executor="serial", **asked)
     assert [cell.status for cell in result.cells] == ["computed"] * 2
-    assert [cell.status for cell in uebench.plan("stripes", SMALL, **asked).cells] == ["done"]
+    assert [cell.status for cell in uebench.plan("stripes", QUICK, **asked).cells] == ["done"]
     assert len(uebench.records("~/results").frame()) == 2
     key = result.cells[0].spec.key
     assert uebench.detect(key=key, data="~/faces", **where)

@@ -89,6 +89,7 @@ def test_every_kind_of_array_is_protected_alike_and_comes_back_as_it_was(kind: s
     assert np.array_equal(levels(given), before)
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("method", ["random", "lsp", "segue(weights=none, epochs=2, lr_g=0.02)"])
 def test_it_is_what_fit_and_perturb_return_by_hand(method: str) -> None:
     protected = protect(IMAGES, LABELS, method, preset="smoke")

@@ -13,6 +13,8 @@ from uebench.pretrained.weights import metadata
 from uebench.store.record import Failure
 from uebench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 LSP = ("--method", "lsp", "--attacker", "resnet18")
 
 

@@ -26,6 +26,7 @@ def copies(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.png"))}
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("method", ["random", "ue(rounds=1)", "segue(weights=none, epochs=1)"])
 def test_copies_are_the_protected_set_of_a_run(uebench: Command, photos: Photos, tmp_path: Path, method: str) -> None:
     """The referee's own set, of the same photographs, is what an attacker would be trained on."""

@@ -172,7 +172,7 @@ def test_json_is_one_document_on_stdout(tiny_run: Command) -> None:
 
 
 def test_a_protected_set_is_made_once_for_all_attackers(tiny_run: Command, tmp_path: Path) -> None:
-    tiny_run("--method", "lsp", "--attacker", "resnet18", "--attacker", "mobilenet_v1", "--seed", 0, "--seed", 1)
+    tiny_run(*LSP, "--attacker", "timm(model=test_resnet)", "--seed", "0-1")
     assert len(records(tmp_path)) == 4
     assert len(list((tmp_path / "results" / "blobs").rglob("*.safetensors"))) == 1
 

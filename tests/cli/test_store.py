@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import TINY, Command
+from tests.conftest import QUICK, TINY, Command
 from tests.records import made_up
 from tests.store.test_gc import tree
 from tests.store.test_seal import PLACES, put, write
@@ -21,8 +21,7 @@ from uebench import run
 from uebench.analysis.frame import COLUMNS
 from uebench.store.store import Store
 
-ATTACKER = "resnet18(epochs=1)"
-LSP = ("--method", "lsp", "--attacker", ATTACKER)
+LSP = ("--method", "lsp", "--attacker", QUICK)
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def store(tmp_path: Path) -> Store:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of the smallest grid, computed once."""
     folder = tmp_path_factory.mktemp("finished")
-    run("lsp", ATTACKER, data=TINY, preset="smoke", results=folder, executor="serial")
+    run("lsp", QUICK, data=TINY, preset="smoke", results=folder, executor="serial")
     return folder
 
 

@@ -11,6 +11,8 @@ from tests.studies import measured, written
 from uebench.report.files import mark
 from uebench.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 SMALL = f"""
 title = "Small"
 preset = "smoke"

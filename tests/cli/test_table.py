@@ -189,6 +189,7 @@ def test_a_clean_clone_shows_its_records(uebench: Command, tmp_path: Path) -> No
         assert found[row, "webface10"]["clean"] > 75
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge(*_: object, **__: object) -> None:
         raise CellError("the loss is no number")
@@ -205,6 +206,7 @@ def test_what_fails_leaves_a_gap_with_its_reason(uebench: Command, monkeypatch: 
     assert "tue at VGGFace10 and 2 more: not measured yet" in answer.out
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize(
     ("error", "words"),
     [

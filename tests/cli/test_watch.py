@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
-from tests.conftest import ROOT, TINY, Command
+from tests.conftest import ENDLESS, QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
@@ -27,7 +27,7 @@ from uebench.store.store import Store
 
 ONE, TWO, THREE = (made_up("lsp", seed=seed) for seed in range(3))
 KEYS = [record.key for record in (ONE, TWO, THREE)]
-ATTACKER = ("--attacker", "resnet18(epochs=1)")
+ATTACKER = ("--attacker", QUICK)
 INTERRUPTED = "uebench: interrupted; run the same command again to resume"
 
 
@@ -95,46 +95,54 @@ def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> 
     assert uebench("status", "--watch", "0").code == 2
 
 
-def in_another_thread(store: Store) -> Callable[[], None]:
-    """Compute the other two cells while somebody watches; return what waits for the end."""
-    began = threading.Event()
-
-    def compute() -> None:
-        with requested(store, KEYS) as request:
-            for record in (TWO, THREE):
-                with store.claims.claim(record.key, f"cell {record.seed}"):
-                    began.set()
-                    time.sleep(0.3)
-                    store.write_cell(record)
-            done(request)
-
-    thread = threading.Thread(target=compute)
-    thread.start()
-    began.wait()
-    return thread.join
+def computing(store: Store) -> Generator[None, None, None]:
+    """Compute the other two cells, a step at a time: each is claimed in one step and finished in the next."""
+    with requested(store, KEYS) as request:
+        for record in (TWO, THREE):
+            with store.claims.claim(record.key, f"cell {record.seed}"):
+                yield
+                yield  # nothing has changed
+                store.write_cell(record)
+        done(request)
 
 
-def test_without_a_terminal_there_is_a_line_for_each_change(uebench: Command, store: Store) -> None:
-    wait = in_another_thread(store)
+@pytest.fixture
+def slept(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Begin to compute, and go a step further whenever the watch sleeps; return for how many seconds it slept."""
+    steps, slept = computing(store), list[float]()
+    next(steps)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        next(steps, None)
+
+    monkeypatch.setattr(status_output, "time", Mock(wraps=time, sleep=sleep))
+    yield slept
+    steps.close()
+
+
+def test_without_a_terminal_there_is_a_line_for_each_change(uebench: Command, slept: list[float]) -> None:
     answer = uebench("status", "--watch", "0.1")
-    wait()
     assert answer.code == 0
-    lines = answer.out.splitlines()
-    assert lines[0].startswith("running: cell 1: ") and f", process {os.getpid()}, since 20" in lines[0]
-    assert lines[1] == "1 done, 1 running, 0 failed, 1 to do"
-    assert lines[-1] == "3 done, 0 running, 0 failed, 0 to do"
-    assert len(lines) == len(set(lines)) < 8
+    started, *lines = (line for line in answer.out.splitlines() if not line.startswith("running: cell 2: "))
+    assert started.startswith("running: cell 1: ") and f", process {os.getpid()}, since 20" in started
+    assert lines == [
+        "1 done, 1 running, 0 failed, 1 to do",
+        "2 done, 1 running, 0 failed, 0 to do",
+        "3 done, 0 running, 0 failed, 0 to do",
+    ]
+    assert len(answer.out.splitlines()) == 5
+    assert slept == [0.1] * 4
 
 
-def test_on_a_terminal_it_is_shown_in_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_it_is_shown_in_place(store: Store, slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Console(force_terminal=True, record=True, width=120, markup=False, emoji=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setattr(status_output, "Console", lambda **_: terminal)
     store.write_failure(failure("ef" + "0" * 62).model_copy(update={"message": "\x1b[31m[bold]"}))
-    wait = in_another_thread(store)
     work = status_output.watch(store, 0.05)
-    wait()
     assert work.is_over
+    assert slept == [0.05] * 4
     shown = terminal.export_text()
     assert "cell 1" in shown and f"process {os.getpid()}" in shown
     assert r"lsp vs resnet18: \x1b[31m[bold]" in shown
@@ -162,7 +170,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     folder = str(tmp_path_factory.mktemp("watched"))
     env = os.environ | {"UEBENCH_RESULTS": folder, "UEBENCH_EXECUTOR": "serial", "PYTHONUNBUFFERED": "1"}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
-    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", "resnet18(epochs=9999)"]
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", ENDLESS]
     with subprocess.Popen(command(*grid), cwd=ROOT, **pipes) as running:
         assert running.stderr
         assert any("training" in line for line in running.stderr)

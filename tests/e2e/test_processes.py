@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT, Command
 
-DATA = "synthetic(identities=4, train=20, test=5)"
+DATA = "synthetic(identities=4, train=8, test=5)"
 
 
 def command(*args: str) -> list[str]:
@@ -26,10 +26,9 @@ def run(results: Path, *args: str, executor: str = "serial") -> subprocess.Compl
     return subprocess.run(command(*args), env=env, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
-def attack(method: str, epochs: int = 6) -> list[str]:
-    return [
-        "run", "--preset", "smoke", "--data", DATA, "--method", method, "--attacker", f"resnet18(epochs={epochs})",
-    ]  # fmt: skip
+def attack(method: str, epochs: int = 12) -> list[str]:
+    attacker = f"timm(model=test_resnet, epochs={epochs})"
+    return ["run", "--preset", "smoke", "--data", DATA, "--method", method, "--attacker", attacker]
 
 
 def result_of(results: Path) -> tuple[bytes, Any]:
@@ -79,7 +78,7 @@ def test_a_killed_run_resumes_to_the_same_bytes_and_counts(uebench: Command, tmp
 
 def test_an_output_that_nobody_reads_ends_the_run_and_fails_no_cell(tmp_path: Path) -> None:
     env = os.environ | {"UEBENCH_RESULTS": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    words = command(*attack("lsp", epochs=200))
+    words = command(*attack("random", epochs=9999))
     with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Command
 
 SETS = ("--data", "synthetic(identities=3, train=4, test=4)", "--data", "vggface10=synthetic(identities=2, train=3)")
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_table_6_is_reproduced_end_to_end(uebench: Command, tmp_path: Path) -> None:
     out = tmp_path / "table6.md"
     answer = uebench("reproduce", "6", "--preset", "smoke", *SETS, "--format", "md", "--out", out)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, TINY, Command
+from tests.conftest import QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import run
 from uebench.errors import UsageError
 from uebench.executors.choice import SlurmOptions
@@ -24,8 +24,8 @@ from uebench.executors.slurm import REQUEUES, Arrays, _queue
 from uebench.store.store import Store
 
 GRID = [
-    "run", "--preset", "smoke", "--data", TINY, "--method", "lsp", "--method", "broken", "--method", "deadly",
-    "--attacker", "resnet18", "--attacker", "resnet18+mixup", "--json",
+    "run", "--preset", "smoke", "--data", TINY, "--method", "random", "--method", "broken", "--method", "deadly",
+    "--attacker", QUICK, "--attacker", f"{QUICK}+mixup", "--json",
 ]  # fmt: skip
 FAULTS = {"broken": "raise ValueError('no')", "deadly": "import os; os._exit(3)"}
 TIMED = {"timings", "provenance", "protected_digest"}

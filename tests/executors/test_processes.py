@@ -14,8 +14,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from tests.conftest import ROOT, TINY, Command
+from tests.conftest import ENDLESS, ROOT, TINY, Command
 from tests.e2e.test_processes import command, run
+from tests.soak.trials import PLUGIN
 from uebench.evaluation import hardware
 from uebench.executors import processes
 from uebench.executors.serial import serial
@@ -46,7 +47,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_resumed_run_has_the_threads_of_the_whole_request(tiny_run: Command, tmp_path: Path) -> None:
     def threads() -> list[tuple[str, int]]:
         torch.set_num_threads(1)
-        grid = ("--method", "clean", "--attacker", "timm(model=test_resnet)", "--seed", "0-1")
+        grid = ("--method", "clean", "--attacker", "soak_means", "--seed", "0-1", "--plugin", PLUGIN)
         answer = tiny_run(*grid, "--executor", "processes", "--json")
         assert answer.code == 0, answer.err
         return [(cell["status"], cell["record"]["provenance"]["threads"]) for cell in answer.json]
@@ -89,7 +90,7 @@ def two_in_training(results: Path, *grid: str) -> Iterator[tuple[subprocess.Pope
 def test_an_interrupted_grid_ends_at_its_next_checkpoints_with_all_its_processes(
     tmp_path: Path, sign: signal.Signals, code: int
 ) -> None:
-    grid = ["--method", "clean", "--method", "lsp", "--method", "random", "--attacker", "resnet18(epochs=400)"]
+    grid = ["--method", "clean", "--method", "random", "--method", "random(eps=4/255)", "--attacker", ENDLESS]
     with two_in_training(tmp_path, *grid) as (process, _):
         told = time.time()
         if sign == signal.SIGINT:
@@ -109,7 +110,7 @@ def test_an_interrupted_grid_ends_at_its_next_checkpoints_with_all_its_processes
 
 
 def test_a_time_limit_ends_a_grid_with_its_own_exit_code_and_fails_no_cell(tmp_path: Path) -> None:
-    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", "resnet18(epochs=9999)"]
+    grid = ["run", "--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", ENDLESS]
     started = time.monotonic()
     answer = run(tmp_path, *grid, "--time-limit", "6s", executor="processes")
     assert time.monotonic() - started < 6 + processes.GRACE + 30
@@ -124,7 +125,7 @@ def test_a_time_limit_ends_a_grid_with_its_own_exit_code_and_fails_no_cell(tmp_p
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     """Stop a grid of one method and two attackers as a batch system does: all of its processes at once."""
     results = tmp_path_factory.mktemp("stopped")
-    grid = ["--method", "lsp", "--attacker", "resnet18(epochs=400)", "--attacker", "resnet18(epochs=400)+mixup"]
+    grid = ["--method", "random", "--attacker", ENDLESS, "--attacker", f"{ENDLESS}+mixup"]
     with two_in_training(results, *grid) as (process, said):
         os.killpg(process.pid, signal.SIGTERM)
         assert process.stderr is not None
@@ -133,7 +134,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
 
 
 def test_cells_of_one_method_are_computed_side_by_side_once_its_set_is_protected(stopped: Stopped) -> None:
-    assert not any("(400/400)" in line for line in stopped.said)
+    assert not any("(9999/9999)" in line for line in stopped.said)
     assert len(list(stopped.results.glob("blobs/??/*.safetensors"))) == 1
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT, TINY
+from tests.conftest import QUICK, ROOT, TINY
 from tests.e2e.test_processes import command
 from uebench.api.result import CellResult, RunResult
 from uebench.api.run import run as run_grid
@@ -63,7 +63,7 @@ def written(folder: Path, name: str = "mine", *, top: str = "", work: str = "pas
 
 def attacked(folder: Path, methods: list[str], plugins: list[Path], **how: Any) -> RunResult:  # noqa: ANN401
     return run_grid(
-        methods, "resnet18(epochs=1)", data=TINY, preset="smoke", results=folder / "results", plugins=plugins, jobs=1,
+        methods, QUICK, data=TINY, preset="smoke", results=folder / "results", plugins=plugins, jobs=1,
         **how,
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "reader": written(folder, "reader", work="assert sys.stdin.read() == ''"),
         "lingering": written(folder, "lingering", work=lingering),
     }
-    methods = [*plugins, "lsp"]
+    methods = [*plugins, "random"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(processes, "GRACE", 1.0)
@@ -107,7 +107,7 @@ def test_options_reach_a_process_as_they_were_planned(made: Made) -> None:
 
 def test_a_plugin_that_a_process_cannot_import_fails_its_cell_alone(made: Made) -> None:
     broken = made.cells["absent"]
-    assert (broken.status, made.cells["lsp"].status) == ("failed", "computed")
+    assert (broken.status, made.cells["random"].status) == ("failed", "computed")
     assert "absent.py" in broken.reason and "not here" in broken.reason
 
 
@@ -121,7 +121,7 @@ def test_a_thread_that_a_plugin_left_running_does_not_keep_a_process(made: Made)
 
 
 def test_files_in_the_working_directory_do_not_stand_in_for_modules(made: Made) -> None:
-    assert made.cells["lsp"].status == "computed", made.cells["lsp"].reason
+    assert made.cells["random"].status == "computed", made.cells["random"].reason
 
 
 def test_a_progress_that_fails_ends_the_run_with_its_own_error(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from uebench.testing import MemoryContext
 from uebench.training.batches import draw
 from uebench.training.optimizers import descend
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 EPS = 8 / 255
 
 

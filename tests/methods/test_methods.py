@@ -177,6 +177,7 @@ def test_the_distortion_layer_blurs_sharpens_and_flips(ctx: RunContext) -> None:
     assert roughness == sorted(roughness)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_defenders_adversary_raises_the_surrogates_loss_within_its_radius(ctx: RunContext) -> None:
     train, method = faces(), build("segue(rho_d=4/255)")
     torch.manual_seed(0)
@@ -203,6 +204,7 @@ def fitted(text: str) -> list[dict[str, Tensor]]:
     return [dict(saved.state) for saved in ctx.saved]
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_algorithm_1_trains_the_surrogate_in_epochs_1_and_6_and_the_generator_in_each() -> None:
     epochs = fitted(f"segue({FRESH}, epochs=6, surrogate_every=5)")
     steps = [[int(state[f"{network}.optimizer.0.step"]) for state in epochs] for network in ("f", "g")]
@@ -215,6 +217,7 @@ def changed(before: dict[str, Tensor], after: dict[str, Tensor], network: str, *
     return any(not torch.allclose(before[name], after[name], rtol=0, atol=1e-20) for name in own)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_surrogate_learns_only_in_its_own_turn_and_the_generator_only_in_its() -> None:
     first, second = fitted(f"segue({FRESH}, epochs=2, surrogate_every=2)")  # the second epoch is the generator's alone
     assert changed(first, second, "g", "weight")
@@ -224,6 +227,7 @@ def test_the_surrogate_learns_only_in_its_own_turn_and_the_generator_only_in_its
     assert not changed(first, second, "g", "weight", "bias")
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_variant_begins_each_turn_of_the_surrogate_anew() -> None:
     options = f"{FRESH}, lr_f=1e-3, lr_g=1e-3, epochs=3, surrogate_every=2"
     epochs = {name: fitted(f"{name}({options})") for name in ("segue", "segue_restart")}
@@ -234,10 +238,12 @@ def test_the_variant_begins_each_turn_of_the_surrogate_anew() -> None:
         assert same == [True, True, False]
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_stop_rule_is_the_surrogates_loss() -> None:
     assert len(fitted(f"segue({FRESH}, epochs=4, stop_loss=100.0)")) == 1
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_the_stop_rule_may_look_at_the_last_batch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([5.0, 5.0, 0.1] * 9)
 
@@ -250,6 +256,7 @@ def test_the_stop_rule_may_look_at_the_last_batch_alone(monkeypatch: pytest.Monk
     assert len(fitted(f"segue({rule}, stop_on=last)")) == 1
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: dict[float, list[float]] = {0.1: [], 0.2: []}
 
@@ -274,12 +281,14 @@ def test_the_stem_may_follow_from_the_size_as_the_authors_have_it(size: int, ker
     assert model.details["stem"] == ("small" if kernel == (3, 3) else "imagenet")
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize(("maxiter", "batches"), [(7, 7), (0, 18 // 4)])
 def test_maxiter_sets_the_batches_of_an_epoch(maxiter: int, batches: int) -> None:
     (epoch,) = fitted(f"segue(weights=none, epochs=1, batch=4, rho_d=0.0, maxiter={maxiter})")
     assert [int(epoch[f"{network}.optimizer.0.step"]) for network in ("f", "g")] == [batches, batches]
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: RunContext) -> None:
     method = build("segue(weights=none, epochs=1, batch=6, rho_d=0.0, maxiter=0, eps=4/255)")
     method.fit(faces(), ctx)
@@ -308,6 +317,7 @@ SHORT = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize("name", Registry().ready("method"))
 def test_every_method_protects_photographs_of_224_pixels_within_its_budget(ctx: RunContext, name: str) -> None:
     train, method = faces(224, "synthetic(identities=2, train=2, test=1)"), build(f"{name}({SHORT[name]})")
@@ -315,6 +325,7 @@ def test_every_method_protects_photographs_of_224_pixels_within_its_budget(ctx: 
     assert referee.protect(method, train, method.budget(224), ctx).shape == (4, 3, 224, 224)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_a_fit_reports_the_losses_of_each_epoch_and_why_it_stopped(ctx: RunContext) -> None:
     build(f"segue({FRESH}, epochs=3, surrogate_every=2, stop_loss=0.0)").fit(faces(), ctx)
     assert [("surrogate" in one, "objective" in one) for one in ctx.rounds] == [
@@ -334,6 +345,7 @@ def test_what_segue_cannot_do_is_said_before_work_starts() -> None:
     assert build("segue").obstacle(Shape(64, (5,) * 40)) is None
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_weights_travel_in_a_file_that_says_what_it_is(ctx: RunContext, tmp_path: Path) -> None:
     method, train, file = (
         build("segue(weights=none, epochs=1, batch=6, rho_d=0.0, maxiter=0)"),

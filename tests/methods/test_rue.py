@@ -16,6 +16,8 @@ from uebench.networks import frozen
 from uebench.ops import Noise
 from uebench.plugins.base import Batch
 
+pytestmark = pytest.mark.usefixtures("small_networks")
+
 
 def test_shifts_may_grow_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     shifts: list[int] = []

@@ -54,6 +54,7 @@ def test_a_record_from_before_the_option_is_of_the_same_method() -> None:
     assert MethodIdentity.of(old).text == method("ue").text != method("ue(precision=bfloat16)").text
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_precision_enters_key_and_record_of_a_cell_only_where_it_is_another(uebench: Command) -> None:
     def run(attacker: str) -> dict[str, Any]:
         arguments = ("--preset", "smoke", "--data", TINY, "--method", "clean", "--attacker", attacker, "--json")

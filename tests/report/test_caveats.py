@@ -61,6 +61,7 @@ def test_tables_and_the_page_say_what_their_records_ask_for(uebench: Command, tm
     assert ENLARGED in html_page.render([record], store)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_a_result_of_smoke_says_that_nothing_follows_from_it(
     tiny_run: Command, uebench: Command, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_asking_is_counted() -> None:
     assert waits(lambda: torch.ones(3) + 1) == 0
 
 
+@pytest.mark.usefixtures("small_networks")
 @pytest.mark.parametrize(
     "work",
     [
