@@ -14,7 +14,7 @@ from uebench.data import cache as files
 from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
 from uebench.data.names import named
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, UsageError, in_words
 from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
@@ -209,6 +209,8 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
         UsageError: If it names no source, or a data set that is not here.
         DataError: If it begins with the home folder of an unknown user.
     """
+    if not text.strip():
+        raise UsageError(f"data {text!r}: names nothing; write . for the current folder")
     exists = is_folder(expanded(Path(text)))
     printed = None if exists or ("source", text) in registry else named(text)
     is_path = exists or (any(sign in text for sign in "/\\.~") and "(" not in text)
