@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uebench import cgroups
-from uebench.data.memory import usable_memory
+from uebench.cgroups import usable_memory
 from uebench.evaluation import hardware
 from uebench.executors.choice import choose
 

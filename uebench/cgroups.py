@@ -1,4 +1,4 @@
-"""The CPU and memory limits of this process's control groups, by which Linux limits containers and batch jobs.
+"""What this process may use: the machine, and the control groups by which Linux limits containers and batch jobs.
 
 A process is in one group of cgroup v2, in one group per controller of cgroup v1, or in both. The limits of a group's
 parents apply too. Files that cannot be read count as no limit.
@@ -6,6 +6,7 @@ parents apply too. Files that cannot be read count as no limit.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def cores() -> float | None:
 def memory() -> int | None:
     """Return the bytes of memory that this process may use together with its group, or None without a limit."""
     return min(filter(None, map(_memory, _folders("memory"))), default=None)
+
+
+def usable_memory() -> int | None:
+    """Return the bytes of memory that this process may use, or None if the system does not tell.
+
+    This is the memory of the machine, or the limit of a container or batch job if that is lower.
+    """
+    limit = memory()
+    try:
+        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return limit
+    return installed if limit is None else min(installed, limit)
 
 
 def _cores(folder: Path) -> float | None:

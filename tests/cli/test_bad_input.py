@@ -25,6 +25,8 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--attacker", "resnet18"), 2, "no method given; uebench list methods shows what there is"),
         (("--method", "lsp"), 2, "no attacker given"),
         ((*RUN, "--preset", "dest"), 2, "unknown preset 'dest'; did you mean 'desk'?"),
+        ((*RUN, "--data", ""), 2, "data '': names nothing; write . for the current folder"),
+        ((*RUN, "--data", " "), 2, "data ' ': names nothing"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
         ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the folder in full"),
         ((*RUN, "--data", "folder(path='~nobody-here/x')"), 2, "there is no user 'nobody-here'"),
@@ -130,6 +132,16 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     answer = uebench("fit", "random", "--out", tmp_path / "x.safetensors", "--preset", "smoke")
     assert answer.code == 2
     assert "learns nothing" in answer.complaint
+
+
+@pytest.mark.parametrize("out", ["", ".", "a" * 300])
+def test_what_cannot_be_written_is_refused_before_the_work(
+    uebench: Command, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    monkeypatch.setattr("uebench.api.fit.fit_in", lambda *_, **__: pytest.fail("it began to work"))
+    answer = uebench("fit", "ue", "--out", out, "--preset", "smoke")
+    assert answer.code in (2, 4)
+    assert f"--out {out or '.'}: " in answer.complaint
 
 
 @pytest.mark.parametrize("method", ["ops", "lsp(patch=4)"])

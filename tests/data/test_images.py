@@ -140,6 +140,37 @@ def test_what_is_not_a_file_is_named_and_never_waited_for(tmp_path: Path, kind: 
         read_image(file, 8)
 
 
+def _tiff(compression: int, side: int) -> bytes:
+    """Return a TIFF of 8 x 8 pixels with one tile, whose content is damaged."""
+    content = b"\x80\x00\x80\x00" * 100
+    tags = [(256, 8), (257, 8), (258, 8), (259, compression), (262, 1), (277, 1), (322, side), (323, side)]
+    tags += [(324, 10 + 12 * 10 + 4), (325, len(content))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + content
+
+
+def test_a_small_image_with_a_huge_tile_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(_tiff(5, 20_000))
+    with pytest.raises(DataError, match=r"x\.tif: has tiles of 20000 x 20000 pixels; at most 67108864 are read"):
+        read_image(tmp_path / "x.tif", 8)
+
+
+def test_a_file_with_far_more_bytes_than_an_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.webp").write_bytes(_encoded("WEBP"))
+    os.truncate(tmp_path / "x.webp", 2**30)
+    with pytest.raises(DataError, match=r"x\.webp: cannot be read \(more than 536870912 bytes\); remove it"):
+        read_image(tmp_path / "x.webp", 8)
+
+
+def test_libtiff_writes_no_lines_of_its_own_about_a_damaged_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.tif").write_bytes(_tiff(5, 1024))
+    with pytest.raises(DataError, match=r"x\.tif: cannot be decoded"):
+        read_image(tmp_path / "x.tif", 8)
+    assert capfd.readouterr() == ("", "")
+
+
 def _encoded(kind: str) -> bytes:
     file = io.BytesIO()
     gradient(24, 16).save(file, kind)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
+import json
 import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from uebench import regular_files
 from uebench.data.protected_arrays import Content, Scale, read_array
+from uebench.data.protected_files import Photographs, read_protected
 from uebench.errors import DataError, UsageError
+from uebench.evaluation.memory import peak_memory
+from uebench.hashing import file_digest
+from uebench.metrics.quality import Lpips
+from uebench.networks.timm_weights import read_checkpoint
 
 SHAPE = (4, 3, 8, 8)
 LEVELS = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
@@ -125,3 +135,81 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path, suffix: str) ->
     os.mkfifo(tmp_path / f"set{suffix}")
     with pytest.raises(DataError, match=r"cannot be read \(a named pipe, not a file\)"):
         read_array(tmp_path / f"set{suffix}")
+
+
+HUGE = (10**9, 3, 8, 8)
+"""The shape of 192 GB of bytes."""
+
+
+def _head(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return head.getvalue()
+
+
+def _as_npy(file: Path) -> None:
+    file.write_bytes(_head(HUGE))
+
+
+def _as_npz(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", _head(HUGE) + bytes(2**20))
+
+
+def _as_safetensors(file: Path) -> None:
+    size = HUGE[0] * 192
+    head = json.dumps({"images": {"dtype": "U8", "shape": HUGE, "data_offsets": [0, size]}}).encode()
+    file.write_bytes(len(head).to_bytes(8, "little") + head)
+    os.truncate(file, 8 + len(head) + size)
+
+
+def _as_torch(file: Path) -> None:
+    torch.save({"images": torch.zeros(1, 1, 1, 1, dtype=torch.bfloat16).expand(HUGE)}, file)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("name", "write"), [("x.npy", _as_npy), ("x.npz", _as_npz), ("x.safetensors", _as_safetensors), ("x.pt", _as_torch)]
+)
+def test_a_small_file_that_stands_for_a_huge_array_is_refused_by_its_shape(
+    tmp_path: Path, name: str, write: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regular_files, "usable_memory", lambda: None)  # so that no file is too large by itself
+    write(tmp_path / name)
+    clean = Photographs(LEVELS, np.arange(4), 4)
+    with peak_memory(torch.device("cpu")) as peak:
+        before = peak()
+        with pytest.raises(DataError, match=rf"{name}: 1000000000 rows; give 4 rows, one for each training photograph"):
+            read_protected(tmp_path / name, clean)
+        after = peak()
+    assert before is not None and after is not None and after - before < 256
+
+
+def test_labels_of_another_number_than_the_images_are_not_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        images = io.BytesIO()
+        np.save(images, LEVELS)
+        archive.writestr("images.npy", images.getvalue())
+        archive.writestr("labels.npy", _head((10**12,)))
+    assert read_array(tmp_path / "x.npz").labels is None
+
+
+def test_a_compressed_file_of_torch_and_one_that_exceeds_the_memory_are_refused(tmp_path: Path) -> None:
+    torch.save({"images": torch.zeros(1000, 3, 8, 8)}, tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "x.pt", "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in plain.namelist():
+            archive.writestr(name, plain.read(name))
+    refusal = r"x\.pt: cannot be read \(a compressed archive, which torch\.save does not write\)"
+    readers: list[Callable[[Path], object]] = [read_array, read_checkpoint]
+    for read in readers:
+        with pytest.raises(DataError, match=refusal):
+            read(tmp_path / "x.pt")
+    with pytest.raises(DataError, match=f"LPIPS trunk .*{refusal}"):
+        Lpips.load(tmp_path / "x.pt", torch.device("cpu"))
+    os.truncate(tmp_path / "x.pt", 2**42)
+    for read in (*readers, file_digest):
+        with pytest.raises(DataError, match=r"x\.pt: .*cannot be read \(larger than the memory of this process\)"):
+            read(tmp_path / "x.pt")

@@ -62,6 +62,20 @@ def test_an_exception_of_any_kind_fails_its_cell_alone(
     assert failed["reason"].startswith(complaint)
 
 
+def test_a_failure_whose_record_a_plugin_deletes_has_a_reason_all_the_same(
+    uebench: Command, rogue: Path, tmp_path: Path
+) -> None:
+    rogue.write_text(ROGUE.format(statement="raise ValueError('no')"))
+    thief, work = tmp_path / "thief.py", tmp_path / "results" / "work"
+    text = ROGUE.format(statement=f"import shutil; shutil.rmtree({str(work)!r})")
+    thief.write_text(text.replace("rogue", "thief").replace("Rogue", "Thief"))
+    answer = uebench(*GRID, "--method", "thief", "--plugin", rogue, "--plugin", thief)
+    first, *others = answer.json
+    assert (answer.code, first["status"]) == (1, "failed")
+    assert first["reason"].startswith("the record of its failure was deleted during the run")
+    assert [other["status"] for other in others] == ["computed", "computed"]
+
+
 def test_show_keeps_the_traceback_with_the_line_of_the_plugin(uebench: Command, rogue: Path) -> None:
     rogue.write_text(ROGUE.format(statement="raise ValueError('the reason')"))
     uebench(*GRID, "--plugin", rogue)

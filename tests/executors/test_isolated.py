@@ -39,8 +39,9 @@ class Guest(Method[Options]):
     Config = Options
     def perturb(self, batch, ctx):
         left = subprocess.Popen(["sleep", "1000"])
+        away = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         cards = [line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]]
-        found = {{"process": os.getpid(), "left": left.pid, "cards": cards, "user": os.getuid()}}
+        found = {{"process": os.getpid(), "left": left.pid, "away": away.pid, "cards": cards, "user": os.getuid()}}
         pathlib.Path({file!r}).open("a").write(json.dumps(found) + "\\n")
         time.sleep(self.config.sleep)
         torch.zeros(int(self.config.gib * 2**28))
@@ -63,13 +64,13 @@ def protected(tmp_path: Path, executor: str, *methods: str) -> tuple[list[Protec
 def test_each_has_a_process_without_network_and_with_little_memory_that_leaves_nothing_running(tmp_path: Path) -> None:
     (modest, greedy), told = protected(tmp_path, "isolated(memory=5)", "guest", "guest(gib=6)")
     assert (modest.status, greedy.status) == ("computed", "failed"), (modest.reason, greedy.reason)
-    assert "guest.py:21" in greedy.reason and "memory" in greedy.reason
+    assert "guest.py:22" in greedy.reason and "memory" in greedy.reason
     assert len({one["process"] for one in told}) == 2
     assert {one["user"] for one in told} == {os.getuid()}
     if can_give_up_network():
         assert [one["cards"] for one in told] == [["lo"], ["lo"]]
     ends = time.monotonic() + 10
-    while running := [one["left"] for one in told if is_running(one["left"])]:
+    while running := [one[kind] for one in told for kind in ("left", "away") if is_running(one[kind])]:
         assert time.monotonic() < ends, running
         time.sleep(0.05)
 

@@ -132,3 +132,16 @@ def test_a_link_is_followed_and_a_device_stays_one(tmp_path: Path) -> None:
     (tmp_path / "null").symlink_to(os.devnull)
     write(tmp_path / "null", "content")
     assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_written_if_somebody_reads_it_and_never_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match=r"--save .*pipe: cannot be written \("):
+        write(pipe, b"a grid", "--save")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write(pipe, b"a grid", "--save")
+    assert os.read(reader, 100) == b"a grid"
+    os.close(reader)

@@ -26,6 +26,8 @@ from uebench.store.store import Store
 
 LEFT = "the time limit was reached first"
 """The reason of what a time limit left for a later run."""
+DELETED = "the record of its failure was deleted during the run, perhaps by a plugin; run again to see the reason"
+"""The reason of a failure that nobody can read any more."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def protect_sets_in(
             results.append(ProtectionResult(spec, "left", reason=LEFT))
         elif statuses[spec.key] == "failed":
             failure = store.read_failure(spec.key)
-            results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else ""))
+            results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else DELETED))
         else:
             record = store.read_protection(spec.key)
             results.append(ProtectionResult(spec, statuses[spec.key], record))
@@ -218,7 +220,7 @@ def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> C
         return CellResult(spec, status, store.read_cell(spec.key))
     if status == "failed":
         failure = store.read_failure(spec.key)
-        return CellResult(spec, status, reason=failure.message if failure else "", failure=failure)
+        return CellResult(spec, status, reason=failure.message if failure else DELETED, failure=failure)
     if status == "left":
         record = store.read_cell_or_none(spec.key)  # written by another run, or by this one in its last seconds
         return CellResult(spec, "computed", record) if record else CellResult(spec, "left", reason=LEFT)

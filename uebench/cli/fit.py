@@ -32,6 +32,8 @@ def fit(
     """
     from uebench.api.fit import fit_in
     from uebench.cli.output import lines, note
+    from uebench.report import files
 
+    files.check(out, "--out", None)
     meta = fit_in(workspace, method, data, preset, method_seed, out, device=device, progress=lines(method))
     note(f"{out}: {meta['method']} trained on {meta['data']} at {meta['size']} px in {meta['seconds']:.0f} s")

@@ -15,7 +15,7 @@ from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
 from uebench.data.names import named
-from uebench.errors import DataError
+from uebench.errors import DataError, UsageError
 from uebench.hashing import array_digest, digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
@@ -197,6 +197,8 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
         UsageError: If it names no source, or a data set that is not here.
         DataError: If it begins with the home folder of an unknown user.
     """
+    if not text.strip():
+        raise UsageError(f"data {text!r}: names nothing; write . for the current folder")
     exists = is_folder(expanded(Path(text)))
     printed = None if exists or ("source", text) in registry else named(text)
     is_path = exists or (any(sign in text for sign in "/\\.~") and "(" not in text)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
+from uebench.data.libtiff import silent_libtiff
 from uebench.errors import DataError, in_words
 from uebench.hashing import content_digest
 from uebench.regular_files import open_regular
@@ -22,7 +23,9 @@ FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The only decoders that are used, by Pillow's names. Some of its others start programs (EPS) or are hardly tested.
 GIF is left out because its 256 colours do not suit photographs."""
 MAX_PIXELS = 64 * 1024 * 1024
-"""The largest image that is read."""
+"""The largest image that is read, and the largest tile of a TIFF, which is decoded whole however small the image."""
+LARGEST_FILE = 8 * MAX_PIXELS
+"""The most bytes of an image file: those of four channels of 16 bits."""
 
 
 @contextmanager
@@ -30,17 +33,19 @@ def open_image(file: Path) -> Iterator[Image.Image]:
     """Open an image. Errors inside the ``with`` block, as in decoding, become errors about this file.
 
     Raises:
-        DataError: If it is not a regular file, is not an image in one of ``FORMATS``, cannot be decoded, or has more
-            than ``MAX_PIXELS``.
+        DataError: If it is not a regular file, is not an image in one of ``FORMATS``, cannot be decoded, or is larger
+            than ``MAX_PIXELS`` or ``LARGEST_FILE``.
     """
     try:
-        with warnings.catch_warnings(), open_regular(file) as content:
+        with warnings.catch_warnings(), open_regular(file, LARGEST_FILE) as content, silent_libtiff():
             warnings.simplefilter("ignore")
             with Image.open(content, formats=FORMATS) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise DataError(
                         f"{file}: {opened.width} x {opened.height} pixels; at most {MAX_PIXELS} are read: scale it down"
                     )
+                if isinstance(opened, TiffImageFile):
+                    _check_tiles(opened, file)
                 yield opened
     except DataError:
         raise
@@ -121,6 +126,14 @@ def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8
     """
     images: NDArray[np.uint8] = np.add(clean, delta, dtype=np.int16).astype(np.uint8)
     return images
+
+
+def _check_tiles(opened: TiffImageFile, file: Path) -> None:
+    width, height = (opened.tag_v2.get(tag, 1) for tag in (TILEWIDTH, TILELENGTH))
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{file}: has tiles of {width} x {height} pixels; at most {MAX_PIXELS} are read: save it without tiles"
+        )
 
 
 def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Image:

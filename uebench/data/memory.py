@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from uebench import cgroups
+from uebench.cgroups import usable_memory
 from uebench.errors import DataError
 
 
@@ -25,16 +23,3 @@ def check_room(images: int, size: int, *, each: int = 1) -> None:
             f"{images} images of {size} pixels take {needed / 1e9:.1f} GB of memory, and this process may "
             f"use {usable / 1e9:.1f} GB; use fewer images"
         )
-
-
-def usable_memory() -> int | None:
-    """Return the bytes of memory that this process may use, or None if the system does not tell.
-
-    This is the memory of the machine, or the limit of a container or batch job if that is lower.
-    """
-    limit = cgroups.memory()
-    try:
-        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return limit
-    return installed if limit is None else min(installed, limit)

@@ -1,8 +1,9 @@
-"""Reading images or perturbations made by other code from NumPy, safetensors or torch files, but never from pickles."""
+"""Recognising images or perturbations that other code has made, in files of arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.data.layout import layout_of
-from uebench.errors import DataError, UsageError, in_words
-from uebench.lazy import torch
-from uebench.regular_files import open_regular
+from uebench.data.stored_arrays import StoredArray, stored_arrays
+from uebench.errors import DataError, UsageError
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 PICKLES = (".pkl", ".pickle", ".p")
 
 Content = Literal["images", "perturbations"]
@@ -45,7 +44,7 @@ class Values:
         array: (M, 3, S, S), integers or floats.
         content: Whether it holds images or perturbations.
         scale: The range of its pixels; a perturbation is a difference of two such pixels.
-        labels: (M,) labels from the same file, or None if it has none.
+        labels: (M,) labels from the same file, or None if it does not have as many.
     """
 
     array: NDArray[Any]
@@ -65,61 +64,50 @@ class Values:
         return np.asarray((self.array[row].astype(np.float64) - start) * (255 / (high - low)), np.float64)
 
 
-def read_array(file: Path, content: Content | None = None, scale: Scale | None = None) -> Values:
+def read_array(
+    file: Path,
+    content: Content | None = None,
+    scale: Scale | None = None,
+    check: Callable[[tuple[int, ...]], object] = lambda _: None,
+) -> Values:
     """Read a file of images or of perturbations.
 
     Args:
-        file: A file with one of ``SUFFIXES``. If it holds several arrays, they are recognised by their names.
+        file: A file for ``stored_arrays``. If it holds several arrays, they are recognised by their names.
         content: Whether it holds images or perturbations; None to infer it from the array's name and values.
         scale: The range of its pixels; None to infer it from the values.
+        check: Called with the shape (M, 3, S, S) before the values take memory; its errors are passed on.
 
     Raises:
         DataError: If the file cannot be read, or has no such array.
         UsageError: If content or scale cannot be inferred from the values, or if the values are outside ``scale``.
     """
-    arrays = _arrays(file)
+    arrays = stored_arrays(file)
     name, named = _chosen(arrays, file, content)
-    array = arrays[name]
-    if array.dtype.kind not in "iuf":
-        raise DataError(f"{file}: {array.dtype}; convert it to whole numbers or floats")
-    if layout_of(array.shape, None, str(file)) == "NHWC":
+    stored = arrays[name]
+    if not stored.is_number:
+        raise DataError(f"{file}: {stored.dtype}; convert it to whole numbers or floats")
+    is_channels_last = layout_of(stored.shape, None, str(file)) == "NHWC"
+    count, *rest = stored.shape
+    check((count, rest[2], *rest[:2]) if is_channels_last else stored.shape)
+    array = stored.load()
+    if is_channels_last:
         array = array.transpose(0, 3, 1, 2)
-    labels = next((arrays[label_name].ravel() for label_name in NAMES["labels"] if label_name in arrays), None)
-    return Values(array, *_recognised(array, file, content or named, scale), labels)
+    labels = next((arrays[name] for name in NAMES["labels"] if name in arrays), None)
+    if labels and not (labels.is_number and math.prod(labels.shape) == count):
+        labels = None
+    recognised = _recognised(array, file, content or named, scale)
+    return Values(array, *recognised, labels.load().ravel() if labels else None)
 
 
-def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file by name; an array without a name has the name ``""``."""
-    try:
-        open_regular(file).close()  # the libraries would wait for a named pipe
-        if file.suffix.lower() in (".npy", ".npz"):
-            loaded = np.load(file, allow_pickle=False)
-            return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-        if file.suffix.lower() == ".safetensors":
-            from safetensors.numpy import load_file
-
-            return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
-        tensors = content if isinstance(content, dict) else {"": content}
-        return {
-            str(name): (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
-            for name, tensor in tensors.items()
-            if isinstance(tensor, torch.Tensor)
-        }
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    except Exception:  # each library has its own errors
-        raise DataError(f"{file}: damaged, or it holds other things than arrays; save it as .npy") from None
-
-
-def _chosen(arrays: Mapping[str, NDArray[Any]], file: Path, content: Content | None) -> tuple[str, Content | None]:
+def _chosen(arrays: Mapping[str, StoredArray], file: Path, content: Content | None) -> tuple[str, Content | None]:
     """Return the name of the array to use, and the content that this name implies, if any."""
     kinds: tuple[Content, ...] = ("images", "perturbations")
     for kind in kinds:
         for name in NAMES[kind]:
             if content in (None, kind) and name in arrays:
                 return name, kind
-    candidates = [name for name, array in arrays.items() if array.ndim == 4]
+    candidates = [name for name, array in arrays.items() if len(array.shape) == 4]
     if len(candidates) == 1:
         return candidates[0], None
     if list(arrays) == [""]:

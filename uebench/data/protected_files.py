@@ -89,13 +89,19 @@ def read_protected(
         files, labels, remarks = _files(file, clean)
         images = np.stack([_decoded(path, clean.size, resize) for path in files])
         return _protected_set(Values(images, "images", "0..255", labels), False, clean, remarks)
-    values = read_array(file, content, scale)
-    count, size = len(values.array), values.array.shape[2:]
-    if size != (clean.size, clean.size):
-        raise DataError(f"{file}: {size[1]} x {size[0]} pixels; {_other_size(clean.size)}")
+    rows = f"{len(clean)} rows, one for each training photograph"
+
+    def check(shape: tuple[int, ...]) -> None:
+        count, _, *size = shape
+        if tuple(size) != (clean.size, clean.size):
+            raise DataError(f"{file}: {size[1]} x {size[0]} pixels; {_other_size(clean.size)}")
+        if count > len(clean):
+            raise DataError(f"{file}: {count} rows; give {rows}, in the order of the data")
+
+    values = read_array(file, content, scale, check)
+    count = len(values.array)
     classwise = values.content == "perturbations" and count == clean.num_classes != len(clean)
     if count != len(clean) and not classwise:
-        rows = f"{len(clean)} rows, one for each training photograph"
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
         raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
     remark = "the order of perturbations cannot be checked; give the protected images to have it checked"

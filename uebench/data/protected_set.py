@@ -10,8 +10,9 @@ from pydantic import field_validator
 
 from uebench.data.alignment import Alignment, align, order_in_words
 from uebench.data.images import perturbed
-from uebench.data.protected_arrays import PICKLES, SUFFIXES
+from uebench.data.protected_arrays import PICKLES
 from uebench.data.protected_files import Photographs, ProtectedSet, read_protected
+from uebench.data.stored_arrays import SUFFIXES
 from uebench.errors import DataError
 from uebench.lazy import torch
 from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method

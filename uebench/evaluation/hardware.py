@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench import cgroups
-from uebench.data.memory import usable_memory
+from uebench.cgroups import usable_memory
 from uebench.errors import UsageError
 from uebench.evaluation.gpu import jobs_in
 

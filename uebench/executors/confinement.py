@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +20,10 @@ from uebench.executors.import_path import import_path
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """Flags of Linux's ``unshare`` for user and network namespaces."""
+
+
+MARK = "UEBENCH_ISOLATED"
+"""The environment variable of a confined process, by which its child processes are found."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,29 @@ def give_up_network() -> bool:
                 Path("/proc/self", name).write_text(content)
         return True
     return bool(unshare(CLONE_NEWNET) == 0)
+
+
+def kill_marked(mark: str) -> None:
+    """Kill the processes whose environment has this ``MARK``, also those that left their process group.
+
+    Where the system does not list processes as Linux does, nothing happens.
+    """
+    wanted = f"{MARK}={mark}".encode()
+    for _ in range(100):  # a process may start another one while they are killed
+        marked = [int(process.name) for process in Path("/proc").glob("[0-9]*") if wanted in _environment(process)]
+        for process in marked:
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        if not marked:
+            return
+        time.sleep(0.01)
+
+
+def _environment(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")  # empty if it is dead and not collected yet
+    except OSError:
+        return []
 
 
 @cache

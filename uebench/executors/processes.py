@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,7 +23,7 @@ from uebench.errors import CellError, StoreError, UebenchError, in_words
 from uebench.evaluation.failures import died, too_long
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
-from uebench.executors.confinement import Confinement
+from uebench.executors.confinement import MARK, Confinement, kill_marked
 from uebench.executors.import_path import import_path
 from uebench.executors.performer import outcome, packed, refused
 from uebench.planning.tasks import Task, TaskStatus
@@ -89,6 +90,7 @@ class _Worker:
     ) -> None:
         self._settings, self._store, self._progress = settings, store, progress
         self._confinement, self._minutes = confinement, minutes
+        self._mark = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
         self._is_at_work = False
         self._lock = threading.Lock()
@@ -140,6 +142,7 @@ class _Worker:
         if self._confinement:  # it leads a process group, and its child processes may still run
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
+            kill_marked(self._mark)
         return code
 
     def _record_death(self, task: Task, process: subprocess.Popen[bytes], *, is_late: bool) -> TaskStatus:
@@ -160,7 +163,7 @@ class _Worker:
             if self._closing.is_set():
                 raise StoreError("the run is being stopped")
             if self._process is None:
-                self._process = _start(leads_group=self._confinement is not None)
+                self._process = _start(self._mark if self._confinement else None)
                 with contextlib.suppress(OSError):  # it has died already, which the first task will report
                     _send(self._process, (self._settings, self._confinement))
             self._is_at_work = True
@@ -187,8 +190,10 @@ def _killed_after(minutes: float | None, process: subprocess.Popen[bytes]) -> It
             timer.cancel()
 
 
-def _start(*, leads_group: bool) -> subprocess.Popen[bytes]:
+def _start(mark: str | None = None) -> subprocess.Popen[bytes]:
     """Start a worker process with the import path of this process.
+
+    With a mark, it leads a process group, and ``kill_marked`` finds its child processes.
 
     Without ``-P``, it would import modules from the working directory first, where a file may be called ``copy.py``.
     """
@@ -198,8 +203,8 @@ def _start(*, leads_group: bool) -> subprocess.Popen[bytes]:
                 [sys.executable, "-P", "-m", "uebench.executors.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=os.environ | {"PYTHONPATH": import_path()},
-                process_group=0 if leads_group else None,
+                env=os.environ | {"PYTHONPATH": import_path()} | ({MARK: mark} if mark else {}),
+                process_group=0 if mark else None,
             )
     except OSError as error:
         raise UebenchError(f"no process can be started ({in_words(error)}); use fewer jobs") from None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
 from uebench.progress import Progress
-from uebench.regular_files import read_regular
+from uebench.regular_files import open_uncompressed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,7 +58,8 @@ class Lpips:
         import lpips
 
         try:
-            content = read_regular(trunk)
+            with open_uncompressed(trunk) as opened:
+                content = opened.read()
         except OSError as error:
             raise DataError(f"LPIPS trunk {trunk}: cannot be read ({in_words(error)})") from None
         with warnings.catch_warnings():

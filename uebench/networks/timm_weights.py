@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from uebench.errors import DataError
+from uebench.errors import DataError, in_words
 from uebench.networks.classifier import FaceClassifier, Precision, classifier, in_head
+from uebench.regular_files import open_uncompressed
 
 
 def pretrained(
@@ -60,6 +61,10 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
     Raises:
         DataError: If the file is not a checkpoint.
     """
+    try:
+        open_uncompressed(file).close()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({in_words(error)}); save it again with torch.save") from None
     try:
         tensors = load_state_dict(str(file), use_ema=False, weights_only=True)
         if tensors and all(isinstance(tensor, Tensor) for tensor in tensors.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -49,12 +50,15 @@ def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
         UsageError: If the file is not valid TOML, is too large, or has another name at the top level.
         DataError: If the file cannot be read.
     """
+    too_much = UsageError(f"{file}: has more than {LARGEST} bytes, or {_DOTS} dots in a line; write less")
     try:
-        content = read_regular(file)
-        if len(content) > LARGEST or any(line.count(b".") > _DOTS for line in content.splitlines()):
-            raise UsageError(f"{file}: has more than {LARGEST} bytes, or {_DOTS} dots in a line; write less")
+        content = read_regular(file, LARGEST)
+        if any(line.count(b".") > _DOTS for line in content.splitlines()):
+            raise too_much
         options = tomllib.loads(content.decode())
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise too_much from None
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except ValueError as error:
         raise UsageError(f"{file}: not valid TOML ({error})") from None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from uebench.errors import DataError, UsageError, in_words, nearest
+from uebench.planning.grid_file import LARGEST
 from uebench.planning.study import Reported
 from uebench.plugins.validation import validate
 from uebench.regular_files import read_regular
@@ -28,7 +29,7 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
         DataError: If it cannot be read.
     """
     try:
-        text = io.StringIO(read_regular(file).decode("utf-8-sig"), newline="")
+        text = io.StringIO(read_regular(file, LARGEST).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, strict=True)
         _check_header(file, reader.fieldnames or (), names)
         rows = [(reader.line_num, row) for row in reader]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,12 +28,19 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
         suffixes: The allowed suffixes; None for any.
 
     Raises:
-        UsageError: If the suffix is not allowed.
-        StoreError: If the folder does not exist.
+        UsageError: If the suffix is not allowed, or there is a folder of this name.
+        StoreError: If there is no folder to write it to, or the system cannot have such a name.
     """
     if suffixes is not None and file.suffix.lower() not in suffixes:
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
         raise UsageError(f"{name} {file}: end the name with {words}")
+    try:
+        if stat.S_ISDIR(file.stat().st_mode):
+            raise UsageError(f"{name} {file}: is a folder; name a file")
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # such as a name that is too long
+        raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})") from None
     if not file.parent.is_dir():
         raise StoreError(f"{name} {file}: there is no folder {file.parent}; create it first")
 

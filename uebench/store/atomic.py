@@ -62,11 +62,20 @@ def write(file: Path, content: bytes | str, name: str = "", *, to_disk: bool = T
     try:
         target = Path(os.path.realpath(file))  # unlike resolve, it takes links that lead to each other
         if target.exists() and not target.is_file():
-            target.write_bytes(content)
+            _write_directly(target, content)
         else:
             publish(target, content, to_disk=to_disk)
     except OSError as error:
         raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})".lstrip()) from None
+
+
+def _write_directly(target: Path, content: bytes) -> None:
+    """Write to a device or a named pipe; one that nobody reads is an error (``ENXIO``), and not waited for."""
+    handle = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(handle, True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
 
 
 def _changed_folders(path: Path) -> list[Path]:

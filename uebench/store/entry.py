@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -138,11 +139,12 @@ def read_entry(file: Path) -> LeaderboardEntry:
         UsageError: If it is not an entry; the message says what is wrong with it.
     """
     try:
-        content = read_regular(file)
+        content = read_regular(file, LARGEST)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            size = f"{LARGEST // 1_000_000} MB"
+            raise UsageError(f"{file}: no leaderboard entry; it is larger than {size}") from None
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    if len(content) > LARGEST:
-        raise UsageError(f"{file}: no leaderboard entry; it is larger than {LARGEST // 1_000_000} MB")
     try:
         return LeaderboardEntry.model_validate_json(content)
     except ValidationError as error:

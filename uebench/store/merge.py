@@ -60,7 +60,8 @@ def merge(store: Store, other: Store) -> list[MergedFile]:
     store.check_writable()
     if store.root.samefile(other.root):
         raise UsageError(f"{other.root}: is the results folder itself; name another one")
-    return [_merged(store, other, kind, path) for kind in KINDS for path in other.files(kind)]
+    lost = [MergedFile(each.path, "damaged", each.fault) for kind in KINDS for each in other.lost_folders(kind)]
+    return lost + [_merged(store, other, kind, path) for kind in KINDS for path in other.files(kind)]
 
 
 def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFile:

@@ -20,8 +20,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R", Record, ProtectionRecord, Summary)
 
-NOT_A_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO)
-"""The system's error numbers for something that is not a regular file; the last is for a socket."""
+NOT_A_FILE = (errno.EINVAL, errno.ELOOP, errno.ENXIO, errno.EFBIG)
+"""Error numbers for something other than a regular file (``ENXIO``: a socket), and for one that is too large."""
 
 
 class DamagedError(StoreError):
@@ -30,6 +30,12 @@ class DamagedError(StoreError):
     def __init__(self, path: Path, fault: str) -> None:
         """Create an error that names the file and what is wrong with it."""
         super().__init__(path, " ".join(fault.replace(";", ",").split()))
+
+    @property
+    def path(self) -> Path:
+        """Return the file."""
+        path: Path = self.args[0]
+        return path
 
     @property
     def fault(self) -> str:

@@ -9,6 +9,8 @@ and is computed again (``seal``, ``blob``, ``model``). If two processes want the
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from uebench.errors import StoreError, UsageError
+from uebench.errors import StoreError, UsageError, in_words
 from uebench.regular_files import read_regular
 from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
@@ -30,6 +32,7 @@ __all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
 RecordKind = Literal["cells", "protected"]
 FileKind = Literal["cells", "protected", "blobs", "models"]
+_SHARD = re.compile("[0-9a-f]{2}")
 
 
 class Store:
@@ -84,7 +87,7 @@ class Store:
         self.put(self.cell_path(record.key), sealed(record))
 
     def cells(self) -> Iterator[tuple[Path, Record | None]]:
-        """Yield every record with its path; None stands for a damaged one."""
+        """Yield every record with its path; None stands for a damaged one, or for a folder that cannot be read."""
         return self._records("cells", Record)
 
     def readable_cells(self) -> tuple[list[Record], list[Path]]:
@@ -151,6 +154,26 @@ class Store:
         suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
         return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
 
+    def lost_folders(self, kind: FileKind) -> list[DamagedError]:
+        """Return an error for each folder of one kind that cannot be read, such as a broken link or a link to itself.
+
+        Args:
+            kind: See ``files``.
+        """
+        folder, lost = self.root / kind, []
+        try:
+            shards = sorted(path for path in folder.iterdir() if _SHARD.fullmatch(path.name))
+        except FileNotFoundError:
+            shards = [folder] if folder.is_symlink() else []
+        except OSError:
+            shards = [folder]
+        for shard in shards:
+            try:
+                os.scandir(shard).close()
+            except OSError as error:
+                lost.append(DamagedError(shard, f"not a folder that can be read ({in_words(error)})"))
+        return lost
+
     def keys(self, kind: RecordKind) -> set[str]:
         """Return the keys of all records of cells, or of protected sets; faster than ``files`` for many records.
 
@@ -164,6 +187,7 @@ class Store:
         return keys
 
     def _records(self, kind: RecordKind, model: type[R]) -> Iterator[tuple[Path, R | None]]:
+        yield from ((lost.path, None) for lost in self.lost_folders(kind))
         for path in self.files(kind):
             yield path, seal.unless_damaged(seal.load, path, model)
 
@@ -217,7 +241,7 @@ class Store:
     def read_checkpoint(self, key: str, stage: str) -> bytes | None:
         """Return the newest checkpoint of a stage, or None if there is none or it is damaged."""
         try:
-            stored = read_regular(self._checkpoint(key, stage))
+            stored = read_regular(self._checkpoint(key, stage), most=None)
         except OSError:
             return None
         digest, content = stored[:32], stored[32:]

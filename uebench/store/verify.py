@@ -8,7 +8,7 @@ from pathlib import Path
 
 from uebench.store import model, seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, Store
+from uebench.store.store import DamagedError, FileKind, Store
 
 FollowsFrom = Callable[[Record | ProtectionRecord], bool]
 """Returns whether the key of a record follows from its other fields."""
@@ -23,7 +23,7 @@ class Verified:
         protected: The number of records of protected sets.
         blobs: The number of protected sets.
         models: The number of kept models.
-        faults: A line for each damaged file.
+        faults: A line for each damaged file, and for each folder that cannot be read.
     """
 
     cells: int
@@ -45,7 +45,9 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     """
     cells, protected = store.files("cells"), store.files("protected")
     blobs, models = store.files("blobs"), store.files("models")
-    faults = [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
+    kinds: tuple[FileKind, ...] = ("cells", "protected", "blobs", "models")
+    faults = [lost.fault for kind in kinds for lost in store.lost_folders(kind)]
+    faults += [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
     faults += _faults(models, model.load)
     folders = sorted(path for path in store.work.glob("*") if path.is_dir())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uebench.data.builders.model import Builder, SourceImage, SplitName
 from uebench.data.folders import natural_names
-from uebench.data.images import read_image
+from uebench.data.images import LARGEST_FILE, read_image
 from uebench.errors import DataError
 from uebench.hashing import content_digest
 from uebench.regular_files import read_regular
@@ -81,4 +81,4 @@ def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set
 
 def _checked(file: Path) -> bytes:
     read_image(file, PROBE)
-    return read_regular(file)
+    return read_regular(file, LARGEST_FILE)
