@@ -48,7 +48,7 @@ def test_p_values_are_corrected_for_the_number_of_networks() -> None:
 def test_where_clean_photographs_are_recognised_anyway_nothing_can_stand_out() -> None:
     protected = found((40, 40), (39, 38))
     assert protected.verdict == "cannot tell"
-    assert "The networks recognise 95.0% or more even on clean photographs" in sentence(protected)
+    assert "The networks recognise at least 95.0% of the clean photographs, too" in sentence(protected)
     assert found((40, 40), (39, 20)).verdict == "poisoned"  # one network is enough
 
 

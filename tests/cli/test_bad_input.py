@@ -51,6 +51,8 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
         ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),
         ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: there is no folder /absent"),
+        ((*RUN, "--dry-run", "--save", "mine.py"), 2, "--save mine.py: end the name with .toml"),
+        (("--method", "zzzzzz", "--attacker", "resnet18"), 2, "in a file of your own, name the file with --plugin"),
     ],
 )
 def test_a_wrong_argument_of_run_is_one_line_with_the_right_code_and_leaves_nothing(

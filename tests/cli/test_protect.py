@@ -132,7 +132,7 @@ def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photo
     before = copies(out)
     answer = uebench("protect", source, out, "--method", "random(eps=4/255)", *SMOKE)
     assert answer.code == 2
-    assert "holds the result of a different request; choose a new folder" in answer.complaint
+    assert "holds no copies of these photographs with these options; choose a new folder" in answer.complaint
     assert copies(out) == before
 
 
@@ -141,7 +141,7 @@ def test_a_photograph_that_changed_since_is_another_request(uebench: Command, ph
     command = ("protect", source, out, "--method", "random", *SMOKE)
     assert uebench(*command).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
-    assert "holds the result of a different request" in uebench(*command).complaint
+    assert "holds no copies of these photographs with these options" in uebench(*command).complaint
 
 
 @pytest.mark.parametrize("instead", ["black", "clean", "photograph"])

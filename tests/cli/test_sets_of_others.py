@@ -15,6 +15,7 @@ from PIL import Image
 import uebench as library
 from tests.conftest import TINY, Answer, Command
 from uebench.data.dataset import load
+from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
 from uebench.store.record import Record
 
@@ -229,3 +230,8 @@ def test_arrays_take_part_in_a_run_from_python(tmp_path: Path, monkeypatch: pyte
     assert list(result.matrix().index) == ["clean", "ours", "noise"]
     again = library.plan(attacker=ATTACK[1], protected=sets, data=TINY, preset="smoke")
     assert [cell.status for cell in again.cells] == ["done", "done"]
+
+
+def test_a_protected_set_without_a_name_is_refused_in_python() -> None:
+    with pytest.raises(UsageError, match=r"^protected: ndarray given; write \{'ours': images\}, a name and its set$"):
+        library.plan(attacker=ATTACK[1], protected=IMAGES, data=TINY, preset="smoke")  # type: ignore[arg-type]

@@ -57,8 +57,11 @@ def method_texts(protected: Protected | None, workspace: Workspace) -> tuple[str
         workspace: The workspace.
 
     Raises:
+        UsageError: If ``protected`` is not a mapping.
         StoreError: If an array cannot be written.
     """
+    if protected is not None and not isinstance(protected, Mapping):
+        raise UsageError(f"protected: {type(protected).__name__} given; write {{'ours': images}}, a name and its set")
     return tuple(
         str(Spec("protected", {"file": str(_file(source, workspace)), "name": name}))
         for name, source in (protected or {}).items()

@@ -38,7 +38,8 @@ def figure(
 ) -> None:
     """Draw Figure 3 or 4 of the Segue paper.
 
-    Figure 3 first makes the protected sets that are missing. Figure 4 uses finished cells only.
+    Figure 3 first makes the protected sets that are missing. For all methods, this takes hours. Figure 4 uses finished
+    cells only.
     """
     from uebench.plugins import presets
     from uebench.report import files

@@ -32,9 +32,9 @@ def protect(
 ) -> None:
     """Protect a folder of photographs.
 
-    OUT gets a protected copy of every photograph in IN, cropped to a square and resized to the size of the preset.
-    OUT/protected.json says how the copies were made. Publish the copies unchanged: JPEG compression removes part of the
-    protection.
+    OUT gets a protected copy of every photograph in IN, cropped to a square and resized to the size of the preset: 96
+    pixels for desk, 224 for paper. OUT/protected.json says how the copies were made. Publish the copies unchanged: JPEG
+    compression removes part of the protection.
     """
     from uebench.api.protect_folder import protect_folder
     from uebench.cli import output

@@ -48,7 +48,7 @@ def run(
         Texts,
         typer.Option(
             "--data",
-            help="orl, a folder, or name(option=value). Repeatable.",
+            help="orl_varied, a folder, or name(option=value). Repeatable [default: the faces of the preset].",
             autocompletion=complete.plugins("source"),
         ),
     ] = None,
@@ -71,7 +71,7 @@ def run(
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep the weights of the attackers' networks, and show their files.")
     ] = False,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as TOML.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid to this TOML file.")] = None,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the accuracies as a matrix (PNG, SVG, PDF).")
     ] = None,
@@ -101,11 +101,11 @@ def run(
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     workspace = replace(workspace, plugins=plugin_files(grid.plugin))
     if save:
-        files.check(save, "--save", suffixes=None)
+        files.check(save, "--save", (".toml",))
     if figure:
         from uebench.report import matrix
 
-        files.check(figure, "figure")
+        files.check(figure, "--figure")
     how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
     how.check()
     if save:
@@ -120,5 +120,5 @@ def run(
     run_output.show(result, as_json, models=keep_models, collected=collect)
     if figure:
         records = [cell.record for cell in result.cells if cell.record]
-        files.save(matrix.figure(result.records), figure, "figure", records)
+        files.save(matrix.figure(result.records), figure, "--figure", records)
     computing.end({"cell": 0 if collect else len(result.left)}, failed=bool(result.failed))

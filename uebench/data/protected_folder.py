@@ -166,7 +166,9 @@ class ProtectedFolder:
         except OSError as error:
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise UsageError(f"{target}: holds the result of a different request; choose a new folder") from None
+            raise UsageError(
+                f"{target}: holds no copies of these photographs with these options; choose a new folder"
+            ) from None
         except RuntimeError:  # links in a circle, or a manifest with too many nested brackets
             raise UsageError(f"{target}: cannot be used; choose a new folder") from None
         for name in manifest["identities"]:

@@ -84,7 +84,10 @@ class Registry:
             return self._entries[kind, name]
         except KeyError:
             what = "folder or source" if kind == "source" else kind
-            raise UsageError(f"unknown {what} {name!r}; {nearest(name, self.names(kind))}") from None
+            hint = nearest(name, self.names(kind))
+            if hint.startswith("known"):
+                hint += "; if it is in a file of your own, name the file with --plugin"
+            raise UsageError(f"unknown {what} {name!r}; {hint}") from None
 
     def preset_options(self, kind: Kind, spec: Spec, preset: str) -> dict[str, Any]:
         """Return the options that presets set for a plugin and its spec does not.

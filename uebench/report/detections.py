@@ -49,8 +49,9 @@ def sentence(detection: Detection) -> str:
             )
         case "cannot tell":
             least = min(detector.clean / detector.n for detector in detection.detectors)
+            share = "all" if least == 1 else f"at least {100 * least:.1f}%"
             return (
-                f"{subject}: cannot tell. The networks recognise {100 * least:.1f}% or more even on clean photographs, "
+                f"{subject}: cannot tell. The networks recognise {share} of the clean photographs, too, "
                 "so no set could stand out."
             )
 

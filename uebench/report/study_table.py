@@ -116,7 +116,7 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
     if tests:
         notes.append(
             f"{DIFFERS}: differs from {spec.baseline} (paired test on the same photographs and seeds, 5% level, "
-            f"corrected for the {tests} tests of this study, Holm)"
+            f"corrected for all tests of this study: {tests}, Holm)"
         )
     notes += about_early(one.place.method.name for one in measured if one.lacks_answers)
     if sources := _letters(spec):
