@@ -136,6 +136,34 @@ def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photo
     assert copies(out) == before
 
 
+def test_a_call_that_failed_before_its_first_copy_leaves_a_folder_that_can_be_used(
+    uebench: Command, photos: Photos, tmp_path: Path
+) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    (source / "b" / "1.png").write_bytes(b"damaged")
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 3
+    assert [file.name for file in out.rglob("*")] == ["protected.json"]
+    (source / "b" / "1.png").unlink()
+    answer = uebench(*command)
+    assert answer.code == 0, answer.err
+    assert len(copies(out)) == 3
+
+
+def test_copies_have_none_of_the_metadata_of_their_photographs(
+    uebench: Command, photos: Photos, tmp_path: Path
+) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    exif = Image.Exif()
+    exif[0x010F] = "Maker of the camera"
+    Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png", exif=exif)
+    assert uebench("protect", source, out, "--method", "random", *SMOKE).code == 0
+    assert b"Maker of the camera" in (source / "a" / "0.png").read_bytes()
+    with Image.open(out / "a" / "0.png") as copy:
+        assert not copy.getexif()
+        assert copy.info == {}
+
+
 def test_a_photograph_that_changed_since_is_another_request(uebench: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
     command = ("protect", source, out, "--method", "random", *SMOKE)

@@ -41,7 +41,11 @@ def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTab
     assert re.search(r"^ +Noise 2 +\d+\.\d \[\d+\.\d, \d+\.\d\]† ", line(text, "Noise 2"))
     assert line(text, "  clean reference ").endswith("1 x 3")
     assert line(text, "  chance ").split() == ["chance", "10.0", "10.0", "10.0"]
-    for note in ("‡: the best of its column; †: may be as good", "*: differs from LSP", "corrected for all tests of this study: 6, Holm"):
+    for note in (
+        "‡: the best of its column; †: may be as good",
+        "*: differs from LSP",
+        "corrected for all tests of this study: 6, Holm",
+    ):
         assert note in text
 
 

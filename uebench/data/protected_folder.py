@@ -143,6 +143,9 @@ class ProtectedFolder:
     def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
         """Create the folder, or continue with it if an interrupted call for the same request created it.
 
+        A folder that holds nothing but a manifest, because an earlier call failed before its first copy, is as good as
+        an empty one.
+
         Args:
             source: The folder whose photographs are protected, if there is one; the target must not be inside it.
             manifest: The manifest; its ``request`` tells requests apart.
@@ -158,9 +161,10 @@ class ProtectedFolder:
             target.mkdir(parents=True, exist_ok=True)
             if any(target.iterdir()):
                 existing = json.loads(read_regular(target / MANIFEST))
-                if existing["request"] != manifest["request"]:
-                    raise ValueError
-                self.pairs = dict(existing.get("copies", {}))
+                if existing["request"] == manifest["request"]:
+                    self.pairs = dict(existing.get("copies", {}))
+                elif not isinstance(existing["request"], str) or _holds_files(target):
+                    raise ValueError  # of something else, which this call must not replace
         except FileNotFoundError:
             raise UsageError(f"{target}: is not empty; choose a new folder") from None
         except OSError as error:
@@ -273,3 +277,7 @@ def joint_audit(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "psnr_mean": decibels / changed if changed else None,
         "changed": changed,
     }
+
+
+def _holds_files(target: Path) -> bool:
+    return any(not path.is_dir() for path in target.rglob("*") if path != target / MANIFEST)
