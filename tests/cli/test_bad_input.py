@@ -49,6 +49,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--plugin", "absent.py"), 2, "plugin file absent.py: no such file"),
         (("absent.toml",), 3, "absent.toml: cannot be read (no such file or directory)"),
         (("--method", "segue(weights='x.safetensors')", "--attacker", "resnet18"), 3, "x.safetensors"),
+        ((*RUN, "--results", ""), 2, "--results '': names nothing; write . for the current folder"),
         ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),
         ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: there is no folder /absent"),
         ((*RUN, "--dry-run", "--save", "mine.py"), 2, "--save mine.py: end the name with .toml"),

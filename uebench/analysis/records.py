@@ -31,7 +31,7 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
     """
-    if preset:
+    if preset is not None:
         presets.get(preset)
     readable, damaged = store.readable_cells()
     records = [record for record in readable if preset in (None, record.preset)]

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from uebench.cli import complete
+from uebench.errors import UsageError
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
+
+
+def _folder(text: str | Path) -> Path:
+    """Return the folder of a name; an empty name, such as an unset variable of the shell, is none."""
+    if text == "":
+        raise UsageError("--results '': names nothing; write . for the current folder")
+    return Path(text)
 
 
 def _existing(ctx: typer.Context, folder: Path) -> Path:
@@ -27,7 +35,7 @@ def _existing(ctx: typer.Context, folder: Path) -> Path:
     return folder
 
 
-_RESULTS: dict[str, Any] = {"metavar": "DIR", "envvar": "UEBENCH_RESULTS", "help": "Results folder."}
+_RESULTS: dict[str, Any] = {"metavar": "DIR", "envvar": "UEBENCH_RESULTS", "help": "Results folder.", "parser": _folder}
 Results = Annotated[Path, typer.Option("--results", **_RESULTS)]
 ReadResults = Annotated[Path, typer.Option("--results", **_RESULTS, callback=_existing)]
 RESULTS = Path("results")

@@ -42,7 +42,7 @@ def show(
 
     registry = Registry(plugin or ())
     known = {entry.name: entry for kind in KINDS for entry in registry.entries(kind)}
-    if preset:
+    if preset is not None:
         presets.get(preset)
     if isinstance(entry := known.get(name), Entry):
         _plugin(_describe(entry, registry, preset), as_json)
