@@ -25,6 +25,7 @@ PAGES = (
     "results/README.md",
     "results/orl_varied.md",
     "results/webface10_224.md",
+    "results/webface10_96.md",
     "results/claims.md",
     "results/tuning/README.md",
 )
