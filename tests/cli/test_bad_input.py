@@ -131,6 +131,15 @@ def test_unknown_names_to_list_and_show_are_refused_with_the_nearest(uebench: Co
     assert "'abcd1234': no record in" in uebench("show", "abcd1234").complaint
 
 
+@pytest.mark.parametrize("command", [("leaderboard",), ("compare",), ("report",), ("show", "segue")])
+def test_an_empty_preset_is_refused_and_does_not_mean_every_preset(
+    uebench: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    more = ("--html", tmp_path / "page.html") if command == ("report",) else ()
+    answer = uebench(*command, *more, "--preset", "")
+    assert (answer.code, "unknown preset ''" in answer.complaint) == (2, True)
+
+
 def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: Path) -> None:
     answer = uebench("fit", "random", "--out", tmp_path / "x.safetensors", "--preset", "smoke")
     assert answer.code == 2

@@ -27,7 +27,9 @@ def show(
         ),
     ],
     plugin: Plugins = None,
-    preset: Annotated[str, typer.Option("--preset", help="Show the options of a plugin under this preset.")] = "",
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Show the options of a plugin under this preset.")
+    ] = None,
     results: ReadResults = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +47,7 @@ def show(
     if preset is not None:
         presets.get(preset)
     if isinstance(entry := known.get(name), Entry):
-        _plugin(_describe(entry, registry, preset), as_json)
+        _plugin(_describe(entry, registry, preset or ""), as_json)
     elif len(name) >= 4 and all(digit in "0123456789abcdef" for digit in name):
         _record(Store(results).find(name), registry, as_json)
     else:
