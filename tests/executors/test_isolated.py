@@ -97,7 +97,7 @@ def test_a_process_that_keeps_the_network_where_it_need_not_ends_the_run(
 def test_what_takes_too_long_is_killed_and_says_so(tmp_path: Path) -> None:
     (late,), _ = protected(tmp_path, "isolated(minutes=0.02)", "guest(sleep=1000)")
     assert late.status == "failed"
-    assert late.reason == "took longer than 0.02 minutes and was killed; allow more, and run again to resume"
+    assert late.reason == "took longer than 0.02 min and was killed; allow more, and run again to resume"
 
 
 def test_where_the_network_stays_a_run_says_so(tiny_run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def died(task: Task, exit_code: int | None = None) -> Failure:
 
 def too_long(task: Task, minutes: float) -> Failure:
     """Return the record of a task that exceeded its time limit."""
-    message = f"took longer than {minutes:g} minutes and was killed; allow more, and run again to resume"
+    message = f"took longer than {minutes:g} min and was killed; allow more, and run again to resume"
     return Failure(key=task.key, title=task.spec.title, kind="TooLong", message=message)
 
 
