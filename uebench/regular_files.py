@@ -71,10 +71,11 @@ def open_uncompressed(file: Path) -> io.BufferedReader:
             if unpacked > os.fstat(opened.fileno()).st_size:
                 raise OSError(errno.EFBIG, "a compressed archive, which torch.save does not write", str(file))
         opened.seek(0)
-    except BaseException as error:
+    except (zipfile.BadZipFile, NotImplementedError):
         opened.close()
-        if isinstance(error, zipfile.BadZipFile | NotImplementedError):
-            raise OSError(errno.EINVAL, "a damaged archive", str(file)) from None
+        raise OSError(errno.EINVAL, "a damaged archive", str(file)) from None
+    except BaseException:
+        opened.close()
         raise
     return opened
 
