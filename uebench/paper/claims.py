@@ -116,16 +116,15 @@ def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     return answers
 
 
-_SCALE = "(0%: chance, 100%: clean reference)"
-_HELD = f"the attacker learns at most {100 * HELD:.0f}% {_SCALE}"
-_FAILED = f"the attacker learns at least {100 * FAILED:.0f}% {_SCALE}"
+_HELD = f"the attacker learns at most {100 * HELD:.0f}%"
+_FAILED = f"the attacker learns at least {100 * FAILED:.0f}%"
 _WORST_JPEG = next(iter(JPEG))
 
 CLAIMS = (
     Claim(
         "Segue brings all five architectures to chance",
         "section 5.4.1, Table 5",
-        f"for each, chance lies in the 95% interval, and nothing above {100 * HELD:.0f}% {_SCALE}",
+        f"for each, the 95% interval contains chance, and at its upper end {_HELD}",
         "5",
         lambda filled: filled.place.row == "segue",
         _each(at_chance),
@@ -157,7 +156,7 @@ CLAIMS = (
     Claim(
         "Segue withstands JPEG at every quality; the others fail at low quality",
         "section 5.5.2, Figure 4 (1)",
-        f"with Segue, {_HELD}; with each other at {_WORST_JPEG}, {_FAILED}",
+        f"with Segue, {_HELD}. With each other method at {_WORST_JPEG}, {_FAILED}",
         "figure4.1",
         lambda filled: (
             filled.place.row == "segue" or (filled.place.row in BASELINES and filled.place.column == _WORST_JPEG)

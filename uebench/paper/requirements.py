@@ -110,7 +110,7 @@ def _relative_time(method: str, tables: Tables) -> tuple[list[float], int]:
     return [own / ue for own in _seconds(method, tables) for ue in _seconds("ue", tables)], 1
 
 
-_LEARNED = "share that the attacker learns (0: chance, 1: clean reference), "
+_LEARNED = "share that the attacker learns, "
 
 REQUIREMENTS = (
     Requirement("effectiveness", f"{_LEARNED}over Table 3", _learned(("3", lambda _: True)), HELD, FAILED),

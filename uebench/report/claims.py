@@ -46,6 +46,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
     ]
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
+    notes.append("how much the attacker learns: 0% is chance, and 100% is the clean reference")
     notes.append(
         "otherwise, an accuracy counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
         "does not"
@@ -77,7 +78,11 @@ def requirements_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         for one in REQUIREMENTS
     ]
     title = "Table 1. The five requirements, by thresholds on what was measured"
-    notes += ["in parentheses: the mean, and over how many of the places", "the paper's text tells full circles only"]
+    notes += [
+        "share that the attacker learns: 0 is chance, and 1 is the clean reference",
+        "in parentheses: the mean, and over how many of the places",
+        "the paper's text tells full circles only",
+    ]
     notes += _caveats(tables, preset)
     return Page(title, [Block("Requirements", header, lines)], [f"preset {preset}", *notes], rows)
 

@@ -120,7 +120,7 @@ def _best(places: Sequence[FilledPlace]) -> list[int]:
 def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
     notes = [
         "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
-        "photographs; where there is only one seed, its spread is unknown and not counted",
+        "photographs. Where there is only one seed, its spread is unknown and not counted",
         WORST_IDENTITY,
         "seeds: method seeds x attacker seeds; n: test images",
     ]
