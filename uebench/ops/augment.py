@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from uebench.lazy import torch, transforms
+from uebench.ops.colour import jitter
 from uebench.ops.seeds import draw_seed, seed_torch
 
 if TYPE_CHECKING:
@@ -74,18 +75,14 @@ def contrastive_view(
     grid = torch.nn.functional.affine_grid(frame.to(device), shape, align_corners=False)
     views = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     spread, turn = 0.4 * strength, 0.1 * strength
-    brightness, contrast, saturation = (uniform(1 - spread, 1 + spread).tolist() for _ in range(3))
-    hue, jitters, greys = uniform(-turn, turn).tolist(), uniform(0, 1).tolist(), uniform(0, 1).tolist()
-    coloured = []
-    for number, view in enumerate(views):
-        jittered = view
-        if jitters[number] < 0.8 * strength:
-            jittered = transforms.adjust_brightness(jittered, brightness[number])
-            jittered = transforms.adjust_contrast(jittered, contrast[number])
-            jittered = transforms.adjust_saturation(jittered, saturation[number])
-            jittered = transforms.adjust_hue(jittered, hue[number])
-        coloured.append(transforms.rgb_to_grayscale(jittered, 3) if greys[number] < 0.2 * strength else jittered)
-    return torch.stack(coloured)
+    factors = [uniform(1 - spread, 1 + spread) for _ in range(3)]
+    jittered = jitter(views, *factors, uniform(-turn, turn))
+    views = torch.where(_chosen(uniform(0, 1), 0.8 * strength, views), jittered, views)
+    return torch.where(_chosen(uniform(0, 1), 0.2 * strength, views), transforms.rgb_to_grayscale(views, 3), views)
+
+
+def _chosen(draws: Tensor, share: float, images: Tensor) -> Tensor:
+    return draws.lt(share).to(images.device)[:, None, None, None]
 
 
 def view_of_strength(images: Tensor, rng: torch.Generator, strength: float) -> Tensor:
