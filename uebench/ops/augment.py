@@ -75,8 +75,8 @@ def contrastive_view(
     grid = torch.nn.functional.affine_grid(frame.to(device), shape, align_corners=False)
     views = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     spread, turn = 0.4 * strength, 0.1 * strength
-    factors = [uniform(1 - spread, 1 + spread) for _ in range(3)]
-    jittered = jitter(views, *factors, uniform(-turn, turn))
+    brightness, contrast, saturation = (uniform(1 - spread, 1 + spread) for _ in range(3))
+    jittered = jitter(views, brightness, contrast, saturation, uniform(-turn, turn))
     views = torch.where(_chosen(uniform(0, 1), 0.8 * strength, views), jittered, views)
     return torch.where(_chosen(uniform(0, 1), 0.2 * strength, views), transforms.rgb_to_grayscale(views, 3), views)
 
