@@ -206,6 +206,16 @@ def test_several_method_seeds_leave_the_keys_of_one_as_they_were(tmp_path: Path)
         assert one.spec.key in several
 
 
+def test_a_study_in_place_of_a_grid_is_told_apart_from_a_misspelt_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('title = "Mine"\nmethod = ["lsp"]\nattacker = ["resnet18"]\n')
+    with pytest.raises(UsageError, match="this is a study; compute it with uebench study run"):
+        read_grid(file, {})
+    file.write_text('metod = ["lsp"]\n')
+    with pytest.raises(UsageError, match="unknown name 'metod'; did you mean 'method'"):
+        read_grid(file, {})
+
+
 def test_seeds_of_a_grid_file_may_be_one_number_or_several(tmp_path: Path) -> None:
     file, parts = tmp_path / "grid.toml", {"method": ("lsp",), "attacker": ("resnet18",)}
     file.write_text('method = ["lsp"]\nattacker = ["resnet18"]\nmethod_seed = 2\nseed = 1\n')

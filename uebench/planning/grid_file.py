@@ -10,6 +10,7 @@ from typing import Any
 
 from uebench.errors import DataError, UsageError, in_words, nearest
 from uebench.planning.grid import Grid
+from uebench.planning.study import StudySpec
 from uebench.plugins.validation import validate
 from uebench.regular_files import read_regular
 from uebench.store.atomic import write
@@ -31,12 +32,30 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
         UsageError: If the result is not a valid grid, or names no method or no attacker.
         DataError: If the file cannot be read.
     """
-    options = read_toml(file, Grid.model_fields) if file else {}
+    options = _options(file) if file else {}
     options |= given
     for name in ("method", "attacker"):
         if not options.get(name):
             raise UsageError(f"no {name} given; uebench list {name}s shows what there is")
     return validate(Grid, options, "grid")
+
+
+def _options(file: Path) -> dict[str, Any]:
+    try:
+        return read_toml(file, Grid.model_fields)
+    except UsageError as error:
+        raise (
+            UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
+            if _is_study(file)
+            else error
+        ) from None
+
+
+def _is_study(file: Path) -> bool:
+    try:
+        return bool(read_toml(file, StudySpec.model_fields))
+    except UsageError:
+        return False
 
 
 def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
