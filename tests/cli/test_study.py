@@ -88,7 +88,7 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
         (("figure", "--out", "f.gif"), 2, "end the name with .png, .svg or .pdf"),
         (("figure", "--out", "f.png", "--kind", "bar"), 2, "figure 'bar': unknown; did you mean 'bars'"),
         (("report", "--html", "out.txt"), 2, "end the name with .html or .htm"),
-        (("table", "--data", "orl"), 2, "leaves no data sets open; leave it out"),
+        (("table", "--data", "orl", "--data", "orl"), 2, "data 'orl': 'orl' is given twice; give it once"),
         (("table", "--json", "--out", "t.md"), 2, "--json: shows the table and writes no file"),
         (("figure", "--out", "f.png"), 2, "bars: no finished cell to draw; uebench study run computes them"),
         (("figure", "--out", "f.png", "--kind"), 2, "requires an argument; uebench study figure -h explains"),

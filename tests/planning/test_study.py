@@ -151,9 +151,23 @@ def test_a_data_set_too_few_or_too_many_is_refused(tmp_path: Path, data: tuple[s
     assert complaint in str(refused.value)
 
 
-def test_a_study_that_leaves_nothing_open_takes_no_data_set(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"data 'orl': .*mine\.toml leaves no data sets open; leave it out"):
-        read_study(written(tmp_path, SHORT), ["orl"])
+def test_given_data_sets_replace_those_of_a_study_that_leaves_none_open(tmp_path: Path) -> None:
+    file = written(tmp_path, SHORT)
+    found = read_study(file, ["Mine=folder(path=a=b)", "orl", "folder(path=a=b, repeats=drop)"])
+    sets = [(one.name, one.set) for one in found.data]
+    drop = "folder(path=a=b, repeats=drop)"
+    assert sets == [("Mine", "folder(path=a=b)"), ("orl", "orl"), (drop, drop)]
+    with pytest.raises(UsageError, match="data 'orl': 'orl' is given twice; give it once"):
+        read_study(file, ["orl", "orl"])
+    for nothing in ("Mine=", "=orl", ""):
+        with pytest.raises(UsageError, match="names nothing; write SET or NAME=SET"):
+            read_study(file, [nothing])
+
+
+def test_data_sets_with_reported_numbers_are_not_replaced(tmp_path: Path) -> None:
+    file = written(tmp_path, 'reported = "numbers.csv"\n' + SHORT)
+    with pytest.raises(UsageError, match=r"data 'orl': .*mine\.toml has reported numbers for its own data sets; leave"):
+        read_study(file, ["orl"])
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:

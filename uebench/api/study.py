@@ -41,7 +41,8 @@ def study(
 
     Args:
         study: A TOML file, or the name of a study that comes with uebench; see ``docs/study.md``.
-        data: The data set that the study leaves open; ``NAME=SET`` for each if there are several.
+        data: The data set that the study leaves open; ``NAME=SET`` for each if there are several. If none is open, it
+            takes the place of the study's own.
         results: The results folder.
         plugins: Python files with your own plugins.
 

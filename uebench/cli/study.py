@@ -31,8 +31,8 @@ Data = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="The data set that the study leaves open: orl, a folder or name(option=value); NAME=SET if there are "
-        "several. Repeatable.",
+        help="The data set that the study leaves open, or one in place of its own: orl, a folder or "
+        "name(option=value); NAME=SET if there are several. Repeatable.",
     ),
 ]
 

@@ -37,7 +37,8 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
 
     Args:
         study: A TOML file, or the name of a study that comes with the package.
-        data: The data sets that it leaves open: ``SET`` if there is one, ``NAME=SET`` for each of several.
+        data: The data sets that it leaves open: ``SET`` if there is one, ``NAME=SET`` for each of several. If it leaves
+            none open, these replace its own, under the name given or the text itself.
 
     Raises:
         UsageError: If there is no such study, or the file is not a valid one; the message names the entry at fault.
@@ -49,8 +50,11 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
     options = {"title": file.stem, "label": f"tab:{file.stem}", **given}
     preset = presets.get(str(options.get("preset", presets.DEFAULT)))
     options.setdefault("data", [preset.data])
-    entries = _entries(what, "data", options, "set", StudyData)
-    options["data"] = _filled(what, entries, tuple(data))
+    entries, data = _entries(what, "data", options, "set", StudyData), tuple(data)
+    if data and all(entry.set for entry in entries):
+        options["data"] = _replaced(what, data, "reported" in options)
+    else:
+        options["data"] = _filled(what, entries, data)
     options["method"] = _entries(what, "method", options, "method", StudyMethod)
     options["attacker"] = _entries(what, "attacker", options, "attacker", StudyAttacker)
     numbers = options.pop("reported", None)
@@ -102,8 +106,8 @@ def _filled(what: str, entries: Sequence[StudyData], given: Sequence[str]) -> tu
     for text in given:
         prefix = next((name for name in open_names if text.startswith(f"{name}=")), "")
         if not prefix and (len(open_names) != 1 or _is_named(text)):
-            remedy = f"write NAME=SET; {nearest(text.partition('=')[0], open_names)}" if open_names else "leave it out"
-            count = f"{len(open_names) or 'no'} data set{'s' * (len(open_names) != 1)}"
+            count = f"{len(open_names)} data set{'s' * (len(open_names) != 1)}"
+            remedy = f"write NAME=SET; {nearest(text.partition('=')[0], open_names)}"
             raise UsageError(f"data {text!r}: {what} leaves {count} open; {remedy}")
         name = prefix or open_names[0]
         if name in sets:
@@ -114,6 +118,25 @@ def _filled(what: str, entries: Sequence[StudyData], given: Sequence[str]) -> tu
             value = "SET" if len(open_names) == 1 else f"'{name}=SET'"
             raise UsageError(f"{what}: which data set is {name!r}? add --data {value} (data= in Python)")
     return tuple(entry.model_copy(update={"set": entry.set or sets[entry.name]}) for entry in entries)
+
+
+def _replaced(what: str, given: Sequence[str], reported: bool) -> tuple[StudyData, ...]:
+    """Return the given data sets, in place of those that the study names itself.
+
+    Raises:
+        UsageError: If the study has reported numbers for its own sets, or two of the given ones have the same name.
+    """
+    if reported:
+        raise UsageError(f"data {given[0]!r}: {what} has reported numbers for its own data sets; leave out --data")
+    found: dict[str, StudyData] = {}
+    for text in given:
+        name, _, chosen = text.partition("=") if _is_named(text) else (text, "", text)
+        if not name or not chosen:
+            raise UsageError(f"data {text!r}: names nothing; write SET or NAME=SET")
+        if name in found:
+            raise UsageError(f"data {text!r}: {name!r} is given twice; give it once")
+        found[name] = validate(StudyData, {"name": name, "set": chosen}, f"data {text!r}")
+    return tuple(found.values())
 
 
 def _is_named(text: str) -> bool:
