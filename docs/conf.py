@@ -35,3 +35,5 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "uebench"
+html_static_path = ["static"]
+html_css_files = ["wide_tables.css"]
