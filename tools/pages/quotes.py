@@ -23,6 +23,7 @@ from uebench.store.store import Store
 PAGES = (
     "README.md",
     "results/README.md",
+    "results/webface10_64.md",
     "results/orl_varied.md",
     "results/webface10_224.md",
     "results/webface10_96.md",
