@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from uebench.api.fit import fit
     from uebench.api.inspect_protected import inspect_protected
     from uebench.api.protect import protect
+    from uebench.api.protect_folder import protect_folder
     from uebench.api.reproduce import reproduce
     from uebench.api.run import plan, records, run
     from uebench.api.study import study
     from uebench.api.verify_data import verify_data
 
 __all__ = [
-    "__version__", "attack", "detect", "export", "fit", "inspect_protected", "plan", "protect", "records", "reproduce",
-    "run", "study", "verify_data",
+    "__version__", "attack", "detect", "export", "fit", "inspect_protected", "plan", "protect", "protect_folder",
+    "records", "reproduce", "run", "study", "verify_data",
 ]  # fmt: skip
 
 

@@ -15,13 +15,11 @@ from tests.conftest import QUICK, ROOT
 from uebench.api import results_folder
 from uebench.api.check import check
 from uebench.api.new import new
-from uebench.api.protect_folder import protect_folder
 from uebench.api.workspace import Workspace
 from uebench.data.builders import BUILDERS, build
 from uebench.data.dataset import load
 from uebench.errors import DataError
 from uebench.plugins.registry import Registry
-from uebench.store.store import Store
 
 SMALLEST = replace(BUILDERS["webface10"], identities=2, train=2, test=1)
 STUDY = f"""
@@ -67,7 +65,7 @@ def test_every_function_finds_and_leaves_its_files_in_the_home_folder(home: Path
     assert results_folder.export_records("~/cells.csv", "~/merged")[0] == 3
     new("method", "another", "~/another.py")
     assert "failed" not in {one.status for one in check(["~/another.py"])}
-    protect_folder("lsp", "~/faces", "~/copies", registry=Registry(), store=Store(home / "checkpoints"), preset="smoke")
+    uebench.protect_folder("~/faces", "~/copies", "lsp", preset="smoke", results="~/checkpoints")
     build(SMALLEST, Path("~/faces"), Path("~/built"), 0, progress=lambda *_: None)
     for name in ("exported", "weights.safetensors", "cells.csv", "another.py", "copies/ann/0.png", "built/train"):
         assert (home / name).exists(), name

@@ -21,7 +21,6 @@ from uebench.evaluation.context import RunContext, seed_everything
 from uebench.plugins.base import ImageSet
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
-from uebench.store.store import Store
 
 SIZE = 32
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2])
@@ -158,7 +157,7 @@ def test_copies_of_a_folder_hold_the_same_pixels(photos: Callable[..., Path], tm
     images = np.stack([np.asarray(Image.open(file)) for file in files])
     for method in ("lsp", "random(labels=0.8)"):
         out = tmp_path / method
-        protect_folder(method, source, out, registry=Registry(), store=Store(tmp_path / "results"), preset="smoke")
+        protect_folder(source, out, method, results=tmp_path / "results", preset="smoke")
         copies = np.stack([np.asarray(Image.open(out / file.relative_to(source))) for file in files])
         assert np.array_equal(copies, protect(images, [file.parent.name for file in files], method, preset="smoke"))
 

@@ -15,7 +15,6 @@ from tests.conftest import Command
 from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
 from uebench.hashing import content_digest
-from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 Photos = Callable[..., Path]
@@ -213,12 +212,12 @@ def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, p
 
 
 def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_path: Path) -> None:
-    source, out, store = photos({"a": 70, "b": 3}), tmp_path / "out", Store(tmp_path / "results")
+    source, out = photos({"a": 70, "b": 3}), tmp_path / "out"
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    protect = partial(protect_folder, "random", source, out, registry=Registry(), store=store, preset="smoke")
+    protect = partial(protect_folder, source, out, "random", results=tmp_path / "results", preset="smoke")
     with pytest.raises(KeyboardInterrupt):
         protect(progress=interrupt)
     made = copies(out)
@@ -231,7 +230,7 @@ def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_pat
 
 def test_a_killed_call_goes_on_from_the_copies_that_it_had_made(photos: Photos, tmp_path: Path) -> None:
     source, out, killed = photos({"a": 70, "b": 3}), tmp_path / "out", tmp_path / "killed"
-    protect = partial(protect_folder, "random", source, registry=Registry(), store=Store(tmp_path), preset="smoke")
+    protect = partial(protect_folder, source, method="random", results=tmp_path, preset="smoke")
 
     def kill(*_: object) -> None:
         if not killed.exists():

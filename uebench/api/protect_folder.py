@@ -5,7 +5,7 @@ With a method that need not see the whole set (``Method.streams``), memory does 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from uebench.api.chosen_method import ChosenMethod
-from uebench.api.workspace import as_path
+from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.data.bounded_map import bounded_map
 from uebench.data.protected_folder import (
     Chunk,
@@ -35,7 +35,6 @@ from uebench.hashing import file_digest
 from uebench.metrics import audit
 from uebench.plugins import presets
 from uebench.plugins.base import Batch, Shape, Split
-from uebench.plugins.registry import Registry
 from uebench.progress import Progress
 from uebench.store.store import Store
 
@@ -44,28 +43,29 @@ AHEAD = 2
 
 
 def protect_folder(
-    method: str,
     source: str | Path,
     target: str | Path,
+    method: str = "segue",
     *,
-    registry: Registry,
-    store: Store,
-    preset: str = presets.DEFAULT,
     seed: int = 0,
+    preset: str = presets.DEFAULT,
     device: str = "auto",
+    plugins: Iterable[str | Path] = (),
+    results: str | Path = RESULTS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write a protected copy of every photograph to ``target``, as PNG, and a manifest beside them.
 
     Args:
-        method: ``name(option=value)``.
         source: One folder per identity, or the photographs of one person.
         target: A folder that is new or empty, or that an interrupted call for the same request began.
-        registry: The plugins.
-        store: The store for the checkpoints of a method that trains.
-        preset: Sets the size of the copies, and the options that ``method`` leaves out.
+        method: ``name`` or ``name(option=value)``. A method that comes with trained weights uses them where they fit
+            the size of the copies; otherwise it trains on the photographs.
         seed: The method's seed.
-        device: See ``choose_device``.
+        preset: Sets the size of the copies, and the options that ``method`` leaves out.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        plugins: Python files with your own methods.
+        results: The results folder for the checkpoints of a method that trains, so that a killed call can resume.
         progress: Called with (done, total, text).
 
     Returns:
@@ -78,12 +78,25 @@ def protect_folder(
         StoreError: If a copy cannot be written.
         UsageError: If the method cannot serve this folder, or ``target`` holds something else.
         CellError: If the method exceeds its budget or does not return images.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import uebench
+        >>> from PIL import Image
+        >>> for name in ("ann", "bob"):
+        ...     Path("photos", name).mkdir(parents=True)
+        ...     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(f"photos/{name}/1.png")
+        >>> uebench.protect_folder("photos", "protected", "lsp")["images"]
+        2
     """
     source, target = as_path(source), as_path(target)
+    workspace = Workspace.of(results, plugins)
+    store = workspace.store
     size = presets.get(preset).size
     people = photographs_in(source)
     shape = Shape(size, tuple(map(len, people.values())))
-    chosen = ChosenMethod(method, shape, preset, seed, device, registry)
+    chosen = ChosenMethod(method, shape, preset, seed, device, workspace.registry)
     photographs = list(chain.from_iterable(people.values()))
     manifest: dict[str, Any] = {
         "method": chosen.part.published(),

@@ -38,12 +38,10 @@ def protect(
     """
     from uebench.api.protect_folder import protect_folder
     from uebench.cli import output
-    from uebench.plugins.registry import Registry
-    from uebench.store.store import Store
 
     manifest = protect_folder(
-        method, source, target, registry=Registry(plugin or ()), store=Store(results), preset=preset,
-        seed=method_seed, device=device, progress=output.lines(method),
+        source, target, method, seed=method_seed, preset=preset, device=device, plugins=plugin or (), results=results,
+        progress=output.lines(method),
     )  # fmt: skip
     if left_out := manifest["left_out"]:
         items = "1 item" if len(left_out) == 1 else f"{len(left_out)} items"
