@@ -24,9 +24,7 @@ from benchmarks.timing import Comparison, compare
 from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
 from uebench.plugins import presets
-from uebench.plugins.registry import Registry
 from uebench.pretrained import weights
-from uebench.store.store import Store
 
 PRESET = "paper"
 SIZE = presets.get(PRESET).size
@@ -76,10 +74,7 @@ def side_by_side(root: Path, preset: str = PRESET) -> Path:
     """Protect the folder as the command does; return where the copies are."""
     shutil.rmtree(root / "ours", ignore_errors=True)
     method = f"segue(norm=batch, weights='{root / 'generator.safetensors'}')"
-    protect_folder(
-        method, root / "in", root / "ours", registry=Registry(), store=Store(root / "store"), preset=preset,
-        device="cpu",
-    )  # fmt: skip
+    protect_folder(root / "in", root / "ours", method, preset=preset, device="cpu", results=root / "store")
     return root / "ours"
 
 
