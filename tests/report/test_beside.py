@@ -25,7 +25,7 @@ def points(axes: Axes, marker: str) -> dict[str, float]:
     """Return the values of the points with a marker, by the method that stands at their height."""
     names = [text.get_text() for text in axes.get_yticklabels()]
     lines = [line for line in axes.lines if line.get_marker() == marker]
-    found = {int(np.asarray(line.get_ydata())[0]): float(np.asarray(line.get_xdata())[0]) for line in lines}
+    found = {round(np.asarray(line.get_ydata())[0]): float(np.asarray(line.get_xdata())[0]) for line in lines}
     return {names[row]: round(value, 1) for row, value in found.items()}
 
 
@@ -41,6 +41,7 @@ def test_each_method_has_what_was_measured_and_what_is_reported(tmp_path: Path) 
         for segment in part.get_segments() for row in [segment[0, 1]] if row == 2
     ]  # fmt: skip
     assert (round(low, 1), round(high, 1)) == (15.0, 26.1)  # Wilson's of 40 of 200
+    assert [text.get_position()[1] for text in axes.texts if text.get_text() == "not measured"] == [1, 3, 4, 5, 6, 7]
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [80.0]  # type: ignore[index]
     assert {cell.written["method"] for cell in beside.drawn_from(filled(tmp_path, "3"))} == {"clean", "lsp"}
 

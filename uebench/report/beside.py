@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ACROSS = 3
 """The most panels in a row."""
 MEASURED, REPORTED = COLOURS[0], COLOURS[1]
+ABOVE = 0.22
+"""How far above a measured point the reported one stands, in rows, so that neither hides the other."""
 
 
 def figure(tables: Iterable[FilledTable]) -> Figure:
@@ -75,12 +77,13 @@ def _panels(tables: Iterable[FilledTable]) -> list[list[FilledPlace]]:
 def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     for row, filled in enumerate(places):
         if filled.reported is not None:
-            axes.plot(filled.reported, row, "D", color=REPORTED, markerfacecolor="white", markersize=6, zorder=3)
+            above = row - ABOVE
+            axes.plot(filled.reported, above, "D", color=REPORTED, markerfacecolor="white", markersize=5, zorder=3)
         if filled.value is not None and filled.interval is not None:
             axes.plot(filled.value, row, "o", color=MEASURED, markersize=5, zorder=4)
             axes.hlines(row, *filled.interval, color=MEASURED, linewidth=1.5)
-        elif filled.reported is None:
-            axes.text(50, row, "no record", ha="center", va="center", color=GREY, fontsize=7)
+        else:
+            axes.text(50, row, "not measured", ha="center", va="center", color=GREY, fontsize=7)
     measured = next(filled for filled in places if filled.value is not None)
     for value, style in ((measured.clean, "--"), (measured.chance, ":")):
         if value is not None:
@@ -88,7 +91,7 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.set_yticks(range(len(places)), [filled.place.label for filled in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("clean test accuracy, %", fontsize=9)
+    axes.set_xlabel("clean test accuracy, % (lower: better protection)", fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=GREY, alpha=0.15)
     axes.spines[["top", "right", "left"]].set_visible(False)
