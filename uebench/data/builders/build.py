@@ -68,12 +68,14 @@ def _writing(out: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "free space and run again" if full else "choose another folder"
         raise StoreError(f"out {out}: cannot be used ({in_words(error)}); {remedy}") from None
-    except RuntimeError:  # pathlib raises it for links in a circle
-        raise StoreError(f"out {out}: is a link that leads to itself; choose another folder") from None
 
 
 def _already_built(builder: Builder, out: Path, seed: int) -> Manifest | None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    try:
+        out.stat()  # unlike Path.exists, it raises for a link to itself
+    except FileNotFoundError:
+        return None
+    if out.is_dir() and not any(out.iterdir()):
         return None
     if (out / NAME).is_file():
         manifest = read(out)
