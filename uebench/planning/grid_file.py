@@ -43,12 +43,10 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
 def _options(file: Path) -> dict[str, Any]:
     try:
         return read_toml(file, Grid.model_fields)
-    except UsageError as error:
-        raise (
-            UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
-            if _is_study(file)
-            else error
-        ) from None
+    except UsageError:
+        if not _is_study(file):
+            raise
+    raise UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
 
 
 def _is_study(file: Path) -> bool:
