@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,21 +58,34 @@ def file_digest(file: Path) -> str:
     try:
         return _file_digest(file, file_state(file))
     except OSError as error:
-        raise DataError(f"{file}: weights cannot be read ({in_words(error)})") from None
+        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 def folder_digest(folder: Path) -> str:
-    """Return a digest of the names and contents of all files in a folder, except hidden ones.
+    """Return a digest of the names and contents of all files in a folder, except hidden ones; links are followed.
 
     Raises:
         DataError: If one cannot be read.
     """
     try:
-        members = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        files = list(_files_in(folder))
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
-    shown = {name: path for name, path in members.items() if not any(part.startswith(".") for part in name.parts)}
-    return digest({name.as_posix(): file_digest(path) for name, path in shown.items()})
+    return digest({file.relative_to(folder).as_posix(): file_digest(file) for file in files})
+
+
+def _files_in(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yield the files in a folder, at any depth; a link to one of the folders ``above`` leads to nothing new."""
+    here = folder.resolve()
+    if here in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files_in(path, (*above, here))
+        elif path.is_file():
+            yield path
 
 
 def file_state(file: Path) -> tuple[int, ...]:

@@ -11,8 +11,12 @@ import os
 import stat
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uebench.cgroups import usable_memory
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
 
 MOST = 256 * 2**20
 """The most bytes that ``read_regular`` reads, unless told otherwise; a parsed text takes several times as much."""
@@ -92,6 +96,19 @@ def read_regular(file: Path, most: int | None = MOST) -> bytes:
     """
     with open_regular(file, most) as opened:
         return opened.read()
+
+
+def open_safetensors(file: Path) -> safe_open:
+    """Open a file of tensors, which become NumPy arrays. The library itself would wait for a named pipe.
+
+    Raises:
+        OSError: See ``open_regular``.
+        SafetensorError: If it is no such file.
+    """
+    from safetensors import safe_open
+
+    open_regular(file).close()
+    return safe_open(file, framework="np")
 
 
 def is_regular(file: Path) -> bool:

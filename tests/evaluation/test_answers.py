@@ -48,7 +48,9 @@ def test_answers_come_by_identity_though_the_test_split_does_not(unsorted: Datas
     assert examiner.predict(bright).tolist() == [0, 1, 1, 2, 2]  # of images 1, 3, 2, 0, 4
     asked = examiner(bright)
     assert asked["test_correct"] == 4
-    right = answers.correct(answers.decode(asked["test_answers"]), unsorted.info.test_counts)
+    right = answers.correct(
+        answers.decode(asked["test_answers"], sum(unsorted.info.test_counts)), unsorted.info.test_counts
+    )
     assert right == (True, False, True, True, True)
 
 
@@ -56,7 +58,9 @@ def test_an_attack_counts_the_answers_that_it_returns(unsorted: Dataset) -> None
     part = attacker_parts(Registry(), "timm(model=test_resnet, epochs=1, batch=3)", "smoke")[0]
     ctx = RunContext(CPU, 0, examine=referee.Examiner(unsorted, CPU))
     done = attack(part, (), unsorted, np.zeros((), np.int8), ctx)
-    right = iter(answers.correct(answers.decode(done.answers), unsorted.info.test_counts))
+    right = iter(
+        answers.correct(answers.decode(done.answers, sum(unsorted.info.test_counts)), unsorted.info.test_counts)
+    )
     counted = [sum(next(right) for _ in range(one.n)) for one in done.per_identity]
     assert counted == [one.correct for one in done.per_identity]
     assert done.trained.curve[-1]["test_answers"] == done.answers
@@ -87,4 +91,4 @@ def test_the_answers_of_every_epoch_survive_a_kill(
         with pytest.raises(KilledError):
             run(Store(tmp_path), stop)
     assert run(Store(tmp_path)) == whole
-    assert all(answers.decode(epoch["test_answers"]) for epoch in whole)
+    assert all(answers.decode(epoch["test_answers"], sum(unsorted.info.test_counts)) for epoch in whole)

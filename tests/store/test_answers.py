@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from uebench.store.store import DamagedError, Store
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=300))
 def test_answers_come_back_as_they_were(predicted: list[int]) -> None:
-    assert answers.decode(answers.encode(predicted)) == tuple(predicted)
+    assert answers.decode(answers.encode(predicted), len(predicted)) == tuple(predicted)
 
 
 def test_the_text_is_short_and_the_same_on_every_machine() -> None:
@@ -43,9 +44,20 @@ def test_the_text_is_short_and_the_same_on_every_machine() -> None:
     ],
 )
 def test_another_text_is_refused_with_one_line(text: str) -> None:
-    with pytest.raises(ValueError, match="not a text of answers") as caught:
-        answers.decode(text)
+    with pytest.raises(ValueError, match="not a text of 2 answers") as caught:
+        answers.decode(text, 2)
     assert "\n" not in str(caught.value)
+
+
+def test_a_short_text_that_stands_for_very_many_answers_is_not_unpacked() -> None:
+    text = base64.b64encode(zlib.compress(bytes(10**8))).decode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="not a text of 4 answers"):
+            answers.decode(text, 4)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_answers_are_right_where_the_identity_is() -> None:
@@ -76,9 +88,9 @@ def test_a_record_says_which_photographs_were_recognised() -> None:
     [
         ([0, 0, 0, 0, 0], None, "not those that were counted"),  # as many, of other identities
         ([0, 0, 0, 1, 1], None, "not those that were counted"),
-        ([0, 0, 1, 1], None, "4 answers for 5 test photographs"),
+        ([0, 0, 1, 1], None, "not a text of 5 answers"),
         ([0, 0, 1, 1, 0], [0, 0, 1, 1, 0], "answers of the best epoch are not those that were counted"),
-        ([0, 0, 1, 1, 0], [0, 0], "2 answers for 5 test photographs"),
+        ([0, 0, 1, 1, 0], [0, 0], "not a text of 5 answers"),
     ],
 )
 def test_a_record_whose_answers_are_not_its_counts_cannot_be_made(
@@ -86,7 +98,7 @@ def test_a_record_whose_answers_are_not_its_counts_cannot_be_made(
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):
         made_up(**told(predicted, peak))
-    with pytest.raises(ValidationError, match="not a text of answers"):
+    with pytest.raises(ValidationError, match="not a text of 5 answers"):
         made_up(**(told([0]) | {"answers": "nonsense"}))
 
 

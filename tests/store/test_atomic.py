@@ -70,19 +70,28 @@ def test_a_system_that_writes_no_folders_to_disk_is_no_error(tmp_path: Path, mon
     assert (tmp_path / "file").read_bytes() == b"content"
 
 
-@pytest.mark.parametrize("step", ["chmod", "replace"])
-def test_what_fails_leaves_what_was_there_and_nothing_else(
-    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(tmp_path / "file", b"before")
 
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, step, refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(PermissionError):
         publish(tmp_path / "file", b"after")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("file", b"before")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_new_file_has_the_mode_that_the_user_wants_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    earlier = os.umask(0o077)
+    try:
+        publish(tmp_path / "new", b"private")
+    finally:
+        os.umask(earlier)
+    (tmp_path / "old").touch(0o600)
+    publish(tmp_path / "old", b"after")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "old")] == [0o600, 0o600]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.data.bounded_map import bounded_map
+from uebench.data.images import quiet
 from uebench.data.protected_folder import (
     Chunk,
     Photograph,
@@ -26,6 +27,7 @@ from uebench.data.protected_folder import (
     joint_audit,
     left_out,
     photographs_in,
+    refuse_uncopiable,
     request_digest,
 )
 from uebench.evaluation import referee
@@ -95,6 +97,7 @@ def protect_folder(
     store = workspace.store
     size = presets.get(preset).size
     people = photographs_in(source)
+    refuse_uncopiable(source, people)
     shape = Shape(size, tuple(map(len, people.values())))
     chosen = ChosenMethod(method, shape, preset, seed, device, workspace.registry)
     photographs = list(chain.from_iterable(people.values()))
@@ -114,7 +117,7 @@ def protect_folder(
     folder.begin(source, manifest)
     manifest["copies"] = folder.pairs
     try:
-        with generators_restored(chosen.device), ThreadPoolExecutor(available_cores()) as pool:
+        with generators_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
             manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress)
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)

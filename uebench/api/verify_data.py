@@ -11,7 +11,7 @@ from uebench.api.workspace import plugin_files
 from uebench.data.builders.manifest import NAME, Manifest
 from uebench.data.builders.manifest import verify as compare_with_manifest
 from uebench.data.dataset import source_part
-from uebench.data.folders import expanded, is_folder
+from uebench.data.folders import is_folder
 from uebench.data.repeats import Repeat, repeats, repeats_within
 from uebench.data.sources import FolderConfig
 from uebench.errors import DataError, UsageError
@@ -93,7 +93,7 @@ def verify_data(
     part = source_part(str(data), Registry(plugin_files(plugins)))
     source = part.build()
     options = source.config
-    folder = expanded(options.path) if isinstance(options, FolderConfig) else None
+    folder = options.path if isinstance(options, FolderConfig) else None
     manifest = compare_with_manifest(folder) if folder and is_folder(folder) and (folder / NAME).exists() else None
     listing = source.listing()
     if listing is None:

@@ -24,7 +24,7 @@ from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
-from uebench.regular_files import open_regular, read_regular
+from uebench.regular_files import open_safetensors, read_regular
 
 VARIABLE = "UEBENCH_CACHE"
 """The environment variable that sets another folder; empty or ``none`` for no cache."""
@@ -77,11 +77,10 @@ def fetch(folder: Path, fingerprint: str, decode: Callable[[], tuple[Split, Spli
 
 
 def _read(file: Path) -> tuple[Split, Split] | None:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        open_regular(file).close()  # safetensors would wait for a named pipe
-        with safe_open(file, framework="np") as opened:
+        with open_safetensors(file) as opened:
             expected = json.loads((opened.metadata() or {})["digests"])
             arrays = [opened.get_tensor(name) for name in _ARRAYS]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):

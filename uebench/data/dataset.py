@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
@@ -151,7 +152,7 @@ def load(text: str, size: int, registry: Registry, cache: Path | None = None) ->
     """Load a data set at ``size`` pixels, without torch.
 
     Args:
-        text: A folder, or ``name(option=value)``.
+        text: A folder, or ``name(option=value)``. A folder that is named like a source needs a path, such as ``./orl``.
         size: Height and width in pixels.
         registry: The registry that knows the sources.
         cache: A folder for decoded arrays, so that an unchanged set is decoded once; None to decode every time.
@@ -199,10 +200,16 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
     """
     if not text.strip():
         raise UsageError(f"data {text!r}: names nothing; write . for the current folder")
-    exists = is_folder(expanded(Path(text)))
-    printed = None if exists or ("source", text) in registry else named(text)
-    is_path = exists or (any(sign in text for sign in "/\\.~") and "(" not in text)
-    spec = printed or (Spec("folder", {"path": str(expanded(Path(text)))}) if is_path else parse(text))
+    folder = Spec("folder", {"path": str(path := expanded(Path(text)))})
+    if ("source", text) in registry:
+        spec = parse(text)
+    elif is_folder(path):
+        spec = folder
+    elif printed := named(text):
+        spec = printed
+    else:
+        is_path = any(sign in text for sign in "/\\.~") and "(" not in text
+        spec = folder if is_path else parse(text)
     return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
 
 
@@ -224,8 +231,9 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
             raise DataError(f"data {part.written!r}: {reason}")
         return train, test
 
+    cache = cache if listing else None  # without files, nothing tells whether the images are still the same
     fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
-    train, test = files.fetch(cache, fingerprint, read) if cache and fingerprint else read()
+    train, test = files.fetch(cache, fingerprint, read) if cache else read()
     parts = (train.images, train.labels, test.images, test.labels)
     description = _Description.model_validate(
         {
@@ -234,7 +242,7 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
             "test_counts": np.bincount(test.labels).tolist(),
         }
     )
-    if cache and fingerprint:
+    if cache:
         files.keep_description(cache, fingerprint, description.model_dump(mode="json"))
     for array in parts:
         array.flags.writeable = False
@@ -252,10 +260,13 @@ def _info(part: Part[Source[Any]], size: int, description: _Description) -> Data
 
 
 def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:
-    """Return a digest of the listed files' sizes and times, the source, its code and options, and the image size."""
+    """Return a digest of the listed files with their sizes and times, of the source and the image size.
+
+    The source's code and options count, and so does the version of Pillow, which decodes.
+    """
     stamps = [
-        [str(file), label, split, *image_stamp(file)]
+        [str(file.absolute()), label, split, *image_stamp(file, here=True)]
         for split, listed in enumerate((listing.train, listing.test))
         for file, label in listed
     ]
-    return digest([part.published(), part.entry.source_digest, size, stamps])
+    return digest([part.published(), part.entry.source_digest, PIL.__version__, size, stamps])

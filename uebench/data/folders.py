@@ -79,10 +79,10 @@ def contents(folder: Path) -> Contents:
         for entry in folder.iterdir():
             if entry.name[0] == ".":
                 continue
-            if entry.suffix.lower() in SUFFIXES:
-                photographs.append(entry)
-            elif entry.name[0] != "_" and entry.is_dir():
+            if entry.name[0] != "_" and entry.is_dir():
                 folders.append(entry)
+            elif entry.suffix.lower() in SUFFIXES:
+                photographs.append(entry)
             else:
                 others.append(entry)
     except OSError as error:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
-from uebench.data.libtiff import silent_libtiff
+from uebench.data.libtiff import silence_libtiff
 from uebench.errors import DataError, in_words
 from uebench.hashing import content_digest
 from uebench.regular_files import open_regular
@@ -29,6 +30,20 @@ LARGEST_FILE = 8 * MAX_PIXELS
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Show no warnings, which Pillow gives about many harmless files.
+
+    Python's filters belong to the whole process, so threads must not change them. Enter this before they start.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def open_image(file: Path) -> Iterator[Image.Image]:
     """Open an image. Errors inside the ``with`` block, as in decoding, become errors about this file.
 
@@ -37,16 +52,19 @@ def open_image(file: Path) -> Iterator[Image.Image]:
             than ``MAX_PIXELS`` or ``LARGEST_FILE``.
     """
     try:
-        with warnings.catch_warnings(), open_regular(file, LARGEST_FILE) as content, silent_libtiff():
-            warnings.simplefilter("ignore")
-            with Image.open(content, formats=FORMATS) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise DataError(
-                        f"{file}: {opened.width} x {opened.height} pixels; at most {MAX_PIXELS} are read: scale it down"
-                    )
-                if isinstance(opened, TiffImageFile):
-                    _check_tiles(opened, file)
-                yield opened
+        silence_libtiff()
+        with (
+            quiet(),
+            open_regular(file, LARGEST_FILE) as content,
+            Image.open(content, formats=FORMATS) as opened,
+        ):
+            if opened.width * opened.height > MAX_PIXELS:
+                raise DataError(
+                    f"{file}: {opened.width} x {opened.height} pixels; at most {MAX_PIXELS} are read: scale it down"
+                )
+            if isinstance(opened, TiffImageFile):
+                _check_tiles(opened, file)
+            yield opened
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -104,8 +122,13 @@ def image_digest(file: Path) -> str:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
-def image_stamp(file: Path) -> tuple[int, int]:
-    """Return the size of an image file in bytes, and the time of its last change in nanoseconds.
+def image_stamp(file: Path, *, here: bool = False) -> tuple[int, ...]:
+    """Return numbers that change when an image file is written: its size in bytes and its times in nanoseconds.
+
+    Args:
+        file: The file.
+        here: Whether to add the time that the system itself keeps. It shows that a file was replaced by one with the
+            same size and modification time, but a copy of the folder has other such times.
 
     Raises:
         DataError: If the file cannot be read.
@@ -114,7 +137,7 @@ def image_stamp(file: Path) -> tuple[int, int]:
         stat = file.stat()
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, *([stat.st_ctime_ns] if here else [])
 
 
 def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8]:

@@ -53,6 +53,8 @@ def named(name: str) -> Spec | None:
     if begin:
         options["first"] = begin + 1
     if part["end"]:
+        if int(part["end"]) <= begin:
+            raise UsageError(f"data {name!r}: holds nobody; [{begin}:{begin + 2}] would be two identities")
         options["identities"] = int(part["end"]) - begin
     if part["validation"]:
         options["validation"] = 0.2

@@ -144,7 +144,8 @@ def _content(low: float, high: float, scale: Scale | None) -> Content | None:
 
     It is unclear for small values of one sign, and for values of medium size and both signs.
     """
-    width = RANGES[scale][1] - RANGES[scale][0] if scale else 1 if max(-low, high) <= FEW_LEVELS else 255
+    guessed = 1 if max(-low, high) <= FEW_LEVELS else 255
+    width = RANGES[scale][1] - RANGES[scale][0] if scale else guessed
     size, is_signed = max(-low, high) / width, low < -SLACK * width
     if size <= SMALL:
         return "perturbations" if is_signed and high > 0 else None

@@ -64,8 +64,7 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
         source: One folder per identity, or the photographs of one person.
 
     Raises:
-        DataError: If there are none, if it is unclear whom they show, or if one is a link, which may lead outside the
-            folder.
+        DataError: If there are none, or if it is unclear whom they show.
     """
     if not is_folder(source):
         raise DataError(f"{source}: no such folder")
@@ -75,11 +74,6 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
     people = identities(source) if inside.folders else {source.resolve().name: inside.photographs}
     if not any(people.values()):
         raise DataError(f"{source}: no image in it; pass a folder of photographs, or one with a folder per identity")
-    links = (path for path in chain(inside.folders.values(), *people.values()) if path.is_symlink())
-    if link := next(links, None):
-        raise DataError(f"{link}: is a link, which protect does not follow; replace it by what it leads to")
-    if inside.folders and MANIFEST in people:
-        raise DataError(f"{source / MANIFEST}: has the name of the file that describes the copies; rename the folder")
     photographs = {}
     for label, (name, files) in enumerate(people.items()):
         copies = [Path(name if inside.folders else "", f"{file.stem}.png") for file in files]
@@ -87,6 +81,24 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
             raise DataError(f"{source / twice.parent}: two photographs are named {twice.stem!r}; rename one")
         photographs[name] = [Photograph(file, label, copy) for file, copy in zip(files, copies, strict=True)]
     return photographs
+
+
+def refuse_uncopiable(source: Path, people: Mapping[str, Sequence[Photograph]]) -> None:
+    """Refuse photographs that cannot be copied: links, which may lead outside the folder, and one name.
+
+    Args:
+        source: See ``photographs_in``.
+        people: The photographs.
+
+    Raises:
+        DataError: If one is a link or lies in one, or if an identity has the name of the manifest.
+    """
+    for photograph in chain.from_iterable(people.values()):
+        for path in (photograph.file.parent, photograph.file):
+            if path != source and path.is_symlink():
+                raise DataError(f"{path}: is a link, which protect does not follow; replace it by what it leads to")
+        if photograph.copy.parts[0] == MANIFEST:
+            raise DataError(f"{source / MANIFEST}: has the name of the file that describes the copies; rename it")
 
 
 def left_out(source: Path) -> list[Path]:

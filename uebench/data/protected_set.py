@@ -45,7 +45,6 @@ class ProtectedConfig(Config):
     @field_validator("file")
     @classmethod
     def _readable(cls, file: Path) -> Path:
-        file = file.expanduser()
         if file.suffix.lower() in PICKLES:
             target = file.with_suffix(".npy").name
             raise ValueError(

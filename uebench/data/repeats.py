@@ -93,7 +93,7 @@ def without_repeats(listing: Listing) -> Listing:
     return Listing(listing.train, kept)
 
 
-_Stamped = tuple[tuple[Path, tuple[int, int]], ...]
+_Stamped = tuple[tuple[Path, tuple[int, ...]], ...]
 
 
 @lru_cache(maxsize=16)  # without a cache of photographs, one process reads the same sets many times

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from uebench.data.files import Files, decode, split_files
-from uebench.data.folders import SPLITS, expanded, identities, is_folder, natural_names
+from uebench.data.folders import SPLITS, identities, is_folder, natural_names
 from uebench.data.memory import check_room
 from uebench.errors import DataError
 from uebench.plugins.base import Added, Config, Info, Listing, Source, Split
@@ -53,7 +53,7 @@ class Folder(Files[FolderConfig]):
 
     def label(self) -> str:
         """Return the folder's name and the part of it that is used: ``faces50[:10] validation``, ``faces50[10:]``."""
-        name, begin, count = expanded(self.config.path).resolve().name, self.config.first - 1, self.config.identities
+        name, begin, count = self.config.path.resolve().name, self.config.first - 1, self.config.identities
         if begin or count:
             name = f"{name}[{begin or ''}:{begin + count if count else ''}]"
         name = f"{name} validation" if self.config.validation else name
@@ -86,7 +86,7 @@ class Folder(Files[FolderConfig]):
         return decode(listing.train, size), decode(listing.test, size)
 
     def _whole(self) -> Listing:
-        root = expanded(self.config.path)
+        root = self.config.path
         if not is_folder(root):
             raise DataError(f"{root}: no such folder; data takes orl_varied, orl, synthetic or a folder of photographs")
         for train in SPLITS:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
-from uebench.regular_files import open_regular, open_uncompressed
+from uebench.regular_files import open_regular, open_safetensors, open_uncompressed
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 
@@ -104,14 +104,11 @@ def _headed(opened: IO[bytes], load: Callable[[], NDArray[Any]]) -> StoredArray:
 
 
 def _of_safetensors(file: Path) -> dict[str, StoredArray]:
-    from safetensors import safe_open
-
     def load(name: str) -> NDArray[Any]:
-        with safe_open(file, framework="np") as opened:
+        with open_safetensors(file) as opened:
             return np.asarray(opened.get_tensor(name))
 
-    open_regular(file).close()  # the library would wait for a named pipe
-    with safe_open(file, framework="np") as opened:
+    with open_safetensors(file) as opened:
         slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
         types = {name: part.get_dtype() for name, part in slices.items()}
         return {

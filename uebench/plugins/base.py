@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from uebench.lazy import torch
 from uebench.plugins.options import Added, Config, Inputs, Optimization, Precision, Radius, Stem, Training
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "BEFORE_TRAINING", "PLACES", "Added", "Attacker", "Batch", "Bounded", "Budget", "Checkpoint", "Classifier",
+    "BEFORE_TRAINING", "PLACES", "Added", "Attacker", "Batch", "Budget", "Checkpoint", "Classifier",
     "Config", "Context", "Countermeasure", "ImageSet", "Info", "Inputs", "Listing", "Method", "Optimization", "Plugin",
     "Precision", "Radius", "Shape", "Source", "Split", "Stem", "Trained", "Training",
 ]  # fmt: skip
@@ -87,15 +87,6 @@ class Plugin(Generic[C]):
         return ()
 
 
-@runtime_checkable
-class Bounded(Protocol):
-    """Options with an ``eps``, by default the method's L-inf budget on the [0, 1] pixel scale."""
-
-    @property
-    def eps(self) -> float:
-        """Return the largest change of a pixel."""
-
-
 class Method(Plugin[C], ABC):
     """A perturbation generator: ``fit`` learns from the set to protect, ``perturb`` protects a batch.
 
@@ -107,7 +98,7 @@ class Method(Plugin[C], ABC):
 
         By default an option ``eps`` is the L-inf bound, and a method without this option may not change any image.
         """
-        return Budget("linf", self.config.eps if isinstance(self.config, Bounded) else 0.0)
+        return Budget("linf", getattr(self.config, "eps", 0.0))
 
     def streams(self, size: int) -> bool:
         """Return whether images of ``size`` pixels can be protected one by one, without the rest of their set.

@@ -216,6 +216,10 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         if missing := [f"`{name}`" for name in ("version", "info") if name not in one.literals]:
             raise UsageError(f"plugin file {source}: class {one.class_name} lacks a literal {' and '.join(missing)}")
         name, version, info = (one.literals[key] for key in ("name", "version", "info"))
+        if type(version) is not int or version < 1:
+            raise UsageError(
+                f"plugin file {source}: class {one.class_name} has version {version!r}; write a whole number from 1"
+            )
         if not is_word(name):
             raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
         yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.util import resolve_name
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
+
+from uebench.plugins.values import Info
 
 CORE = "uebench"
 CONTRACTS_IN = "uebench.plugins.base"
@@ -23,6 +26,7 @@ CONTRACTS: Mapping[str, Kind] = {
 }
 KINDS = tuple(CONTRACTS.values())
 DECLARED = ("name", "version", "info")
+INFO = tuple(field.name for field in fields(Info))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +225,10 @@ def _literals(node: ast.ClassDef) -> dict[str, Any]:
 def _literal(node: ast.expr) -> Any:  # noqa: ANN401
     try:
         match node:
-            case ast.Call(func=ast.Name(id="Info") | ast.Attribute(attr="Info"), keywords=keywords):
-                return {keyword.arg: ast.literal_eval(keyword.value) for keyword in keywords if keyword.arg}
+            case ast.Call(func=ast.Name(id="Info") | ast.Attribute(attr="Info"), args=args, keywords=keywords):
+                by_place = zip(INFO, args, strict=False)
+                by_name = ((keyword.arg, keyword.value) for keyword in keywords if keyword.arg)
+                return {name: ast.literal_eval(value) for name, value in chain(by_place, by_name)}
             case _:
                 return ast.literal_eval(node)
     except ValueError:

@@ -36,31 +36,44 @@ def source_digest(source: bytes, class_name: str) -> str:
     return hashlib.sha256(json.dumps([contents[name] for name in sorted(used)]).encode()).hexdigest()
 
 
-def _defined(statement: ast.stmt) -> list[str]:
+def _defined(statement: ast.AST) -> list[str]:
     match statement:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
         case ast.Assign(targets=targets):
             return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+        case ast.AugAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.If() | ast.Try() | ast.ExceptHandler() | ast.With() | ast.For() | ast.While():
+            return [name for part in ast.iter_child_nodes(statement) for name in _defined(part)]
     return []
 
 
-def _content(node: object, names: set[str]) -> object:
-    """Return a node as nested lists, without empty fields, so that all Python versions agree; add to ``names``."""
+def _content(node: object, names: set[str], in_class: bool = False) -> object:
+    """Return a node as nested lists, without empty fields, so that all Python versions agree; add to ``names``.
+
+    Args:
+        node: A node, a list of nodes, or another value of a field.
+        names: Receives every name that is read or written.
+        in_class: Whether ``node`` is the list of a class's statements.
+    """
     if isinstance(node, ast.Name):
         names.add(node.id)
     if isinstance(node, ast.AST):
-        fields = [[name, _content(value, names)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+        is_class = isinstance(node, ast.ClassDef)
+        fields = [
+            [name, _content(value, names, is_class)] for name, value in ast.iter_fields(node) if value not in (None, [])
+        ]
         return [type(node).__name__, *fields]
     if isinstance(node, list):
-        return [_content(part, names) for part in node if not _is_left_out(part)]
+        return [_content(part, names) for part in node if not _is_left_out(part, in_class)]
     return repr(node)
 
 
-def _is_left_out(statement: object) -> bool:
+def _is_left_out(statement: object, in_class: bool) -> bool:
     match statement:
         case ast.Expr(value=ast.Constant(value=str())) | ast.Import() | ast.ImportFrom():
             return True
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name in NOT_COMPUTED_WITH
+            return in_class and name in NOT_COMPUTED_WITH
     return False

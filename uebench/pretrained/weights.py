@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError
 from uebench.hashing import file_state
-from uebench.regular_files import open_regular
+from uebench.regular_files import open_safetensors
 from uebench.store.atomic import write
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
 
 @cache
 def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
-    from safetensors import safe_open
-
-    open_regular(file).close()  # safetensors would wait for a pipe
-    with safe_open(file, framework="np") as opened:
+    with open_safetensors(file) as opened:
         return _renamed(json.loads(opened.metadata()["uebench"]))
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import sys
+import struct
 import zlib
-from array import array
 from collections.abc import Sequence
-
-WIDTH = "I"
-"""Array type with four bytes per answer; compression removes most of them."""
 
 
 def encode(predicted: Sequence[int]) -> str:
@@ -19,20 +15,27 @@ def encode(predicted: Sequence[int]) -> str:
     Args:
         predicted: One per test photograph, sorted by identity, and in the order of the data set within an identity.
     """
-    return base64.b64encode(zlib.compress(_little_endian(array(WIDTH, predicted)).tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(struct.pack(f"<{len(predicted)}I", *predicted), 9)).decode()
 
 
-def decode(text: str) -> tuple[int, ...]:
+def decode(text: str, count: int) -> tuple[int, ...]:
     """Return the predicted identities that ``encode`` wrote.
+
+    Args:
+        text: The text.
+        count: How many there must be. No more are unpacked, because a short text may stand for very many.
 
     Raises:
         ValueError: If the text is something else.
     """
     try:
-        content = zlib.decompress(base64.b64decode(text, validate=True))
-        return tuple(_little_endian(array(WIDTH, content)))
-    except (binascii.Error, zlib.error, ValueError) as error:
-        raise ValueError(f"not a text of answers ({error})") from None
+        unpacking = zlib.decompressobj()
+        content = unpacking.decompress(base64.b64decode(text, validate=True), 4 * count + 1)
+        if not unpacking.eof:
+            raise ValueError("too long, or cut off")
+        return struct.unpack(f"<{count}I", content)
+    except (binascii.Error, zlib.error, struct.error, ValueError) as error:
+        raise ValueError(f"not a text of {count} answers ({error})") from None
 
 
 def correct(predicted: Sequence[int], sizes: Sequence[int]) -> tuple[bool, ...]:
@@ -49,9 +52,3 @@ def correct(predicted: Sequence[int], sizes: Sequence[int]) -> tuple[bool, ...]:
     if len(truth) != len(predicted):
         raise ValueError(f"{len(predicted)} answers for {len(truth)} test photographs")
     return tuple(answer == label for answer, label in zip(predicted, truth, strict=True))
-
-
-def _little_endian(values: array[int]) -> array[int]:
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,16 +28,16 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
     """
     changed = _changed_folders(path) if to_disk else []
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
-    temporary = Path(name)
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             if to_disk:
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)  # after closing it, because Windows cannot rename an open file
-        temporary.replace(path)
+        with suppress(OSError):  # of a new file, or on a file system without modes
+            shutil.copymode(path, temporary)
+        temporary.replace(path)  # after closing it, because Windows cannot rename an open file
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import array_digest, digest
-from uebench.regular_files import open_regular
+from uebench.regular_files import open_safetensors
 from uebench.store.record import ProtectedMeta
-from uebench.store.seal import DamagedError
+from uebench.store.seal import DamagedError, unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,7 @@ def load(path: Path) -> Protected | None:
 
     Raises:
         DamagedError: If it is unreadable, does not match its digest, or has another key.
+        StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=True)
     if opened is None:
@@ -67,6 +68,7 @@ def load_meta(path: Path) -> ProtectedMeta | None:
 
     Raises:
         DamagedError: If it is unreadable or has another key.
+        StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=False)
     return opened[0] if opened else None
@@ -74,18 +76,19 @@ def load_meta(path: Path) -> ProtectedMeta | None:
 
 def _open(path: Path, *, pixels: bool) -> tuple[ProtectedMeta, dict[str, Any], Any] | None:
     """Return the metadata, the same as it is stored with the digest, and the perturbation if asked for."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        open_regular(path).close()  # refuses a named pipe, which safetensors would wait for
-        with safe_open(path, framework="np") as file:
+        with open_safetensors(path) as file:
             header = json.loads(file.metadata()["uebench"])
             delta = file.get_tensor("delta") if pixels else None
         if not isinstance(header, dict):
             raise TypeError
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
+    except OSError as error:
+        raise unreadable(path, "protected set", error) from None
+    except (SafetensorError, KeyError, ValueError, TypeError, RecursionError):
         raise DamagedError(path, "damaged protected set (unreadable)") from None
     try:
         meta = ProtectedMeta.model_validate({name: value for name, value in header.items() if name != "digest"})

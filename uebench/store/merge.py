@@ -69,7 +69,7 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
     key = path.stem
     try:
         theirs = load(other, key)
-        content = seal.content_of(path, "file")
+        content = seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
     if theirs is None or content is None or path != place(other, key):

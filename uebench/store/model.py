@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from uebench.regular_files import read_regular
-from uebench.store.seal import DamagedError
+from uebench.regular_files import open_safetensors, read_regular
+from uebench.store.seal import DamagedError, unreadable
 
 
 def digest(content: bytes) -> str:
@@ -27,17 +27,20 @@ def load(path: Path) -> str | None:
 
     Raises:
         DamagedError: If it is unreadable, does not match its digest (which early versions lack), or has another key.
+        StoreError: If the system cannot read it now.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
         content = read_regular(path, most=None)
-        with safe_open(path, framework="np") as file:
+        with open_safetensors(path) as file:
             meta = json.loads(file.metadata()["uebench"])
         key, seal = str(meta["key"]), meta.get("digest")
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError):
+    except OSError as error:
+        raise unreadable(path, "model", error) from None
+    except (SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError):
         raise DamagedError(path, "damaged model (unreadable)") from None
     if seal not in (None, digest(content)):
         raise DamagedError(path, "damaged model (content and digest differ)")

@@ -145,7 +145,8 @@ class Record(_Common):
     def _correct(self, encoded: str | None) -> tuple[bool, ...] | None:
         if encoded is None:
             return None
-        return answers.correct(answers.decode(encoded), [counts.n for counts in self.per_identity])
+        sizes = [counts.n for counts in self.per_identity]
+        return answers.correct(answers.decode(encoded, sum(sizes)), sizes)
 
     @model_validator(mode="after")
     def _attacker_is_written(self) -> Self:

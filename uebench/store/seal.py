@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from pydantic import ValidationError
 
 from uebench.errors import StoreError, in_words
-from uebench.regular_files import read_regular
+from uebench.regular_files import MOST, read_regular
 from uebench.store.record import FORMAT, Failure, ProtectionRecord, Record
 from uebench.store.summary import Summary
 
@@ -114,31 +114,43 @@ def load_failure(path: Path) -> Failure | None:
     return failure
 
 
-def content_of(path: Path, what: str) -> bytes | None:
+def content_of(path: Path, what: str, most: int | None = MOST) -> bytes | None:
     """Return the content of a file, or None if there is none.
 
     Args:
         path: The file.
         what: The kind of file, for messages.
+        most: See ``open_regular``.
 
     Raises:
         DamagedError: If there is something other than a file.
         StoreError: If it cannot be read.
     """
     try:
-        return read_regular(path)
+        return read_regular(path, most)
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in NOT_A_FILE:
-            raise DamagedError(path, f"damaged {what} ({in_words(error)})") from None
-        raise unusable(path, error) from None
+        raise unreadable(path, what, error) from None
 
 
-def unusable(path: Path, error: OSError) -> StoreError:
+def unreadable(path: Path, what: str, error: OSError) -> StoreError:
+    """Return the error for a file that cannot be read: it is damaged, unless the system may read it later.
+
+    Args:
+        path: The file.
+        what: The kind of file.
+        error: What the system said.
+    """
+    if error.errno in NOT_A_FILE:
+        return DamagedError(path, f"damaged {what} ({in_words(error)})")
+    return unusable(path, error)
+
+
+def unusable(path: Path, error: OSError, folder: str = "results folder") -> StoreError:
     """Return an error with one line for an error of the system, and the remedy."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "free space and run again" if full else "choose another results folder"
+    remedy = "free space and run again" if full else f"choose another {folder}"
     return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 

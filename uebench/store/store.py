@@ -281,7 +281,7 @@ class Store:
         return seal.unless_damaged(seal.load_failure, self.failure_path(key))
 
     def failures(self) -> list[Failure]:
-        """Return the recorded failures, except for cells that have succeeded since."""
+        """Return the recorded failures, except those of keys for which there is a record of a cell."""
         keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
         keys = [key for key in keys if not self.cell_path(key).is_file()]
         return [failure for key in keys if (failure := self.read_failure(key))]

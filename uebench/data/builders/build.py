@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import tarfile
 import tempfile
@@ -14,8 +13,9 @@ from pathlib import Path
 from uebench.data.builders.manifest import NAME, BuiltFile, Manifest, read, verify
 from uebench.data.builders.model import Builder, LayoutError, SourceImage
 from uebench.data.folders import expanded
-from uebench.errors import DataError, StoreError, UsageError, in_words
+from uebench.errors import DataError, UsageError, in_words
 from uebench.progress import Progress
+from uebench.store.seal import unusable
 
 
 def build(
@@ -65,9 +65,7 @@ def _writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free space and run again" if full else "choose another folder"
-        raise StoreError(f"out {out}: cannot be used ({in_words(error)}); {remedy}") from None
+        raise unusable(Path(f"out {out}"), error, "folder") from None
 
 
 def _already_built(builder: Builder, out: Path, seed: int) -> Manifest | None:
@@ -76,6 +74,8 @@ def _already_built(builder: Builder, out: Path, seed: int) -> Manifest | None:
     except FileNotFoundError:
         return None
     if out.is_dir() and not any(out.iterdir()):
+        if out.samefile(Path.cwd()):
+            raise UsageError(f"out {out}: is the current folder, which the set would replace; name a new one")
         return None
     if (out / NAME).is_file():
         manifest = read(out)
