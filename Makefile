@@ -13,8 +13,8 @@ run: $(SETUP)  ## the main job: protect faces with Segue, train Inception-V3 on 
 	@$(BIN)/uebench leaderboard --data orl_varied10 --preset desk --attacker inception_v3 --attacker resnet18
 
 paper-desk: $(SETUP)  ## all tables of the paper at desk size (DATA=path/to/faces; hours: see the first line it prints)
-	$(BIN)/uebench reproduce --all --preset desk --data $(DATA) --dry-run
-	$(BIN)/uebench reproduce --all --preset desk --data $(DATA)
+	$(BIN)/uebench reproduce --all --preset desk --data '$(DATA)' --dry-run
+	$(BIN)/uebench reproduce --all --preset desk --data '$(DATA)'
 
 test: $(SETUP)  ## all tests, offline, one process per core
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal

@@ -41,6 +41,8 @@ def test_every_call_refuses_what_is_no_seed(call: Callable[..., Any], seed: obje
         ("0-2", (0, 1, 2)),
         ("5,0-1", (5, 0, 1)),
         (["0-1", 7], (0, 1, 7)),
+        (np.int64(3), (3,)),
+        (np.arange(2), (0, 1)),
     ],
 )
 def test_several_seeds_can_be_written_in_several_ways(given: Any, seeds: tuple[int, ...]) -> None:  # noqa: ANN401

@@ -77,11 +77,21 @@ def test_photographs_of_a_folder_are_needed_and_must_be_the_same(
     answer = uebench(*export, "--data", others)
     assert answer.code == 3
     assert "not the photographs of 'faces' from which the set was made" in answer.complaint
+    faces = faces.rename(tmp_path / "faces (1)")
     assert uebench(*export, "--data", faces).code == 0
     names = sorted(file.relative_to(tmp_path / "set").as_posix() for file in (tmp_path / "set").glob("*/*.png"))
     assert len(names) == 4
     assert {name.split("/")[0] for name in names} == {"ann", "bob"}
-    run = ("run", "--preset", "smoke", "--data", audit[-1], "--protected", f"ours={tmp_path / 'set'}", "--dry-run")
+    run = (
+        "run",
+        "--preset",
+        "smoke",
+        "--data",
+        audit[-1].replace("faces", "faces (1)"),
+        "--protected",
+        f"ours={tmp_path / 'set'}",
+        "--dry-run",
+    )
     assert "natural order" not in uebench(*run, "--attacker", "resnet18").err
 
 

@@ -173,7 +173,7 @@ def test_weights_for_lpips_that_are_not_there_are_refused_before_any_work(
 ) -> None:
     answer = uebench(*AUDIT, "lsp", "--lpips-trunk", tmp_path / "absent.pth")
     assert answer.code == 3
-    assert "absent.pth: weights cannot be read (no such file or directory)" in answer.complaint
+    assert "absent.pth: cannot be read (no such file or directory)" in answer.complaint
     assert not (store.root / "blobs").exists()
 
 

@@ -207,9 +207,9 @@ def test_an_audit_of_perturbations_says_what_it_cannot_see(audit: Command, tmp_p
         (("--data", TINY), "takes one --data and no --method"),
         (("--method-seed", "1"), "--method-seed: applies to methods only; leave it out with --protected"),
         (("--lpips-trunk", "absent.pth"), "--lpips-trunk: applies to methods only"),
-        (("--eps", ""), "--eps : give a radius on the [0, 1] pixel scale, such as 8/255"),
-        (("--eps", "8/0"), "--eps 8/0: give a radius on the [0, 1] pixel scale, such as 8/255"),
-        (("--eps", "8"), "--eps 8: give a radius on the [0, 1] pixel scale, such as 8/255"),
+        (("--eps", ""), "eps : give a radius on the [0, 1] pixel scale, such as 8/255"),
+        (("--eps", "8/0"), "eps 8/0: give a radius on the [0, 1] pixel scale, such as 8/255"),
+        (("--eps", "8"), "eps 8: give a radius on the [0, 1] pixel scale, such as 8/255"),
     ],
 )
 def test_what_an_audit_of_a_set_does_not_take_is_refused(
@@ -235,3 +235,38 @@ def test_arrays_take_part_in_a_run_from_python(tmp_path: Path, monkeypatch: pyte
 def test_a_protected_set_without_a_name_is_refused_in_python() -> None:
     with pytest.raises(UsageError, match=r"^protected: ndarray given; write \{'ours': images\}, a name and its set$"):
         library.plan(attacker=ATTACK[1], protected=IMAGES, data=TINY, preset="smoke")  # type: ignore[arg-type]
+
+
+def test_the_key_follows_the_content_behind_a_link(tiny_run: Command, tmp_path: Path) -> None:
+    keys = []
+    for level, name in enumerate(("one", "two")):
+        for row, image in enumerate(IMAGES ^ level):
+            file = tmp_path / name / f"{row}.png"
+            file.parent.mkdir(exist_ok=True)
+            Image.fromarray(image.transpose(1, 2, 0)).save(file)
+        link = tmp_path / "set" / "train"
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / name)
+        (cell,) = tiny_run("--protected", f"ours={tmp_path / 'set'}", *ATTACK, "--dry-run", "--json").json
+        keys.append(cell["key"])
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("given", [[1, 2], None, np.array([None])])
+def test_what_is_no_array_is_refused_in_python(given: Any) -> None:  # noqa: ANN401
+    with pytest.raises(UsageError, match=r"protected 'ours': holds .*; give a path, a NumPy array or a tensor"):
+        library.plan(attacker=ATTACK[1], protected={"ours": given}, data=TINY, preset="smoke")
+
+
+def test_a_tensor_of_half_precision_is_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    noise = (torch.tensor(NOISE) / 255).bfloat16()
+    (inspection,) = library.inspect_protected({"ours": noise}, TINY, preset="smoke")
+    assert inspection.content == "perturbations"
+
+
+@pytest.mark.parametrize("eps", [8, -1, float("nan")])
+def test_a_radius_in_grey_levels_is_refused_in_python(eps: float) -> None:
+    with pytest.raises(UsageError, match=r"give a radius on the \[0, 1\] pixel scale"):
+        library.inspect_protected({"ours": IMAGES}, TINY, preset="smoke", eps=eps)

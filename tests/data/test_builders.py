@@ -206,3 +206,11 @@ def test_a_missing_collection_is_said_with_its_page(tmp_path: Path) -> None:
 def test_too_few_identities_are_counted(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="6 of 7 identities have 3 different images, webface10 needs 8"):
         make(replace(WEBFACE, identities=8), faces, tmp_path / "set")
+
+
+def test_the_current_folder_is_not_replaced(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(UsageError, match="is the current folder, which the set would replace; name a new one"):
+        make(WEBFACE, faces, Path())
+    assert Path.cwd() == tmp_path / "empty"

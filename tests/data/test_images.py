@@ -5,7 +5,9 @@ import os
 import socket
 import struct
 import subprocess
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import BOMB
-from uebench.data.images import image_digest, perturbed, read_image
+from uebench.data.images import image_digest, perturbed, quiet, read_image
 from uebench.errors import DataError
 
 
@@ -255,3 +257,11 @@ def test_a_perturbation_is_added_without_overflow(dtype: type) -> None:
 def test_a_file_without_a_digest_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
         image_digest(tmp_path / "gone.png")
+
+
+def test_threads_that_decode_leave_the_warnings_of_the_process_alone(tmp_path: Path) -> None:
+    gradient().save(tmp_path / "x.png")
+    before = list(warnings.filters)
+    with quiet(), ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: read_image(tmp_path / "x.png", 8), range(200)))
+    assert warnings.filters == before

@@ -46,3 +46,15 @@ def test_a_data_set_that_is_not_here_is_told_how_to_get(faces: Path, name: str, 
     with pytest.raises(UsageError, match="data ") as raised:
         source_part(name, Registry())
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["faces50[:0]", "faces50[2:2]", "faces50[5:3]"])
+def test_a_range_without_anybody_is_not_taken_for_everybody(faces: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="holds nobody"):
+        source_part(name, Registry())
+
+
+def test_a_folder_does_not_take_the_place_of_the_source_of_its_name(faces: Path) -> None:
+    (faces / "orl").mkdir()
+    assert source_part("orl", Registry()).name == "orl"
+    assert source_part("./orl", Registry()).name == "folder"

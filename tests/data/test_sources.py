@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,3 +189,33 @@ def test_what_a_source_returns_is_checked(tmp_path: Path, before: str, after: st
     (tmp_path / "mine.py").write_text(text)
     with pytest.raises(DataError, match=f"data 'mine': the .*{complaint}"):
         load("mine", 16, Registry([tmp_path / "mine.py"]), tmp_path / "cache")
+
+
+def test_two_folders_of_one_relative_name_are_two_sets(
+    photos: Photos, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = []
+    for name, level in (("one", 0), ("two", 255)):
+        faces = photos({"a": 3, "b": 3}, name=f"{name}/faces")
+        for file in faces.glob("*/*"):
+            file = file.rename(file.with_suffix(".bmp"))
+            Image.new("L", (20, 20), level).save(file)
+            os.utime(file, (0, 0))
+        monkeypatch.chdir(tmp_path / name)
+        keys.append(load("./faces", 16, registry, tmp_path / "cache").key)
+    assert keys[0] != keys[1]
+
+
+def test_a_photograph_that_is_replaced_by_one_of_the_same_size_and_time_is_read_again(
+    photos: Photos, registry: Registry, tmp_path: Path
+) -> None:
+    faces, keys = photos({"a": 3, "b": 3}), []
+    for level in (0, 255):
+        Image.new("L", (20, 20), level).save(faces / "a" / "new.bmp")
+        os.utime(faces / "a" / "new.bmp", (0, 0))
+        keys.append(load(str(faces), 16, registry, tmp_path / "cache").key)
+    assert keys[0] != keys[1]
+
+
+def test_a_folder_is_an_identity_whatever_its_name_ends_in(photos: Photos, registry: Registry) -> None:
+    assert load(str(photos({"ann": 3, "j.png": 3})), 16, registry).num_classes == 2

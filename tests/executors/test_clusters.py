@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +15,16 @@ from typing import Any
 
 import pytest
 
+import uebench as package
 from tests.conftest import QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import run
 from uebench.errors import UsageError
+from uebench.evaluation.settings import Settings
+from uebench.executors.base import Statuses
 from uebench.executors.choice import SlurmOptions
-from uebench.executors.ray import _connect
+from uebench.executors.ray import _connect, _perform
 from uebench.executors.slurm import REQUEUES, Arrays, _queue
+from uebench.planning.tasks import Task
 from uebench.store.store import Store
 
 GRID = [
@@ -209,3 +213,22 @@ def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch
 def test_a_plan_says_what_computes_it(uebench: Command) -> None:
     plan = ("run", "--method", "lsp", "--attacker", "resnet18", "--data", TINY, "--dry-run", "--executor")
     assert "computed by ray(gpus=0.25), at most 100 at once, 1 thread each" in uebench(*plan, "ray(gpus=0.25)").err
+
+
+def test_a_folder_that_a_machine_of_the_cluster_lacks_is_named(tmp_path: Path) -> None:
+    kind, error = _perform(Settings(results=Path("results")), b"", str(tmp_path / "gone"))
+    assert kind == "error"
+    assert "gone: not on every machine of the cluster" in str(error)
+
+
+def test_a_cell_whose_record_is_elsewhere_is_not_called_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(tasks: Sequence[Task], *_: object) -> Statuses:
+        return {task.key: "computed" for task in tasks}
+
+    broken = SimpleNamespace(function=lost, jobs_for=lambda *_: 1, threads_for=lambda *_: 1)
+    monkeypatch.setattr("uebench.api.compute.choose", lambda _: broken)
+    result = package.run("lsp", "resnet18", data=TINY, preset="smoke", results=tmp_path, executor="serial")
+    (cell,) = result.cells
+    assert (cell.status, cell.reason) == ("failed", f"its record is not in {tmp_path}; another process deleted it")

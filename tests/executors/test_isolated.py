@@ -113,3 +113,18 @@ def test_limits_that_cannot_be_are_refused(tiny_run: Command, executor: str) -> 
     answer = tiny_run("--method", "lsp", "--attacker", "resnet18", "--executor", executor)
     assert answer.code == 2
     assert answer.complaint.startswith("uebench: executor isolated")
+
+
+@pytest.mark.parametrize(
+    ("executor", "complaint"),
+    [
+        ("isolated(memory=1e11)", "executor 'isolated': memory=1e+11 is more than this system allows; give less"),
+        ("isolated(memory=0.4)", "allow more memory"),
+    ],
+)
+def test_a_limit_that_the_system_or_torch_does_not_bear_is_not_called_a_fault_of_a_plugin(
+    tiny_run: Command, executor: str, complaint: str
+) -> None:
+    answer = tiny_run("--method", "lsp", "--attacker", "resnet18", "--executor", executor)
+    assert complaint in answer.complaint
+    assert "Traceback" not in answer.err

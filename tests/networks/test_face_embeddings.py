@@ -34,5 +34,5 @@ def test_a_checkpoint_that_was_replaced_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.safetensors: weights cannot be read"):
+    with pytest.raises(DataError, match=r"gone\.safetensors: cannot be read"):
         EmbeddingOptions(embedding=f"test_resnet:{tmp_path / 'gone.safetensors'}").embed(IMAGES)

@@ -158,7 +158,7 @@ def test_weights_enter_the_key_by_content_not_by_place(tmp_path: Path) -> None:
 
 def test_a_folder_in_place_of_weights_is_refused_when_planning(tmp_path: Path) -> None:
     for request in ({"method": (f"segue(weights='{tmp_path}')",)}, {"attacker": (f"finetune(weights='{tmp_path}')",)}):
-        with pytest.raises(DataError, match=r"weights cannot be read \(a folder, not a file\)"):
+        with pytest.raises(DataError, match=r"cannot be read \(a folder, not a file\)"):
             planned(tmp_path, **{"method": ("lsp",), **request})
 
 
@@ -209,6 +209,9 @@ def test_several_method_seeds_leave_the_keys_of_one_as_they_were(tmp_path: Path)
 def test_a_study_in_place_of_a_grid_is_told_apart_from_a_misspelt_name(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('title = "Mine"\nmethod = ["lsp"]\nattacker = ["resnet18"]\n')
+    with pytest.raises(UsageError, match="this is a study; compute it with uebench study run"):
+        read_grid(file, {})
+    file.write_text('preset = "smoke"\nattacker = ["knn"]\n[[method]]\nname = "L"\nmethod = "lsp"\n')
     with pytest.raises(UsageError, match="this is a study; compute it with uebench study run"):
         read_grid(file, {})
     file.write_text('metod = ["lsp"]\n')

@@ -111,3 +111,15 @@ def test_the_digest_covers_a_method_that_is_inherited_from(tmp_path: Path, monke
         source = f"{INFO}from base_of_mine import Base\nclass Mine(Base):{BODY.format(name='mine')}"
         digests.append(found(tmp_path, source).source_digest)
     assert digests[0] != digests[1]
+
+
+def test_an_info_may_be_written_without_names(tmp_path: Path) -> None:
+    body = BODY.format(name="mine").replace('title="t"', "'A title', 'V', year=2000")
+    assert found(tmp_path, f"{INFO}class Mine(Method):{body}").info == {"title": "A title", "venue": "V", "year": 2000}
+
+
+@pytest.mark.parametrize("version", ["'1a'", "'1'", "1.0", "0", "True"])
+def test_a_version_is_a_whole_number(tmp_path: Path, version: str) -> None:
+    body = BODY.format(name="mine").replace("version = 3", f"version = {version}")
+    with pytest.raises(UsageError, match=r"class Mine has version .*; write a whole number from 1"):
+        found(tmp_path, f"{INFO}class Mine(Method):{body}")

@@ -64,3 +64,38 @@ def test_what_changes_no_output_changes_no_digest(before: str, after: str) -> No
 def test_what_may_change_an_output_changes_the_digest(before: str, after: str) -> None:
     assert before in SOURCE
     assert source_digest(SOURCE.replace(before, after).encode()) != source_digest(SOURCE.encode())
+
+
+BRANCHES = """
+import os
+
+LEVELS = 1
+LEVELS += 1
+try:
+    from fast import step
+except ImportError:
+    def step(images):
+        return images + 1
+
+if os.name == "nt":
+    EDGE = 3
+else:
+    EDGE = 4
+
+class Plugin:
+    name = "plugin"
+    version = 1
+
+    def perturb(self, images):
+        earlier = images - 2
+        return step(earlier) + LEVELS + EDGE
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("images - 2", "images - 9"), ("+= 1", "+= 2"), ("images + 1", "images + 2"), ("EDGE = 4", "EDGE = 5")],
+)
+def test_local_names_and_what_stands_in_a_branch_count(before: str, after: str) -> None:
+    assert before in BRANCHES
+    assert source_digest(BRANCHES.replace(before, after).encode()) != source_digest(BRANCHES.encode())

@@ -8,6 +8,7 @@ from tests.records import made_up
 from tests.store.test_model import write_model
 from tests.store.test_seal import of_set, protected_set
 from uebench.errors import UsageError
+from uebench.regular_files import read_regular
 from uebench.store.merge import merge
 from uebench.store.store import Store
 
@@ -153,3 +154,15 @@ def test_a_file_in_the_wrong_folder_is_refused(here: Store, there: Store) -> Non
     assert found["damaged"] == [ONE.key]
     assert ONE.key in found["taken"]
     assert here.read_cell(ONE.key) == ONE
+
+
+def test_a_set_of_any_size_is_merged(here: Store, there: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {}
+
+    def read(path: Path, most: int | None) -> bytes:
+        limits[path] = most
+        return read_regular(path, most)
+
+    monkeypatch.setattr("uebench.store.seal.read_regular", read)
+    merge(here, there)
+    assert limits[there.blob_path(ONE.protect_key)] is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from tests.records import made_up
 from uebench.errors import StoreError, UsageError
+from uebench.store import blob
 from uebench.store.record import Failure, ProtectedMeta, Record
 from uebench.store.record_parts import Audit, Fit, Round
 from uebench.store.store import DamagedError, Protected, Store
@@ -207,3 +209,16 @@ def test_records_are_plain_json(store: Store) -> None:
     content = json.loads(store.cell_path(KEY).read_text())
     assert content.pop("digest")
     assert Record.model_validate(content) == record()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ESTALE, errno.EACCES])
+def test_what_the_system_cannot_read_now_is_not_damaged(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(blob, "open_safetensors", refuse)
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        Store(tmp_path).read_protected("ab" * 32)
+    assert not isinstance(caught.value, DamagedError)

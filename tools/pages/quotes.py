@@ -30,10 +30,11 @@ PAGES = (
     "results/claims.md",
     "results/tuning/README.md",
 )
-QUOTED = re.compile(r"(<!-- uebench ((?:table|compare|leaderboard) .*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-MACHINES = re.compile(r"(<!-- machines -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-JUDGED = re.compile(r"(<!-- verdicts -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-TRIED = re.compile(r"(<!-- trials (architectures|methods) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (uebench (?:table|compare|leaderboard) .*?|trials (?:architectures|methods)|machines|verdicts) -->\n)"
+    r".*?(<!-- end -->)",
+    re.DOTALL,
+)
 STATED = re.compile(r"(<!-- (cell|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
@@ -42,16 +43,13 @@ PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\
 
 def refreshed(text: str) -> str:
     """Return a page with its tables and numbers as the committed records have them."""
-    text = QUOTED.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n{found[4]}", text)
-    text = TRIED.sub(lambda found: f"{found[1]}\n{trials.table(found[2])}\n\n{found[4]}", text)
-    text = MACHINES.sub(lambda found: f"{found[1]}\n{machines.table()}\n\n{found[3]}", text)
-    text = JUDGED.sub(lambda found: f"{found[1]}\n{verdicts.table()}\n\n{found[3]}", text)
+    text = BLOCK.sub(_block, text)
     return STATED.sub(lambda found: f"{found[1]}{100 * _value(found[2], found[3].split()):.1f}%", text)
 
 
 def unbound(text: str) -> list[str]:
     """Return the percentages of a page, or lists of numbers that end in one, that are bound to no record."""
-    for known in (QUOTED, TRIED, MACHINES, JUDGED, STATED, CODE, CONFIDENCE):
+    for known in (BLOCK, STATED, CODE, CONFIDENCE):
         text = known.sub("", text)
     return PERCENTAGE.findall(text)
 
@@ -71,6 +69,19 @@ def _value(kind: str, keys: list[str]) -> float:
 @cache
 def _records() -> dict[str, Record]:
     return {record.key[:8]: record for _, record in Store(ROOT / "results").cells() if record}
+
+
+def _block(found: re.Match[str]) -> str:
+    match found[2].split(" ", 1):
+        case ["uebench", command]:
+            made = _table(command)
+        case ["trials", kind]:
+            made = trials.table(kind)
+        case ["machines"]:
+            made = machines.table()
+        case _:
+            made = verdicts.table()
+    return f"{found[1]}\n{made.rstrip()}\n\n{found[3]}"
 
 
 def _table(command: str) -> str:

@@ -56,7 +56,7 @@ class ChosenMethod:
         """Fit the method to the images.
 
         Args:
-            split: The images, with the labels that the method may see. Pass a copy, because a method may change it.
+            split: The images, with the labels that the method may see. The method gets a copy.
             num_classes: K, the number of classes.
             store: The store for checkpoints, from which a killed call can resume; None for no checkpoints.
             key: The key of the checkpoints.

@@ -217,7 +217,9 @@ def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> C
     store, spec = workspace.store, planned.spec
     status = statuses.get(spec.key, planned.status)
     if status in ("done", "computed"):
-        return CellResult(spec, status, store.read_cell(spec.key))
+        if record := store.read_cell(spec.key):
+            return CellResult(spec, status, record)
+        return CellResult(spec, "failed", reason=f"its record is not in {store.root}; another process deleted it")
     if status == "failed":
         failure = store.read_failure(spec.key)
         return CellResult(spec, status, reason=failure.message if failure else DELETED, failure=failure)

@@ -15,7 +15,7 @@ from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.alignment import order_in_words
 from uebench.data.dataset import Dataset, load
 from uebench.data.protected_set import ProtectedConfig, alignment_of, objection
-from uebench.errors import DataError
+from uebench.errors import DataError, UsageError
 from uebench.metrics import separability
 from uebench.planning.parts import method_part
 from uebench.plugins import presets
@@ -174,6 +174,8 @@ def inspect_protected(
 
 def inspect_in(workspace: Workspace, protected: Protected, data: str, preset: str, eps: float) -> list[Inspection]:
     """Do what ``inspect_protected`` does, in a workspace."""
+    if not 0 <= eps <= 1:
+        raise UsageError(f"eps {eps:g}: give a radius on the [0, 1] pixel scale, such as 8/255")
     chosen = presets.get(preset)
     configs = [
         method_part(workspace.registry, parse(text), preset)[0].config for text in method_texts(protected, workspace)

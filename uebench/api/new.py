@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from keyword import iskeyword
 from pathlib import Path
 
@@ -60,5 +61,6 @@ def next_steps(kind: str, name: str, file: Path) -> tuple[str, str]:
     chosen = {"method": "lsp", "attacker": "resnet18", "countermeasure": "", "source": ""} | {kind: name}
     attacker = chosen["attacker"] + (f"+{name}" if kind == "countermeasure" else "")
     data = f" --data {name}" if kind == "source" else ""
-    run = f"uebench run --plugin {file} --method {chosen['method']} --attacker {attacker}{data} --preset smoke"
-    return f"uebench check {file}", run
+    path = shlex.quote(str(file))
+    run = f"uebench run --plugin {path} --method {chosen['method']} --attacker {attacker}{data} --preset smoke"
+    return f"uebench check {path}", run

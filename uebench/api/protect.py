@@ -90,8 +90,7 @@ def _protected(
     address = _address(chosen, original) if store else ""
     with generators_restored(chosen.device), store.claims.claim(address) if store else nullcontext():
         labels, _ = chosen.side.make(original, num_classes, chosen.seed)
-        copied = Split(original.images.copy(), labels.copy())
-        chosen.fit(copied, num_classes, store=store, key=address, progress=progress)
+        chosen.fit(Split(original.images, labels), num_classes, store=store, key=address, progress=progress)
         budget = chosen.plugin.budget(original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))

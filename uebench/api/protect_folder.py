@@ -150,7 +150,7 @@ class _Copying:
             split = Split(images, self.labels)
             self.labels, side = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
             added["side_information"] = side or self.chosen.side.published()
-        train = Split(images, self.labels[: len(images)].copy())
+        train = Split(images, self.labels[: len(images)])
         self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
         del images, train
         audits = []

@@ -14,13 +14,13 @@ from uebench.data.protected_files import Photographs
 from uebench.data.protected_set import ProtectedConfig, checked
 from uebench.errors import UsageError
 from uebench.hashing import array_digest
+from uebench.lazy import torch
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.tasks import Task
 from uebench.plugins.spec import Spec
 from uebench.store.atomic import write
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from uebench.api.workspace import Workspace
@@ -63,7 +63,7 @@ def method_texts(protected: Protected | None, workspace: Workspace) -> tuple[str
     if protected is not None and not isinstance(protected, Mapping):
         raise UsageError(f"protected: {type(protected).__name__} given; write {{'ours': images}}, a name and its set")
     return tuple(
-        str(Spec("protected", {"file": str(_file(source, workspace)), "name": name}))
+        str(Spec("protected", {"file": str(_file(name, source, workspace)), "name": name}))
         for name, source in (protected or {}).items()
     )
 
@@ -96,10 +96,15 @@ def photographs(dataset: Dataset) -> Photographs:
     return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names())
 
 
-def _file(source: Source, workspace: Workspace) -> str | Path:
+def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
     if isinstance(source, str | Path):
         return source
-    array = np.asarray(source if isinstance(source, np.ndarray) else source.detach().cpu().numpy())
+    if not isinstance(source, np.ndarray) and isinstance(source, torch.Tensor):
+        is_half = source.is_floating_point() and source.element_size() < 4  # NumPy has no bfloat16
+        source = (source.float() if is_half else source).detach().cpu().numpy()
+    if not isinstance(source, np.ndarray) or source.dtype.hasobject:
+        raise UsageError(f"protected {name!r}: holds {type(source).__name__}; give a path, a NumPy array or a tensor")
+    array = np.asarray(source)
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     file = workspace.store.work / "arrays" / f"{array_digest(array)}.npy"

@@ -75,7 +75,7 @@ def reproduce(
         plugins: Python files with your own plugins.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         jobs: The number of cells to compute at once; 0: one per core on a CPU, as many as fit on a GPU.
-        executor: ``processes``; ``serial`` to compute in this process; ``ray(...)`` or ``slurm(...)`` for a cluster.
+        executor: See ``run``. Methods that are trained once for several sets train in this process.
         time_limit: See ``run``.
         progress: Called with the title of each piece of work; returns a function of (done, total, text).
 

@@ -35,8 +35,9 @@ def verify(results: str | Path = RESULTS) -> verifying.Verified:
 def gc(results: str | Path = RESULTS, *, delete: bool = False) -> list[garbage.Garbage]:
     """List the files that nothing refers to, except those that a running process uses.
 
-    They are the work of finished cells, temporary files, locks that nobody holds, protected sets without a record, and
-    damaged failures.
+    They are the work of finished cells, empty work folders, damaged failures, temporary files, locks and notes that
+    nobody holds, requests of runs that ended, protected sets that no record refers to, and models of cells without a
+    record.
 
     Args:
         results: The results folder.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uebench.api.workspace import Workspace
+from uebench.api.workspace import Workspace, as_path
 from uebench.data.dataset import Dataset, load
+from uebench.data.folders import is_folder
 from uebench.errors import DataError, StoreError, UsageError
 from uebench.plugins.spec import Spec
 from uebench.store.record import Failure, ProtectionRecord, Record
@@ -56,9 +57,10 @@ def _photographs(record: Record | ProtectionRecord, data: str, workspace: Worksp
     recorded = record.data
     if not data and recorded.source == "folder":
         raise UsageError(f"data: records keep no path; name the folder with the photographs of {recorded.name!r}")
-    is_folder = recorded.source == "folder" and "(" not in data
-    options = {**recorded.options, "path": data} if is_folder else recorded.options
-    text = str(Spec(recorded.source, options)) if is_folder or not data else data
+    if data and not (recorded.source == "folder" and is_folder(as_path(data))):
+        text = data
+    else:
+        text = str(Spec(recorded.source, {**recorded.options, **({"path": data} if data else {})}))
     dataset = load(text, recorded.size, workspace.registry, workspace.cache)
     if dataset.key != record.data_key:
         raise DataError(

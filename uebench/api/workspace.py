@@ -15,7 +15,7 @@ from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 RESULTS = "results"
-Texts = str | Iterable[str]
+Texts = str | Path | Iterable[str | Path]
 
 
 def as_path(given: str | Path) -> Path:
@@ -29,7 +29,7 @@ def as_path(given: str | Path) -> Path:
 
 def several(texts: Texts) -> tuple[str, ...]:
     """Return a caller's texts, one or several."""
-    return (texts,) if isinstance(texts, str) else tuple(texts)
+    return (str(texts),) if isinstance(texts, str | Path) else tuple(map(str, texts))
 
 
 def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,8 +76,7 @@ def audit(
         raise UsageError(
             "--eps: applies to --protected sets only; give a method its budget as an option, as lsp(eps=8/255)"
         )
-    methods = method or workspace.registry.ready("method")
-    planned = workspace.planner.protections(methods, data or (), preset, method_seed)
+    planned = workspace.planner.protections(method or ["all"], data or (), preset, method_seed)
     with output.progress_bars() as progress:
         results = audit_in(workspace, planned, how, progress)
     missing = [result for result in results if result.record is None]
@@ -111,15 +111,10 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
 
 
 def _radius(text: str) -> float:
-    from uebench.plugins.spec import parse
-
     try:
-        value = parse(f"budget(eps={text})").options["eps"]
-    except (UsageError, KeyError):
-        value = None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UsageError(f"--eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255")
-    return float(value)
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255") from None
 
 
 def _print(results: list[ProtectionResult]) -> None:

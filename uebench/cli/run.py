@@ -108,9 +108,9 @@ def run(
         files.check(figure, "--figure")
     how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
     how.check()
+    plan = workspace.planner.plan(grid)
     if save:
         write_grid(save, grid)
-    plan = workspace.planner.plan(grid)
     if dry_run:
         for text in computing.remarks(plan, workspace, how):
             output.note(text)

@@ -27,9 +27,12 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
         models: Also print the files with the weights of the attackers' networks.
         collected: Whether the results were only collected, and nothing was computed.
     """
-    files = {cell.spec.key: _model(cell, result) for cell in result.cells if cell.record} if models else {}
+    kept = [cell for cell in result.cells if cell.record] if models else []
+    paths = {cell.spec.key: result.workspace.store.model_path(cell.spec.key) for cell in kept}
+    files = {key: str(path) if path.is_file() else None for key, path in paths.items()}
     if as_json:
-        output.print_json([_document(cell) | _model_document(files.get(cell.spec.key)) for cell in result.cells])
+        models_of = {key: {"model": file} for key, file in files.items()}
+        output.print_json([_document(cell) | models_of.get(cell.spec.key, {}) for cell in result.cells])
     else:
         table = Table(*COLUMNS, box=None)
         for cell in result.cells:
@@ -46,8 +49,8 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
     if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:
         output.note(f"{', '.join(dict.fromkeys(computed))}: trains no network whose weights could be kept")
     if collected:
-        done = sum(cell.record is not None for cell in result.cells)
-        output.note(f"{done} of {len(result.cells)} cells are done; uebench status --watch follows the others")
+        there = sum(cell.record is not None for cell in result.cells)
+        output.note(f"{there} of {len(result.cells)} cells are done; uebench status --watch follows the others")
     notes(result, collected=collected)
 
 
@@ -76,16 +79,6 @@ def _document(cell: CellResult) -> dict[str, Any]:
     if cell.record is None:
         return document | {"reason": cell.reason}
     return document | {"record": cell.record.model_dump(mode="json")}
-
-
-def _model(cell: CellResult, result: RunResult) -> str:
-    """Return the file with the weights of a cell's network; empty if there is none."""
-    file = result.workspace.store.model_path(cell.spec.key)
-    return str(file) if file.is_file() else ""
-
-
-def _model_document(file: str | None) -> dict[str, Any]:
-    return {} if file is None else {"model": file or None}
 
 
 def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:

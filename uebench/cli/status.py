@@ -13,7 +13,10 @@ from uebench.errors import StoreError
 
 def status(
     seconds: Annotated[
-        float, typer.Argument(metavar="SECONDS", min=0.1, help="Interval of --watch, in seconds.", show_default=True)
+        float,
+        typer.Argument(
+            metavar="SECONDS", min=0.1, max=86_400, help="Interval of --watch, in seconds.", show_default=True
+        ),
     ] = 2.0,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show the running tasks of all machines until nothing is left to do.")

@@ -256,7 +256,8 @@ def _info(part: Part[Source[Any]], size: int, description: _Description) -> Data
     spec = {"source": source.name, "options": options, "size": size}
     address = key(data=spec, arrays=list(description.arrays))
     counts = description.train_counts, description.test_counts
-    return DatasetInfo(part, source.label(), options, address, size, *counts)
+    name = source.label().encode("utf-8", "backslashreplace").decode()  # a folder's name may be any bytes
+    return DatasetInfo(part, name, options, address, size, *counts)
 
 
 def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:

@@ -98,7 +98,9 @@ def refuse_uncopiable(source: Path, people: Mapping[str, Sequence[Photograph]]) 
             if path != source and path.is_symlink():
                 raise DataError(f"{path}: is a link, which protect does not follow; replace it by what it leads to")
         if photograph.copy.parts[0] == MANIFEST:
-            raise DataError(f"{source / MANIFEST}: has the name of the file that describes the copies; rename it")
+            raise DataError(
+                f"{source / MANIFEST}: has the name of the file that describes the copies; rename the folder"
+            )
 
 
 def left_out(source: Path) -> list[Path]:

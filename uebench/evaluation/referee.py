@@ -161,9 +161,12 @@ def spared(measures: Iterable[Countermeasure[Any]], dataset: Dataset, ctx: Conte
     left_out = torch.zeros_like(labels, dtype=torch.bool)
     for number, measure in enumerate(measures):
         chosen = measure.on_scope(labels.clone(), dataset.num_classes, ctx.rng("scope", number))
-        if chosen.shape != labels.shape or chosen.dtype != torch.bool:
-            got = f"{tuple(chosen.shape)} {chosen.dtype}"
-            raise CellError(f"countermeasure {measure.name!r}: on_scope returned {got}; return ({len(labels)},) bool")
+        is_tensor = isinstance(chosen, torch.Tensor)
+        if not is_tensor or chosen.shape != labels.shape or chosen.dtype != torch.bool:
+            got = f"{tuple(chosen.shape)} {chosen.dtype}" if is_tensor else type(chosen).__name__
+            raise CellError(
+                f"countermeasure {measure.name!r}: on_scope returned {got}; return a tensor ({len(labels)},) torch.bool"
+            )
         left_out |= chosen
     return left_out.numpy()
 

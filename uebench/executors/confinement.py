@@ -42,14 +42,20 @@ class Confinement:
         """Apply the limits to this process and its later child processes, for good. It must have only one thread.
 
         Raises:
-            UebenchError: If the network cannot be given up, and ``gives_up_network`` is set.
+            UebenchError: If the system refuses the memory limit, or if the network cannot be given up and
+                ``gives_up_network`` is set.
         """
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.memory:
-            limit = int(self.memory * 2**30)
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            try:
+                limit = int(self.memory * 2**30)
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            except (ValueError, OverflowError, OSError):
+                raise UebenchError(
+                    f"executor 'isolated': memory={self.memory:g} is more than this system allows; give less"
+                ) from None
         if not give_up_network() and self.gives_up_network:
             raise UebenchError(
                 "executor 'isolated': a process kept the network, though this system lets processes give it up; run "

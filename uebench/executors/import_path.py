@@ -8,4 +8,4 @@ import sys
 
 def import_path() -> str:
     """Return the import path as ``PYTHONPATH`` takes it, with the working directory in full."""
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+    return os.pathsep.join(path or os.getcwd() for path in sys.path if isinstance(path, str))  # noqa: PTH109

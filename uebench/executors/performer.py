@@ -48,9 +48,11 @@ class Performer:
 
     def answer(self, content: bytes) -> Answer:
         """Compute a task that ``packed`` pickled."""
-        lazy.load()
-        from uebench.evaluation.runner import Runner
-
+        try:
+            lazy.load()
+            from uebench.evaluation.runner import Runner
+        except (ImportError, MemoryError, OSError) as error:
+            return "error", UebenchError(f"torch cannot be loaded ({error or 'out of memory'}); allow more memory")
         try:
             task = _unpacked(content)
         except UebenchError as error:

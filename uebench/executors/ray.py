@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import CellError, UsageError
+from uebench.errors import CellError, UsageError, in_words
 from uebench.evaluation.failures import died
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses, run_graph
@@ -45,7 +47,7 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
         done: Future[TaskStatus] = Future()
         show = guarded(progress(task.spec.title))
         try:
-            reference = remote.remote(settings, packed(task))
+            reference = remote.remote(settings, packed(task), str(Path.cwd()))
         except CellError as error:
             done.set_result(refused(error, task, store))
             return done
@@ -109,5 +111,10 @@ def _performer(settings: Settings) -> Performer:
     return Performer(settings)
 
 
-def _perform(settings: Settings, content: bytes) -> Answer:
+def _perform(settings: Settings, content: bytes, folder: str) -> Answer:
+    """Compute a task in the working directory of the run, from which its paths may lead; Ray's own is another."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        return "error", UsageError(f"executor 'ray': {folder}: not on every machine of the cluster ({in_words(error)})")
     return _performer(settings).answer(content)

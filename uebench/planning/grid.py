@@ -128,7 +128,7 @@ class Planner:
         """List the sets to protect, each once. The ``obstacle`` of an impossible one says why.
 
         Args:
-            methods: As in ``Grid``, without ``all``.
+            methods: As in ``Grid``.
             data: As in ``Grid``.
             preset: As in ``Grid``.
             method_seed: As in ``Grid``.
@@ -138,7 +138,8 @@ class Planner:
             DataError: If a data set cannot be read.
         """
         chosen, seeds = presets.get(preset), seeds_of(method_seed, "method_seed")
-        parts = [method_part(self.registry, parse(text), preset) for text in methods]
+        texts = every(self.registry, "method", methods)
+        parts = [method_part(self.registry, parse(text), preset) for text in texts]
         sets = [describe(text, chosen.size, self.registry, self.cache) for text in tuple(data) or (chosen.data,)]
         specs = (
             ProtectionSpec(data=info, method=method, side=side, method_seed=seed, preset=preset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import tomllib
 from collections.abc import Collection, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,11 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
 
 
 def _options(file: Path) -> dict[str, Any]:
-    try:
-        return read_toml(file, Grid.model_fields)
-    except UsageError:
-        if not _is_study(file):
-            raise
-    raise UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
-
-
-def _is_study(file: Path) -> bool:
-    try:
-        return bool(read_toml(file, StudySpec.model_fields))
-    except UsageError:
-        return False
+    options = read_toml(file, Grid.model_fields.keys() | StudySpec.model_fields.keys())
+    listed = [options[name] for name in ("data", "method", "attacker") if isinstance(options.get(name), list)]
+    if not options.keys() <= Grid.model_fields.keys() or any(isinstance(one, dict) for one in chain(*listed)):
+        raise UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
+    return options
 
 
 def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsIndex
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
@@ -26,9 +26,13 @@ def _several(given: Any) -> Any:  # noqa: ANN401
         return tuple(chain.from_iterable(map(_range, given.split(","))))
     if isinstance(given, Iterable):
         return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
-    if type(given) is int:
-        return (given,)
+    if _is_whole(given):
+        return (int(given),)
     raise ValueError(NO_SEED)
+
+
+def _is_whole(given: Any) -> bool:  # noqa: ANN401
+    return isinstance(given, SupportsIndex) and not isinstance(given, bool)
 
 
 def _range(text: str) -> range:
@@ -69,6 +73,6 @@ def seed_of(given: int, name: str = "seed") -> int:
     Raises:
         UsageError: If it is not one.
     """
-    if type(given) is not int:
+    if not _is_whole(given):
         raise UsageError(f"{name}={shortened(format_value(given))} is not a seed; write one whole number, such as 0")
     return seeds_of(given, name)[0]

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from uebench.errors import UsageError
 
-_WRITTEN = re.compile(
-    r"(?:(?P<hours>\d+(?:\.\d+)?)h)?(?:(?P<minutes>\d+(?:\.\d+)?)m)?(?:(?P<seconds>\d+(?:\.\d+)?)s?)?"
-)
+_WRITTEN = re.compile(r"(?:(?P<hours>\d+(?:\.\d+)?)h)?(?:(?P<minutes>\d+(?:\.\d+)?)m)?(?:(?P<seconds>\d+(?:\.\d+)?)s)?")
 _UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 
@@ -42,8 +40,11 @@ class TimeLimit:
             return cls()
         match = _WRITTEN.fullmatch(str(given).strip())
         parts = match.groupdict(default="0") if match else {}
-        seconds = sum(float(parts[name]) * unit for name, unit in _UNITS.items() if parts)
-        if seconds <= 0:
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = sum(float(parts[name]) * unit for name, unit in _UNITS.items() if parts)
+        if not 0 < seconds < math.inf:
             raise UsageError(f"time_limit {given!r}: not a duration; write 2h, 1h30m, 90m, 45s, or a number of seconds")
         return cls(seconds, time.time() + seconds)
 
