@@ -45,6 +45,7 @@ def test_a_new_plugin_is_clean_and_the_printed_commands_work(
         (("method", "class"), "name 'class': use lower-case letters"),
         (("method", "lsp"), "name 'lsp': taken by a method of uebench_methods; choose another"),
         (("attacker", "lsp"), "name 'lsp': taken by a method"),
+        (("source", "split"), "name 'split': a class Split would hide one that the file imports; choose another"),
         (("method", "mine", "--to", "mine.txt"), "mine.txt: a plugin is a Python file; end its name in .py"),
         (("method", "mine", "--to", "there.py"), "there.py: exists already; choose another file, or remove it"),
         (("method", "mine", "--to", "there.py/mine.py"), "there.py/mine.py: cannot be written"),

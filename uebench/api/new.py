@@ -50,8 +50,10 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
         raise UsageError(f"{file}: a plugin is a Python file; end its name in .py")
     if file.exists():
         raise UsageError(f"{file}: exists already; choose another file, or remove it")
-    text = (TEMPLATES / f"{kind}.py").read_text("utf-8")
-    text = text.replace(PLACEHOLDER.title(), name.title().replace("_", "")).replace(PLACEHOLDER, name)
+    text, title = (TEMPLATES / f"{kind}.py").read_text("utf-8"), name.title().replace("_", "")
+    if re.search(rf"\b{title}\b", text):
+        raise UsageError(f"name {name!r}: a class {title} would hide one that the file imports; choose another")
+    text = text.replace(PLACEHOLDER.title(), title).replace(PLACEHOLDER, name)
     write(file, text, to_disk=False)
     return file
 

@@ -126,7 +126,10 @@ def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale:
         content = content or ("perturbations" if low < 0 else "images")
     content = content or _content(low, high, scale)
     if content is None:
-        raise UsageError(f"{shown} may be images or perturbations; say content=images or content=perturbations")
+        raise UsageError(
+            f"{shown} may be images or perturbations; say content=images or content=perturbations, "
+            f"as in --method 'protected(file=\"{file}\", content=images)'"
+        )
     scale = scale or _scale(low, high, content)
     if scale is None:
         raise UsageError(f"{shown} are no {content} of the scales -1..1, 0..1 and 0..255; clip or rescale them")

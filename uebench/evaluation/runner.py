@@ -119,28 +119,33 @@ class Runner:
             force: Whether to make both again in any case.
         """
         key = spec.key
-        protected = stored = None if force else unless_damaged(self.store.read_protected, key)
-        if protected is None:
-            self.store.forget_work_before(self.settings.redo_before, key)
-
-            def context(stage: str) -> RunContext:
-                return RunContext(
-                    self.device, spec.method_seed, store=self.store, key=key, stage=stage, progress=progress,
-                    stop=self._stop,
-                )  # fmt: skip
-
-            dataset = self._load(spec.data)
-            with process_restored():
-                protected = make(spec, dataset, self.device, context)
-            self.store.write_protected(key, protected)
+        stored = None if force else unless_damaged(self.store.read_protected, key)
+        protected = stored or self._made(spec, progress)
         record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
-        describes_another = record is not None and stored is None and record.audit != protected.meta.audit
-        if record is None or describes_another or not records.is_complete(record, self._lpips):
+        if record and not stored and record.audit != protected.meta.audit:
+            record = None  # it describes an earlier set
+        if record is None or not records.is_complete(record, self._lpips):
             dataset = self._load(spec.data)
             self.store.write_protection(
                 records.protection_record(spec, dataset, protected, record, self._lpips, progress)
             )
         self.store.forget_work(key)
+        return protected
+
+    def _made(self, spec: ProtectionSpec, progress: Progress) -> Protected:
+        """Make a protected set and write it into the store."""
+        self.store.forget_work_before(self.settings.redo_before, spec.key)
+
+        def context(stage: str) -> RunContext:
+            return RunContext(
+                self.device, spec.method_seed, store=self.store, key=spec.key, stage=stage, progress=progress,
+                stop=self._stop,
+            )  # fmt: skip
+
+        dataset = self._load(spec.data)
+        with process_restored():
+            protected = make(spec, dataset, self.device, context)
+        self.store.write_protected(spec.key, protected)
         return protected
 
     def _is_old(self, record: Path) -> bool:
