@@ -293,6 +293,7 @@ def test_the_stem_may_follow_from_the_size_as_the_authors_have_it(size: int, ker
     assert model.network.conv1.kernel_size == kernel
     assert isinstance(model.network.maxpool, torch.nn.Identity) == (kernel == (3, 3))
     assert model.details["stem"] == ("small" if kernel == (3, 3) else "imagenet")
+    assert classifier("test_efficientnet", 3, size, stem="by_size").details["stem"] == "imagenet"  # no ResNet
 
 
 @pytest.mark.usefixtures("small_networks")
