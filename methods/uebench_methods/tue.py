@@ -45,7 +45,7 @@ class Config(NoiseOptions):
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
         rounds: Number of rounds; in each, the encoder trains and then the noise of every image is improved.
         warmup: In so many of them, the first ones, the encoder trains and the noise stays as it is.
-        encoder_every: After these, the encoder trains in rounds 1, 1 + encoder_every, ... only.
+        encoder_every: Apart from the warm-up, the encoder trains in rounds 1, 1 + encoder_every, ... of all.
         train_steps: The encoder's batches in a round; 0 means one pass over the set.
         noise_mode: The encoder's mode in the steps of the noise: ``eval``, as the authors have it with SimCLR, or
             ``train``, as with SimSiam. An encoder of weight 0 takes no part in them.

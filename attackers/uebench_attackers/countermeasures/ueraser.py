@@ -10,11 +10,12 @@ over the worst draws alone. Roughness and strength have the wider ranges of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from uebench.lazy import augmentations, torch
+from uebench.lazy import augmentations, networks, torch
 from uebench.ops import augment_each, plasma
 from uebench.plugins.base import Config as BaseConfig
 from uebench.plugins.base import Countermeasure, Info
@@ -31,10 +32,16 @@ class Config(BaseConfig):
             every epoch their UEraser-max.
         p: Probability with which an image is brightened, likewise its contrast changed, likewise its channels
             shuffled. TrivialAugment always follows.
+        mode: The network's mode while it judges the draws. ``eval``: normalisations use their running statistics, which
+            do not change. ``train``: they use those of the draw, and each draw updates the running ones.
     """
 
     repeat: int = Field(5, ge=1)
     p: float = Field(0.5, ge=0, le=1)
+    mode: Literal["eval", "train"] = "eval"
+
+
+AUTHORS = {"mode": "train"}
 
 
 class UEraser(Countermeasure[Config]):
@@ -50,17 +57,21 @@ class UEraser(Countermeasure[Config]):
         family="augmentation",
     )
     Config = Config
+    presets: ClassVar = {"official": AUTHORS, "paper": AUTHORS, "desk": AUTHORS, "desk64": AUTHORS}
+    why: ClassVar = {
+        "official": "the authors' code, with the network in train mode",
+        "paper": "as official",
+        "desk": "as official",
+        "desk64": "as official",
+    }
     place = "step"
 
     def on_step(self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator) -> Tensor:
-        """Return one augmentation of each image.
-
-        The model judges the draws in train mode, as in the authors' code, so each draw moves its running statistics.
-        """
+        """Return one augmentation of each image."""
         draws = torch.stack([self._draw(images, rng) for _ in range(self.config.repeat)])
         if len(draws) == 1:
             return draws[0]
-        with torch.no_grad():
+        with networks.trainable(model, False) if self.config.mode == "eval" else nullcontext(), torch.no_grad():
             losses = [torch.nn.functional.cross_entropy(model(draw), targets, reduction="none") for draw in draws]
         worst = torch.stack(losses).argmax(0)
         return draws[worst, torch.arange(len(images), device=images.device)]
