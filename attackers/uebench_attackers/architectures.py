@@ -1,6 +1,8 @@
 """Attackers that train one network from scratch.
 
 All share one loop (``uebench.training.loop``) and one normalisation, so that they differ only in the architecture.
+They are timm's, which start and are regularised a little differently from torchvision's; see
+``uebench.networks.classifier``.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class ByolAttacker(ContrastiveAttacker[Config]):
     """Learns to predict from one view the target network's output for the other, without negatives."""
 
     name = "byol"
-    version = 1
+    version = 2
     info = Info(
         title="Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning",
         venue="NeurIPS",

@@ -65,7 +65,6 @@ class ProbeOptions(EmbeddingOptions):
     """Options of ``linear_probe``.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
         c: Inverse weight of the L2 penalty.
     """
 
@@ -93,7 +92,6 @@ class KnnOptions(EmbeddingOptions):
     """Options of ``knn``.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
         neighbours: Number of neighbours that vote; the lowest label wins a tie.
     """
 

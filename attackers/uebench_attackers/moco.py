@@ -40,7 +40,7 @@ class MoCoAttacker(ContrastiveAttacker[Config]):
     """Learns to tell the key of the other view of an image from those in a queue."""
 
     name = "moco"
-    version = 1
+    version = 2
     info = Info(
         title="Momentum Contrast for Unsupervised Visual Representation Learning",
         venue="CVPR",

@@ -20,7 +20,7 @@ class SimClrAttacker(ContrastiveAttacker[ContrastiveOptions]):
     """Learns which two views show the same image; all others of the batch are negatives."""
 
     name = "simclr"
-    version = 1
+    version = 2
     info = Info(
         title="A Simple Framework for Contrastive Learning of Visual Representations",
         venue="ICML",

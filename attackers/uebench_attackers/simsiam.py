@@ -22,7 +22,7 @@ class SimSiamAttacker(ContrastiveAttacker[ContrastiveOptions]):
     """Learns to predict one view from the other, with neither negatives nor a target network."""
 
     name = "simsiam"
-    version = 1
+    version = 2
     info = Info(
         title="Exploring Simple Siamese Representation Learning",
         venue="CVPR",

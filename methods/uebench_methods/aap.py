@@ -14,7 +14,7 @@ from pydantic import Field
 
 from uebench.ops import view_of_strength
 from uebench.plugins.base import Info, Radius
-from uebench.training.fixed_surrogate import Augmentation, FixedSurrogateMethod
+from uebench.training.fixed_surrogate import Augmentation
 from uebench_methods import aue, tap
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Config(tap.Config):
+class AapConfig(tap.Config):
     """Options of ``aap``.
 
     Attributes:
@@ -50,7 +50,7 @@ DESK = {
 }  # fmt: skip
 
 
-class Aap(FixedSurrogateMethod[Config]):
+class Aap(tap.Tap):
     """Noise that makes a trained network take random views of an image for another identity."""
 
     name = "aap"
@@ -62,7 +62,7 @@ class Aap(FixedSurrogateMethod[Config]):
         url="https://arxiv.org/abs/2402.04010",
         family="adversarial",
     )
-    Config = Config
+    Config = AapConfig
     presets: ClassVar = {
         "official": aue.AUTHORS,
         "official_cifar100": aue.AUTHORS | {"ref_strength": 0.8, "gen_strength": 0.8},
@@ -79,15 +79,16 @@ class Aap(FixedSurrogateMethod[Config]):
         "small sets sooner with it",
         "desk64": "the same in float32",
     }
+    earlier: ClassVar = {
+        "6e9cf5298f129ae5c60d9d9b9a8f51a283ee54c82afb543d4f1a851e4d522259": "it was no subclass of tap",
+    }
+
+    config: AapConfig
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
         """Return the views that the surrogate learns from."""
         return (Augmentation(lambda images, rng: view_of_strength(images, rng, self.config.ref_strength)),)
-
-    def objective(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return TAP's objective."""
-        return tap.Tap(self.config).objective(logits, labels)
 
     def view(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Return random views of the images for one step of the noise."""

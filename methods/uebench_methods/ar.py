@@ -75,6 +75,9 @@ class Ar(Method[Config]):
         "desk": "as official; the length at 96 px is 3",
         "desk64": "as official; the length at 64 px is 2",
     }
+    earlier: ClassVar = {
+        "bc6a83d78be2c7e8c0a207c9b79e443dd7e8db372eebc14a9fda6e5525009f13": "patterns were made row by row",
+    }
 
     _processes: Tensor  # (K, 3, 3, 3) float64: identity, channel, 3x3 weights; the last weight is 0
 
@@ -155,7 +158,7 @@ def filters(processes: Tensor) -> Tensor:
 
 
 def pattern(processes: Tensor, start: Tensor) -> Tensor:
-    """Run processes over images, row by row and from left to right.
+    """Run processes over images, along the diagonals from the top right to the bottom left.
 
     Args:
         processes: (B, 3, 3, 3), one for each image.
@@ -166,11 +169,15 @@ def pattern(processes: Tensor, start: Tensor) -> Tensor:
     """
     field, weights = (tensor.permute(2, 3, 0, 1).contiguous().numpy() for tensor in (start, processes))
     height, width = field.shape[:2]
+    flat, step = field.reshape(height * width, *field.shape[2:]), width - 1
     with np.errstate(over="ignore", invalid="ignore"):  # some processes diverge
-        for row in range(2, height):
-            line = field[row]
-            above = sum(weights[i, j] * field[row - 2 + i, j : width - 2 + j] for i in (0, 1) for j in (0, 1, 2))
-            for column in range(2, width):
-                left = weights[2, 0] * line[column - 2] + weights[2, 1] * line[column - 1]
-                line[column] = above[column - 2] + left
+        for diagonal in range(4, height + width - 1):  # row + column: no value depends on another of its diagonal
+            top, bottom = max(2, diagonal - step), min(height - 1, diagonal - 2)
+            first, last = top * step + diagonal, bottom * step + diagonal
+            terms = [
+                weights[row, column] * flat[first - back : last - back + 1 : step]
+                for row, column in list(np.ndindex(3, 3))[:8]
+                for back in [(2 - row) * width + 2 - column]
+            ]
+            flat[first : last + 1 : step] = sum(terms[:6]) + (terms[6] + terms[7])
     return torch.from_numpy(field)[CROP:, CROP:].permute(2, 3, 0, 1)

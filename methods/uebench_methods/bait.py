@@ -97,6 +97,9 @@ class Bait(NoiseMethod[Config]):
         "and with a batch that small sets fill",
         "desk64": "the same in float32",
     }
+    earlier: ClassVar = {
+        "633db0661e59e309afa3356c9a25eaec74e2de917b0dfb3fc04ed1271ecd0e6a": "finished noise needed two identities",
+    }
 
     @property
     def classwise(self) -> bool:
@@ -109,9 +112,12 @@ class Bait(NoiseMethod[Config]):
         return (*given, self.config.surrogate) if self.config.surrogate and not given else given
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse sizes that the generator does not return to as well."""
-        if shape.size % 8 or shape.size < 16:
-            return f"images of {shape.size} pixels; the generator needs a multiple of 8, at least 16"
+        """Refuse a single identity, and sizes that the generator does not return to, unless the noise is given."""
+        if self.config.weights is None:
+            if shape.num_classes < 2:
+                return "one identity; its images must be taken for another's, so it needs at least two"
+            if shape.size % 8 or shape.size < 16:
+                return f"images of {shape.size} pixels; the generator needs a multiple of 8, at least 16"
         return super().obstacle(shape)
 
     def surrogate(self, train: ImageSet, ctx: Context) -> FaceClassifier:

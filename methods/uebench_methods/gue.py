@@ -92,10 +92,13 @@ class Gue(GeneratorMethod[Config]):
         "take many times as long",
         "desk64": "the same",
     }
+    earlier: ClassVar = {
+        "1f2fbc9c5f7a86cb55cc3602eb843150dd911b6299f50351dd1745e694636f3c": "finished weights needed two identities",
+    }
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse a single identity, too: its classifier is never wrong."""
-        if shape.num_classes < 2:
+        """Refuse a single identity in training, too: its classifier is never wrong."""
+        if self.config.weights is None and shape.num_classes < 2:
             return "one identity; the game needs at least two"
         return super().obstacle(shape)
 

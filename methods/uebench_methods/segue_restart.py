@@ -37,4 +37,8 @@ class SegueRestart(Segue):
         "desk64": "the same in float32",
         "paper": "the settings of segue, with a fresh surrogate in every second epoch",
     }
+    earlier: ClassVar = {
+        "d34b0e107cfad15c5a67111d78e6612b8bc20c713d3d4ef52473f739a7adce12": "both learning rates followed one schedule",
+    }
+
     fresh_surrogates: ClassVar = True

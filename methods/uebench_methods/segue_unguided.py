@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import ClassVar
 
 from pydantic import Field
 
-from uebench.plugins.base import Info, Shape
+from uebench.plugins.base import Info
 from uebench_methods.segue import Config, Segue
 
 
@@ -36,7 +36,6 @@ class SegueUnguided(Segue):
         family="generator",
     )
     Config = UnguidedConfig
-
-    def obstacle(self, shape: Shape) -> str | None:
-        """Refuse the image sizes that Segue refuses; without a code the number of identities has no limit."""
-        return super().obstacle(replace(shape, counts=(sum(shape.counts),)))
+    earlier: ClassVar = {
+        "fcd4ea86ddf3997c8d537f99991c0d289660e5090ee8666900745f66dcfb377f": "both learning rates followed one schedule",
+    }

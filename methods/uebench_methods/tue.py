@@ -4,11 +4,15 @@ Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable 
 (arXiv:2210.10114), Eqs. 4 to 6.
 
 Deviation from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``.
+
+An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the
+encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -17,7 +21,7 @@ from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
 from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Radius, Stem
 from uebench.plugins.presets import of_baseline, why_of_baseline
-from uebench.training.batches import draw
+from uebench.training.batches import draw, trainable_images
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.noise_method import NoiseMethod, NoiseOptions
 from uebench.training.optimizers import make_optimizer, take_step
@@ -40,7 +44,11 @@ class Config(NoiseOptions):
         view: Side of the contrastive views, in pixels; 0 for the size of the images.
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
         rounds: Number of rounds; in each, the encoder trains and then the noise of every image is improved.
+        warmup: In so many of them, the first ones, the encoder trains and the noise stays as it is.
+        encoder_every: Apart from the warm-up, the encoder trains in rounds 1, 1 + encoder_every, ... of all.
         train_steps: The encoder's batches in a round; 0 means one pass over the set.
+        noise_mode: The encoder's mode in the steps of the noise: ``eval``, as the authors have it with SimCLR, or
+            ``train``, as with SimSiam. An encoder of weight 0 takes no part in them.
         steps: Descending sign steps for each image in each round.
         step: Size of each step.
     """
@@ -51,6 +59,9 @@ class Config(NoiseOptions):
     view: Annotated[int, Field(ge=0), Added()] = 0
     csd_weight: float = Field(0.1, ge=0)
     rounds: int = Field(40, ge=1)
+    warmup: Annotated[int, Field(ge=0), Added()] = 0
+    encoder_every: Annotated[int, Field(ge=1), Added()] = 1
+    noise_mode: Annotated[Literal["eval", "train"], Added()] = "eval"
     train_steps: int = Field(20, ge=0)
     steps: int = Field(20, ge=1)
     step: Radius = 0.8 / 255
@@ -66,10 +77,15 @@ class Config(NoiseOptions):
         """Return the weight of the contrastive loss."""
         return float(self.variant == "paper") if self.ssl_weight is None else self.ssl_weight
 
+    def trains(self, number: int) -> bool:
+        """Return whether the encoder trains in round ``number``, counted from 0."""
+        return number < self.warmup or number % self.encoder_every == 0
+
 
 SEGUE_PAPER = {
-    "variant": "paper", "encoder": "simsiam", "rounds": 40, "train_steps": 0, "steps": 5,
-    "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128, "inputs": "raw", "view": 32,
+    "variant": "paper", "encoder": "simsiam", "rounds": 40, "warmup": 2, "encoder_every": 5, "train_steps": 0,
+    "noise_mode": "train", "steps": 5, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128,
+    "inputs": "raw", "view": 32,
 }  # fmt: skip
 
 
@@ -87,53 +103,52 @@ class Tue(NoiseMethod[Config]):
     )
     Config = Config
     presets: ClassVar = of_baseline(
-        {"inputs": "raw"},
+        {"rounds": 200, "inputs": "raw"},
         SEGUE_PAPER,
         official_simsiam={
-            "encoder": "simsiam", "rounds": 50, "train_steps": 25, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4,
-            "inputs": "raw",
+            "encoder": "simsiam", "rounds": 200, "train_steps": 25, "noise_mode": "train", "optimizer": "sgd",
+            "lr": 0.06, "weight_decay": 5e-4, "inputs": "raw",
         },
         desk={"stem": "imagenet", "precision": "bfloat16"},
         desk64={"batch": 128, "stem": "imagenet"},
         smoke={"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
     )  # fmt: skip
     why: ClassVar = why_of_baseline(
-        official="the authors' SimCLR command, whose contrastive loss has weight 0",
-        official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too",
-        segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, and 5 steps for each "
-        "image in each pass",
-        desk="official, with the usual stem; its batch is the best of three trials on held-out photographs; see "
-        "docs/evidence.md",
+        official="the authors' SimCLR command, whose contrastive loss has weight 0; each of its 40 epochs is 5 rounds",
+        official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too, and each of its 50 "
+        "epochs is 4 rounds",
+        segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, 5 steps for each "
+        "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36",
+        desk="official, with a fifth of the rounds and the usual stem; its batch is the best of three trials on "
+        "held-out photographs; see docs/evidence.md",
         desk64="the same with a batch of 128, in float32",
     )
 
     earlier: ClassVar = {
         "f03d161e0e026104779c701fbf69226516f1029a58da4bc4db8011d286fef876": "views always had the size of the images",
+        "d17196dc9d1fbf9fc3226d3cba12ec414d444425de41d6fa3f8af74dde0ea324": "there were no warm-up and no noise_mode",
     }
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
-        """Train the encoder and improve the noise in turns; an encoder of weight 0 has no effect and is not trained."""
-        config = self.config
-        encoder = networks.contrastive(
-            config.encoder,
-            config.view or train.size,
-            stem=config.stem,
-            precision=config.precision,
-            inputs=config.inputs,
-        ).to(ctx.device)
-        optimizer = make_optimizer(encoder, config)
-        first = 0
+        """Train the encoder and improve the noise in turns; an encoder of weight 0 has no effect and is not built."""
+        config, first, encoder, learner = self.config, 0, None, None
+        if config.contrastive:
+            options = config.model_dump(include={"stem", "precision", "inputs"})
+            encoder = networks.contrastive(config.encoder, config.view or train.size, **options).to(ctx.device)
+            learner = encoder, make_optimizer(encoder, config)
         if saved := ctx.restore():
-            unpack(saved.state, encoder, optimizer)
+            if learner:
+                unpack(saved.state, *learner)
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, config.rounds):
-            learned = None
-            if config.contrastive:
-                learned = self._train_encoder(encoder, optimizer, noise, train, ctx.rng("encoder", number))
-            loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
+            learned, loss = None, math.nan
+            if learner and config.trains(number):
+                learned = self._train_encoder(*learner, noise, train, ctx.rng("encoder", number))
+            if number >= config.warmup:
+                loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
             ctx.log(surrogate=learned, objective=loss)
-            ctx.save(pack(encoder, optimizer) | {"noise": noise.steps}, number + 1)
+            ctx.save((pack(*learner) if learner else {}) | {"noise": noise.steps}, number + 1)
             ctx.progress(number + 1, config.rounds, f"fitting tue, loss {loss:.3f}")
 
     def _train_encoder(
@@ -153,18 +168,21 @@ class Tue(NoiseMethod[Config]):
             losses.append(take_step(optimizer, loss))
         return float(torch.stack(losses).mean())
 
-    def _improve(self, encoder: SimClr | SimSiam, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
+    def _improve(self, encoder: SimClr | SimSiam | None, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
         """Take the sign steps of a round; return the mean objective over the steps."""
         config, losses = self.config, []
-        with networks.trainable(encoder, False):
+        with networks.trainable(encoder, False) if encoder else nullcontext():
             order = torch.randperm(len(train), generator=rng)
+            if encoder and config.noise_mode == "train":
+                encoder.train()
+                order = order[: trainable_images(len(train), config.batch)]
             for batch in train.batches(config.batch, order=order):
 
                 def objective(images: Tensor, batch: Batch = batch) -> Tensor:
                     value = config.csd_weight * separability(
                         images - batch.images, batch.labels, detach_spread=config.variant == "demo"
                     )
-                    if config.contrastive:
+                    if encoder:
                         views = self._view(images, rng), self._view(images, rng)
                         value = value + config.contrastive * encoder(*views, key_gradient=True)
                     losses.append(value.detach())

@@ -99,13 +99,18 @@ class Uc(Method[Config]):
         "that sees the images as they are",
         "desk64": "the same in float32",
     }
+    earlier: ClassVar = {
+        "d75c8beabb915f8f050d57b892b67a22040122b2dd1f9a769f78b1a2b1258f49": "images were enlarged again in each pass",
+    }
 
     _network: FaceClassifier | None = None
     _centres: Tensor  # (p, D) in the features of the surrogate
     _noise: Tensor  # (p, 3, S, S), the perturbation of each cluster
 
     def obstacle(self, shape: Shape) -> str | None:
-        """Refuse sizes that the generator does not return to, and more clusters than images."""
+        """Refuse sizes that the generator does not return to, and more clusters than images, unless all is learned."""
+        if self.config.weights:
+            return None
         if shape.size % 4 or shape.size < 8:
             return f"images of {shape.size} pixels; the generator needs a multiple of 4, at least 8"
         if sum(shape.counts) < self.config.clusters:
@@ -129,6 +134,8 @@ class Uc(Method[Config]):
             state = weights.load(config.weights, self.name, train.size, same)
             self.load({name: tensor.to(ctx.device) for name, tensor in state.items()})
             return
+        resize = augmentations.Resize(round(train.size * 8 / 7))
+        large = ImageSet(torch.stack([resize(image) for image in train.images]), train.labels, train.num_classes)
         first = 0
         if saved := ctx.restore():
             first = saved.step
@@ -146,7 +153,7 @@ class Uc(Method[Config]):
                 if saved and epoch:
                     unpack(saved.state, generator, optimizer)
             target = self._centres[(cluster + 1) % config.clusters]
-            loss = self._train_epoch(generator, optimizer, sigma, target, train, epoch, ctx.rng("batches", number))
+            loss = self._train_epoch(generator, optimizer, sigma, target, large, epoch, ctx.rng("batches", number))
             with torch.no_grad():
                 self._noise[cluster] = self._perturbation(generator, sigma)[0]
             ctx.log(objective=loss)
@@ -215,22 +222,17 @@ class Uc(Method[Config]):
         optimizer: torch.optim.Optimizer,
         sigma: Tensor,
         target: Tensor,
-        train: ImageSet,
+        large: ImageSet,
         epoch: int,
         rng: torch.Generator,
     ) -> float:
-        """Train a generator in one pass over all images, of whatever cluster; return its mean loss."""
+        """Train a generator in one pass over crops of all images, of whatever cluster; return its mean loss."""
         config, losses = self.config, []
-        view = augmentations.Compose(
-            [
-                augmentations.Resize(round(train.size * 8 / 7)),
-                augmentations.RandomCrop(train.size),
-                augmentations.RandomHorizontalFlip(),
-            ]
-        )
-        order = torch.randperm(len(train), generator=rng)
-        batches = math.ceil(len(train) / config.batch)
-        for step, batch in enumerate(train.batches(config.batch, order=order), epoch * batches):
+        crop = augmentations.RandomCrop(sigma.shape[-1])
+        view = augmentations.Compose([crop, augmentations.RandomHorizontalFlip()])
+        order = torch.randperm(len(large), generator=rng)
+        batches = math.ceil(len(large) / config.batch)
+        for step, batch in enumerate(large.batches(config.batch, order=order), epoch * batches):
             share = (1 + math.cos(math.pi * step / (config.epochs * batches))) / 2
             set_rate(optimizer, LAST_RATE + (config.lr - LAST_RATE) * share)
             with torch.autocast(sigma.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):

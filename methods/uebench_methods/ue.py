@@ -6,6 +6,10 @@ Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
 Deviations from the authors' code: the surrogate sees the images in random order (a face set is sorted by identity)
 and, unless ``inputs=raw``, scaled to [-1, 1]; the noise is kept as int8 in steps of eps/127; and protected images are
 rounded to the nearest grey level.
+
+Deviation of ``variant=error_max``: in each round its surrogate trains ``train_steps`` batches on the protected images,
+which are clean in the first round only. The authors train theirs on clean images to the end and never again. They stop
+at an error of 0.9, and this at 0.99 by default. ``tap(variant=untargeted)`` attacks such a fixed surrogate.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ class Config(RoundsOptions):
     Attributes:
         noise: ``samplewise``: each image has its own; ``classwise``: each identity has one, the mean over its images.
         variant: ``error_min``: noise that leaves nothing to learn; ``error_max``: noise that raises the loss of a
-            surrogate that was first trained on clean images.
+            surrogate that trains on the protected images, too. In ``tap`` the surrogate learns clean images only.
         one_sided: Apply the noise without its negative half, as the authors' data sets do; it is optimised two-sided.
         train_steps: The surrogate's batches in a round (the authors' M); 0 means one pass over the set.
         clip: Largest norm of the surrogate's gradient; 0 for no limit.
@@ -103,8 +107,8 @@ class Ue(NoiseMethod[Config]):
     why: ClassVar = why_of_baseline(
         official="the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
         official_face="the authors' command for faces (class-wise, 112 px); their bound is 16/255, twice the usual one",
-        segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each, and Adam with their "
-        "cosine",
+        segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, and "
+        "Adam with their cosine; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
         desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and the best of "
         "three optimisers on held-out photographs; see docs/evidence.md",
         desk64="the same in float32",

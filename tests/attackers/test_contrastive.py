@@ -52,6 +52,13 @@ def test_the_probe_leaves_the_features_alone(name: str) -> None:
     assert len(trained.curve) == 2
 
 
+@pytest.mark.usefixtures("small_networks")
+def test_encoder_and_probe_have_the_first_layers_and_the_inputs_that_are_asked_for() -> None:
+    trained = fit("simclr(epochs=1, probe_epochs=1, batch=6, stem=by_size, inputs=raw)")
+    assert state(trained)["conv1.weight"].shape[2:] == (3, 3)
+    assert (trained.details["stem"], trained.details["normalisation"][:12]) == ("small", "mean 0.0 0.0")
+
+
 def test_the_four_learn_different_features_from_the_same_start() -> None:
     weights = [encoder(fit(text(name)))["layer1.0.conv1.weight"] for name in NAMES]
     assert not any(torch.equal(one, other) for row, one in enumerate(weights) for other in weights[:row])

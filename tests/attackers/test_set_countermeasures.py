@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tests.attackers.measures import GREY, TRAIN, build, on_set, rng
 from uebench.plugins.base import ImageSet
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
 
 
 @pytest.mark.parametrize("quality", [10, 75])
@@ -100,6 +103,19 @@ def test_the_low_pass_keeps_what_is_below_the_cutoff_and_nothing_above() -> None
     wave = (128 + 40 * (slow + fast)).round().to(torch.uint8).expand(1, 3, 24, 24)
     got = build("low_pass(cutoff=0.5)").on_set(ImageSet(wave, torch.zeros(1).long(), 1), rng()).float()
     assert (got - (128 + 40 * slow)).abs().max() <= 1.5
+
+
+@pytest.mark.parametrize("size", [16, 96])
+def test_the_linear_classifier_converges_at_every_size(size: int) -> None:
+    labels = torch.arange(120) % 3
+    patches = torch.randint(-16, 17, (3, 3, 8, 8), generator=rng(1)).repeat_interleave(size // 8, 2)
+    images = torch.randint(60, 180, (120, 3, 4, 4), generator=rng(2)).repeat_interleave(size // 4, 2)
+    images = images.repeat_interleave(size // 4, 3) + patches.repeat_interleave(size // 8, 3)[labels]
+    measure: Any = Registry().build("countermeasure", parse("orthogonal_projection"), "desk")
+    weights = measure.weights(ImageSet(images.to(torch.uint8), labels, 3), rng())
+    logits = (images / 255).flatten(1) @ weights.T
+    assert logits.argmax(1).eq(labels).float().mean() > 0.9
+    assert logits.abs().max() < 50
 
 
 def test_orthogonal_projection_blinds_the_linear_classifier_it_fitted() -> None:

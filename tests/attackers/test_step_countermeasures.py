@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -86,6 +88,25 @@ def test_ueraser_keeps_of_several_draws_the_one_with_the_highest_loss() -> None:
     got = build("ueraser(repeat=4)").on_step(images, targets, model, rng(7))
     assert 0 <= got.min() <= got.max() <= 1
     assert torch.allclose(losses(got), torch.stack([losses(draw) for draw in draws]).amax(0))
+
+
+@pytest.mark.parametrize(("preset", "passes"), [("smoke", 0), ("desk", 4), ("official", 4)])
+def test_ueraser_judges_the_draws_in_its_authors_train_mode(preset: str, passes: int) -> None:
+    model, train = network().train(), faces(4, 32)
+    images, targets = train.images.float() / 255, torch.nn.functional.one_hot(train.labels, 3).float()
+    measure: Any = Registry().build("countermeasure", parse("ueraser(repeat=4)"), preset)
+    measure.on_step(images, targets, model, rng())
+    assert model.training
+    assert int(model.state_dict()["network.bn1.num_batches_tracked"]) == passes
+
+
+def test_ueraser_takes_each_of_its_first_steps_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uebench_attackers.countermeasures.ueraser.augment_each", lambda images, *_: images)
+    images = torch.rand(2000, 3, 4, 4, generator=rng(1))
+    for p, kept in ((0.5, 1 / 4 * (1 / 2 + 1 / 2 / 6)), (0.0, 1)):  # of six orders of the channels one is the old one
+        got = build(f"ueraser(repeat=1, p={p})").on_step(images, images, network(), rng())
+        assert float((got == images).flatten(1).all(1).float().mean()) == pytest.approx(kept, abs=0.03)
+    assert build("ueraser").config.published() == {"repeat": 5, "p": 0.5, "mode": "eval"}
 
 
 def test_plasma_is_cloudy_and_runs_from_black_to_white() -> None:

@@ -43,6 +43,9 @@ def test_show_a_plugin_with_its_options(uebench: Command) -> None:
     assert "E of Algorithm 1." in out
     assert "Segue: Side-information Guided" in out
     assert "eps              8/255" in out
+    assert (
+        "Deviations from the authors' code: the last incomplete batch of a pass is left out; and at segue_paper" in out
+    )
     assert uebench("show", "timm", "--json").json["required"] == ["model"]
 
 

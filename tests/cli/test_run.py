@@ -324,8 +324,9 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     assert file in [one.path for one in gc(store)]
 
 
-def test_a_kept_model_answers_as_its_attacker_did(tiny_run: Command, tmp_path: Path) -> None:
-    assert tiny_run("--method", "clean", "--attacker", "resnet18(epochs=6)", "--keep-models").code == 0
+@pytest.mark.parametrize("options", ["epochs=6", "epochs=6, stem=small, inputs=raw"])
+def test_a_kept_model_answers_as_its_attacker_did(options: str, tiny_run: Command, tmp_path: Path) -> None:
+    assert tiny_run("--method", "clean", "--attacker", f"resnet18({options})", "--keep-models").code == 0
     (record,), (file,) = records(tmp_path), Store(tmp_path / "results").files("models")
     test = load(TINY, 32, Registry()).test
     with torch.inference_mode():

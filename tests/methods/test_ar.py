@@ -56,6 +56,21 @@ def test_the_pattern_is_what_a_loop_over_pixels_gives() -> None:
     assert np.allclose(module.pattern(process, start)[0], field[:, 4:, 4:])
 
 
+def test_the_pattern_is_to_the_last_bit_what_a_loop_from_left_to_right_gives() -> None:
+    """Also where processes diverge."""
+    rng = torch.Generator().manual_seed(1)
+    processes, start = module.draw_processes(40, rng), module.gaussian(40, 24, rng)
+    field, weights = (tensor.permute(2, 3, 0, 1).numpy().copy() for tensor in (start, 1e12 * processes))
+    with np.errstate(all="ignore"):
+        for row in range(2, 28):
+            for column in range(2, 28):
+                seen = [weights[i, j] * field[row - 2 + i, column - 2 + j] for i, j in np.ndindex(3, 3)]
+                field[row, column] = sum(seen[:6]) + (seen[6] + seen[7])
+    found = module.pattern(1e12 * processes, start)
+    assert not found.isfinite().all()
+    assert np.array_equal(found.permute(2, 3, 0, 1).numpy(), field[4:, 4:], equal_nan=True)
+
+
 def test_the_weights_of_a_process_sum_to_one_without_the_value_itself() -> None:
     drawn = module.draw_processes(50, torch.Generator().manual_seed(0))
     assert not drawn[..., 2, 2].any()

@@ -15,6 +15,7 @@ from uebench.evaluation.context import RunContext
 from uebench.networks import BaitGenerator, classifier
 from uebench.ops import seed_torch
 from uebench.plugins.base import Shape
+from uebench.pretrained import weights
 from uebench.testing import MemoryContext
 
 SHORT = "batch=6, rounds=3, maxiter=1, crop=0, precision=float32"
@@ -123,6 +124,13 @@ def test_the_surrogate_starts_from_the_checkpoint_but_for_its_head(tmp_path: Pat
 def test_what_bait_cannot_do_is_said_before_work_starts() -> None:
     assert "multiple of 8" in (build("bait").obstacle(Shape(100, (5,) * 10)) or "")
     assert build("bait").obstacle(Shape(96, (5,) * 10)) is None
+    assert (build("bait").obstacle(Shape(96, (5,))) or "").startswith("one identity;")
+
+
+def test_finished_noise_is_for_one_identity_too(tmp_path: Path) -> None:
+    file = tmp_path / "noise.safetensors"
+    weights.save(file, {}, {"method": "bait", "counts": [5, 5]})
+    assert build(f"bait(weights='{file}')").obstacle(Shape(100, (5,))) is None
 
 
 def test_the_generator_has_the_authors_size() -> None:

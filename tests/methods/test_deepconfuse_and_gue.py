@@ -221,6 +221,7 @@ def test_the_game_moves_both_networks_along_these_gradients() -> None:
 
 def test_one_identity_is_no_game() -> None:
     assert build("gue").obstacle(Shape(96, (5,))) == "one identity; the game needs at least two"
+    assert build("gue(weights='made.safetensors')").obstacle(Shape(96, (5,))) is None  # the game is over
 
 
 # both

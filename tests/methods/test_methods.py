@@ -257,7 +257,10 @@ def test_the_stop_rule_may_look_at_the_last_batch_alone(monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("small_networks")
-def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("schedule_g", ["same", "constant"])
+def test_rates_swing_with_every_step_of_their_network_and_the_generators_may_be_constant(
+    schedule_g: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rates: dict[float, list[float]] = {0.1: [], 0.2: []}
 
     def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
@@ -265,12 +268,23 @@ def test_both_rates_swing_with_every_step_of_their_network(monkeypatch: pytest.M
 
     monkeypatch.setattr("uebench_methods.segue.set_rate", set_rate)
     options = FRESH.replace("constant", "oscillating")
+    options += f", schedule_g={schedule_g}"
     fitted(f"segue({options}, epochs=4, surrogate_every=3, lr_f=0.1, lr_g=0.2, stop_loss=0.0)")
     expected = [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(12)]  # 3 batches in each of 4 epochs
-    assert rates[0.2] == pytest.approx([0.2 * share for share in expected])
+    assert rates[0.2] == pytest.approx([0.2 * share for share in expected] if schedule_g == "same" else [])
     assert rates[0.1] == pytest.approx([0.1 * share for share in expected[:6]])  # it trains in epochs 1 and 4
     assert expected[4] == 0
     assert expected[8] == 1
+
+
+def test_the_generators_rate_is_the_authors_at_official_and_as_in_the_records_elsewhere() -> None:
+    schedules = {
+        preset: (config.schedule, config.schedule_g)
+        for preset in ("official", "paper", "desk")
+        for config in [build("segue", preset).config]
+    }
+    recorded = ("oscillating", "same")
+    assert schedules == {"official": ("oscillating", "constant"), "paper": recorded, "desk": recorded}
 
 
 @pytest.mark.parametrize(("size", "kernel"), [(112, (3, 3)), (116, (7, 7))])
@@ -279,6 +293,7 @@ def test_the_stem_may_follow_from_the_size_as_the_authors_have_it(size: int, ker
     assert model.network.conv1.kernel_size == kernel
     assert isinstance(model.network.maxpool, torch.nn.Identity) == (kernel == (3, 3))
     assert model.details["stem"] == ("small" if kernel == (3, 3) else "imagenet")
+    assert classifier("test_efficientnet", 3, size, stem="by_size").details["stem"] == "imagenet"  # no ResNet
 
 
 @pytest.mark.usefixtures("small_networks")
@@ -295,6 +310,12 @@ def test_segue_stays_in_its_budget_and_fits_other_numbers_of_identities(ctx: Run
     others = faces(data="synthetic(identities=7, train=2, seed=5)")
     delta = referee.protect(method, others, method.budget(32), ctx)
     assert 0 < np.abs(delta).max() <= 4
+
+
+def test_only_a_generator_with_a_code_limits_the_number_of_identities() -> None:
+    many = Shape(32, (2,) * 3)
+    assert build("segue(code_bits=1)").obstacle(many) == "3 identities; a code of 1 bits names 2"
+    assert build("segue_unguided").obstacle(many) is None
 
 
 SHORT = {

@@ -13,8 +13,9 @@ from uebench_methods.tue import separability
 from tests.methods.surrogates import rand
 from tests.methods.test_methods import build, faces, raw
 from uebench.evaluation.context import RunContext
-from uebench.networks import contrastive
+from uebench.networks import SimSiam, contrastive
 from uebench.ops import Noise, contrastive_view
+from uebench.testing import MemoryContext
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
@@ -67,6 +68,52 @@ def test_the_joint_objective_uses_the_encoder_and_the_demo_does_not(encoder: str
     start = Noise.uniform(len(train), 32, 8 / 255, torch.device("cpu"), ctx.rng("start"))
     assert (noise["demo", 0.0] - start.steps).abs().max() <= 127
     assert raw(method, train, ctx).isfinite().all()
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_the_encoder_is_in_the_mode_that_is_asked_for_while_the_noise_is_improved(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes, forward = set(), SimSiam.forward
+
+    def seen(self: SimSiam, *views: Tensor, key_gradient: bool = False) -> Tensor:
+        if key_gradient:
+            modes.add("train" if self.training else "eval")
+            assert not any(weight.requires_grad for weight in self.parameters())
+        return forward(self, *views, key_gradient=key_gradient)
+
+    monkeypatch.setattr(SimSiam, "forward", seen)
+    options = f"encoder=simsiam, variant=paper, rounds=2, train_steps=1, steps=1, noise_mode={mode}"
+    build(f"tue({options}, batch=17)").fit(faces(), MemoryContext())  # the last batch has one image
+    assert modes == {mode}
+
+
+def test_the_segue_authors_encoder_trains_in_nine_passes_and_their_noise_improves_in_38() -> None:
+    config = build("tue", "paper").config
+    assert [number + 1 for number in range(config.rounds) if config.trains(number)] == [1, 2, *range(6, 40, 5)]
+    assert config.rounds - config.warmup == 38
+    ctx = MemoryContext()
+    options = "variant=paper, rounds=4, warmup=1, encoder_every=2, train_steps=1, steps=1, batch=9"
+    build(f"tue({options})").fit(faces(), ctx)
+    noise, steps = ([saved.state[name] for saved in ctx.saved] for name in ("noise", "optimizer.0.step"))
+    assert [int(step) for step in steps] == [1, 1, 2, 2]
+    assert not torch.equal(noise[0], noise[1])
+    start = Noise.uniform(18, 32, 8 / 255, torch.device("cpu"), ctx.rng("start"))
+    assert torch.equal(noise[0], start.steps)
+
+
+def test_an_epoch_of_the_authors_holds_a_noise_pass_for_each_train_steps_batches() -> None:
+    batches = math.ceil(50_000 / 512)  # of CIFAR-10
+    for preset, epochs in (("official", 40), ("official_simsiam", 50)):
+        config = build(f"tue(preset={preset})").config
+        assert config.rounds == epochs * math.ceil(batches / config.train_steps)
+    assert build("tue").config.rounds == 40
+
+
+def test_an_encoder_without_weight_is_not_kept() -> None:
+    ctx = MemoryContext()
+    build("tue(rounds=1, batch=9, steps=1)").fit(faces(), ctx)
+    assert set(ctx.saved[0].state) == {"noise"}
 
 
 @pytest.mark.parametrize("grey", [False, True])

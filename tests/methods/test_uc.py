@@ -175,6 +175,7 @@ def test_what_uc_cannot_do_is_said_before_work_starts(file: Path) -> None:
     assert "multiple of 4" in (uc(file).obstacle(Shape(66, (5,) * 10)) or "")
     assert "3 clusters, and the set has 2 images" in (uc(file).obstacle(Shape(64, (1, 1))) or "")
     assert uc(file).obstacle(Shape(64, (5,) * 10)) is None
+    assert uc(file, "weights='made.safetensors'").obstacle(Shape(64, (1, 1))) is None  # nothing is clustered
 
 
 @pytest.mark.parametrize("size", [8, 32, 100])

@@ -105,6 +105,17 @@ def test_several_images_of_one_photograph_are_not_enough() -> None:
         recognised(FACES[:6], np.array([0, 0, 0, 0, 1, 1]), 2)
 
 
+@pytest.mark.parametrize("sizes", [(3,) * 1000, (2,) * 1001, (2, 4000), (40,) * 50])
+def test_of_each_identity_of_a_large_set_at_least_two_photographs_are_looked_at(sizes: tuple[int, ...]) -> None:
+    people = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    rows = metric._looked_at(people)
+    counts = np.bincount(people[rows])
+    assert len(counts) == len(sizes)
+    assert counts.min() >= 2
+    if sum(sizes) <= 2000:
+        assert np.array_equal(rows, np.arange(len(people)))
+
+
 def test_of_a_large_set_every_photograph_is_looked_at() -> None:
     labels = np.arange(300) % 4
     images = np.zeros((300 * 12, 3, 2, 2), np.uint8)

@@ -122,8 +122,9 @@ def test_networks_of_the_authors_see_images_as_theirs_do(registry: Registry) -> 
     ("text", "preset", "values"),
     [
         ("simclr", "smoke", ("adam", 0.001, 1e-6, 16, "resnet18", 2, 2, 0.01)),
-        ("simclr", "desk", ("adam", 0.001, 0.0, 16, "resnet18", 100, 50, 0.01)),
-        ("simclr", "paper", ("adam", 0.0005, 0.0, 128, "resnet18", 200, 50, 0.01)),
+        ("simclr", "desk", ("adam", 0.001, 1e-6, 128, "resnet18", 100, 50, 0.01)),
+        ("simclr", "desk64", ("adam", 0.001, 0.0, 16, "resnet18", 100, 50, 0.01)),
+        ("simclr", "paper", ("adam", 0.0005, 1e-6, 128, "resnet18", 200, 50, 0.01)),
         ("simclr(preset=smoke)", "paper", ("adam", 0.0005, 0.0, 16, "resnet18", 40, 2, 0.01)),
     ],
 )
@@ -131,6 +132,13 @@ def test_simclr_takes_its_optimiser_from_the_preset(text: str, preset: str, valu
     assert {key: value for key, value in config(text, preset).items() if key in SIMCLR} == dict(
         zip(SIMCLR, values, strict=True)
     )
+
+
+@pytest.mark.parametrize("name", ["simclr", "moco", "byol", "simsiam"])
+def test_learners_without_labels_see_images_as_other_attackers_do(name: str) -> None:
+    for preset in ("desk", "paper", "official"):
+        mine, theirs = config(name, preset), config("resnet18", preset)
+        assert [mine["stem"], mine["inputs"]] == [theirs["stem"], theirs.get("inputs", "scaled")]
 
 
 @pytest.mark.parametrize("preset", ["smoke", "desk", "paper"])

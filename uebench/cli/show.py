@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +63,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
     fields = plugin.Config.model_fields
     defaults = {name: field.get_default() for name, field in fields.items() if not field.is_required()}
     in_force = defaults | registry.preset_options(entry.kind, Spec(entry.name), preset)
+    notes = sys.modules[plugin.__module__].__doc__ or ""
     return {
         "name": entry.name,
         "kind": entry.kind,
@@ -73,6 +75,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
         "required": [name for name, field in fields.items() if field.is_required()],
         "presets": {name: dict(options) for name, options in plugin.presets.items()},
         "why": dict(plugin.why),
+        "deviations": [" ".join(part.split()) for part in notes.split("\n\n") if part.startswith("Deviation")],
         "follows_preset": issubclass(plugin, Attacker) and plugin.follows_preset,
         "source": Path(entry.source).name,
         **({"preset": preset, "in_force": in_force} if preset else {}),
@@ -110,6 +113,8 @@ def _plugin(details: dict[str, Any], as_json: bool) -> None:
     for name, reason in details["why"].items():
         if name in presets:
             say(f"{name}: {reason}")
+    for text in details["deviations"]:
+        say(text.replace("``", ""))
 
 
 def _record(record: Record | ProtectionRecord | Failure, registry: Registry, as_json: bool) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.errors import DataError
-from uebench.metrics.separability import LIMIT, thinned
+from uebench.metrics.separability import LIMIT, ranks
 from uebench.progress import Progress
 
 Images = NDArray[np.uint8]
@@ -46,8 +46,8 @@ def recognised(
     Nothing is random: the same set gives the same answers.
 
     Args:
-        images: The set. Of more than 2,000 images only some are used: evenly spaced photographs, and the first images
-            of each.
+        images: The set. Of more than 2,000 images only some are used: evenly spaced photographs of each identity, at
+            least two, and the first images of each.
         labels: (N,) identities.
         of_each: The number of images made from each photograph; they are adjacent.
         progress: Called with (done, total, what).
@@ -56,7 +56,7 @@ def recognised(
         DataError: If an identity has a single photograph.
     """
     photographs = np.arange(len(labels)).reshape(-1, of_each)
-    rows = photographs[thinned(len(photographs)), : max(1, LIMIT // len(photographs))]
+    rows = photographs[_looked_at(labels[photographs[:, 0]]), : max(1, LIMIT // len(photographs))]
     images, labels, people = images[rows.ravel()], labels[rows.ravel()], labels[rows[:, 0]]
     if (alone := np.bincount(people) == 1).any():
         name = int(alone.argmax())
@@ -70,6 +70,13 @@ def recognised(
             if progress:
                 progress(len(answers), total, f"asking a {network} network about each {view}")
     return answers
+
+
+def _looked_at(people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions of evenly spaced photographs of each identity, given the identity of each photograph."""
+    stride = -(-len(people) // LIMIT)
+    at_least_two = (np.bincount(people)[people] - 1).clip(1)
+    return np.flatnonzero(ranks(people) % np.minimum(stride, at_least_two) == 0)
 
 
 def _residue(images: NDArray[np.float32]) -> NDArray[np.float32]:

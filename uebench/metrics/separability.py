@@ -16,6 +16,14 @@ def thinned(count: int) -> NDArray[np.int64]:
     return np.arange(count)[:: -(-count // LIMIT)]
 
 
+def ranks(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many rows of the same label come before each row."""
+    order = np.argsort(labels, kind="stable")
+    rank = np.empty(len(labels), np.int64)
+    rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    return rank
+
+
 def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, int] | None:
     """Fit a linear classifier on half of the perturbations and test it on the other half.
 
@@ -33,9 +41,7 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
     """
     rows = thinned(len(labels))
     labels = labels[rows]
-    order = np.argsort(labels, kind="stable")
-    rank = np.empty(len(labels), np.int64)
-    rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    rank = ranks(labels)
     first, second = rank % 2 == 0, rank % 2 == 1
     known = np.isin(labels[second], labels[first])
     if not known.any():

@@ -6,7 +6,7 @@ from uebench.networks.classifier import FaceClassifier, classifier, frozen, trai
 from uebench.networks.contrastive import Byol, ContrastiveLearner, MoCo, SimClr, SimSiam, backbone, contrastive
 from uebench.networks.resnet_generator import ResNetGenerator
 from uebench.networks.segue_generator import SegueGenerator, binary_code
-from uebench.networks.timm_weights import adopt, pretrained, read_checkpoint
+from uebench.networks.timm_weights import adopt, kept_settings, pretrained, read_checkpoint
 
 __all__ = [
     "AutoEncoder",
@@ -26,6 +26,7 @@ __all__ = [
     "classifier",
     "contrastive",
     "frozen",
+    "kept_settings",
     "pretrained",
     "read_checkpoint",
     "trainable",

@@ -1,4 +1,10 @@
-"""Face recognition networks from timm, all with one normalisation and images in [0, 1]."""
+"""Face recognition networks from timm, all with one normalisation and images in [0, 1].
+
+timm starts them differently from torchvision, which most authors use. In its ResNets, the last batch normalisation of
+each block begins with factors of 0 rather than 1, so each block begins as its shortcut. Its Inception-V3 and
+EfficientNet-B1 have no dropout. The small stem begins like their other convolutions, where authors keep the start of
+``torch.nn.Conv2d``.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +136,7 @@ def classifier(
         num_classes: K.
         size: Height and width of the images in pixels.
         stem: ``imagenet``: as published. ``small``: 3x3 stride-1 first convolution without max-pooling (ResNets only),
-            which keeps all pixels of small images. ``by_size``: small up to 112 pixels.
+            which keeps all pixels of small images. ``by_size``: a ResNet's is small up to 112 pixels.
         precision: The network's number format.
         inputs: How images are normalised: to [-1, 1] (``scaled``), [0, 1] (``raw``) or [-0.5, 0.5] (``centred``).
 
@@ -150,7 +156,7 @@ def classifier(
     except TypeError:
         raise UsageError(f"timm's {model!r} cannot be built with {num_classes} classes; choose another model") from None
     if stem == "by_size":
-        stem = "small" if size <= SMALL_UP_TO else "imagenet"
+        stem = "small" if size <= SMALL_UP_TO and isinstance(network, timm.models.ResNet) else "imagenet"
     if stem == "small":
         if not isinstance(network, timm.models.ResNet):
             raise UsageError(f"stem=small: {model} has no small stem; only ResNets do")

@@ -36,7 +36,7 @@ class SimClr(ContrastiveLearner):
         Args:
             first: A view.
             second: The other, of the same images in the same order.
-            key_gradient: Ignored, as the gradient always goes through both views; ``SimSiam`` has it too.
+            key_gradient: Accepted so that ``tue`` may call either learner alike; SimCLR has no side without gradient.
         """
         points = functional.normalize(self.projector(self.encoder(torch.cat([first, second]))), dim=1)
         similarity = points @ points.T / self.temperature

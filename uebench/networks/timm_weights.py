@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import timm
@@ -13,7 +14,7 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from uebench.errors import DataError, in_words
-from uebench.networks.classifier import FaceClassifier, Precision, classifier, in_head
+from uebench.networks.classifier import FaceClassifier, Precision, Stem, classifier, in_head
 from uebench.regular_files import open_uncompressed
 
 
@@ -22,7 +23,8 @@ def pretrained(
 ) -> FaceClassifier:
     """Make a network with the weights of a checkpoint, and with the normalisation that they were trained with.
 
-    A file written by ``--keep-models`` holds this normalisation; for any other, it is timm's default for the model.
+    A file written by ``--keep-models`` holds this normalisation and the kind of the first layers. For any other, these
+    are timm's default for the model.
 
     Args:
         model: Name of a timm model.
@@ -35,22 +37,45 @@ def pretrained(
     Raises:
         DataError: If the file is not a checkpoint of this model.
     """
-    wrapped = classifier(model, num_classes, max(size, input_size), precision=precision)
+    kept = kept_settings(file)
+    stem = kept.stem if kept else "imagenet"
+    wrapped = classifier(model, num_classes, max(size, input_size), stem=stem, precision=precision)
     adopt(wrapped.network, read_checkpoint(file), str(file))
-    settings = _kept_settings(file) or timm.data.resolve_model_data_config(wrapped.network)  # type: ignore[attr-defined,no-untyped-call]
-    wrapped.normalise(settings["mean"], settings["std"])
+    if kept:
+        wrapped.normalise(kept.mean, kept.std)
+    else:
+        settings = timm.data.resolve_model_data_config(wrapped.network)  # type: ignore[attr-defined,no-untyped-call]
+        wrapped.normalise(settings["mean"], settings["std"])
     wrapped.details["upsampled_from"] = size if wrapped.input_size != size else None
     return wrapped
 
 
-def _kept_settings(file: Path) -> Mapping[str, Sequence[float]] | None:
-    """Return the mean and the standard deviation of each channel from a file that uebench wrote, else None."""
+@dataclass(frozen=True)
+class KeptSettings:
+    """How a network that ``--keep-models`` kept was built, and what it was shown.
+
+    Attributes:
+        mean: What was subtracted from each channel.
+        std: What each channel was then divided by.
+        input_size: Height and width of the images in pixels.
+        stem: The kind of the first layers.
+    """
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    input_size: int
+    stem: Stem
+
+
+def kept_settings(file: Path) -> KeptSettings | None:
+    """Return the settings in a file that ``--keep-models`` wrote, None for any other file."""
     try:
         with safe_open(file, framework="pt") as opened:
             model = json.loads(opened.metadata()["uebench"])["model"]
-        return {name: [float(value) for value in model[name]] for name in ("mean", "std")}
+        mean, std = ([float(value) for value in model[name]] for name in ("mean", "std"))
+        return KeptSettings(mean, std, int(model["input_size"]), "small" if model["stem"] == "small" else "imagenet")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
-        return None  # not written by uebench
+        return None
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:

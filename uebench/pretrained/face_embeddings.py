@@ -33,7 +33,8 @@ class EmbeddingOptions(Config):
     """Options of everything that uses face embeddings.
 
     Attributes:
-        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint.
+        embedding: ``dlib`` (the extra ``faces``), or ``MODEL:FILE``, a timm model and its checkpoint. A network that
+            ``--keep-models`` kept sees images as it did in its training.
     """
 
     embedding: str = "dlib"
@@ -110,6 +111,19 @@ def _with_dlib() -> Embedder:
 @lru_cache(maxsize=1)
 def _with_timm(model: str, file: Path, _: str) -> Embedder:
     """Return an embedder for the features before the classifier of a timm model with the given checkpoint."""
+    kept = networks.kept_settings(file)
+    features = networks.pretrained(model, 0, kept.input_size, file).eval() if kept else _as_timm_has_it(model, file)
+
+    def embed(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            parts: list[Tensor] = [features(batch.float() / 255) for batch in torch.split(torch.tensor(images), 64)]
+        return torch.cat(parts).double().numpy()
+
+    return embed
+
+
+def _as_timm_has_it(model: str, file: Path) -> Callable[[Tensor], Tensor]:
+    """Return the network with timm's default size and normalisation of images for the model."""
     import timm
 
     network = timm.create_model(model, num_classes=0).eval()
@@ -117,12 +131,9 @@ def _with_timm(model: str, file: Path, _: str) -> Embedder:
     settings = timm.data.resolve_model_data_config(network)  # type: ignore[attr-defined,no-untyped-call]
     mean, std = (torch.tensor(settings[name]).view(3, 1, 1) for name in ("mean", "std"))
 
-    def embed(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        parts: list[Tensor] = []
-        with torch.inference_mode():
-            for batch in torch.split(torch.tensor(images), 64):
-                sized = torch.nn.functional.interpolate(batch.float() / 255, settings["input_size"][1:], mode="bicubic")
-                parts.append(network((sized - mean) / std))
-        return torch.cat(parts).double().numpy()
+    def features(images: Tensor) -> Tensor:
+        sized = torch.nn.functional.interpolate(images, settings["input_size"][1:], mode="bicubic")
+        found: Tensor = network((sized - mean) / std)
+        return found
 
-    return embed
+    return features
