@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,8 +55,10 @@ class FilledPlace:
 
     @property
     def difference(self) -> float | None:
-        """Return measured minus reported."""
-        return None if self.value is None or self.reported is None else self.value - self.reported
+        """Return measured minus reported; None for the size of a data set, which says nothing about the paper's."""
+        if self.value is None or self.reported is None or not self.place.method:
+            return None
+        return self.value - self.reported
 
     @property
     def lacks_answers(self) -> bool:
@@ -80,6 +82,11 @@ class FilledTable:
     places: tuple[FilledPlace, ...]
 
 
+def cells_behind(places: Iterable[FilledPlace]) -> list[Record]:
+    """Return the records behind the accuracies of some places, each once."""
+    return list({record.key: record for filled in places for record in filled.cells}.values())
+
+
 def fill_table(
     table: Table,
     roles: Roles,
@@ -98,7 +105,7 @@ def fill_table(
     """
     places = []
     for place in table.places:
-        measured = _measured(place, roles, records, plugins, reasons or {})
+        measured = _measured(place, roles, records, plugins, reasons or {}, table.command)
         if "value" not in measured:
             measured["reason"] = measured.get("reason") or f"not measured yet: {table.command}"
         places.append(FilledPlace(place=place, reported=reported().get(table.address(place)), **measured))
@@ -106,14 +113,19 @@ def fill_table(
 
 
 def _measured(
-    place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
+    place: TablePlace,
+    roles: Roles,
+    records: RecordIndex,
+    plugins: Plugins,
+    reasons: Mapping[tuple[str, str], str],
+    command: str,
 ) -> dict[str, Any]:
     """Return the fields of a filled place; without ``value`` it is a gap."""
     if place.skip:
         return {"reason": place.skip}
     for role in (place.role, place.trained_on):
         if role and role not in roles:
-            return {"reason": f"no set given for role {role}: --data {role}=FOLDER"}
+            return {"reason": f"no record for role {role}: {command} --data {role}=FOLDER measures it"}
     data = roles[place.role]
     if not place.method:
         return {"data": data.name, "value": float(getattr(records.sets[data], place.metric))}
