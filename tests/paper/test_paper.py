@@ -440,12 +440,16 @@ def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_see
     )
 
 
-def test_the_protected_set_of_the_lowest_method_seed_gives_quality_and_seconds(tmp_path: Path) -> None:
+def test_the_lowest_method_seed_gives_quality_and_the_mean_over_sets_gives_seconds(tmp_path: Path) -> None:
+    """A set that two attackers met counts once."""
     store = Store(tmp_path)
-    for number, seed in enumerate((2, 0, 1)):
-        cell = as_asked("segue", "resnet18", method_seed=seed)
-        store.write_cell(cell.model_copy(update={"key": f"{number:064x}"}))
+    for number, (seed, spent) in enumerate(((2, 1.0), (0, 2.0), (1, 6.0), (1, 6.0))):
+        cell = as_asked("segue", "resnet18", method_seed=seed, protect_key=f"{seed:064x}")
+        timings = cell.timings.model_copy(update={"fit_seconds": spent, "protect_seconds": 1.0})
+        audit = cell.audit.model_copy(update={"psnr_mean": 30.0 + seed})
+        store.write_cell(cell.model_copy(update={"key": f"{number:064x}", "timings": timings, "audit": audit}))
     records, plugins = RecordIndex(store, "desk"), Plugins(Registry(), "desk", store)
     (data,) = records.sets
-    found = records.protection_of(data, plugins.wanted("segue", ""))
-    assert found and found.method_seed == 0
+    tables = [fill_table(TABLES[name], {MAIN: data}, records, plugins) for name in ("7", "9")]
+    quality, cost = (next(one for one in table.places if one.place.row == "segue") for table in tables)
+    assert (quality.value, cost.value, len(cost.keys)) == (30.0, 4.0, 3)

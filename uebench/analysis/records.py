@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
+from typing import TypeVar
 
 from uebench.analysis.statistics import Runs, interval
 from uebench.errors import UsageError, nearest
@@ -13,8 +15,10 @@ from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
 from uebench.plugins import presets
-from uebench.store.record import Record
+from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
+
+R = TypeVar("R", Record, ProtectionRecord, Record | ProtectionRecord)
 
 
 def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
@@ -117,6 +121,20 @@ class Identity:
     def interval(self) -> tuple[float, float]:
         """Return the 95% interval of this share; it holds for this person alone, not for all at once."""
         return interval(self.runs)
+
+
+def one_of_each_set(records: Iterable[R]) -> list[R]:
+    """Return one record for each protected set, so that a set that several attackers met counts once."""
+    sets: dict[str, R] = {}
+    for record in records:
+        sets.setdefault(record.protect_key, record)
+    return list(sets.values())
+
+
+def seconds(records: Iterable[Record]) -> float:
+    """Return the seconds to train or load the method and to protect a set, the mean over sets."""
+    timings = [record.timings for record in one_of_each_set(records)]
+    return fmean(one.fit_seconds + one.protect_seconds for one in timings)
 
 
 def identities(records: Sequence[Record]) -> list[Identity]:

@@ -181,8 +181,8 @@ CLAIMS = (
     Claim(
         "Segue generates 1,000 times faster than UE",
         "section 5.6, Table 9",
-        "the ratio of seconds is at least that of the reported seconds (955); single timings vary, so a ratio may be "
-        f"wrong by a factor of {TIMES}",
+        "the ratio of seconds is at least that of the reported seconds (955); timings vary, so a ratio may be wrong "
+        f"by a factor of {TIMES}",
         "9",
         lambda filled: filled.place.row in ("ue", "segue"),
         _faster,

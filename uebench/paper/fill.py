@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from uebench.analysis.records import Identity, most_recognised, runs_of
 from uebench.analysis.statistics import interval
-from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protection
+from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protections
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
 from uebench.store.record import ProtectionRecord, Record
@@ -132,8 +133,8 @@ def _measured(
     if place.attacker:
         if cells := matching_cells(place, roles, records, plugins):
             return {"data": data.name, **_accuracy(cells, clean_cells(place, roles, records, plugins))}
-    elif record := matching_protection(place, roles, records, plugins):
-        return {"data": data.name, **_of_protected_set(place, record)}
+    elif sets := matching_protections(place, roles, records, plugins):
+        return {"data": data.name, **_of_protected_sets(place, sets)}
     wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
     return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
 
@@ -155,13 +156,16 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
     }
 
 
-def _of_protected_set(place: TablePlace, record: ProtectionRecord | Record) -> dict[str, Any]:
-    """Return the fields for quality, seconds or the surrogate's loss; a cell's record has PSNR and seconds only."""
-    keys = (record.protect_key,)
+def _of_protected_sets(place: TablePlace, sets: Sequence[ProtectionRecord | Record]) -> dict[str, Any]:
+    """Return the fields for mean seconds, or for the quality or the surrogate's loss of the first set.
+
+    A cell's record has PSNR and seconds only.
+    """
     if place.metric == "seconds":
-        trained_here = place.trained_on and not record.assets
-        fit_seconds = 0.0 if trained_here else record.timings.fit_seconds  # of loading weights, or optimising noise
-        return {"value": fit_seconds + record.timings.protect_seconds, "keys": keys}
+        seconds = fmean(_seconds(place, record) for record in sets)
+        return {"value": seconds, "keys": tuple(record.protect_key for record in sets)}
+    record = sets[0]
+    keys = (record.protect_key,)
     if place.metric == "surrogate_loss":
         fit = record.fit if isinstance(record, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}
@@ -175,3 +179,9 @@ def _of_protected_set(place: TablePlace, record: ProtectionRecord | Record) -> d
     if value is None:
         return {"reason": reason if place.metric == "lpips" else None}
     return {"value": value, "keys": keys}
+
+
+def _seconds(place: TablePlace, record: ProtectionRecord | Record) -> float:
+    """Return the seconds to optimise noise or to load a generator, and to protect; not to train a generator."""
+    trained_here = place.trained_on and not record.assets
+    return record.timings.protect_seconds + (0.0 if trained_here else record.timings.fit_seconds)

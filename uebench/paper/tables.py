@@ -265,8 +265,8 @@ TABLES: dict[str, Table] = {
                 replace(place, trained_on=MAIN if place.row == "segue" else "")
                 for place in _of_protected_sets({"generation_time": "seconds"})
             ),
-            note="Seconds include searching noise or loading a generator, not training one; machines differ, so "
-            "compare ratios",
+            note="Seconds include searching noise or loading a generator, not training one, and are means over method "
+            "seeds; machines differ, so compare ratios",
         ),
         Table(
             "figure4.1",

@@ -25,7 +25,7 @@ AT_CHANCE = (
 UNDECIDED: Mapping[str, str] = MappingProxyType(
     {
         "accuracy": "the intervals meet",
-        "seconds": f"neither takes more than {TIMES} times as long; single timings on a shared machine vary that much",
+        "seconds": f"neither takes more than {TIMES} times as long, because timings on a shared machine vary",
     }
 )
 """Metric -> when a pair of methods is undecided. All others have no interval, and any difference counts."""

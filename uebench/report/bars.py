@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
+from uebench.report.caveats import single_seeds
 from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 
@@ -59,7 +60,10 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     ]
     handles.append(Line2D([], [], color=GREY, linestyle="--", label=_label(clean.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
+    fig.legend(
+        handles=handles, title=single_seeds(measured), title_fontsize=8, loc="outside lower center",
+        ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False,
+    )  # fmt: skip
     return fig
 
 

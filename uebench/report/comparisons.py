@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from uebench.analysis.comparison import COLUMNS, Comparison
+from uebench.report.caveats import SINGLE_RUNS
 from uebench.report.formats import Block, Page
 from uebench.report.text import p_value
 
 NOTES = (
     "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
-    "seeds: method seeds x attacker seeds that were compared. A method with a single run is assumed to vary over seeds "
-    "as much as those with several do; other single seeds are held fixed",
+    "seeds: method seeds x attacker seeds that were compared; n: test images",
+    SINGLE_RUNS,
 )
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
