@@ -13,6 +13,7 @@ import pytest
 from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.errors import UsageError
+from uebench.planning import study
 from uebench.report import bars, cost, matrix, study_forms
 from uebench.report.study_blocks import StudyTable
 from uebench.report.study_rows import COLUMNS
@@ -91,6 +92,7 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
 def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     rows = list(csv.DictReader(io.StringIO(study_forms.render(table, "csv"))))
     assert list(rows[0]) == list(COLUMNS)
+    assert COLUMNS.keys() >= study.METRICS.keys()
     assert len(rows) == 12
     noise = next(row for row in rows if (row["method"], row["attacker"]) == ("Noise_1 #2", "Blur"))
     assert (noise["method_group"], noise["attacker_group"], noise["seeds"]) == (

@@ -149,7 +149,7 @@ def identities(records: Sequence[Record]) -> list[Identity]:
         n = counts[0].n
         shares = {(one.method_seed, one.seed): count.share for one, count in zip(records, counts, strict=True)}
         answers = {seeds: right[first : first + n] for seeds, right in runs.answers.items()} if runs.answers else None
-        people.append(Identity(number, Runs(shares, n, answers, _of_each(records[0], n))))
+        people.append(Identity(number, Runs(shares, n, answers, images_of_each(records[0], n))))
         first += n
     return people
 
@@ -183,7 +183,7 @@ def runs_of(records: Iterable[Record], peak: bool = False) -> Runs:
         {seeds: (record.peak if peak else record.counts).share for seeds, record in known.items()},
         first.counts.n,
         answers if len(answers) == len(known) else None,
-        _of_each(first, first.counts.n),
+        images_of_each(first, first.counts.n),
     )
 
 
@@ -192,7 +192,7 @@ def interval_of(record: Record) -> tuple[float, float]:
     return interval(runs_of([record]))
 
 
-def _of_each(record: Record, n: int) -> int:
+def images_of_each(record: Record, n: int) -> int:
     """Return how many of ``n`` images are made of each photograph; 1 if that does not divide ``n``."""
     made = record.data.images_of_each
     return made if n % made == 0 else 1

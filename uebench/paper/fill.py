@@ -27,7 +27,7 @@ class FilledPlace:
         low: Lower end of the 95% interval of an accuracy, as ``analysis.statistics`` makes it.
         high: Its upper end.
         seeds: Method seeds x attacker seeds.
-        n: How many photographs each run was tested on.
+        n: How many images each run was tested on.
         worst: The identity that the attacker recognises best, with its share in [0, 1].
         chance: Accuracy of guessing, in %.
         clean: The attacker's accuracy without protection, in %; the mean over seeds.

@@ -9,6 +9,7 @@ from uebench.paper.tables import CONTROL, ROLES, VARIANT
 from uebench.paper.verdicts import AT_CHANCE, at_chance, order, order_rule
 from uebench.report.caveats import caveats
 from uebench.report.formats import Block, Page
+from uebench.report.text import with_interval
 
 WORST_IDENTITY = (
     "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
@@ -207,9 +208,9 @@ def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
 
 
 def _measured(filled: FilledPlace) -> str:
-    if filled.low is None or filled.high is None:
+    if filled.value is None or filled.low is None or filled.high is None:
         return number(filled.value, filled)
-    return f"{filled.value:.1f} [{filled.low:.1f}, {filled.high:.1f}]"
+    return with_interval(filled.value, filled.low, filled.high)
 
 
 def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> list[str]:

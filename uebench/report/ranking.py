@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from uebench.analysis.comparison import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
@@ -10,6 +11,7 @@ from uebench.analysis.records import is_clean, seconds
 from uebench.report.caveats import COST, SINGLE_RUNS, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.paper_table import WORST_IDENTITY
+from uebench.report.text import with_interval
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",
@@ -78,12 +80,12 @@ def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _line(row: dict[str, object]) -> tuple[str, ...]:
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     first, last = row["rank_first"], row["rank_last"]
     return (
         "-" if first is None else f"{first}" if first == last else f"{first}-{last}",
         str(row["method"]),
-        f"{row['accuracy']:.1f} [{row['low']:.1f}, {row['high']:.1f}]",
+        with_interval(row["accuracy"], row["low"], row["high"]),
         _number(row["drop"], 1),
         f"{row['worst_identity_accuracy']:.1f} (no. {row['worst_identity']})",
         _number(row["seconds"], 0),
