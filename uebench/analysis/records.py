@@ -123,6 +123,11 @@ class Identity:
         return interval(self.runs)
 
 
+def lack_answers(records: Sequence[Record]) -> bool:
+    """Return whether there are several, and one does not say which photographs were recognised."""
+    return len(records) > 1 and any(record.answers is None for record in records)
+
+
 def one_of_each_set(records: Iterable[R]) -> list[R]:
     """Return one record for each protected set, so that a set that several attackers met counts once."""
     sets: dict[str, R] = {}

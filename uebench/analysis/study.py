@@ -56,11 +56,6 @@ class MeasuredPlace:
         names = self.place.method.name, self.place.attacker.name
         return Pairing(*names, self.records, self.clean) if self.records else None
 
-    @property
-    def lacks_answers(self) -> bool:
-        """Return whether it has several runs and a record that does not say which photographs were recognised."""
-        return len(self.records) > 1 and any(record.answers is None for record in self.records)
-
 
 def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
     """Fill the places of a study from the records of a store.

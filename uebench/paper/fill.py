@@ -62,11 +62,6 @@ class FilledPlace:
         return self.value - self.reported
 
     @property
-    def lacks_answers(self) -> bool:
-        """Return whether it has several seeds and a record that does not say which photographs were recognised."""
-        return len(self.cells) > 1 and any(cell.answers is None for cell in self.cells)
-
-    @property
     def interval(self) -> tuple[float, float] | None:
         """Return the interval; for a value without one, the value itself twice."""
         if self.value is None:

@@ -12,6 +12,7 @@ from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
+from uebench.report.bars import write_no_record
 from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 from uebench.store.record import Record
@@ -163,7 +164,7 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
         for position, name in enumerate(positions):
             x = position - 0.4 + width * (number + 0.5)
             if name not in places:
-                axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
+                write_no_record(axes, x)
                 continue
             axes.bar(
                 x, _value(places[name]), 0.9 * width, yerr=[[error] for error in _errors(places[name])], capsize=2,

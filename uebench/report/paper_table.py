@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from uebench.analysis.records import lack_answers
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import CONTROL, ROLES, VARIANT
 from uebench.paper.verdicts import AT_CHANCE, at_chance, order, order_rule
@@ -125,7 +126,7 @@ def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
         WORST_IDENTITY,
         "seeds: method seeds x attacker seeds; n: test images",
     ]
-    return notes + about_early(filled.place.label for filled in places if filled.lacks_answers)
+    return notes + about_early(filled.place.label for filled in places if lack_answers(filled.cells))
 
 
 def about_early(names: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from string import ascii_lowercase
 
 from uebench.analysis.ranking import ALPHA
+from uebench.analysis.records import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics
@@ -127,7 +128,7 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
             f"{DIFFERS}: differs from {spec.baseline} (paired test on the same photographs and seeds, 5% level, "
             f"corrected for all tests of this study: {tests}, Holm)"
         )
-    notes += about_early(one.place.method.name for one in measured if one.lacks_answers)
+    notes += about_early(one.place.method.name for one in measured if lack_answers(one.records))
     if sources := _letters(spec):
         named = [f"({letter}) {source}" if len(sources) > 1 else source for source, letter in sources.items()]
         notes.append(f"{REPORTED}: by {'; '.join(named)}")
