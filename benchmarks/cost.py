@@ -9,7 +9,7 @@ import importlib
 import time
 from typing import Any
 
-from benchmarks.processes import fresh, peak_memory
+from benchmarks.processes import fresh, in_mib, more_memory
 
 IMPORTS = ("sklearn.datasets", "torch.fx.experimental.optimization", "torchvision.transforms.v2")
 """What methods import on first use, which is no cost of theirs."""
@@ -53,18 +53,18 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
             gradients += len(logits)
 
     registry, device = Registry(), torch.device("cpu")
-    dataset = load(data, size or presets.get(preset).size, registry)
     plugin: Any = registry.build("method", parse(method), preset)
-    clean = referee.image_set(dataset.train, dataset.num_classes, device)
     ctx = RunContext(device, 0)
     seed_everything(ctx)
-    with torch.nn.modules.module.register_module_forward_hook(count):
-        before = peak_memory()
+    with torch.nn.modules.module.register_module_forward_hook(count), more_memory() as more:
+        dataset = load(data, size or presets.get(preset).size, registry)
+        clean = referee.image_set(dataset.train, dataset.num_classes, device)
         started = time.perf_counter()
         plugin.fit(clean, ctx)
         fitted = time.perf_counter()
         referee.protect(plugin, clean, plugin.budget(dataset.size), ctx)
-    ended = time.perf_counter()
+        ended = time.perf_counter()
+        peak = more()
     return {
         "method": method,
         "data": dataset.name,
@@ -73,7 +73,7 @@ def protect(method: str, data: str, preset: str, size: int = 0) -> dict[str, Any
         "fit_seconds": fitted - started,
         "protect_seconds": ended - fitted,
         "image_gradients": gradients,
-        "peak_mib": peak_memory() - before,
+        "peak_mib": peak,
         "identities": dataset.num_classes,
     }
 
@@ -93,7 +93,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         whole[row["method"]] = (row["fit_seconds"] + row["protect_seconds"]) * thousand
         lines.append(
             f"| `{row['method']}` | {row['fit_seconds']:.2f} | {row['protect_seconds'] * thousand:.2f} | "
-            f"{whole[row['method']]:.2f} | {row['image_gradients']:,} | {row['peak_mib']:.0f} |"
+            f"{whole[row['method']]:.2f} | {row['image_gradients']:,} | {in_mib(row['peak_mib'])} |"
         )
     if {"ue", "segue"} <= whole.keys():
         ratio = whole["ue"] / whole["segue"]

@@ -53,6 +53,7 @@ def along(rows: Sequence[Row], method: str, axis: str, what: str) -> tuple[NDArr
     """Return the places on an axis, and what was measured there, of the points that lie in the middle otherwise."""
     others = [name for name in MIDDLE if name != axis]
     line = [row for row in rows if row["method"] == method and all(row[name] == MIDDLE[name] for name in others)]
+    line = [row for row in line if row[what] is not None]
     line.sort(key=lambda row: row[axis])
     return np.array([row[axis] for row in line]), np.array([row[what] for row in line])
 
@@ -82,9 +83,10 @@ def picture(rows: Sequence[Row], file: Path) -> None:
     """Draw all points on logarithmic axes; the table has the fitted exponents."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(13, 7), layout="constrained")
-    panels = drawn.subplots(len(SHOWN), len(POINTS), sharey="row")
-    for (what, words), line in zip(SHOWN.items(), panels, strict=True):
+    shown = {what: words for what, words in SHOWN.items() if any(row[what] is not None for row in rows)}
+    drawn = Figure(figsize=(13, 3.5 * len(shown)), layout="constrained")
+    panels = drawn.subplots(len(shown), len(POINTS), sharey="row", squeeze=False)
+    for (what, words), line in zip(shown.items(), panels, strict=True):
         line[0].set_ylabel(words)
         for axis, panel in zip(POINTS, line, strict=True):
             for number, method in enumerate(dict.fromkeys(row["method"] for row in rows)):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -18,9 +18,27 @@ def fresh(work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         return pool.submit(work, *args, **options).result()
 
 
-def peak_memory() -> float:
-    """Return the most memory in MiB that this process has held so far."""
-    import resource  # Windows has none
+@contextmanager
+def more_memory() -> Iterator[Callable[[], float | None]]:
+    """Measure how much more memory this process needs in a block than it held before.
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, Linux KiB
+    Yields:
+        A function that returns the most so far in MiB, or None where it cannot be measured.
+    """
+    import torch
+
+    from uebench.evaluation.memory import peak_memory
+
+    with peak_memory(torch.device("cpu")) as peak:
+        before = peak()
+
+        def more() -> float | None:
+            now = peak()
+            return None if before is None or now is None else now - before
+
+        yield more
+
+
+def in_mib(memory: float | None) -> str:
+    """Return memory in whole MiB for a table."""
+    return "not measured" if memory is None else f"{memory:.0f}"

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from benchmarks.generator import generator
-from benchmarks.processes import fresh, peak_memory
+from benchmarks.processes import fresh, in_mib, more_memory
 from benchmarks.sets import training_set
 from benchmarks.timing import Comparison, compare
 from uebench.api.protect_folder import protect_folder
@@ -43,10 +43,9 @@ def measure(quick: bool) -> list[Comparison]:
             pairs=pairs,
         )
     rates = f"{counts[0] / line.ours:.0f} and {counts[0] / line.theirs:.0f} images a second"
-    few, many = (fresh(peak, count) for count in counts[:2])
-    large, small = fresh(peak, counts[2], "desk"), presets.get("desk").size
-    memory = f"peak memory beyond the imports {few:.0f} MiB, for {counts[1]:,} photographs {many:.0f}"
-    return [replace(line, remark=f"{rates}; {memory}, for {counts[2]:,} of {small} px {large:.0f}")]
+    few, many, large = (in_mib(fresh(peak, *which)) for which in ((counts[0],), (counts[1],), (counts[2], "desk")))
+    memory = f"peak memory beyond the imports, MiB: {few}, for {counts[1]:,} photographs {many}"
+    return [replace(line, remark=f"{rates}; {memory}, for {counts[2]:,} of {presets.get('desk').size} px {large}")]
 
 
 @contextmanager
@@ -96,9 +95,8 @@ def one_after_the_other(root: Path) -> Path:
     return root / "theirs"
 
 
-def peak(count: int, preset: str = PRESET) -> float:
+def peak(count: int, preset: str = PRESET) -> float | None:
     """Return the peak memory in MiB beyond the imports of protecting ``count`` photographs."""
-    with case(count, presets.get(preset).size) as root:
-        before = peak_memory()
+    with case(count, presets.get(preset).size) as root, more_memory() as more:
         side_by_side(root, preset)
-        return peak_memory() - before
+        return more()

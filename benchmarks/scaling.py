@@ -17,7 +17,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.processes import fresh, peak_memory
+from benchmarks.processes import fresh, in_mib, more_memory
 from benchmarks.startup import ATTACKERS, METHODS, finish
 from uebench.planning.grid import Grid
 
@@ -59,28 +59,28 @@ def plan(cells: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         fresh(finish, _grid(0, RECORDS), store.root)  # whose memory is not counted
-        before = peak_memory()
-        clock = _Clock()
-        planned = Planner(Registry(), store).plan(grid)
-        tasks = planned.tasks(store)
-        took = {"plan": clock()}
-        Estimates(store, Conditions("another machine", True, 1)).total(tasks)
-        took["estimate"] = clock()
+        with more_memory() as more:
+            clock = _Clock()
+            planned = Planner(Registry(), store).plan(grid)
+            tasks = planned.tasks(store)
+            took = {"plan": clock()}
+            Estimates(store, Conditions("another machine", True, 1)).total(tasks)
+            took["estimate"] = clock()
 
-        def submit(_: Task) -> Future[TaskStatus]:
-            done: Future[TaskStatus] = Future()
-            done.set_result("computed")
-            return done
+            def submit(_: Task) -> Future[TaskStatus]:
+                done: Future[TaskStatus] = Future()
+                done.set_result("computed")
+                return done
 
-        statuses = run_graph(tasks, submit, store, JOBS)
-        assert len(statuses) == len(tasks)
-        took["run"] = clock()
-        with requested(store, [one.spec.key for one in planned.cells]):
-            took["request"] = clock()
-            assert Watch(store).look().to_do == len(planned.cells)
-            took["status"] = clock()
-        peak = peak_memory()
-    return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": peak - before, **took}
+            statuses = run_graph(tasks, submit, store, JOBS)
+            assert len(statuses) == len(tasks)
+            took["run"] = clock()
+            with requested(store, [one.spec.key for one in planned.cells]):
+                took["request"] = clock()
+                assert Watch(store).look().to_do == len(planned.cells)
+                took["status"] = clock()
+            peak = more()
+    return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": peak, **took}
 
 
 def _grid(first: int, cells: int) -> Grid:
@@ -169,7 +169,7 @@ def table(rows: Sequence[Row]) -> str:
         "tasks per second": lambda row: f"{row['tasks'] / row['run']:,.0f}",
         "write the request, s": lambda row: f"{row['request']:.2f}",
         "`status --watch`, one look, s": lambda row: f"{row['status']:.2f}",
-        "memory, MiB": lambda row: f"{row['peak_mib']:.0f}",
+        "memory, MiB": lambda row: in_mib(row["peak_mib"]),
     }
     of_claims: dict[str, Callable[[Row], str]] = {
         "claims by": lambda row: row["kind"],

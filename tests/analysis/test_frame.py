@@ -6,6 +6,7 @@ import pytest
 from tests.records import made_up
 from uebench.analysis.comparison import chosen
 from uebench.analysis.frame import COLUMNS, frame, latex, matrix, seeds
+from uebench.analysis.records import runs_of
 from uebench.analysis.statistics import wilson
 
 
@@ -90,3 +91,25 @@ def test_the_lowest_accuracy_of_each_column_is_bold_and_the_clean_reference_neve
     records = [made_up("clean", correct=10), made_up("lsp", correct=41), made_up("ue", correct=60)]
     text = latex([*records, made_up("lsp", net, correct=90), made_up("ue", net, correct=80)])
     assert r"lsp & \textbf{20.5} & 45.0" in text and r"ue & 30.0 & \textbf{40.0}" in text and "clean & 5.0 & --" in text
+
+
+def test_records_of_other_photographs_or_another_preset_are_never_averaged() -> None:
+    first, more = made_up(correct=40), made_up(correct=60, data_key="b" * 64)
+    assert list(matrix([first, more]).index) == [f"lsp ({first.data_key[:8]})", "lsp (bbbbbbbb)"]
+    assert matrix([first, more]).to_numpy().tolist() == [[20], [30]]
+    assert list(matrix([first, made_up(correct=60, preset="smoke")]).index) == [f"lsp ({first.preset})", "lsp (smoke)"]
+    records = [record for one in (first, more) for record in (one, made_up("ue", data_key=one.data_key))]
+    assert "textbf" not in latex(records) and "Bold" not in latex(records, "Accuracy")
+
+
+def test_every_method_seed_counts_the_same_as_in_the_leaderboard() -> None:
+    seeds_of = ((0, 0, 20), (0, 1, 40), (1, 0, 100))
+    records = [made_up(correct=n, method_seed=method, seed=seed) for method, seed, n in seeds_of]
+    assert matrix(records).to_numpy().tolist() == [[pytest.approx(100 * runs_of(records).mean)]]
+    assert seeds(records).to_numpy().tolist() == [[3]]
+
+
+def test_the_caption_of_the_latex_table_says_what_is_bold() -> None:
+    records = [made_up("lsp", correct=41), made_up("ue", correct=60)]
+    assert r"\caption{All of it. Bold: the lowest mean of its column}" in latex(records, "All of it.")
+    assert r"\caption{Bold: the lowest mean of its column}" in latex(records, label="tab:all")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.records import made_up
 from uebench.analysis.leaderboard import benchmarks
+from uebench.analysis.records import seconds
 
 NET = ("resnet18", {"epochs": 2})
 HEAVY_JPEG = ("jpeg", {"quality": 10})
@@ -115,3 +116,39 @@ def test_the_worst_off_identity_is_the_one_that_is_recognised_best_over_all_runs
     worst = benchmark.pairings["lsp", "resnet18(epochs=2)"].worst
     assert worst.number == 2
     assert worst.share == pytest.approx(0.65)
+
+
+def test_the_best_protection_is_named_only_if_it_is_shown_to_protect() -> None:
+    for counts, shown in ((("one", 150), ("two", 156)), False), ((("one", 20), ("two", 156)), True):
+        records = [made_up("clean", correct=160), *(made_up(name, correct=correct) for name, correct in counts)]
+        (benchmark,) = benchmarks(records)
+        (best,) = benchmark.best
+        assert (best.pairing.method, best.protects, best.others) == ("one", shown, 1)
+
+
+def test_a_method_that_is_shown_to_protect_is_named_before_one_with_more_runs_that_is_not() -> None:
+    spread = [made_up("spread", correct=correct, seed=seed) for seed, correct in enumerate((5, 60, 158))]
+    steady = [made_up("steady", correct=correct, seed=seed) for seed, correct in enumerate((98, 100))]
+    clean = [made_up("clean", correct=correct, seed=seed) for seed, correct in enumerate((158, 160, 162))]
+    (benchmark,) = benchmarks([*clean, *spread, *steady])
+    assert next(iter(benchmark.ranks[benchmark.common_attacker])) == "spread"
+    (best,) = benchmark.best
+    assert (best.pairing.method, best.protects, best.as_good) == ("steady", True, ("spread",))
+
+
+def test_only_a_method_that_is_alone_in_the_first_rank_is_proven_best() -> None:
+    for correct, proven in ((24, ""), (90, "one")):
+        records = [made_up("clean", correct=160), made_up("one", correct=20), made_up("two", correct=correct)]
+        (benchmark,) = benchmarks(records)
+        assert benchmark.proven_best(benchmark.common_attacker) == proven
+    (benchmark,) = benchmarks([made_up("clean", correct=160), made_up("alone", correct=20)])
+    assert benchmark.proven_best(benchmark.common_attacker) == ""
+
+
+def test_the_cost_of_a_method_counts_each_protected_set_once() -> None:
+    timings = made_up().timings
+    records = [
+        made_up(protect_key=key * 64, seed=seed, timings=timings.model_copy(update={"fit_seconds": fit}).model_dump())
+        for seed, (key, fit) in enumerate((("a", 1.0), ("a", 1.0), ("b", 4.0)))
+    ]
+    assert seconds(records) == pytest.approx(2.5 + timings.protect_seconds)

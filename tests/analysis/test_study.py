@@ -9,6 +9,7 @@ from uebench.analysis.ranking import ranks
 from uebench.analysis.records import runs_of
 from uebench.analysis.statistics import difference, holm, spread
 from uebench.analysis.study import MeasuredPlace
+from uebench.report.study_table import arrange
 from uebench.store.record import Failure
 from uebench.store.store import Store
 
@@ -39,7 +40,7 @@ def test_the_best_is_the_first_in_rank_and_what_is_not_proven_worse_may_be_as_go
     _, places = measured(written(tmp_path, ONE), Store(tmp_path))
     found = by_method(places)
     assert [name for name, one in found.items() if one.best] == ["LSP"]
-    assert [name for name, one in found.items() if one.may_be_best] == ["LSP", "Noise 2"]
+    assert [name for name, one in found.items() if one.as_good] == ["Noise 2"]
     expected = ranks({name: runs_of(found[name].records) for name in SHARES if name != "clean reference"})
     assert {name: found[name].rank for name in expected} == expected
     assert found["clean reference"].rank is None
@@ -77,3 +78,19 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     (reason,) = found["LSP"].gaps
     assert reason.startswith("damaged: ")
     assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "2 x 2-3"
+
+
+def test_a_single_run_is_never_marked_as_the_best(tmp_path: Path) -> None:
+    text = ONE.replace("seed = [0, 1, 2]\nmethod_seed = [0, 1]", "seed = 0")
+    _, places = measured(written(tmp_path, text), Store(tmp_path))
+    found = by_method(places)
+    assert [name for name, one in found.items() if one.protects] == ["LSP", "Noise_1 #2", "Noise 2"]
+    assert not any(one.best or one.as_good for one in places)
+    assert found["LSP"].rank and found["LSP"].rank.first == 1
+
+
+def test_there_is_no_best_where_no_method_is_shown_to_protect(tmp_path: Path) -> None:
+    shares = {"clean reference": 0.9, "LSP": 0.89, "Noise_1 #2": 0.9}
+    spec, places = measured(written(tmp_path, ONE), Store(tmp_path), shares)
+    assert not any(one.protects or one.best or one.as_good for one in places)
+    assert any(note.startswith("none shown to protect against ResNet-18 on") for note in arrange(spec, places).notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,12 +36,20 @@ def test_alternatives_train_what_the_step_trains() -> None:
     assert ours() < loss
 
 
-@pytest.mark.parametrize(("platform", "peak"), [("linux", 5 << 10), ("darwin", 5 << 20)])
-def test_peak_memory_is_in_mib_on_every_system(platform: str, peak: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = pytest.importorskip("resource")
-    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=peak))
-    monkeypatch.setattr(sys, "platform", platform)
-    assert processes.peak_memory() == 5
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux only")
+def test_a_process_does_not_inherit_the_peak_memory_of_its_parent() -> None:
+    ballast = np.ones(64 << 20)
+    assert 60 < processes.fresh(held, 64) < 80
+    assert ballast.all()
+
+
+def held(mib: int) -> float:
+    """Return how much more memory a block needs that holds so many MiB."""
+    with processes.more_memory() as more:
+        assert np.ones(mib << 17).all()
+        found = more()
+    assert found is not None
+    return found
 
 
 def test_every_batch_countermeasure_is_timed() -> None:

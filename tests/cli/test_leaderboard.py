@@ -71,3 +71,23 @@ def test_a_method_alone_has_no_rank(uebench: Command, tmp_path: Path) -> None:
         store.write_cell(answered(method, right, seed=0))
     rows = list(csv.DictReader(io.StringIO(uebench("leaderboard", "--format", "csv").out)))
     assert [(row["method"], row["rank_first"]) for row in rows] == [("clean", ""), ("lsp", "")]
+
+
+def test_bold_in_latex_is_a_method_that_is_proven_better_than_all_others(
+    uebench: Command, measured: None, tmp_path: Path
+) -> None:
+    text = uebench("leaderboard", "--format", "tex").out
+    assert r"Bold: proven better than every other method}" in text and r"ue & \textbf{0.0} [" in text
+    (tmp_path / "close").mkdir()
+    store = Store(tmp_path / "close")
+    for method, right in (("clean", MOST), ("lsp", HALF), ("ue", HALF)):
+        store.write_cell(answered(method, right))
+    text = uebench("leaderboard", "--format", "tex", "--results", tmp_path / "close").out
+    assert "textbf" not in text and "Bold" not in text
+
+
+def test_the_notes_say_what_the_rank_of_a_single_run_rests_on(uebench: Command, measured: None) -> None:
+    for command in ("leaderboard", "compare"):
+        text = uebench(command).out
+        assert "A method with a single run is assumed to vary over seeds as much as those with several runs do" in text
+    assert "or to load one that comes trained" in uebench("leaderboard").out

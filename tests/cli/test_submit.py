@@ -54,16 +54,34 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     out = submit(uebench, file, "--claim", "JPEG=5", "--claim", "Blur=20", "--claim", "ResNet-18=50")
     answer = uebench("leaderboard", out, "--format", "csv")
     rows = [row for row in csv.DictReader(io.StringIO(answer.out)) if row["by"]]
-    assert {row["attacker"]: row["claim"] for row in rows} == {
+    assert {row["called"]: row["claim"] for row in rows} == {
         "JPEG": "not reached", "Blur": "as measured", "ResNet-18": "surpassed",
     }  # fmt: skip
     assert {row["records"] for row in rows} == {"6 of 6 here"}
     assert rows[0]["by"] == "A. Author" and rows[0]["method"] == "LSP"
     text = uebench("leaderboard", out).out
-    assert "Entries on Made up, preset smoke, chance 10.0%" in text and "docs/leaderboard.md" in text
+    assert (
+        "Entries against resnet18+jpeg on Made up, preset smoke, chance 10.0%" in text and "docs/leaderboard.md" in text
+    )
     (tmp_path / "none").mkdir()
     elsewhere = uebench("leaderboard", out, "--results", tmp_path / "none", "--json").json
     assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
+
+
+def test_entries_are_grouped_by_the_attacker_itself_not_by_what_a_study_calls_it(
+    uebench: Command, file: Path, tmp_path: Path
+) -> None:
+    out = submit(uebench, file)
+    document = json.loads(out.read_text())
+    for result in document["results"]:
+        result["name"] = "Standard"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(document))
+    text = uebench("leaderboard", out, other).out
+    blocks = [block.partition("\n\npreset")[0] for block in text.split("Entries against ")[1:]]
+    assert [block.split(" on ")[0] for block in blocks] == ["resnet18", "resnet18+jpeg", "resnet18+blur"]
+    assert [block.count("LSP") for block in blocks] == [2, 2, 2]
+    assert ["JPEG" in block and "Standard" in block for block in blocks] == [False, True, False]
 
 
 def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file: Path, tmp_path: Path) -> None:
@@ -76,7 +94,7 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
     assert record
     store.write_cell(record.model_copy(update={"preset": "desk"}))
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
-    found = {row["attacker"]: row["records"] for row in rows}
+    found = {row["called"]: row["records"] for row in rows}
     names = [one["name"] for one in document["results"]]
     assert [found[name] for name in names] == ["differs", "differs", "6 of 6 here"]
 

@@ -88,7 +88,8 @@ def test_a_set_fills_another_role_only_if_it_is_named(uebench: Command, measured
     assert rows(out)["lsp", "VGGFace10"]["data"] == "synthetic4"
     assert rows(out)["segue", "WebFace10"]["data"] == "synthetic3"
     gap = rows(out)["segue", "WebFace50"]
-    assert (gap["measured"], gap["reason"]) == ("", "no set given for role webface50: --data webface50=FOLDER")
+    remedy = "uebench reproduce table3 --data webface50=FOLDER measures it"
+    assert (gap["measured"], gap["reason"]) == ("", f"no record for role webface50: {remedy}")
 
 
 def test_gaps_say_why(uebench: Command, measured: Store) -> None:

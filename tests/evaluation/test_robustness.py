@@ -79,7 +79,7 @@ def test_the_record_says_what_withstands_an_adversarially_trained_network(tiny_r
     assert robust["counts"]["correct"] <= trained["counts"]["n"]
     assert plain["robust"] is None
     (line,) = [one for one in uebench("show", trained["key"]).out.splitlines() if one.startswith("PGD-20 acc. %")]
-    assert line.endswith("within 2/255 of the clean test photographs")
+    assert line.endswith("within 2/255 of the clean test images")
     assert "PGD" not in uebench("show", plain["key"]).out
 
 

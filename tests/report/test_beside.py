@@ -23,7 +23,7 @@ def filled(tmp_path: Path, name: str) -> tuple[FilledTable, ...]:
 
 def points(axes: Axes, marker: str) -> dict[str, float]:
     """Return the values of the points with a marker, by the method that stands at their height."""
-    names = [text.get_text() for text in axes.get_yticklabels()]
+    names = [text.get_text() for text in axes.figure.axes[0].get_yticklabels()]
     lines = [line for line in axes.lines if line.get_marker() == marker]
     found = {round(np.asarray(line.get_ydata())[0]): float(np.asarray(line.get_xdata())[0]) for line in lines}
     return {names[row]: round(value, 1) for row, value in found.items()}
@@ -55,6 +55,18 @@ def test_each_architecture_has_a_panel(tmp_path: Path) -> None:
     assert [points(panel, "o") for panel in panels] == [{"lsp": 20.0}, {"lsp": 30.0}]
 
 
+def test_the_legend_explains_the_axis_and_only_what_is_drawn(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for record in (as_asked("segue", "resnet18", 40), as_asked("segue", "inception_v3", 60)):
+        store.write_cell(record)
+    drawn = beside.figure(filled(tmp_path, "figure4.3"))
+    (legend,) = drawn.legends
+    assert legend.get_title().get_text().startswith("clean test accuracy, %")
+    assert [text.get_text() for text in legend.get_texts()] == ["measured, 95% interval", "chance"]
+    assert [axes.get_xlabel() for axes in drawn.axes] == ["", ""]
+    assert drawn.axes[0].get_shared_y_axes().joined(*drawn.axes)
+
+
 def test_without_accuracies_there_is_nothing_to_draw(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no accuracy to draw"):
+    with pytest.raises(UsageError, match=r"no accuracy to draw; .* figures 4\.1 to 4\.3"):
         beside.figure(filled(tmp_path, "7"))

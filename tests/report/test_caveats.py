@@ -12,6 +12,8 @@ from tests.records import PEOPLE, as_asked, made_up
 from uebench.plugins import presets
 from uebench.report import html_page
 from uebench.report.caveats import caveats
+from uebench.report.record_text import lines
+from uebench.report.text import percent
 from uebench.store.record import Record
 from uebench.store.record_parts import TrainingRecord
 from uebench.store.store import Store
@@ -89,3 +91,13 @@ def test_several_images_of_each_photograph_are_told() -> None:
     data = record.data.model_copy(update={"name": "orl_varied10", "options": {"test_copies": 7}, "test_images": 210})
     said = "orl_varied10: 210 test images are made of 30 photographs; intervals and tests count the photographs"
     assert said in caveats([record.model_copy(update={"data": data})])
+
+
+def test_the_interval_under_attack_counts_photographs_as_that_of_the_clean_accuracy_does() -> None:
+    robust = {"rho": 4 / 255, "steps": 20, "counts": {"correct": 50, "n": 200}}
+    record = made_up(correct=50, robust=robust)
+    data = record.data.model_copy(update={"options": {"test_copies": 4}})
+    shown = lines(record.model_copy(update={"data": data}))
+    assert shown["PGD-20 acc. %"].startswith(shown["clean test acc. %"].partition(",")[0])
+    assert percent(record.counts) in lines(record)["PGD-20 acc. %"]
+    assert percent(record.counts) not in shown["PGD-20 acc. %"]

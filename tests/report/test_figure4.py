@@ -65,7 +65,7 @@ def test_figure_4_draws_the_surrogates_loss_where_it_was_trained(tmp_path: Path)
     *_, losses = figure4.figure(tables).axes
     (line,) = losses.lines
     assert np.asarray(line.get_xydata()).tolist() == [[1, 2.0], [3, 1.0]]
-    assert line.get_label() == "segue, labels true"
+    assert line.get_label() == "segue with true labels"
     measured = {place.place.row: place.value for place in tables["figure4.4"].places if not place.place.setting}
     assert measured == {"true": 1.0, "kmeans": None, "none": None}
 

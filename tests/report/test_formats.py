@@ -52,11 +52,21 @@ def test_no_name_is_a_command_of_latex() -> None:
 
 def test_a_table_in_latex_has_a_caption_rules_numbers_at_the_right_and_the_best_in_bold() -> None:
     rows = [["clean", "82.5 [75.7, 87.7]", "-", "3 x 3", "no"], ["my_ue", "17.2 [12.5, 23.1]", "1-9", "1 x 1", "-"]]
-    block = Block("on 50% of it", ["method", "accuracy, %", "rank", "seeds", "at chance"], rows, [(1, 1)])
+    header = ["method", "accuracy, %", "rank", "seeds", "at chance"]
+    block = Block("on 50% of it", header, rows, [(1, 1)], "the lowest mean")
     text = render(Page("Ranks", [block], ["a note"], []), "tex")
     for part in (
-        "% a note", r"\caption{Ranks: on 50\% of it}", r"\begin{tabular}{lrrrl}", r"\toprule", r"\bottomrule",
+        "% a note", r"\caption{Ranks: on 50\% of it. Bold: the lowest mean}", r"\begin{tabular}{lrrrl}",
+        r"\toprule", r"\bottomrule",
         r"clean & 82.5 [75.7, 87.7] & -- & 3 $\times$ 3 & no \\",
         r"my\_ue & \textbf{17.2} [12.5, 23.1] & 1--9 & 1 $\times$ 1 & -- \\",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_all_seeds_and_large_numbers_are_set_as_numbers_in_latex() -> None:
+    rows = [["lsp x 3", "3 x 3 / 1 x 3", "3,045"], ["ue 1-2", "10 x 1-3", "1.5"]]
+    text = render(Page("T", [Block("b", ["method", "seeds", "ratio"], rows)], [], []), "tex")
+    assert r"\begin{tabular}{lrr}" in text and "Bold" not in text
+    assert r"lsp x 3 & 3 $\times$ 3 / 1 $\times$ 3 & 3,045 \\" in text
+    assert r"ue 1-2 & 10 $\times$ 1--3 & 1.5 \\" in text

@@ -249,3 +249,18 @@ def test_figure_3_makes_the_protected_sets_that_are_missing(uebench: Command, tm
     assert uebench(*request, tmp_path / "f.png").code == 0
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     assert len(list((tmp_path / "results" / "blobs").rglob("*.safetensors"))) == 1
+
+
+def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_proven(tmp_path: Path) -> None:
+    jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
+    records = [made_up(name, correct=n) for name, n in (("clean", 160), ("ue", 20), ("lsp", 120))]
+    records += [made_up(name, jpeg, correct=n) for name, n in (("clean", 150), ("ue", 146), ("lsp", 148))]
+    text = html_page.render(records, Store(tmp_path))
+    best = text.partition('id="best"')[2].partition("</section>")[0]
+    plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
+    assert "none shown to protect" in compressed and "73.0 [" not in compressed and "75.0 [" in compressed
+    assert "none shown to protect" not in plain and "10.0 [" in plain
+    assert len(re.findall(r'class="[a-z ]* first"', text)) == 1
+    assert (
+        "A method with a single run is assumed to vary" in text and "stands below methods with more seeds" not in text
+    )

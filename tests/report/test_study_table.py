@@ -13,7 +13,8 @@ import pytest
 from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.errors import UsageError
-from uebench.report import bars, study_forms
+from uebench.planning import study
+from uebench.report import bars, cost, matrix, study_forms
 from uebench.report.study_blocks import StudyTable
 from uebench.report.study_rows import COLUMNS
 from uebench.report.study_table import arrange
@@ -42,7 +43,7 @@ def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTab
     assert line(text, "  clean reference ").endswith("1 x 3")
     assert line(text, "  chance ").split() == ["chance", "10.0", "10.0", "10.0"]
     for note in (
-        "‡: the best of its column; †: may be as good",
+        "‡: the best of its column, and shown to protect; †: may be as good",
         "*: differs from LSP",
         "corrected for all tests of this study: 6, Holm",
     ):
@@ -91,6 +92,7 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
 def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     rows = list(csv.DictReader(io.StringIO(study_forms.render(table, "csv"))))
     assert list(rows[0]) == list(COLUMNS)
+    assert COLUMNS.keys() >= study.METRICS.keys()
     assert len(rows) == 12
     noise = next(row for row in rows if (row["method"], row["attacker"]) == ("Noise_1 #2", "Blur"))
     assert (noise["method_group"], noise["attacker_group"], noise["seeds"]) == (
@@ -262,3 +264,20 @@ def test_bars_draw_a_study_of_nothing_but_the_clean_reference_and_any_name(tmp_p
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no finished cell to draw"):
         bars.figure(measured(written(tmp_path), Store(tmp_path), {})[1])
+
+
+def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_seeds(tmp_path: Path) -> None:
+    single = STUDY.replace("seed = [0, 1, 2]\nmethod_seed = [0, 1]", "seed = 0")
+    spec, places = measured(
+        written(tmp_path, single), Store(tmp_path), {"clean reference": 0.9, "LSP": 0.2, "Noise 2": 0.5}
+    )
+    said = "a number from a single run (seeds 1 x 1) says nothing about other seeds"
+    text = study_forms.render(arrange(spec, places), "text")
+    assert f"{said}; no single run is marked" in text and "‡" not in text and "†" not in text
+    for draw in (bars.figure, cost.figure):
+        assert draw(places).legends[0].get_title().get_text() == said
+    assert matrix.of_study(places).get_supxlabel().startswith(said.capitalize())
+
+
+def test_a_table_of_several_runs_says_nothing_about_single_ones(table: StudyTable) -> None:
+    assert not any("single run" in note for note in table.notes)

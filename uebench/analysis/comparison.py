@@ -29,7 +29,7 @@ COLUMNS = {
     "p": "two-sided p value for no difference",
     "p_holm": "the same, corrected for the number of rows (Holm)",
     "seeds": "method seeds x attacker seeds that were compared; of method_a / of method_b where these differ",
-    "n": "number of clean test photographs",
+    "n": "number of clean test images",
     "paired": "whether photographs are paired, which needs records with an answer for each of them",
 }
 """The columns of ``frame`` and what they hold."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "data": "name of the data set",
+    "data_key": "key of the data set: two sets of one name differ in it",
     "size": "side of its images in pixels",
     "preset": "the preset of the run",
     "method": "name of the method",
@@ -25,11 +26,11 @@ COLUMNS = {
     "countermeasures": "names of the countermeasures, joined by +",
     "seed": "seed of the attacker",
     "method_seed": "seed of the method",
-    "correct": "correct answers on the clean test photographs",
-    "n": "number of clean test photographs",
+    "correct": "correct answers on the clean test images",
+    "n": "number of clean test images",
     "accuracy": "correct / n",
-    "low": "lower end of the 95% Wilson interval of the accuracy",
-    "high": "upper end of the 95% Wilson interval of the accuracy",
+    "low": "lower end of the 95% interval of the accuracy: Wilson's, with an effective number of photographs",
+    "high": "upper end of this interval",
     "chance": "accuracy of guessing",
     "peak": "accuracy of the best epoch: an oracle that no attacker has",
     "peak_epoch": "the best epoch",
@@ -48,6 +49,7 @@ COLUMNS = {
     "protect_key": "key of the protected set",
 }
 """The columns of ``frame`` and what they hold; accuracies lie in [0, 1]."""
+BOLD = "Bold: the lowest mean of its column"
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -62,8 +64,9 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 def matrix(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
     """Return the mean accuracies over seeds in percent: methods down, attackers across, in the order of the cells.
 
-    Cells share an entry if their methods and attackers are the same, however they were written. A pair that was not
-    measured is missing (NaN). With several data sets, a row's name ends with that of its set.
+    Every method seed counts the same. Cells share an entry if their methods and attackers are the same, however they
+    were written, and were measured on the same data set under the same preset. A pair that was not measured is missing
+    (NaN). With several data sets or presets, a row's name ends with what tells its own apart.
 
     Args:
         cells: Records, or a ``frame`` of them.
@@ -77,11 +80,12 @@ def seeds(cells: Iterable[Record] | pd.DataFrame) -> pd.DataFrame:
 
 
 def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
-    r"""Return the matrix as LaTeX, in percent, the lowest accuracy of each column in bold; it needs booktabs.
+    r"""Return the matrix as LaTeX, in percent, the lowest mean of each column in bold; it needs booktabs.
 
     Args:
         records: The records to show.
-        caption: Title as LaTeX; with it, or with a label, the tabular stands in a table environment.
+        caption: Title as LaTeX; with it, or with a label, the tabular stands in a table environment. What is bold is
+            added to it.
         label: For ``\ref``.
     """
     known = frame(records)
@@ -90,8 +94,10 @@ def latex(records: Iterable[Record], caption: str = "", label: str = "") -> str:
     style = shown.style.format("{:.1f}", na_rep="--").format_index(escape="latex", axis=0)
     style = style.format_index(escape="latex", axis=1)
     compared = [name for name, count in shown.loc[protected].count().items() if count > 1]
-    if compared and known["data"].nunique() == 1:
+    if compared and len(known[["data_key", "preset"]].drop_duplicates()) == 1:
         style = style.highlight_min(subset=(protected, compared), props="textbf:--rwrap;")
+        if caption or label:
+            caption = f"{caption.rstrip('.')}. {BOLD}" if caption else BOLD
     return str(
         style.to_latex(
             hrules=True, column_format="l" + "r" * shown.shape[1], caption=caption or None, label=label or None,
@@ -105,7 +111,7 @@ def _row(record: Record, labels: Labels) -> dict[str, Any]:
     low, high = interval_of(record)
     most, least = most_recognised([record]), least_recognised([record])
     return {
-        "data": record.data.name, "size": record.data.size, "preset": record.preset,
+        "data": record.data.name, "data_key": record.data_key, "size": record.data.size, "preset": record.preset,
         "method": record.method.name, "method_label": labels.method(record),
         "labels": record.side_information.labels if record.side_information else "true",
         "attacker": record.attacker[0].name, "attacker_label": labels.attacker(record),
@@ -127,10 +133,25 @@ def _pivot(cells: Iterable[Record] | pd.DataFrame, how: Literal["mean", "size"])
     import pandas as pd
 
     known = cells if isinstance(cells, pd.DataFrame) else frame(cells)
-    method, attacker = known["method_label"].rename("method"), known["attacker_label"].rename("attacker")
-    if known["data"].nunique() > 1:
-        method = method + " (" + known["data"] + ")"
-    table = known["accuracy"].groupby([method, attacker], sort=False).agg(how).unstack("attacker")
+    method, attacker = known["method_label"], known["attacker_label"].rename("attacker")
+    if parts := _different(known):
+        method = method + " (" + pd.concat(parts, axis=1).agg(", ".join, axis=1) + ")"
+    method = method.rename("method")
+    runs = known["accuracy"].groupby([method, attacker, known["method_seed"]], sort=False)
+    both = (runs.mean() if how == "mean" else runs.size()).groupby(level=["method", "attacker"], sort=False)
+    table = (both.mean() if how == "mean" else both.sum()).unstack("attacker")
     return table.reindex(index=method.unique(), columns=attacker.unique()).rename_axis(
         index="method", columns="attacker"
     )
+
+
+def _different(known: pd.DataFrame) -> list[pd.Series]:
+    """Return for each cell the names of its set and preset, as far as cells differ in them."""
+    parts = []
+    if known["data"].nunique() > 1:
+        parts.append(known["data"])
+    if known.drop_duplicates("data_key")["data"].duplicated().any():
+        parts.append(known["data_key"].str[:8])
+    if known["preset"].nunique() > 1:
+        parts.append(known["preset"])
+    return parts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from uebench.analysis.ranking import Rank, ranks
+from uebench.analysis.ranking import Rank, ranks, shown_to_protect
 from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
 from uebench.analysis.statistics import Runs, interval
 from uebench.store.record import Record
@@ -89,12 +89,14 @@ class Best:
     """The method that protects best against an attacker, as far as records can tell.
 
     Attributes:
-        pairing: The method that ranks first.
+        pairing: The first in rank of the methods that are shown to protect; if there is none, the first of all.
+        protects: Whether it is shown to protect: a paired test tells it from the clean reference.
         others: How many other methods were ranked.
         as_good: Those of them that may be as good: no method is proven better than they are.
     """
 
     pairing: Pairing
+    protects: bool
     others: int
     as_good: tuple[str, ...]
 
@@ -193,10 +195,19 @@ class Benchmark:
         for attacker in self.attackers:
             ranked = self.ranks.get(attacker, {})
             if len(ranked) > 1:
-                first, *others = ranked
-                as_good = tuple(name for name in others if ranked[name].first == 1)
-                best.append(Best(self.pairings[first, attacker], len(others), as_good))
+                pairings = {method: self.pairings[method, attacker] for method in ranked}
+                runs = {method: pairing.runs for method, pairing in pairings.items()}
+                leader = next(iter(ranked))
+                protecting = shown_to_protect(runs, runs_of(pairings[leader].clean))
+                first = next((method for method in ranked if method in protecting), leader)
+                as_good = tuple(method for method in ranked if ranked[method].first == 1 and method != first)
+                best.append(Best(pairings[first], first in protecting, len(ranked) - 1, as_good))
         return best
+
+    def proven_best(self, attacker: str) -> str:
+        """Return the method that is proven better than every other against an attacker; empty if there is none."""
+        ranked = self.ranks.get(attacker, {})
+        return next((method for method, rank in ranked.items() if rank.last == 1 < len(ranked)), "")
 
     def against(self, attacker: str) -> list[Pairing]:
         """Return the pairings with an attacker: the clean reference, the methods as they rank, those without a rank."""

@@ -32,6 +32,21 @@ class Rank:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+def shown_to_protect(methods: Mapping[str, Runs], clean: Runs) -> set[str]:
+    """Return the methods after which the attacker is proven to recognise less than without protection.
+
+    The tests are those of ``ranks``, against the clean reference, and corrected for the number of methods.
+
+    Args:
+        methods: See ``ranks``.
+        clean: The runs of the same attacker on unprotected photographs.
+    """
+    usual = spread(methods.values())
+    gaps = [difference(runs, clean, usual) for runs in methods.values()]
+    corrected = holm([gap.p for gap in gaps])
+    return {name for name, gap, p in zip(methods, gaps, corrected, strict=True) if p < ALPHA and gap.value < 0}
+
+
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """Rank methods by the attacker's accuracy; less is better.
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
+from typing import TypeVar
 
 from uebench.analysis.statistics import Runs, interval
 from uebench.errors import UsageError, nearest
@@ -13,8 +15,10 @@ from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
 from uebench.plugins import presets
-from uebench.store.record import Record
+from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
+
+R = TypeVar("R", Record, ProtectionRecord, Record | ProtectionRecord)
 
 
 def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) -> tuple[list[Record], list[Path]]:
@@ -119,6 +123,25 @@ class Identity:
         return interval(self.runs)
 
 
+def lack_answers(records: Sequence[Record]) -> bool:
+    """Return whether there are several, and one does not say which photographs were recognised."""
+    return len(records) > 1 and any(record.answers is None for record in records)
+
+
+def one_of_each_set(records: Iterable[R]) -> list[R]:
+    """Return one record for each protected set, so that a set that several attackers met counts once."""
+    sets: dict[str, R] = {}
+    for record in records:
+        sets.setdefault(record.protect_key, record)
+    return list(sets.values())
+
+
+def seconds(records: Iterable[Record]) -> float:
+    """Return the seconds to train or load the method and to protect a set, the mean over sets."""
+    timings = [record.timings for record in one_of_each_set(records)]
+    return fmean(one.fit_seconds + one.protect_seconds for one in timings)
+
+
 def identities(records: Sequence[Record]) -> list[Identity]:
     """Return the people of a data set and how well the attacker recognises each.
 
@@ -131,7 +154,7 @@ def identities(records: Sequence[Record]) -> list[Identity]:
         n = counts[0].n
         shares = {(one.method_seed, one.seed): count.share for one, count in zip(records, counts, strict=True)}
         answers = {seeds: right[first : first + n] for seeds, right in runs.answers.items()} if runs.answers else None
-        people.append(Identity(number, Runs(shares, n, answers, _of_each(records[0], n))))
+        people.append(Identity(number, Runs(shares, n, answers, images_of_each(records[0], n))))
         first += n
     return people
 
@@ -165,7 +188,7 @@ def runs_of(records: Iterable[Record], peak: bool = False) -> Runs:
         {seeds: (record.peak if peak else record.counts).share for seeds, record in known.items()},
         first.counts.n,
         answers if len(answers) == len(known) else None,
-        _of_each(first, first.counts.n),
+        images_of_each(first, first.counts.n),
     )
 
 
@@ -174,7 +197,7 @@ def interval_of(record: Record) -> tuple[float, float]:
     return interval(runs_of([record]))
 
 
-def _of_each(record: Record, n: int) -> int:
+def images_of_each(record: Record, n: int) -> int:
     """Return how many of ``n`` images are made of each photograph; 1 if that does not divide ``n``."""
     made = record.data.images_of_each
     return made if n % made == 0 else 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from uebench.analysis.leaderboard import Pairing
-from uebench.analysis.ranking import Rank, ranks
+from uebench.analysis.ranking import Rank, ranks, shown_to_protect
 from uebench.analysis.statistics import Difference, difference, holm, spread
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
@@ -30,7 +30,10 @@ class MeasuredPlace:
         protections: The records of the protected sets that were attacked, as far as the store holds them.
         gaps: Reason for a missing record -> number of cells.
         rank: The method's rank against this attacker; None for the clean reference, and for a single method.
-        best: Whether it is the best of its column: the first in the order of ``analysis.ranking.ranks``.
+        protects: Whether it is shown to protect: a paired test tells it from the clean reference.
+        best: Whether it is the best of its column: of the methods that are shown to protect, the first in the order of
+            ``analysis.ranking.ranks``. A column has no best if this is a single run.
+        as_good: Whether its column has another best, and no method is proven better than this one.
         test: Its accuracy minus the baseline's; None without a baseline, and for the baseline itself.
         p_holm: The p value of this test, corrected for all tests of the study (Holm).
     """
@@ -41,7 +44,9 @@ class MeasuredPlace:
     protections: tuple[ProtectionRecord, ...]
     gaps: dict[str, int]
     rank: Rank | None = None
+    protects: bool = False
     best: bool = False
+    as_good: bool = False
     test: Difference | None = None
     p_holm: float | None = None
 
@@ -50,16 +55,6 @@ class MeasuredPlace:
         """Return its records as a pairing, or None if there are none."""
         names = self.place.method.name, self.place.attacker.name
         return Pairing(*names, self.records, self.clean) if self.records else None
-
-    @property
-    def may_be_best(self) -> bool:
-        """Return whether no other method of its column is proven better."""
-        return self.rank is not None and self.rank.first == 1
-
-    @property
-    def lacks_answers(self) -> bool:
-        """Return whether it has several runs and a record that does not say which photographs were recognised."""
-        return len(self.records) > 1 and any(record.answers is None for record in self.records)
 
 
 def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
@@ -122,11 +117,17 @@ def _reason(cell: PlannedCell, store: Store) -> str:
 def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPlace]:
     """Rank the methods of a column, if there are several."""
     runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
-    runs.pop(reference, None)
+    clean = runs.pop(reference, None)
     order = ranks(runs) if len(runs) > 1 else {}
-    best = next(iter(order), None)
+    protecting = shown_to_protect(runs, clean) if clean and order else set()
+    first = next((name for name in order if name in protecting), None)
+    best = first if first and runs[first].several else None
+    as_good = {name for name, rank in order.items() if best and name != best and rank.first == 1}
     names = [one.place.method.name for one in column]
-    return [replace(one, rank=order.get(name), best=name == best) for one, name in zip(column, names, strict=True)]
+    return [
+        replace(one, rank=order.get(name), protects=name in protecting, best=name == best, as_good=name in as_good)
+        for one, name in zip(column, names, strict=True)
+    ]
 
 
 def _tested(groups: Sequence[Sequence[MeasuredPlace]], baseline: str, reference: str) -> list[MeasuredPlace]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from types import MappingProxyType
 
-from uebench.analysis.records import chance
+from uebench.analysis.records import chance, one_of_each_set
+from uebench.analysis.records import seconds as seconds_of
 from uebench.analysis.study import MeasuredPlace
-from uebench.store.record import Record
 from uebench.store.record_parts import Counts
 
 
@@ -47,7 +47,7 @@ def unprotected(one: MeasuredPlace) -> float | None:
 
 def psnr(one: MeasuredPlace) -> float | None:
     """Return the mean PSNR of the changed images in dB; None if nothing changed."""
-    return _mean(record.audit.psnr_mean for record in _sets(one))
+    return _mean(record.audit.psnr_mean for record in one_of_each_set(one.records))
 
 
 def ssim(one: MeasuredPlace) -> float | None:
@@ -61,9 +61,8 @@ def lpips(one: MeasuredPlace) -> float | None:
 
 
 def seconds(one: MeasuredPlace) -> float | None:
-    """Return the seconds that the method took to learn and to protect, per 1,000 training images."""
-    times = ((record.timings, record.data.train_images) for record in _sets(one))
-    return _mean(1000 * (timings.fit_seconds + timings.protect_seconds) / images for timings, images in times)
+    """Return the seconds to train or load the method and to protect, per 1,000 training images."""
+    return 1000 * seconds_of(one.records) / one.records[0].data.train_images if one.records else None
 
 
 def memory(one: MeasuredPlace) -> float | None:
@@ -86,11 +85,6 @@ OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyTyp
     {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds, "memory": memory}
 )
 """The metrics that are the same for every attacker."""
-
-
-def _sets(one: MeasuredPlace) -> list[Record]:
-    """Return one record for each protected set that was attacked."""
-    return list({record.protect_key: record for record in one.records}.values())
 
 
 def _percent(counts: Iterable[Counts | None]) -> float | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from uebench.analysis.records import Identity, most_recognised, runs_of
 from uebench.analysis.statistics import interval
-from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protection
+from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protections
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
 from uebench.store.record import ProtectionRecord, Record
@@ -26,7 +27,7 @@ class FilledPlace:
         low: Lower end of the 95% interval of an accuracy, as ``analysis.statistics`` makes it.
         high: Its upper end.
         seeds: Method seeds x attacker seeds.
-        n: How many photographs each run was tested on.
+        n: How many images each run was tested on.
         worst: The identity that the attacker recognises best, with its share in [0, 1].
         chance: Accuracy of guessing, in %.
         clean: The attacker's accuracy without protection, in %; the mean over seeds.
@@ -55,13 +56,10 @@ class FilledPlace:
 
     @property
     def difference(self) -> float | None:
-        """Return measured minus reported."""
-        return None if self.value is None or self.reported is None else self.value - self.reported
-
-    @property
-    def lacks_answers(self) -> bool:
-        """Return whether it has several seeds and a record that does not say which photographs were recognised."""
-        return len(self.cells) > 1 and any(cell.answers is None for cell in self.cells)
+        """Return measured minus reported; None for the size of a data set, which says nothing about the paper's."""
+        if self.value is None or self.reported is None or not self.place.method:
+            return None
+        return self.value - self.reported
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -78,6 +76,11 @@ class FilledTable:
     table: Table
     roles: Roles
     places: tuple[FilledPlace, ...]
+
+
+def cells_behind(places: Iterable[FilledPlace]) -> list[Record]:
+    """Return the records behind the accuracies of some places, each once."""
+    return list({record.key: record for filled in places for record in filled.cells}.values())
 
 
 def fill_table(
@@ -98,7 +101,7 @@ def fill_table(
     """
     places = []
     for place in table.places:
-        measured = _measured(place, roles, records, plugins, reasons or {})
+        measured = _measured(place, roles, records, plugins, reasons or {}, table.command)
         if "value" not in measured:
             measured["reason"] = measured.get("reason") or f"not measured yet: {table.command}"
         places.append(FilledPlace(place=place, reported=reported().get(table.address(place)), **measured))
@@ -106,22 +109,27 @@ def fill_table(
 
 
 def _measured(
-    place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins, reasons: Mapping[tuple[str, str], str]
+    place: TablePlace,
+    roles: Roles,
+    records: RecordIndex,
+    plugins: Plugins,
+    reasons: Mapping[tuple[str, str], str],
+    command: str,
 ) -> dict[str, Any]:
     """Return the fields of a filled place; without ``value`` it is a gap."""
     if place.skip:
         return {"reason": place.skip}
     for role in (place.role, place.trained_on):
         if role and role not in roles:
-            return {"reason": f"no set given for role {role}: --data {role}=FOLDER"}
+            return {"reason": f"no record for role {role}: {command} --data {role}=FOLDER measures it"}
     data = roles[place.role]
     if not place.method:
         return {"data": data.name, "value": float(getattr(records.sets[data], place.metric))}
     if place.attacker:
         if cells := matching_cells(place, roles, records, plugins):
             return {"data": data.name, **_accuracy(cells, clean_cells(place, roles, records, plugins))}
-    elif record := matching_protection(place, roles, records, plugins):
-        return {"data": data.name, **_of_protected_set(place, record)}
+    elif sets := matching_protections(place, roles, records, plugins):
+        return {"data": data.name, **_of_protected_sets(place, sets)}
     wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
     return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
 
@@ -143,13 +151,16 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
     }
 
 
-def _of_protected_set(place: TablePlace, record: ProtectionRecord | Record) -> dict[str, Any]:
-    """Return the fields for quality, seconds or the surrogate's loss; a cell's record has PSNR and seconds only."""
-    keys = (record.protect_key,)
+def _of_protected_sets(place: TablePlace, sets: Sequence[ProtectionRecord | Record]) -> dict[str, Any]:
+    """Return the fields for mean seconds, or for the quality or the surrogate's loss of the first set.
+
+    A cell's record has PSNR and seconds only.
+    """
     if place.metric == "seconds":
-        trained_here = place.trained_on and not record.assets
-        fit_seconds = 0.0 if trained_here else record.timings.fit_seconds  # of loading weights, or optimising noise
-        return {"value": fit_seconds + record.timings.protect_seconds, "keys": keys}
+        seconds = fmean(_seconds(place, record) for record in sets)
+        return {"value": seconds, "keys": tuple(record.protect_key for record in sets)}
+    record = sets[0]
+    keys = (record.protect_key,)
     if place.metric == "surrogate_loss":
         fit = record.fit if isinstance(record, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}
@@ -163,3 +174,9 @@ def _of_protected_set(place: TablePlace, record: ProtectionRecord | Record) -> d
     if value is None:
         return {"reason": reason if place.metric == "lpips" else None}
     return {"value": value, "keys": keys}
+
+
+def _seconds(place: TablePlace, record: ProtectionRecord | Record) -> float:
+    """Return the seconds to optimise noise or to load a generator, and to protect; not to train a generator."""
+    trained_here = place.trained_on and not record.assets
+    return record.timings.protect_seconds + (0.0 if trained_here else record.timings.fit_seconds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from uebench.analysis.records import one_of_each_set
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
 from uebench.paper.tables import MAIN, ROLES, TablePlace
@@ -135,9 +136,9 @@ class RecordIndex:
         records = self._cells.get((data.key, wanted.plugins), [])
         return [record for _, record in sorted({(r.method_seed, r.seed): r for r in records if wanted.fits(r)}.items())]
 
-    def protection_of(self, data: DataName, wanted: Wanted) -> ProtectionRecord | Record | None:
-        """Return the record of a protected set, else of a cell on it, else None; of several, the lowest method seed."""
-        return next((one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one)), None)
+    def protections_of(self, data: DataName, wanted: Wanted) -> list[ProtectionRecord | Record]:
+        """Return a record of each protected set, else of a cell on it, the lowest method seed first."""
+        return one_of_each_set(one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one))
 
 
 def choose_sets(
@@ -178,7 +179,7 @@ def is_measured(place: TablePlace, roles: Roles, records: RecordIndex, plugins: 
         return place.role in roles
     if place.attacker:
         return bool(matching_cells(place, roles, records, plugins))
-    return matching_protection(place, roles, records, plugins) is not None
+    return bool(matching_protections(place, roles, records, plugins))
 
 
 def matching_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:
@@ -188,13 +189,13 @@ def matching_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugin
     return records.cells_of(roles[place.role], plugins.wanted(plugins.method(place, roles), place.attacker))
 
 
-def matching_protection(
+def matching_protections(
     place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins
-) -> ProtectionRecord | Record | None:
-    """Return the most complete record of a place's protected set, or None."""
+) -> list[ProtectionRecord | Record]:
+    """Return the most complete record of each of a place's protected sets, the lowest method seed first."""
     if not _has_sets(place, roles):
-        return None
-    return records.protection_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
+        return []
+    return records.protections_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
 
 
 def clean_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:

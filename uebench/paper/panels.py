@@ -64,7 +64,12 @@ def _side_information(shares: Iterable[float]) -> tuple[TablePlace, ...]:
         panel = [place for place in TABLES["figure4.3"].places if place.column == ARCHITECTURE]
         places = {place.row: place for place in panel if place.setting == setting}
         wrong = [
-            replace(places["true"], row=str(share), method=f"{side['true']}(labels={share})")
+            replace(
+                places["true"],
+                row=str(share),
+                method=f"{side['true']}(labels={share})",
+                title=f"{side['true']} with {share:.0%} true labels",
+            )
             for share in sorted(shares, reverse=True)
         ]
         ordered += [places["true"], *wrong, *(place for row, place in places.items() if row != "true")]

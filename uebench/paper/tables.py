@@ -58,6 +58,7 @@ class TablePlace:
             role of the set to protect, the method is used as its preset has it, trained or not, and seconds do not
             include its training.
         skip: Why nothing can be measured here.
+        title: The method and its labels, where the row names the labels alone; empty for the row with its setting.
     """
 
     row: str
@@ -69,11 +70,12 @@ class TablePlace:
     metric: Metric = "accuracy"
     trained_on: str = ""
     skip: str = ""
+    title: str = ""
 
     @property
     def label(self) -> str:
-        """Return the row with its setting."""
-        return f"{self.row}({self.setting})" if self.setting else self.row
+        """Return the name of its line for readers."""
+        return self.title or (f"{self.row}({self.setting})" if self.setting else self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,19 @@ AUGMENTATIONS = {
 SIDE = {"true": "segue", "kmeans": "segue(labels=kmeans)", "none": "segue_unguided"}
 SIDES = {"": SIDE, VARIANT: {"true": VARIANT, "kmeans": f"{VARIANT}(labels=kmeans)"}}
 """The methods of panels 3 and 4 by the labels that they see: the paper's, and under its name uebench's variant."""
+LABELS = {"true": "true labels", "kmeans": "k-means labels", "none": "no labels"}
 
 
 def _side_information(columns: Iterable[str]) -> list[TablePlace]:
     return [
-        TablePlace(row=row, setting=setting, column=column, method=method, attacker=column)
+        TablePlace(
+            row=row,
+            setting=setting,
+            column=column,
+            method=method,
+            attacker=column,
+            title=f"{side['true']} with {LABELS[row]}",
+        )
         for setting, side in SIDES.items()
         for (row, method), column in product(side.items(), columns)
     ]
@@ -255,8 +265,8 @@ TABLES: dict[str, Table] = {
                 replace(place, trained_on=MAIN if place.row == "segue" else "")
                 for place in _of_protected_sets({"generation_time": "seconds"})
             ),
-            note="Seconds include searching noise or loading a generator, not training one; machines differ, so "
-            "compare ratios",
+            note="Seconds include searching noise or loading a generator, not training one, and are means over method "
+            "seeds; machines differ, so compare ratios",
         ),
         Table(
             "figure4.1",

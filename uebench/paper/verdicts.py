@@ -1,27 +1,44 @@
 """The rules by which measurements are judged. All verdicts of tables and claims come from here.
 
 A protection *holds* if the attacker learned at most ``HELD`` of what there was to learn above chance, and has *failed*
-if it learned at least ``FAILED`` of it; ``learned`` returns this share.
+if it learned at least ``FAILED`` of it; ``learned`` returns this share. One time counts as longer than another only if
+it is more than ``TIMES`` times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 
 from uebench.paper.fill import FilledPlace
 
 HELD = 0.15
 FAILED = 0.5
+TIMES = 2
 
-RULES = {
-    "at chance": "the 95% interval holds chance; undecided where it also holds more than "
-    f"{100 * HELD:.0f}% of what lies between chance and the clean reference",
-    "order": "this method is paired with each other one under the same condition. A pair agrees with the paper, "
-    "contradicts it, or is undecided because the intervals meet. The order holds where decided if some pairs agree and "
-    "none contradicts",
-}
+AT_CHANCE = (
+    "at chance: the 95% interval holds chance; undecided where it also holds more than "
+    f"{100 * HELD:.0f}% of what lies between chance and the clean reference"
+)
+UNDECIDED: Mapping[str, str] = MappingProxyType(
+    {
+        "accuracy": "the intervals meet",
+        "seconds": f"neither takes more than {TIMES} times as long, because timings on a shared machine vary",
+    }
+)
+"""Metric -> when a pair of methods is undecided. All others have no interval, and any difference counts."""
+
+
+def order_rule(metric: str) -> str:
+    """Return the rule by which methods are compared with the paper's order, for readers."""
+    undecided = UNDECIDED.get(metric, "both values are equal; they have no interval")
+    return (
+        "order: this method is paired with each other one under the same condition. A pair agrees with the paper, "
+        f"contradicts it, or is undecided where {undecided}. The order holds where decided if some "
+        "pairs agree and none contradicts"
+    )
 
 
 def at_chance(filled: FilledPlace) -> bool | None:
@@ -55,9 +72,10 @@ def _share(accuracy: float, filled: FilledPlace) -> float | None:
 
 
 def apart(one: FilledPlace, other: FilledPlace) -> int:
-    """Return -1 or 1 where the interval of ``one`` lies wholly below or above that of ``other``, else 0."""
+    """Return -1 or 1 where ``one`` lies wholly below or above ``other``, intervals included, else 0."""
     assert one.interval and other.interval
-    return (one.interval[0] > other.interval[1]) - (one.interval[1] < other.interval[0])
+    times = TIMES if one.place.metric == "seconds" else 1
+    return (one.interval[0] > times * other.interval[1]) - (times * one.interval[1] < other.interval[0])
 
 
 @dataclass(frozen=True, slots=True)

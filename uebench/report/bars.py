@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
+from uebench.report.caveats import single_seeds
 from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 
@@ -59,7 +60,10 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     ]
     handles.append(Line2D([], [], color=GREY, linestyle="--", label=_label(clean.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(handles=handles, loc="outside lower center", ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False)
+    fig.legend(
+        handles=handles, title=single_seeds(measured), title_fontsize=8, loc="outside lower center",
+        ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False,
+    )  # fmt: skip
     return fig
 
 
@@ -93,13 +97,18 @@ def _panel(axes: Axes, places: list[MeasuredPlace], styles: Mapping[str, Style])
 
 def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -> None:
     if one.pairing is None:
-        axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
+        write_no_record(axes, x)
         return
     mean, (low, high) = one.pairing.accuracy, one.pairing.interval
     axes.bar(
         x, mean, 0.9 * width, yerr=[[mean - low], [high - mean]], capsize=2, edgecolor="white",
         error_kw={"linewidth": 0.8}, linewidth=0.5, **style,
     )  # fmt: skip
+
+
+def write_no_record(axes: Axes, x: float) -> None:
+    """Write ``no record`` in the place of a bar."""
+    axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
 
 
 def name_groups(axes: Axes, groups: Sequence[str]) -> None:

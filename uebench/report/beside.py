@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError
-from uebench.paper.fill import FilledPlace, FilledTable
+from uebench.paper.fill import FilledPlace, FilledTable, cells_behind
 from uebench.paper.tables import ROLES
 from uebench.report.style import COLOURS, GREY
 from uebench.store.record import Record
@@ -37,29 +37,38 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
 
     panels = _panels(tables)
     if not panels:
-        raise UsageError("figure: no accuracy to draw; tables 3 to 6 and 8 have some once their cells are measured")
+        raise UsageError(
+            "figure: no accuracy to draw; tables 3 to 6 and 8 and figures 4.1 to 4.3 have some once their cells are "
+            "measured"
+        )
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     rows = max(len(places) for places in panels)
     fig = Figure(figsize=(1.6 + 3.4 * across, 0.8 + down * (0.7 + 0.3 * rows)), layout="constrained")
-    for axes, places in zip(fig.subplots(down, across, squeeze=False).flat, panels, strict=False):
+    shared = len({tuple(filled.place.label for filled in places) for places in panels}) == 1
+    for axes, places in zip(fig.subplots(down, across, squeeze=False, sharey=shared).flat, panels, strict=False):
         _draw(axes, places)
     for axes in fig.axes[len(panels) :]:
         axes.set_visible(False)
-    handles = [
-        Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval"),
-        Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label="reported"),
-        Line2D([], [], color=GREY, linestyle="--", label="measured without protection"),
-        Line2D([], [], color=GREY, linestyle=":", label="chance"),
-    ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=2 if across == 1 else 4, fontsize=8, frameon=False)
+    drawn = [filled for places in panels for filled in places]
+    handles = [Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval")]
+    if any(filled.reported is not None for filled in drawn):
+        handles.append(
+            Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label="reported")
+        )
+    if any(filled.clean is not None for filled in drawn):
+        handles.append(Line2D([], [], color=GREY, linestyle="--", label="measured without protection"))
+    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
+    fig.legend(
+        handles=handles, title="clean test accuracy, % (lower: better protection)", title_fontsize=9,
+        loc="outside lower center", ncols=2 if across == 1 else 4, fontsize=8, frameon=False,
+    )  # fmt: skip
     return fig
 
 
 def drawn_from(tables: Iterable[FilledTable]) -> list[Record]:
     """Return the records behind the points, each once."""
-    filled_places = (filled for places in _panels(tables) for filled in places)
-    return list({record.key: record for filled in filled_places for record in filled.cells}.values())
+    return cells_behind(filled for places in _panels(tables) for filled in places)
 
 
 def _panels(tables: Iterable[FilledTable]) -> list[list[FilledPlace]]:
@@ -91,7 +100,6 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.set_yticks(range(len(places)), [filled.place.label for filled in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("clean test accuracy, % (lower: better protection)", fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=GREY, alpha=0.15)
     axes.spines[["top", "right", "left"]].set_visible(False)

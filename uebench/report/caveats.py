@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from uebench.analysis.study import MeasuredPlace
 from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
 
 SMALL = 112
 """Up to this size in pixels, the Segue authors' ResNet-18 has the small stem."""
+
+SINGLE_RUNS = (
+    "A method with a single run is assumed to vary over seeds as much as those with several runs do; its rank and its "
+    "p values rest on this assumption. Other single seeds are held fixed"
+)
+"""The caveat of ranks and tests."""
+COST = "to train the method, or to load one that comes trained, and to protect the set"
+"""What the seconds of a method are spent on."""
 
 OTHER_BUDGETS = {
     "l2": "bounded in L2, not at each pixel; a pixel may change by more than with the others",
@@ -28,6 +37,12 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     records = list(records)
     presets = {record.preset for record in records} | {preset}
     return [*of_presets(presets), *_varied(records), *_budgets(records), *_enlarged(records), *_stems(records)]
+
+
+def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
+    """Return the caveat of a study in which a method has a number from a single run; empty if none has."""
+    alone = any(one.rank and one.pairing and not one.pairing.runs.several for one in measured)
+    return "a number from a single run (seeds 1 x 1) says nothing about other seeds" * alone
 
 
 def of_presets(names: Collection[str]) -> list[str]:

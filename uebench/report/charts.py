@@ -43,7 +43,7 @@ class ChartPoint:
     Attributes:
         number: The method's number in the chart.
         pairing: The method against the attacker.
-        seconds: The time to train the method and to protect the set.
+        seconds: The time to train or load the method and to protect the set.
         x: The horizontal position, in percent of the width.
     """
 

@@ -48,8 +48,8 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
     notes.append("how much the attacker learns: 0% is chance, and 100% is the clean reference")
     notes.append(
-        "otherwise, an accuracy counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
-        "does not"
+        "otherwise, a number counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
+        "does not. Where a mean alone meets it, the claim is not contradicted, and does not yet hold"
     )
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 

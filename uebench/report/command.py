@@ -9,7 +9,7 @@ from typing import Any
 
 from uebench.data.names import folder_of
 from uebench.errors import UebenchError
-from uebench.planning.identity import MethodIdentity, plugins_of
+from uebench.planning.identity import MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
@@ -72,8 +72,19 @@ def _attacker(record: Record, registry: Registry) -> str:
             return record.written["attacker"]
     except UebenchError:
         pass
-    _, *chain = plugins_of(record)
-    return "+".join(_spelled(kind, part, record.preset, registry) for kind, part in chain)
+    return spelled_attacker(record.attacker, record.preset, registry)
+
+
+def spelled_attacker(parts: Sequence[PluginRecord], preset: str, registry: Registry) -> str:
+    """Return the text of an attacker with those options that differ from today's preset.
+
+    Args:
+        parts: The architecture and its countermeasures, from a record.
+        preset: The preset.
+        registry: The plugins.
+    """
+    kinds: list[Kind] = ["attacker", *["countermeasure"] * (len(parts) - 1)]  # type: ignore[list-item]
+    return "+".join(_spelled(kind, part, preset, registry) for kind, part in zip(kinds, parts, strict=True))
 
 
 def _spelled(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from uebench.analysis.comparison import COLUMNS, Comparison
+from uebench.report.caveats import SINGLE_RUNS
 from uebench.report.formats import Block, Page
-from uebench.report.text import p_value
+from uebench.report.text import p_value, with_interval
 
 NOTES = (
     "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
-    "seeds: method seeds x attacker seeds that were compared. A method with a single run is assumed to vary over seeds "
-    "as much as those with several do; other single seeds are held fixed",
+    "seeds: method seeds x attacker seeds that were compared; n: test images",
+    SINGLE_RUNS,
 )
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
@@ -38,11 +40,11 @@ def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
     return Page(title, blocks, notes, rows, tuple(COLUMNS))
 
 
-def _line(row: dict[str, object]) -> tuple[str, ...]:
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     star = "" if row["paired"] else "*"
-    p, corrected = (p_value(value) for value in (row["p"], row["p_holm"]))  # type: ignore[arg-type]
+    p, corrected = (p_value(value) for value in (row["p"], row["p_holm"]))
     return (
         str(row["method_a"]), str(row["method_b"]),
-        f"{row['difference']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]{star}", p, corrected, str(row["seeds"]),
+        f"{with_interval(row['difference'], row['low'], row['high'], '+')}{star}", p, corrected, str(row["seeds"]),
         str(row["n"]),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
+from uebench.report.caveats import single_seeds
 from uebench.report.labels import Labelled, place
 from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
@@ -36,7 +37,7 @@ class Point:
         name: The study's name for the method.
         group: The method's group.
         pairing: The method against the attacker.
-        seconds: The time to train the method and to protect, per 1,000 images.
+        seconds: The time to train or load the method and to protect, per 1,000 images.
     """
 
     name: str
@@ -74,7 +75,7 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
         _panel(axes, column, styles)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    _legend(fig, panels, styles)
+    _legend(fig, panels, styles, single_seeds(measured))
     fig.draw_without_rendering()  # makes the layout final, so that labels can be placed
     for axes, column in zip(grid, panels, strict=False):
         place(axes, [_labelled(point) for point in _points(column)], _lines(column))
@@ -110,7 +111,9 @@ def _panel(axes: Axes, column: Sequence[MeasuredPlace], styles: Mapping[str, tup
     axes.set_ylim(0, 100)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(f"seconds to train the method and protect, per 1,000 images{_missing(column)}", fontsize=9)
+    axes.set_xlabel(
+        f"seconds to train (or load) the method and protect, per 1,000 images{_missing(column)}", fontsize=9
+    )
     axes.set_ylabel("clean test accuracy left, %", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     preset = points[0].pairing.records[0].preset
@@ -131,7 +134,9 @@ def _missing(column: Sequence[MeasuredPlace]) -> str:
     return literal("\n" + fill(f"no record: {', '.join(names)}", 90)) if names else ""
 
 
-def _legend(fig: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapping[str, tuple[str, str]]) -> None:
+def _legend(
+    fig: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapping[str, tuple[str, str]], title: str
+) -> None:
     from matplotlib.lines import Line2D
 
     points = [point for column in panels for point in _points(column)]
@@ -145,7 +150,9 @@ def _legend(fig: Figure, panels: Sequence[Sequence[MeasuredPlace]], styles: Mapp
         handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="", label=HOLLOW))
     handles.append(Line2D([], [], color=GREY, linestyle="--", label=literal(panels[0][0].place.method.name)))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    fig.legend(
+        handles=handles, title=title, title_fontsize=8, loc="outside lower center", ncols=3, fontsize=8, frameon=False
+    )
 
 
 def _labelled(point: Point) -> Labelled:

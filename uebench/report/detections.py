@@ -7,7 +7,7 @@ from itertools import groupby
 
 from uebench.analysis.detection import Detection, Detector
 from uebench.report.formats import Block, Page
-from uebench.report.text import p_value
+from uebench.report.text import p_value, with_interval
 
 COLUMNS = (
     "data", "set", "verdict", "network", "sees", "published", "clean", "n", "photographs", "chance",
@@ -68,10 +68,10 @@ def _line(detector: Detector) -> tuple[str, ...]:
         (detector.clean, detector.clean_interval),
     )
     published, clean = (
-        f"{100 * correct / detector.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]" for correct, (low, high) in counts
+        with_interval(100 * correct / detector.n, 100 * low, 100 * high) for correct, (low, high) in counts
     )
     low, high = (100 * bound for bound in (detector.difference.low, detector.difference.high))
-    difference = f"{100 * detector.difference.value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    difference = with_interval(100 * detector.difference.value, low, high, "+")
     return detector.network, detector.view, published, clean, difference, p_value(detector.p)
 
 

@@ -7,18 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
+from uebench.plugins.registry import Registry
 from uebench.report.caveats import of_presets
+from uebench.report.command import spelled_attacker
 from uebench.report.formats import Block, Page
+from uebench.report.text import with_interval
 from uebench.store.entry import EntryResult, LeaderboardEntry
 from uebench.store.store import Store
 
-MORE_COLUMNS = ("claimed", "claim", "clean", "by", "date", "records")
+MORE_COLUMNS = ("called", "claimed", "claim", "clean", "by", "date", "records")
 """The columns of the rows of entries, besides those of the ranking."""
 HEADER = (
-    "attacker", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by",
+    "called", "method", "claimed, %", "measured, % [95%]", "claim", "unprotected, % [95%]", "seeds", "n", "by",
     "date", "records",
 )  # fmt: skip
 NOTES = (
+    "called: the name of the attacker in the study of the submitter",
     "entries: measured accuracies come from the submitter's records, and entries are not ranked. claim: as measured if "
     "the claimed accuracy lies in the interval, not reached if the attacker recognises more, surpassed if less",
     "records: how many of the records behind a number are in this results folder; differs: one has other content than "
@@ -27,24 +31,27 @@ NOTES = (
 
 
 def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
-    """Return the leaderboard with entries below it, in a block for each data set and preset.
+    """Return the leaderboard with entries below it, in a block for each data set, preset and attacker.
 
     Args:
         page: The leaderboard.
         entries: The entries; at least one.
         store: The store in which their records are looked up.
     """
-    groups: dict[tuple[str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
+    registry = Registry()
+    groups: dict[tuple[str, str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
     for entry in entries:
         for result in entry.results:
-            groups.setdefault((result.data_key, entry.preset), []).append((entry, result))
+            parts = " ".join(part.model_dump_json() for part in result.attacker)
+            groups.setdefault((parts, result.data_key, entry.preset), []).append((entry, result))
     blocks, rows = list(page.blocks), list(page.rows)
-    for pairs in groups.values():
-        order = sorted(pairs, key=lambda pair: (pair[1].name, pair[1].measured.mean))
-        block_rows = [_row(entry, result, store) for entry, result in order]
-        entry, result = pairs[0]
-        data = f"{result.data.name}, preset {entry.preset}, chance {100 * result.data.chance:.1f}%"
-        blocks.append(Block(f"Entries on {data}", HEADER, [_line(row) for row in block_rows]))
+    for (_, _, preset), pairs in groups.items():
+        attacker = spelled_attacker(pairs[0][1].attacker, preset, registry)
+        order = sorted(pairs, key=lambda pair: pair[1].measured.mean)
+        block_rows = [_row(attacker, entry, result, store) for entry, result in order]
+        data = pairs[0][1].data
+        title = f"Entries against {attacker} on {data.name}, preset {preset}, chance {100 * data.chance:.1f}%"
+        blocks.append(Block(title, HEADER, [_line(row) for row in block_rows]))
         rows += block_rows
     notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({entry.preset for entry in entries})]
     return replace(
@@ -52,14 +59,15 @@ def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
     )
 
 
-def _row(entry: LeaderboardEntry, result: EntryResult, store: Store) -> dict[str, Any]:
+def _row(attacker: str, entry: LeaderboardEntry, result: EntryResult, store: Store) -> dict[str, Any]:
     measured, clean = result.measured, result.clean
     return {
-        "data": result.data.name, "preset": entry.preset, "attacker": result.name, "method": entry.name,
+        "data": result.data.name, "preset": entry.preset, "attacker": attacker, "called": result.name,
+        "method": entry.name,
         "accuracy": measured.mean, "low": measured.low, "high": measured.high,
         "drop": round(clean.mean - measured.mean, 2) if clean else None, "seeds": result.seeds, "n": result.n,
         "claimed": result.claimed, "claim": _verdict(result),
-        "clean": f"{clean.mean:.1f} [{clean.low:.1f}, {clean.high:.1f}]" if clean else None, "by": entry.by,
+        "clean": with_interval(clean.mean, clean.low, clean.high) if clean else None, "by": entry.by,
         "date": entry.date.isoformat(), "records": check(result, store),
     }  # fmt: skip
 
@@ -75,6 +83,6 @@ def _verdict(result: EntryResult) -> str:
 def _line(row: dict[str, Any]) -> list[str]:
     claimed = "-" if row["claimed"] is None else f"{row['claimed']:.1f}"
     return [
-        row["attacker"], row["method"], claimed, f"{row['accuracy']:.1f} [{row['low']:.1f}, {row['high']:.1f}]",
+        row["called"], row["method"], claimed, with_interval(row["accuracy"], row["low"], row["high"]),
         row["claim"], row["clean"] or "-", row["seeds"], str(row["n"]), row["by"], row["date"], row["records"],
     ]  # fmt: skip

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from uebench.paper.fill import FilledPlace, FilledTable, fill_table
+from uebench.paper.fill import FilledPlace, FilledTable, cells_behind, fill_table
 from uebench.paper.match import Plugins, RecordIndex, choose_sets
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
+from uebench.report.bars import write_no_record
 from uebench.report.style import COLOURS, GREY
 from uebench.report.text import literal
 from uebench.store.record import Record
@@ -54,8 +55,7 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
 
 def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:
     """Return the records behind the panels, each once."""
-    places = [place for table in tables.values() for place in table.places]
-    return list({record.key: record for place in places for record in place.cells}.values())
+    return cells_behind(place for table in tables.values() for place in table.places)
 
 
 def figure(tables: Mapping[str, FilledTable]) -> Figure:
@@ -164,7 +164,7 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
         for position, name in enumerate(positions):
             x = position - 0.4 + width * (number + 0.5)
             if name not in places:
-                axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
+                write_no_record(axes, x)
                 continue
             axes.bar(
                 x, _value(places[name]), 0.9 * width, yerr=[[error] for error in _errors(places[name])], capsize=2,
@@ -182,7 +182,7 @@ def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str
         losses, method = place.fit.surrogate_losses, _method(place.place)
         axes.semilogy(
             losses.keys(), losses.values(), linestyle=next(styles, STYLES[-1]), color=colours[method], linewidth=1.3,
-            label=f"{method}, labels {_label(place.place.row)}",
+            label=place.place.label,
         )  # fmt: skip
     if places:
         axes.set_xlabel("epoch of the method")

@@ -39,12 +39,14 @@ class Block:
         header: The names of the columns.
         rows: The cells of each row.
         best: Row and column of each number that is bold in LaTeX.
+        best_rule: What these numbers are, for the caption.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: Collection[tuple[int, int]] = ()
+    best_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

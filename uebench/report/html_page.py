@@ -18,7 +18,7 @@ from uebench.analysis.frame import frame
 from uebench.analysis.leaderboard import Pairing, benchmarks
 from uebench.analysis.records import identities, interval_of, is_clean, percent
 from uebench.plugins.registry import Registry
-from uebench.report import charts, citation, html_views, record_text, strips, text
+from uebench.report import caveats, charts, citation, html_views, record_text, strips, text
 from uebench.report.command import commands
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -81,6 +81,7 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
     environment.globals |= {
         "version": __version__, "charts": charts, "credit": strips.CREDIT, "magnified": strips.MAGNIFIED,
         "percent": percent, "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
+        "single_runs": caveats.SINGLE_RUNS, "cost": caveats.COST,
         "commands": commands_of, "options": text.options, "details": record_text.lines,
     }  # fmt: skip
     return environment

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, Standing
-from uebench.analysis.records import is_clean
+from uebench.analysis.records import is_clean, seconds
 from uebench.report import charts, strips
 from uebench.report.caveats import caveats
 from uebench.store.record import Record
@@ -25,8 +24,7 @@ class MethodView:
         standing: Its standing; None if it cannot be ranked.
         audit: The audit of its perturbation.
         images: Number of training images.
-        fit_seconds: The time to train or load the method, mean over records.
-        protect_seconds: The time to protect the set, mean over records.
+        seconds: The time to train or load the method and to protect a set, mean over sets.
     """
 
     number: int | None
@@ -34,8 +32,7 @@ class MethodView:
     standing: Standing | None
     audit: Audit
     images: int
-    fit_seconds: float
-    protect_seconds: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class AttackerView:
         countermeasures: The names of its countermeasures.
         pairings: The clean reference, the methods in the order of their ranks, and those without a rank.
         ranks: Method -> rank, as text.
-        first: The first method; empty if there is only one.
+        best: The method that is proven better than every other; empty if there is none.
         open: Whether the section is open when the page is loaded.
     """
 
@@ -55,7 +52,7 @@ class AttackerView:
     countermeasures: tuple[str, ...]
     pairings: tuple[Pairing, ...]
     ranks: Mapping[str, str]
-    first: str
+    best: str
     open: bool
 
     @property
@@ -105,7 +102,7 @@ def view(benchmark: Benchmark, store: Store) -> BenchmarkView:
     """
     methods = _methods(benchmark)
     costs = [
-        (method.number, method.standing.pairing, method.fit_seconds + method.protect_seconds)
+        (method.number, method.standing.pairing, method.seconds)
         for method in methods
         if method.number and method.standing and method.standing.pairing
     ]
@@ -123,13 +120,10 @@ def _methods(benchmark: Benchmark) -> list[MethodView]:
     for method in benchmark.methods:
         records = _records(benchmark, method)
         number += not is_clean(records[0])
-        fit, protect = (
-            fmean(getattr(record.timings, name) for record in records) for name in ("fit_seconds", "protect_seconds")
-        )
         rows.append(
             MethodView(
                 None if is_clean(records[0]) else number, method, standings.get(method), records[0].audit,
-                records[0].data.train_images, fit, protect,
+                records[0].data.train_images, seconds(records),
             )
         )  # fmt: skip
     return rows
@@ -143,8 +137,8 @@ def _records(benchmark: Benchmark, method: str) -> list[Record]:
 def _attacker(benchmark: Benchmark, name: str) -> AttackerView:
     pairings = tuple(benchmark.against(name))
     ranks = {method: str(rank).replace("-", "\N{EN DASH}") for method, rank in benchmark.ranks.get(name, {}).items()}
-    first = next(iter(ranks)) if len(ranks) > 1 else ""
-    return AttackerView(name, pairings[0].countermeasures, pairings, ranks, first, name == benchmark.common_attacker)
+    best = benchmark.proven_best(name)
+    return AttackerView(name, pairings[0].countermeasures, pairings, ranks, best, name == benchmark.common_attacker)
 
 
 def _strips(benchmark: Benchmark, store: Store) -> list[StripView]:

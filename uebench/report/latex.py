@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 END = r" \\"
 
-NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+")
+NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+( / \d+ x [\d-]+)?")
 """The cells of right-aligned columns: numbers, with intervals or without, ranges of ranks, seeds, and dashes."""
 
-RANGE, TIMES = re.compile(r"(?<=^\d)-(?=\d+$)|(?<=^\d\d)-(?=\d+$)"), re.compile(r"(?<=^\d) x (?=\d)")
+RANGE, TIMES = re.compile(r"(?<=\d)-(?=\d)"), re.compile(r"(?<=\d) x (?=\d)")
 
 
 def render(page: Page) -> str:
     """Return a table environment for each block; the notes of the page are comments."""
     lines = [r"% It needs \usepackage{booktabs}", *(f"% {_line(note)}" for note in page.notes)]
     for block in page.blocks:
-        lines += ["", *_table(f"{page.title}: {block.title}", block)]
+        bold = f". Bold: {block.best_rule}" if block.best else ""
+        lines += ["", *_table(f"{page.title}: {block.title}{bold}", block)]
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +56,8 @@ def _head(text: str, align: str) -> str:
 
 def _cell(text: str, best: bool) -> str:
     shown = "--" if text == "-" else escaped(_line(text))
-    shown = RANGE.sub("--", TIMES.sub(r" $\\times$ ", shown))
+    if NUMBER.fullmatch(text):
+        shown = RANGE.sub("--", TIMES.sub(r" $\\times$ ", shown))
     if not best:
         return shown
     value, space, rest = shown.partition(" ")

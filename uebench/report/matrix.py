@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.analysis.study import NOT_COMPUTED, MeasuredPlace
 from uebench.errors import UsageError
 from uebench.report.bars import name_groups
+from uebench.report.caveats import single_seeds
 from uebench.report.text import literal
 from uebench.store.record import Record
 
@@ -73,10 +74,11 @@ def of_study(measured: Sequence[MeasuredPlace]) -> Figure:
         data = f" ({one.place.data.name})" if has_several_sets else ""
         rows.setdefault(f"{one.place.method.name}{data}", []).append(one)
     drawn = {name: row for name, row in rows.items() if any(one.records for one in row)}
-    left_out = [name for name in rows if name not in drawn]
+    left_out = ", ".join(name for name in rows if name not in drawn)
+    remarks = [single_seeds(measured).capitalize(), left_out and f"Left out, without any record: {left_out}"]
     attackers = [one.place.attacker for one in next(iter(rows.values()))]
     tiles = [[_tile(one) for one in row] for row in drawn.values()]
-    fig = _draw(list(drawn), [attacker.name for attacker in attackers], tiles, records, left_out)
+    fig = _draw(list(drawn), [attacker.name for attacker in attackers], tiles, records, list(filter(None, remarks)))
     if any(attacker.group for attacker in attackers):
         axes = fig.axes[0]
         axes.set_title(axes.get_title(), fontsize=10, pad=22)
@@ -99,7 +101,7 @@ def _draw(
     attackers: Sequence[str],
     tiles: Sequence[Sequence[Tile]],
     records: Sequence[Record],
-    left_out: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> Figure:
     """Draw tiles with the names of their rows and columns.
 
@@ -108,7 +110,7 @@ def _draw(
         attackers: The names of the columns.
         tiles: The rows of tiles.
         records: The records behind them.
-        left_out: The names of methods without any record.
+        remarks: Lines below the matrix.
     """
     import numpy as np
     from matplotlib.figure import Figure
@@ -134,8 +136,8 @@ def _draw(
         fig.legend(
             handles=[Patch(label="not measured yet", **HATCH)], loc="outside lower left", fontsize=8, frameon=False
         )
-    if left_out:
-        fig.supxlabel(literal(fill(f"Left out, without any record: {', '.join(left_out)}", 110)), fontsize=8)
+    if remarks:
+        fig.supxlabel(literal("\n".join(fill(remark, 110) for remark in remarks)), fontsize=8)
     return fig
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from uebench.analysis.records import lack_answers
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import CONTROL, ROLES, VARIANT
-from uebench.paper.verdicts import RULES, at_chance, order
+from uebench.paper.verdicts import AT_CHANCE, at_chance, order, order_rule
 from uebench.report.caveats import caveats
 from uebench.report.formats import Block, Page
+from uebench.report.text import with_interval
 
 WORST_IDENTITY = (
     "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
@@ -37,10 +39,10 @@ def page(filled_table: FilledTable, preset: str) -> Page:
     blocks = [_block(role, of_role) for role, of_role in roles.items()]
     notes = [f"preset {preset}"]
     if any(filled.place.metric == "accuracy" for filled in places):
-        notes += _interval_notes(places)
+        notes += [*_interval_notes(places), AT_CHANCE]
     if any(filled.place.method and filled.reported is not None for filled in places):
         blocks.append(verdicts(places))
-        notes += [f"{name}: {rule}" for name, rule in RULES.items()]
+        notes.append(order_rule(places[0].place.metric))
     if table.note:
         notes.append(table.note)
     notes += [note for row, note in OF_ROWS.items() if any(filled.place.row == row for filled in places)]
@@ -91,7 +93,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
             ("measured / segue's", _ratios([filled.value for filled in places], places)),
             ("reported / segue's", _ratios([filled.reported for filled in places], places)),
         ]
-    else:
+    elif places[0].place.method:
         columns.append(("difference", [number(filled.difference, filled, sign="+") for filled in places]))
     if metric == "accuracy":
         columns += [
@@ -104,7 +106,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
         ]
     header, cells = zip(*columns, strict=True)
     best = {(number, header.index(f"measured{data}{unit} [95%]")) for number in _best(places)}
-    return Block(paper, header, list(zip(*cells, strict=True)), best)
+    return Block(paper, header, list(zip(*cells, strict=True)), best, "the lowest mean of its condition")
 
 
 def _best(places: Sequence[FilledPlace]) -> list[int]:
@@ -119,12 +121,12 @@ def _best(places: Sequence[FilledPlace]) -> list[int]:
 
 def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
     notes = [
-        "intervals are 95%: Wilson's for one run; for several, from the spread over method seeds, attacker seeds and "
-        "photographs. Where there is only one seed, its spread is unknown and not counted",
+        "intervals are 95%: Wilson's, with an effective number of photographs, from the spread over method seeds, "
+        "attacker seeds and photographs. Where there is only one seed, its spread is unknown and not counted",
         WORST_IDENTITY,
         "seeds: method seeds x attacker seeds; n: test images",
     ]
-    return notes + about_early(filled.place.label for filled in places if filled.lacks_answers)
+    return notes + about_early(filled.place.label for filled in places if lack_answers(filled.cells))
 
 
 def about_early(names: Iterable[str]) -> list[str]:
@@ -154,7 +156,7 @@ def _at_chance(filled: FilledPlace) -> str:
 
 def verdicts(places: Sequence[FilledPlace]) -> Block:
     """Return the block of verdicts on the methods of a table; see ``paper/verdicts.py`` for the rules."""
-    rows = []
+    rows, of_accuracies = [], places[0].place.metric == "accuracy"
     for label in dict.fromkeys(filled.place.label for filled in places if filled.place.row != "clean"):
         of_method = [filled for filled in places if filled.place.label == label]
         answers = [at_chance(filled) for filled in of_method if filled.value is not None]
@@ -164,8 +166,9 @@ def verdicts(places: Sequence[FilledPlace]) -> Block:
             judged = order(label, places)
             verdict = judged.verdict
             pairs = f"{judged.agree} as reported, {judged.against} against, {judged.undecided} undecided"
-        rows.append((label, verdict, pairs, f"{sum(decided)} of {len(decided)}" if decided else "-"))
-    return Block("Verdicts", ("method", "the paper's order", "pairs", "at chance"), rows)
+        chances = [f"{sum(decided)} of {len(decided)}" if decided else "-"] * of_accuracies
+        rows.append((label, verdict, pairs, *chances))
+    return Block("Verdicts", ("method", "the paper's order", "pairs", *["at chance"] * of_accuracies), rows)
 
 
 def gaps(places: Iterable[FilledPlace]) -> list[str]:
@@ -206,12 +209,13 @@ def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:
 
 
 def _measured(filled: FilledPlace) -> str:
-    if filled.low is None or filled.high is None:
+    if filled.value is None or filled.low is None or filled.high is None:
         return number(filled.value, filled)
-    return f"{filled.value:.1f} [{filled.low:.1f}, {filled.high:.1f}]"
+    return with_interval(filled.value, filled.low, filled.high)
 
 
 def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> list[str]:
     rows = [filled.place.row for filled in places]
     of_segue = values[rows.index("segue")] if "segue" in rows else None
-    return ["-" if value is None or not of_segue else f"{value / of_segue:.3g}" for value in values]
+    ratios = [None if value is None or not of_segue else value / of_segue for value in values]
+    return ["-" if ratio is None else f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}" for ratio in ratios]

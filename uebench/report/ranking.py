@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from uebench.analysis.comparison import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
-from uebench.analysis.records import is_clean
-from uebench.report.caveats import caveats
+from uebench.analysis.records import is_clean, seconds
+from uebench.report.caveats import COST, SINGLE_RUNS, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.paper_table import WORST_IDENTITY
+from uebench.report.text import with_interval
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",
@@ -26,8 +27,9 @@ NOTES = (
     "accuracy: what the attacker recognises of clean test photographs, with its interval over method seeds, attacker "
     "seeds and photographs; drop: how far below the clean reference",
     WORST_IDENTITY,
-    "cost: seconds to train the method and to protect the set, on the machine of the record",
+    f"cost: seconds {COST}, on the machine of the record",
     "seeds: method seeds x attacker seeds; n: test images",
+    SINGLE_RUNS,
 )
 
 
@@ -52,9 +54,12 @@ def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page
             if faced:
                 data = f"{benchmark.data.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
                 block_rows = [_row(benchmark, pairing) for pairing in faced]
-                first = next((number for number, row in enumerate(block_rows) if row["rank_first"]), None)
-                best = [] if first is None or len(block_rows) < 3 else [(first, HEADER.index("accuracy, % [95%]"))]
-                blocks.append(Block(f"{attacker} on {data}", HEADER, [_line(row) for row in block_rows], best))
+                proven, column = benchmark.proven_best(attacker), HEADER.index("accuracy, % [95%]")
+                best = [(number, column) for number, pairing in enumerate(faced) if pairing.method == proven]
+                lines = [_line(row) for row in block_rows]
+                blocks.append(
+                    Block(f"{attacker} on {data}", HEADER, lines, best, "proven better than every other method")
+                )
                 rows += block_rows
                 records = [record for pairing in faced for record in pairing.records]
                 notes |= dict.fromkeys(caveats(records, benchmark.preset))
@@ -65,25 +70,22 @@ def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
     ranks = benchmark.ranks.get(pairing.attacker, {})
     rank = ranks.get(pairing.method) if len(ranks) > 1 else None
     low, high = pairing.interval
-    costs = {
-        record.protect_key: record.timings.fit_seconds + record.timings.protect_seconds for record in pairing.records
-    }
     clean = is_clean(pairing.records[0])
     values = (
         benchmark.data.name, benchmark.preset, pairing.attacker, pairing.method, rank.first if rank else None,
         rank.last if rank else None, pairing.accuracy, low, high, None if clean else pairing.drop,
-        pairing.worst.number, 100 * pairing.worst.share, None if clean else fmean(costs.values()), pairing.runs.seeds,
-        pairing.runs.n,
+        pairing.worst.number, 100 * pairing.worst.share, None if clean else seconds(pairing.records),
+        pairing.runs.seeds, pairing.runs.n,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _line(row: dict[str, object]) -> tuple[str, ...]:
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     first, last = row["rank_first"], row["rank_last"]
     return (
         "-" if first is None else f"{first}" if first == last else f"{first}-{last}",
         str(row["method"]),
-        f"{row['accuracy']:.1f} [{row['low']:.1f}, {row['high']:.1f}]",
+        with_interval(row["accuracy"], row["low"], row["high"]),
         _number(row["drop"], 1),
         f"{row['worst_identity_accuracy']:.1f} (no. {row['worst_identity']})",
         _number(row["seconds"], 0),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from uebench.analysis.records import least_recognised, most_recognised
+from uebench.analysis.records import images_of_each, least_recognised, most_recognised
 from uebench.plugins.spec import format_value
 from uebench.report import text
 from uebench.store.record import Failure, ProtectionRecord, Record
-from uebench.store.record_parts import Audit, Fit, Provenance, Robustness
+from uebench.store.record_parts import Audit, Fit, Provenance
 
 Lines = dict[str, str]
 """The subject of a line -> its text."""
@@ -37,7 +37,7 @@ def _cell(record: Record) -> Lines:
         "clean test acc. %": f"{text.accuracy(record)}, chance {100 * record.data.chance:.1f}",
         "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
         "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
-        **_robust(record.robust),
+        **_robust(record),
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
         "audit": _audit(record.audit),
         "seconds": f"fit {timings.fit_seconds:.1f}, protect {timings.protect_seconds:.2f}, "
@@ -46,11 +46,14 @@ def _cell(record: Record) -> Lines:
     }
 
 
-def _robust(robust: Robustness | None) -> Lines:
+def _robust(record: Record) -> Lines:
+    robust = record.robust
     if robust is None:
         return {}
-    share = text.percent(robust.counts) if robust.counts else f"not measured: {robust.reason}"
-    return {f"PGD-{robust.steps} acc. %": f"{share}, within {format_value(robust.rho)} of the clean test photographs"}
+    share = f"not measured: {robust.reason}"
+    if robust.counts:
+        share = text.percent(robust.counts, images_of_each(record, robust.counts.n))
+    return {f"PGD-{robust.steps} acc. %": f"{share}, within {format_value(robust.rho)} of the clean test images"}
 
 
 def _protection(record: ProtectionRecord) -> Lines:

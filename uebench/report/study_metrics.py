@@ -8,6 +8,7 @@ from types import MappingProxyType
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.analysis.study_metrics import OF_ATTACKS, OF_SETS
 from uebench.planning.study import METRICS, StudySpec
+from uebench.report.caveats import COST
 from uebench.report.paper_table import WORST_IDENTITY
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
 
@@ -25,7 +26,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "unprotected": "unprotected people: those none of whose images is protected, under the countermeasure partial",
         "psnr": "PSNR: over the images that the method changed",
         "lpips": "LPIPS: a dash where no weights for it were given: uebench audit --lpips-trunk",
-        "seconds": "seconds: to learn and to protect, on the machine of each record; compare ratios",
+        "seconds": f"seconds: {COST}, on the machine of each record; compare ratios",
         "memory": "peak memory: of the process, with Python and PyTorch, or on a GPU of its tensors; of the whole set, "
         "since it hardly grows with the number of images; a dash where it was not measured",
     }

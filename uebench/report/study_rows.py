@@ -19,7 +19,7 @@ COLUMNS = {
     "high": "upper end of its 95% interval",
     "seeds": "method seeds x attacker seeds",
     "runs": "number of runs behind the mean",
-    "n": "number of clean test photographs",
+    "n": "number of clean test images",
     "clean": "mean of the clean reference in percent",
     "chance": "accuracy of guessing in percent",
     "relative_unlearnability": "share of what lies between chance and the clean reference that the attacker does not "
@@ -33,7 +33,8 @@ COLUMNS = {
     "psnr": "mean PSNR of the changed images in dB; missing where nothing changed",
     "ssim": "mean SSIM of the protected images",
     "lpips": "mean LPIPS of the protected images; missing where it was not measured",
-    "seconds": "seconds to learn and to protect, for each 1,000 images of the training set",
+    "seconds": "seconds to train or load the method and to protect, for each 1,000 images of the training set",
+    "memory": "the most memory in MiB that the method needed for a set; missing where it was not measured",
     "rank_first": "best place that the method may have against this attacker",
     "rank_last": "worst place that it may have",
     "difference": "accuracy minus that of the baseline, in points",

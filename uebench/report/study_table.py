@@ -7,10 +7,11 @@ from itertools import groupby
 from string import ascii_lowercase
 
 from uebench.analysis.ranking import ALPHA
+from uebench.analysis.records import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics
-from uebench.report.caveats import caveats
+from uebench.report.caveats import SINGLE_RUNS, caveats, single_seeds
 from uebench.report.paper_table import about_early, about_gaps
 from uebench.report.study_blocks import (
     AS_GOOD,
@@ -95,7 +96,7 @@ def _number(one: MeasuredPlace) -> Number:
         return Number()
     low, high = pairing.interval
     differs = one.p_holm is not None and one.p_holm < ALPHA
-    marks = DIFFERS * differs + AS_GOOD * (one.may_be_best and not one.best)
+    marks = DIFFERS * differs + AS_GOOD * one.as_good
     return Number(f"{pairing.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
 
 
@@ -110,19 +111,34 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
     ]
     if any(one.best for one in measured):
         notes.append(
-            f"{BEST}: the best of its column; {AS_GOOD}: may be as good, because no paired test of two methods of the "
-            "column proves another one better (5% level, corrected for all pairs of the column, Holm)"
+            f"{BEST}: the best of its column, and shown to protect; {AS_GOOD}: may be as good, because no paired test "
+            "of two methods of the column proves another one better (5% level, corrected for all pairs of the column, "
+            "Holm)"
         )
+    if unprotected := [column[0].place for column in columns(measured) if _shows_no_protection(column)]:
+        names = ", ".join(f"{place.attacker.name} on {place.data.name}" for place in unprotected)
+        notes.append(
+            f"none shown to protect against {names} (paired tests against the clean reference, 5% level, corrected for "
+            "all methods of the column, Holm)"
+        )
+    if single := single_seeds(measured):
+        notes += [f"{single}; no single run is marked as the best of its column", SINGLE_RUNS]
     if tests:
         notes.append(
             f"{DIFFERS}: differs from {spec.baseline} (paired test on the same photographs and seeds, 5% level, "
             f"corrected for all tests of this study: {tests}, Holm)"
         )
-    notes += about_early(one.place.method.name for one in measured if one.lacks_answers)
+    notes += about_early(one.place.method.name for one in measured if lack_answers(one.records))
     if sources := _letters(spec):
         named = [f"({letter}) {source}" if len(sources) > 1 else source for source, letter in sources.items()]
         notes.append(f"{REPORTED}: by {'; '.join(named)}")
     return notes + caveats((record for one in measured for record in one.records), spec.preset)
+
+
+def _shows_no_protection(column: Sequence[MeasuredPlace]) -> bool:
+    """Return whether methods were tested against the clean reference, and none is shown to protect."""
+    tested = any(one.rank and one.clean for one in column)
+    return tested and not any(one.protects for one in column)
 
 
 def _gaps(measured: Iterable[MeasuredPlace]) -> list[str]:

@@ -14,16 +14,33 @@ if TYPE_CHECKING:
     from uebench.store.record_parts import Counts, Quality
 
 
-def percent(counts: Counts) -> str:
-    """Return an accuracy in percent with its 95% Wilson interval, as ``11.7 [7.1, 18.6]``."""
-    low, high = wilson(counts.correct, counts.n)
-    return f"{100 * counts.correct / counts.n:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+def with_interval(value: float, low: float, high: float, sign: str = "") -> str:
+    """Return a number with its interval, as ``11.7 [7.1, 18.6]``.
+
+    Args:
+        value: The number.
+        low: The lower end.
+        high: The upper end.
+        sign: ``+`` to show the sign of positive numbers.
+    """
+    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+
+
+def percent(counts: Counts, of_each: int = 1) -> str:
+    """Return an accuracy in percent with its 95% Wilson interval.
+
+    Args:
+        counts: Correct answers and images.
+        of_each: How many of the images are made of each photograph; the interval counts photographs.
+    """
+    low, high = wilson(counts.correct / of_each, counts.n / of_each)
+    return with_interval(100 * counts.share, 100 * low, 100 * high)
 
 
 def accuracy(record: Record) -> str:
     """Return the accuracy of a run in percent with its 95% interval."""
     low, high = interval_of(record)
-    return f"{100 * record.counts.share:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return with_interval(100 * record.counts.share, 100 * low, 100 * high)
 
 
 def p_value(value: float) -> str:

@@ -74,7 +74,7 @@ class EntryResult(Strict):
         measured: The accuracy that uebench measured.
         clean: The measured accuracy of the clean reference; None if it was not measured.
         seeds: Method seeds x attacker seeds.
-        n: The number of clean test photographs.
+        n: The number of clean test images.
         records: The records behind the measurement.
     """
 
