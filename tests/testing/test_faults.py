@@ -97,7 +97,6 @@ METHOD = {
     "no docstring": Fault(
         '    """Adds a pattern for each identity."""\n', "", "metadata", "the class has no docstring", "class Mine("
     ),
-    "version 0": Fault("version = 1", "version = 0", "metadata", "version 0 is not a whole number above 0"),
     "no reason for a preset": Fault(
         "    Config = MineConfig\n", '    Config = MineConfig\n    presets = {"desk": {"epochs": 2}}\n',
         "metadata", "why lacks preset 'desk'",

@@ -32,15 +32,13 @@ class Suite(Runs[P, R]):
 
     @proves("it says what it is")
     def metadata(self) -> None:
-        """Check the name, version, title and docstring, and the reasons for presets."""
+        """Check the name, title and docstring, and the reasons for presets."""
         plugin = self.plugin
         if not plugin.__dict__.get("__doc__"):
             raise ContractError("the class has no docstring; say in one sentence what it does", self.line())
         if not (isinstance(plugin.name, str) and plugin.name.isascii() and plugin.name.isidentifier()):
             reason = f"name {plugin.name!r} is not an identifier; use letters, digits and underscores"
             raise ContractError(reason, self.line("name"))
-        if type(plugin.version) is not int or plugin.version < 1:
-            raise ContractError(f"version {plugin.version!r} is not a whole number above 0", self.line("version"))
         if not str(plugin.info.title).strip():
             reason = "info.title is empty; give the title of the paper, or say what it is"
             raise ContractError(reason, self.line("info"))
