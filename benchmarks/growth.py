@@ -1,4 +1,4 @@
-"""How seconds and memory of each method grow with images, identities and pixels.
+"""How the cost of each method grows with images, identities and pixels.
 
 Small settings (``smoke``, with every training one pass over the set), so that what is compared is the growth, not the
 methods. Each point is measured in a fresh process, around a middle of 64 images of 4 identities at 32 pixels.

@@ -72,7 +72,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 WHY: Mapping[str, str] = {
     "desk": "contrastive learning needs more passes than the 20 of other attackers, larger batches, and little decay",
     "desk64": "as many passes, in batches of 16 and without decay, as desk had them in version 0.1",
-    "paper": "more passes again; the first layers depend on the size, as in other ResNets",
+    "paper": "more passes again, and batches of 128; the first layers depend on the size, as in other ResNets, and "
+    "images are normalised to [0, 1]",
 }
 
 T = TypeVar("T", bound=ContrastiveOptions)

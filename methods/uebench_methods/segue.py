@@ -3,9 +3,9 @@
 Zhiling Zhang, Jie Zhang, Kui Zhang, Wenbo Zhou, Weiming Zhang, Nenghai Yu. Segue: Side-information Guided Generative
 Unlearnable Examples for Facial Privacy Protection in Real World. ICASSP 2025 (arXiv:2310.16061), Algorithm 1.
 
-Deviations from the authors' code: the last incomplete batch of a pass is left out; and at ``segue_paper``, ``paper``
-and ``desk`` the generator's learning rate oscillates like the surrogate's, while the authors' is constant. The
-committed cells were measured so. At ``official`` it is constant.
+Deviations from the authors' code: the last incomplete batch of a pass is left out; and at all presets but
+``official`` and ``smoke``, the generator's learning rate oscillates like the surrogate's, while the authors' is
+constant. The committed cells were measured so.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, contrastive_view, sign_steps
-from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Radius, Stem
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Radius, Shape, Stem
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw, trainable_images
 from uebench.training.checkpoints import pack, unpack
@@ -129,6 +129,12 @@ class Tue(NoiseMethod[Config]):
         "d17196dc9d1fbf9fc3226d3cba12ec414d444425de41d6fa3f8af74dde0ea324": "there were no warm-up and no noise_mode",
     }
 
+    def obstacle(self, shape: Shape) -> str | None:
+        """Return why the noise is never improved, or what ``NoiseMethod`` says."""
+        if self.config.warmup >= self.config.rounds:
+            return f"warmup={self.config.warmup} leaves no round of {self.config.rounds} for the noise; lower warmup"
+        return super().obstacle(shape)
+
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Train the encoder and improve the noise in turns; an encoder of weight 0 has no effect and is not built."""
         config, first, encoder, learner = self.config, 0, None, None
@@ -142,14 +148,14 @@ class Tue(NoiseMethod[Config]):
             noise.steps.copy_(saved.state["noise"])
             first = saved.step
         for number in range(first, config.rounds):
-            learned, loss = None, math.nan
+            learned = loss = None
             if learner and config.trains(number):
                 learned = self._train_encoder(*learner, noise, train, ctx.rng("encoder", number))
             if number >= config.warmup:
                 loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
             ctx.log(surrogate=learned, objective=loss)
             ctx.save((pack(*learner) if learner else {}) | {"noise": noise.steps}, number + 1)
-            ctx.progress(number + 1, config.rounds, f"fitting tue, loss {loss:.3f}")
+            ctx.progress(number + 1, config.rounds, "fitting tue" if loss is None else f"fitting tue, loss {loss:.3f}")
 
     def _train_encoder(
         self,

@@ -9,7 +9,7 @@ import pytest
 import uebench
 from tests.conftest import Command
 from uebench.errors import UsageError
-from uebench.planning.seeds import seeds_of
+from uebench.planning.seeds import seed_of, seeds_of
 
 IMAGES = np.zeros((4, 32, 32, 3), np.uint8)
 LABELS = [0, 0, 1, 1]
@@ -42,6 +42,7 @@ def test_every_call_refuses_what_is_no_seed(call: Callable[..., Any], seed: obje
         ("5,0-1", (5, 0, 1)),
         (["0-1", 7], (0, 1, 7)),
         (np.int64(3), (3,)),
+        (np.array(3), (3,)),
         (np.arange(2), (0, 1)),
     ],
 )
@@ -61,3 +62,9 @@ def test_a_command_that_reproduces_a_table_takes_a_range_of_seeds(uebench: Comma
     words = ("reproduce", "table3", "--preset", "smoke", "--data", "synthetic", "--dry-run", "--json")
     plans = [uebench(*words, "--method-seed", seeds).json["tables"][-1]["cells"] for seeds in ("0", "0-1")]
     assert plans[0] < plans[1]
+
+
+def test_one_seed_is_not_taken_from_several() -> None:
+    assert seed_of(np.int64(3)) == 3  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="is not a seed; write one whole number"):
+        seed_of(np.array([1, 2]))  # type: ignore[arg-type]

@@ -255,7 +255,7 @@ def test_the_key_follows_the_content_behind_a_link(tiny_run: Command, tmp_path: 
 
 @pytest.mark.parametrize("given", [[1, 2], None, np.array([None])])
 def test_what_is_no_array_is_refused_in_python(given: Any) -> None:  # noqa: ANN401
-    with pytest.raises(UsageError, match=r"protected 'ours': holds .*; give a path, a NumPy array or a tensor"):
+    with pytest.raises(UsageError, match=r"protected 'ours': is .*; give a path, or numbers as"):
         library.plan(attacker=ATTACK[1], protected={"ours": given}, data=TINY, preset="smoke")
 
 

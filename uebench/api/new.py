@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from keyword import iskeyword
@@ -51,7 +52,8 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
     if file.exists():
         raise UsageError(f"{file}: exists already; choose another file, or remove it")
     text, title = (TEMPLATES / f"{kind}.py").read_text("utf-8"), name.title().replace("_", "")
-    if re.search(rf"\b{title}\b", text):
+    imports = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
+    if title in {alias.asname or alias.name for node in imports for alias in node.names}:
         raise UsageError(f"name {name!r}: a class {title} would hide one that the file imports; choose another")
     text = text.replace(PLACEHOLDER.title(), title).replace(PLACEHOLDER, name)
     write(file, text, to_disk=False)

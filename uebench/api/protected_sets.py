@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,11 +100,11 @@ def photographs(dataset: Dataset) -> Photographs:
 def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
     if isinstance(source, str | Path):
         return source
-    if not isinstance(source, np.ndarray) and isinstance(source, torch.Tensor):
-        is_half = source.is_floating_point() and source.element_size() < 4  # NumPy has no bfloat16
-        source = (source.float() if is_half else source).detach().cpu().numpy()
+    if "torch" in sys.modules and isinstance(source, torch.Tensor):
+        source = (source.float() if source.dtype == torch.bfloat16 else source).detach().cpu().numpy()
     if not isinstance(source, np.ndarray) or source.dtype.hasobject:
-        raise UsageError(f"protected {name!r}: holds {type(source).__name__}; give a path, a NumPy array or a tensor")
+        what = "an array of objects" if isinstance(source, np.ndarray) else type(source).__name__
+        raise UsageError(f"protected {name!r}: is {what}; give a path, or numbers as a NumPy array or a tensor")
     array = np.asarray(source)
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,8 +111,9 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
 
 def _radius(text: str) -> float:
     try:
-        return float(Fraction(text))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        above, _, below = text.partition("/")
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError):
         raise UsageError(f"eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255") from None
 
 

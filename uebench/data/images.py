@@ -31,7 +31,7 @@ LARGEST_FILE = 8 * MAX_PIXELS
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Show no warnings, which Pillow gives about many harmless files.
+    """Show none of the warnings that Pillow gives about many harmless files.
 
     Python's filters belong to the whole process, so threads must not change them. Enter this before they start.
     """
@@ -39,7 +39,7 @@ def quiet() -> Iterator[None]:
         yield
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module="PIL")
         yield
 
 

@@ -51,6 +51,8 @@ class Performer:
         try:
             lazy.load()
             from uebench.evaluation.runner import Runner
+        except ModuleNotFoundError as error:
+            return "error", UebenchError(f"{error} on the machine of a task; install uebench there")
         except (ImportError, MemoryError, OSError) as error:
             return "error", UebenchError(f"torch cannot be loaded ({error or 'out of memory'}); allow more memory")
         try:

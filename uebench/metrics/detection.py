@@ -46,8 +46,8 @@ def recognised(
     Nothing is random: the same set gives the same answers.
 
     Args:
-        images: The set. Of more than 2,000 images only some are used: evenly spaced photographs of each identity, at
-            least two, and the first images of each.
+        images: The set. Of more than 2,000 images only some are used: evenly spaced photographs of each identity, and
+            the first images of each. Two photographs of each identity are always used, however many these are.
         labels: (N,) identities.
         of_each: The number of images made from each photograph; they are adjacent.
         progress: Called with (done, total, what).

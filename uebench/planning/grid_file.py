@@ -42,19 +42,20 @@ def read_grid(file: Path | None, given: Mapping[str, Any]) -> Grid:
 
 
 def _options(file: Path) -> dict[str, Any]:
-    options = read_toml(file, Grid.model_fields.keys() | StudySpec.model_fields.keys())
+    options = read_toml(file, Grid.model_fields, StudySpec.model_fields)
     listed = [options[name] for name in ("data", "method", "attacker") if isinstance(options.get(name), list)]
     if not options.keys() <= Grid.model_fields.keys() or any(isinstance(one, dict) for one in chain(*listed)):
         raise UsageError(f"{file}: this is a study; compute it with uebench study run {file}")
     return options
 
 
-def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
+def read_toml(file: Path, known: Collection[str], others: Collection[str] = ()) -> dict[str, Any]:
     """Return the contents of a TOML file.
 
     Args:
         file: The file.
         known: The names allowed at the top level.
+        others: Names that are allowed too, but that no message suggests.
 
     Raises:
         UsageError: If the file is not valid TOML, is too large, or has another name at the top level.
@@ -75,7 +76,7 @@ def read_toml(file: Path, known: Collection[str]) -> dict[str, Any]:
     except RecursionError:
         raise UsageError(f"{file}: not valid TOML; its brackets are nested too deeply") from None
     for name in options:
-        if name not in known:
+        if name not in known and name not in others:
             raise UsageError(f"{file}: unknown name {name!r}; {nearest(name, known)}")
     return options
 

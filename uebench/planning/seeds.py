@@ -24,7 +24,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 def _several(given: Any) -> Any:  # noqa: ANN401
     if isinstance(given, str):
         return tuple(chain.from_iterable(map(_range, given.split(","))))
-    if isinstance(given, Iterable):
+    if isinstance(given, Iterable) and getattr(given, "ndim", None) != 0:
         return tuple(chain.from_iterable(_several(one) if isinstance(one, str) else (one,) for one in given))
     if _is_whole(given):
         return (int(given),)
@@ -32,7 +32,8 @@ def _several(given: Any) -> Any:  # noqa: ANN401
 
 
 def _is_whole(given: Any) -> bool:  # noqa: ANN401
-    return isinstance(given, SupportsIndex) and not isinstance(given, bool)
+    """Return whether it is one whole number, also NumPy's; arrays have ``__index__`` too."""
+    return isinstance(given, SupportsIndex) and not isinstance(given, bool) and not getattr(given, "ndim", 0)
 
 
 def _range(text: str) -> range:

@@ -41,7 +41,7 @@ class TimeLimit:
         match = _WRITTEN.fullmatch(str(given).strip())
         parts = match.groupdict(default="0") if match else {}
         try:
-            seconds = float(given)
+            seconds = float(str(given).strip())
         except ValueError:
             seconds = sum(float(parts[name]) * unit for name, unit in _UNITS.items() if parts)
         if not 0 < seconds < math.inf:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 END = r" \\"
 
-NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+( x |-)[\d-]+( / \d+ x [\d-]+)?")
+NUMBER = re.compile(r"-|[-+<]?\d[\d.,]*( \[.*\])?\*?( \(.*\))?|\d+-\d+|\d+ x \d+(-\d+)?( / \d+ x \d+(-\d+)?)?")
 """The cells of right-aligned columns: numbers, with intervals or without, ranges of ranks, seeds, and dashes."""
 
 RANGE, TIMES = re.compile(r"(?<=\d)-(?=\d)"), re.compile(r"(?<=\d) x (?=\d)")

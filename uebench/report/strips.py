@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset, DatasetInfo, load
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, StoreError, UsageError
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 from uebench.report.text import literal
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import Audit
-from uebench.store.store import DamagedError, Store
+from uebench.store.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +85,7 @@ def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> S
         if protected is None:
             return "The protected set is not in this results folder; uebench audit makes it."
         dataset = _faces(str(Spec(record.data.source, record.data.options)), record.data.size)
-    except (DamagedError, DataError) as error:
+    except (StoreError, DataError) as error:
         return f"{error}."
     if dataset.key != record.data_key:
         return "The ORL photographs here are not those of the record."

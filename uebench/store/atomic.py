@@ -39,6 +39,8 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
             shutil.copymode(path, temporary)
         temporary.replace(path)  # after closing it, because Windows cannot rename an open file
     except BaseException:
+        with suppress(OSError):
+            temporary.chmod(0o600)  # Windows deletes no file that may only be read
         temporary.unlink(missing_ok=True)
         raise
     for folder in changed:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from uebench.errors import StoreError
 from uebench.store import requests, seal
 from uebench.store.atomic import TEMPORARY
 from uebench.store.store import DamagedError, Store
@@ -109,7 +110,7 @@ def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
 def _is_finished(store: Store, key: str) -> bool:
     try:
         return bool(store.read_cell(key) or store.read_protected(key))
-    except DamagedError:
+    except StoreError:  # it is damaged, or cannot be read now
         return False
 
 

@@ -90,7 +90,8 @@ class OrthogonalProjection(Countermeasure[Config]):
         torch.nn.init.uniform_(linear.weight, -(values**-0.5), values**-0.5, generator=rng)
         linear.to(train.images.device)
         optimizer = torch.optim.SGD(linear.parameters(), config.lr * 3 * 32 * 32 / values)
-        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [config.epochs // 2, config.epochs * 3 // 4])
+        falls = [-(-config.epochs * part // 4) for part in (2, 3)]  # rounded up: the first epoch has the full rate
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, falls)
         for _ in range(config.epochs):
             for batch in train.batches(config.batch, order=torch.randperm(len(train), generator=rng)):
                 descend(linear, optimizer, batch.images.flatten(1), batch.labels)
