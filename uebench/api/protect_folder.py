@@ -23,11 +23,11 @@ from uebench.data.protected_folder import (
     Chunk,
     Photograph,
     ProtectedFolder,
+    check_can_be_copied,
     decode,
     joint_audit,
     left_out,
     photographs_in,
-    refuse_uncopiable,
     request_digest,
 )
 from uebench.evaluation import referee
@@ -97,7 +97,7 @@ def protect_folder(
     store = workspace.store
     size = presets.get(preset).size
     people = photographs_in(source)
-    refuse_uncopiable(source, people)
+    check_can_be_copied(source, people)
     shape = Shape(size, tuple(map(len, people.values())))
     chosen = ChosenMethod(method, shape, preset, seed, device, workspace.registry)
     photographs = list(chain.from_iterable(people.values()))

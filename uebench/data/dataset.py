@@ -266,7 +266,7 @@ def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:
     The source's code and options count, and so does the version of Pillow, which decodes.
     """
     stamps = [
-        [str(file.absolute()), label, split, *image_stamp(file, here=True)]
+        [str(file.absolute()), label, split, *image_stamp(file, with_ctime=True)]
         for split, listed in enumerate((listing.train, listing.test))
         for file, label in listed
     ]

@@ -122,13 +122,13 @@ def image_digest(file: Path) -> str:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
-def image_stamp(file: Path, *, here: bool = False) -> tuple[int, ...]:
+def image_stamp(file: Path, *, with_ctime: bool = False) -> tuple[int, ...]:
     """Return numbers that change when an image file is written: its size in bytes and its times in nanoseconds.
 
     Args:
         file: The file.
-        here: Whether to add the time that the system itself keeps. It shows that a file was replaced by one with the
-            same size and modification time, but a copy of the folder has other such times.
+        with_ctime: Whether to add the change time, which programs cannot set. It tells a file from another of the same
+            size and modification time that took its place, but differs in every copy of a folder.
 
     Raises:
         DataError: If the file cannot be read.
@@ -137,7 +137,7 @@ def image_stamp(file: Path, *, here: bool = False) -> tuple[int, ...]:
         stat = file.stat()
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
-    return stat.st_size, stat.st_mtime_ns, *([stat.st_ctime_ns] if here else [])
+    return stat.st_size, stat.st_mtime_ns, *([stat.st_ctime_ns] if with_ctime else [])
 
 
 def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8]:

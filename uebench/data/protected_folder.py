@@ -83,8 +83,8 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
     return photographs
 
 
-def refuse_uncopiable(source: Path, people: Mapping[str, Sequence[Photograph]]) -> None:
-    """Refuse photographs that cannot be copied: links, which may lead outside the folder, and one name.
+def check_can_be_copied(source: Path, people: Mapping[str, Sequence[Photograph]]) -> None:
+    """Refuse links, which may lead outside the folder, and an identity with the name of the manifest.
 
     Args:
         source: See ``photographs_in``.

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from uebench.paper.claims import judge
+from uebench.paper.fill import FilledPlace, FilledTable
+from uebench.paper.reported import reported
+from uebench.paper.tables import TABLES, TablePlace
+from uebench.paper.verdicts import apart, at_chance, learned, order
+from uebench.report.paper_table import page
+
+CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
+
+
+def as_the_paper_has_it() -> dict[str, FilledTable]:
+    """Every table filled with the reported figures, accuracies within three points."""
+    filled = {}
+    for table in TABLES.values():
+        places = []
+        for place in table.places:
+            value = reported().get(table.address(place))
+            measured = FilledPlace(place=place, reported=value, value=value, data=place.role)
+            if value is not None and place.metric == "accuracy":
+                chance = 2.0 if place.role == "webface50" else 10.0
+                clean = CLEAN.get(place.column, 75.0)
+                measured = replace(measured, low=value - 3, high=value + 3, chance=chance, clean=clean)
+            places.append(measured)
+        filled[table.name] = FilledTable(table, {}, tuple(places))
+    return filled
+
+
+def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
+    place = TablePlace(row=row, column="WebFace10")
+    fields = {"low": value - 2, "high": value + 2, "chance": 10.0, "clean": 80.0} | more
+    return FilledPlace(place=place, data="faces", value=value, reported=figure, **fields)
+
+
+def test_at_chance_means_that_the_interval_holds_chance() -> None:
+    assert at_chance(at("segue", 11.5, 10.5))
+    assert not at_chance(at("segue", 12.5, 10.5))
+    assert at_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
+
+
+def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
+    """Three seeds far apart are no proof of chance."""
+    wide = {"low": 5.5, "high": 45.8}
+    assert at_chance(at("ue", 25.7, 12.5, **wide)) is None
+    assert at_chance(at("ue", 25.7, 12.5, **wide, clean=None))
+
+
+def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
+    assert learned(at("ue", 10, 0)) == 0
+    assert learned(at("ue", 45, 0)) == 0.5
+    assert learned(at("ue", 45, 0, clean=None)) is None
+    assert learned(at("ue", 45, 0, clean=9.0)) is None
+
+
+def test_an_order_counts_pairs_and_leaves_overlaps_undecided() -> None:
+    ue, lsp, segue = at("ue", 30, 12.5), at("lsp", 20, 31.5), at("segue", 18, 10.5)
+    assert (apart(ue, lsp), apart(lsp, ue), apart(lsp, segue)) == (1, -1, 0)
+    places = [ue, lsp, segue, at("clean", 80, 75)]
+    found = order("ue", places)
+    assert (found.agree, found.against, found.undecided, found.verdict) == (1, 1, 0, "does not hold")
+    assert order("segue", places).verdict == "holds where decided"  # against LSP nothing is
+    assert order("segue", [ue, segue]).verdict == "holds"
+    assert order("segue", [lsp, segue]).verdict == "undecided"
+    assert order("segue", [segue]).verdict == "not yet measured"
+
+
+def test_the_papers_own_figures_uphold_its_claims() -> None:
+    verdicts = {one.claim.table: one.verdict for one in judge(as_the_paper_has_it())}
+    assert verdicts == {
+        "5": "holds", "6": "not contradicted", "8": "not contradicted", "9": "not contradicted",
+        "figure4.1": "not yet decided", "figure4.3": "not yet decided",
+    }  # fmt: skip
+
+
+def with_one_other(table: str, label: str, column: str, value: float, half: float) -> dict[str, FilledTable]:
+    """Return the paper's tables with another figure in one place, and its interval that far to both sides."""
+    tables = as_the_paper_has_it()
+    changed = tuple(
+        replace(e, value=value, low=value - half, high=value + half)
+        if (e.place.label, e.place.column) == (label, column)
+        else e
+        for e in tables[table].places
+    )
+    return tables | {table: FilledTable(TABLES[table], {}, changed)}
+
+
+@pytest.mark.parametrize(
+    ("table", "label", "column", "value"),
+    [
+        ("5", "segue", "resnet50", 20.0),
+        ("5", "lsp", "inception_v3", 30.0),
+        ("6", "segue", "CelebA10", 40.0),
+        ("8", "segue(rho_d=4/255)", "rho_a=4/255", 34.0),
+        ("9", "segue", "generation_time", 4.5),
+    ],
+)
+def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, value: float) -> None:
+    overturned = judge(with_one_other(table, label, column, value, 3))
+    assert [one.claim.table for one in overturned if one.verdict == "does not hold"] == [table]
+
+
+@pytest.mark.parametrize(
+    ("table", "label", "column", "value"),
+    [
+        ("5", "lsp", "inception_v3", 40.0),
+        ("6", "segue", "CelebA10", 24.0),
+        ("8", "segue(rho_d=4/255)", "rho_a=4/255", 20.0),
+    ],
+)
+def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
+    table: str, label: str, column: str, value: float
+) -> None:
+    found = judge(with_one_other(table, label, column, value, 15))
+    (claim,) = (one for one in found if one.claim.table == table and one.verdict == "not yet decided")
+    assert (claim.no, claim.yes) == (0, claim.asked - 1)
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(1.0, "holds"), (4.0, "not yet decided")])
+def test_a_ratio_of_seconds_decides_only_beyond_a_factor_of_two(seconds: float, verdict: str) -> None:
+    """The paper's is 2,100 to 2.2."""
+    (claim,) = (one for one in judge(with_one_time(seconds)) if one.claim.table == "9")
+    assert claim.verdict == verdict
+
+
+def with_one_time(seconds: float) -> dict[str, FilledTable]:
+    """Return the paper's tables with another time of Segue, which has no interval."""
+    tables = as_the_paper_has_it()
+    changed = (replace(e, value=seconds) if e.place.row == "segue" else e for e in tables["9"].places)
+    return tables | {"9": FilledTable(TABLES["9"], {}, tuple(changed))}
+
+
+def test_the_order_of_two_times_counts_only_beyond_a_factor_of_two() -> None:
+    """The paper has 2.2 seconds for Segue and 4.5 for LSP."""
+    pairs = [order("segue", with_one_time(seconds)["9"].places) for seconds in (2.2, 2.3, 8.9, 9.1)]
+    assert [(one.agree, one.against, one.undecided) for one in pairs] == [(4, 0, 0), (3, 0, 1), (3, 0, 1), (3, 1, 0)]
+    assert page(with_one_time(2.3)["9"], "desk").notes[1].startswith("order: ")
+    assert "more than 2 times as long" in page(with_one_time(2.3)["9"], "desk").notes[1]
+
+
+def test_a_mean_alone_does_not_make_a_claim_hold() -> None:
+    for half, verdict in ((1.0, "holds"), (6.0, "not contradicted")):
+        judged = judge(with_one_other("8", "segue(rho_d=4/255)", "rho_a=4/255", 16.0, half))
+        (claim,) = (one for one in judged if one.claim.table == "8")
+        assert (claim.verdict, claim.yes) == (verdict, 1)
+
+
+def test_our_variant_decides_nothing_about_side_information() -> None:
+    tables = as_the_paper_has_it()
+    of_paper, of_variant = {"true": 12.0, "kmeans": 20.0, "none": 40.0}, {"true": 40.0, "kmeans": 20.0}
+    values = [(of_variant if e.place.setting else of_paper)[e.place.row] for e in tables["figure4.3"].places]
+    places = [
+        replace(e, value=v, low=v - 1, high=v + 1) for e, v in zip(tables["figure4.3"].places, values, strict=True)
+    ]
+    judged = judge(tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, tuple(places))})
+    (side,) = (one for one in judged if one.claim.table == "figure4.3")
+    assert (side.verdict, side.yes, side.no, len(side.places)) == ("holds", 5, 0, 10)
+
+
+def test_a_line_about_labels_names_the_method_too() -> None:
+    labels = {place.label for place in TABLES["figure4.3"].places}
+    assert "segue_restart with k-means labels" in labels and "segue with true labels" in labels
+    assert len(labels) == 5
+
+
+def test_a_table_without_accuracies_says_nothing_of_chance_and_data_sets_have_no_difference() -> None:
+    filled = as_the_paper_has_it()
+    for name in ("7", "9"):
+        shown = page(filled[name], "desk")
+        assert "at chance" not in shown.blocks[-1].header and not any("chance" in note for note in shown.notes)
+    sizes = page(filled["2"], "desk")
+    assert not any("difference" in block.header for block in sizes.blocks)
+    assert {row["difference"] for row in sizes.rows} == {None}
+    assert any(note.startswith("at chance: ") for note in page(filled["5"], "desk").notes)
+
+
+def test_side_information_is_judged_attacker_by_attacker() -> None:
+    tables = as_the_paper_has_it()
+    values = {"true": 12.0, "kmeans": 20.0, "none": 40.0}
+    places = tuple(
+        replace(e, value=(v := values[e.place.row]), low=v - 1, high=v + 1) for e in tables["figure4.3"].places
+    )
+    filled = tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)}
+    (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
+    assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
+    close = tuple(replace(e, low=e.value - 9, high=e.value + 9) for e in places if e.value)
+    judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, close)})
+    (side,) = (one for one in judged if one.claim.table == "figure4.3")
+    assert (side.verdict, side.yes, side.no) == ("not yet decided", 0, 0)
