@@ -1,4 +1,4 @@
-"""Does CUDA measure what the CPU does? The same small grid on both. This script has not finished on a GPU yet.
+"""Does CUDA measure what the CPU does? The same small grid on both.
 
 ``python -m benchmarks``, which runs anywhere, leaves it out. ``python -m benchmarks.cuda`` computes the same cells on
 the CPU, in a process for every two cores, and on the device, and says

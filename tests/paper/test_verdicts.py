@@ -121,6 +121,24 @@ def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
     assert (claim.no, claim.yes) == (0, claim.asked - 1)
 
 
+@pytest.mark.parametrize(("seeds", "against"), [("1 x 1", 0), ("3 x 1", 1), ("1 x 3", 1)])
+def test_a_single_run_contradicts_no_claim(seeds: str, against: int) -> None:
+    tables = with_one_other("5", "segue", "resnet50", 20.0, 3)
+    places = (replace(e, seeds=seeds) if e.place.column == "resnet50" else e for e in tables["5"].places)
+    first, *_ = judge(tables | {"5": FilledTable(TABLES["5"], {}, tuple(places))})
+    assert (first.yes, first.no, first.asked) == (4, against, 5)
+    assert first.verdict == ("does not hold" if against else "not yet decided")
+
+
+def test_single_runs_alone_prove_no_claim() -> None:
+    tables = {
+        name: FilledTable(filled.table, {}, tuple(replace(e, seeds="1 x 1" if e.low else "") for e in filled.places))
+        for name, filled in as_the_paper_has_it().items()
+    }
+    assert judge(as_the_paper_has_it())[0].verdict == "holds"
+    assert (judge(tables)[0].verdict, judge(tables)[0].yes) == ("not contradicted", 5)
+
+
 @pytest.mark.parametrize(("seconds", "verdict"), [(1.0, "holds"), (4.0, "not yet decided")])
 def test_a_ratio_of_seconds_decides_only_beyond_a_factor_of_two(seconds: float, verdict: str) -> None:
     """The paper's is 2,100 to 2.2."""
@@ -188,6 +206,10 @@ def test_side_information_is_judged_attacker_by_attacker() -> None:
     filled = tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)}
     (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
     assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
+    single = tuple(replace(e, seeds="1 x 1" if e.place.row == "kmeans" else "3 x 1") for e in places)
+    judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, single)})
+    (side,) = (one for one in judged if one.claim.table == "figure4.3")
+    assert (side.verdict, side.yes, side.no) == ("not contradicted", 5, 0)
     close = tuple(replace(e, low=e.value - 9, high=e.value + 9) for e in places if e.value)
     judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, close)})
     (side,) = (one for one in judged if one.claim.table == "figure4.3")

@@ -1,7 +1,8 @@
 """The central claims of the Segue paper, each with the rule by which records decide it.
 
 A measurement supports a claim if its mean does, and contradicts it only if its whole interval does: the paper has the
-benefit of the doubt. A claim holds only if the whole intervals support it.
+benefit of the doubt. A claim holds only if the whole intervals support it. The interval of a single run says nothing
+about other seeds, so a single run supports a claim on average at most, and contradicts none.
 """
 
 from __future__ import annotations
@@ -82,7 +83,14 @@ def judge(tables: Mapping[str, FilledTable]) -> list[Judged]:
 
 
 def _each(judge_one: Callable[[FilledPlace], Answer]) -> Callable[[Sequence[FilledPlace]], list[Answer]]:
-    return lambda places: [judge_one(filled) for filled in places]
+    return lambda places: [_of_runs(judge_one(filled), filled) for filled in places]
+
+
+def _of_runs(answer: Answer, *places: FilledPlace) -> Answer:
+    """Return what is left of an answer if one of its measurements is a single run."""
+    if not any(filled.is_single_run for filled in places):
+        return answer
+    return "on average" if answer == "yes" else None if answer == "no" else answer
 
 
 def _at_chance(filled: FilledPlace) -> Answer:
@@ -127,7 +135,7 @@ def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     for column in dict.fromkeys(filled.place.column for filled in places):
         true, pseudo = known["true", column], known["kmeans", column]
         sign = apart(true, pseudo) if true.interval and pseudo.interval else 0
-        answers.append(None if not sign else "yes" if sign < 0 else "no")
+        answers.append(_of_runs(None if not sign else "yes" if sign < 0 else "no", true, pseudo))
     return answers
 
 

@@ -62,6 +62,11 @@ class FilledPlace:
         return self.value - self.reported
 
     @property
+    def is_single_run(self) -> bool:
+        """Return whether a single run is behind it, so that its interval leaves out how much runs differ by seeds."""
+        return self.seeds == "1 x 1"
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """Return the interval; for a value without one, the value itself twice."""
         if self.value is None:

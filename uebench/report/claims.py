@@ -36,20 +36,23 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     evidence = [
         (
             str(position), filled.place.label, filled.place.column, filled.data, number(filled.value, filled),
-            " ".join(key[:12] for key in filled.keys),
+            filled.seeds or "-", " ".join(key[:12] for key in filled.keys),
         )
         for position, one in enumerate(judged, 1)
         for filled in one.places
     ]  # fmt: skip
     blocks = [
         Block("Verdicts", ("", "claim", "where", "verdict", "places"), verdicts),
-        Block("Records", ("claim", "method", "condition", "set", "measured", "records"), evidence),
+        Block("Records", ("claim", "method", "condition", "set", "measured", "seeds", "records"), evidence),
     ]
     notes = [f"{position} holds if {one.claim.rule}" for position, one in enumerate(judged, 1)]
     notes.append("how much the attacker learns: 0% is chance, and 100% is the clean reference")
     notes.append(
         "otherwise, a number counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
         "does not. Where a mean alone meets it, the claim is not contradicted, and does not yet hold"
+    )
+    notes.append(
+        "a single run (seeds 1 x 1) may be a lucky draw: it counts as a yes like a mean alone, and never as a no"
     )
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 
