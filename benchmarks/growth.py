@@ -82,6 +82,7 @@ def table(rows: Sequence[Row]) -> str:
 def picture(rows: Sequence[Row], file: Path) -> None:
     """Draw all points on logarithmic axes; the table has the fitted exponents."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter, SymmetricalLogLocator
 
     shown = {what: words for what, words in SHOWN.items() if any(row[what] is not None for row in rows)}
     drawn = Figure(figsize=(13, 3.5 * len(shown)), layout="constrained")
@@ -94,6 +95,9 @@ def picture(rows: Sequence[Row], file: Path) -> None:
                 panel.plot(*along(rows, method, axis, what), label=method, **look)
             panel.set_xscale("log", base=2)
             panel.set_yscale("symlog" if what == "peak_mib" else "log")  # no more than the imports took is 0 MiB
+            if what == "peak_mib":
+                panel.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=2, subs=(1, 2, 5)))
+                panel.yaxis.set_major_formatter(ScalarFormatter())
             panel.set_xlabel(NAMED.get(axis, axis))
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     drawn.savefig(file, dpi=100)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from benchmarks import cuda
@@ -34,3 +37,16 @@ def test_a_difference_beyond_seeds_and_photographs_is_told() -> None:
     assert not cuda.report(runs(10), runs(10), fewer, 2)[1]
     with pytest.raises(ValueError, match="no cell of lsp"):
         cuda.agreement(runs(10).records, [])
+
+
+def test_the_page_has_the_numbers_that_the_script_printed() -> None:
+    root = Path(__file__).parents[2]
+    printed, page = (root / "results" / "cuda.txt").read_text(), (root / "benchmarks" / "README.md").read_text()
+    found = re.findall(r"^(.+): device minus CPU ([+-][\d.]+) points \[(-[\d.]+), ([\d.]+)\]", printed, re.MULTILINE)
+    assert len(found) == len(cuda.METHODS)
+    for method, value, low, high in found:
+        assert f"| `{method}` | {value} [{low}, +{high}] |" in page
+    seconds = re.findall(r"^device.*12 cells in (\d+) s", printed, re.MULTILINE)
+    assert f"took {seconds[0]} s one after the other" in page and f"{seconds[1]} s with four processes" in page
+    (peak,) = re.findall(r"at most (\d+) MiB", printed)
+    assert f"{peak} MiB" in page

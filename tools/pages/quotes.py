@@ -3,9 +3,9 @@
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, ``<!-- again KEY -->`` for a cell that was computed a second time (``results/again``), and
-``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried
-for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after
-``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
+``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried for the presets stands
+between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after ``<!-- machines -->``, and
+the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
