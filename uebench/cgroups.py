@@ -60,7 +60,7 @@ def _folders(controller: str) -> Iterator[Path]:
     for line in _lines(PROC / "mountinfo"):
         mount, _, system = line.partition(" - ")
         root, point = map(Path, mount.split()[3:5])
-        kind, _, options = system.split()[:3]
+        kind, _, options = system.split(" ")[:3]  # the source may be empty
         if kind == "cgroup2":
             group = groups.get("")
         elif kind == "cgroup" and controller in options.split(","):

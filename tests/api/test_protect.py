@@ -189,9 +189,6 @@ FLOAT = IMAGES / 255
         ({"images": IMAGES[0]}, r"images: shape \(3, 32, 32\); give \(N, 3, S, S\)"),
         ({"images": IMAGES[:0], "labels": []}, r"images: shape \(0, 3, 32, 32\); give"),
         ({"images": IMAGES[:, :1]}, "images: .* there must be 3 channels .* in the second or the last place"),
-        ({"images": IMAGES[:, :, :3, :3]}, "images: .* say layout='NCHW' or 'NHWC'"),
-        ({"images": IMAGES, "layout": "NHWC"}, "images: .* there must be 3 channels .* with layout='NHWC'"),
-        ({"layout": "CHW"}, "layout 'CHW': unknown; say 'NCHW' for"),
         ({"images": IMAGES[:, :, :30]}, "images: 30 x 32 pixels; they must be square"),
         ({"images": IMAGES.astype(np.int64)}, "images: int64; give uint8"),
         ({"images": torch.tensor(IMAGES).int()}, "images: torch.int32; give uint8"),
@@ -218,10 +215,12 @@ def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint
     assert "\n" not in str(caught.value)
 
 
-def test_images_whose_layout_is_unclear_are_protected_as_the_caller_says() -> None:
+def test_images_of_three_by_three_pixels_have_their_channels_first() -> None:
     small = IMAGES[:, :, :3, :3]
-    for layout in ("NCHW", "NHWC"):
-        assert protect(small, LABELS, "random", layout=layout).shape == small.shape
+    first = protect(small, LABELS, "random(noise=classwise)").astype(int) - small
+    last = protect(small.transpose(0, 2, 3, 1), LABELS, "random(noise=classwise)").astype(int)
+    assert abs(first).max() <= 8
+    assert last.shape == (8, 3, 3, 3)
 
 
 def test_the_example_in_the_docstring_runs() -> None:

@@ -73,7 +73,7 @@ def test_the_cache_is_shown_and_deleted(uebench: Command, tmp_path: Path, monkey
     monkeypatch.setenv("UEBENCH_CACHE", str(folder))
     assert uebench("data", "cache").out == f"{folder}: 0 decoded data sets, 0.0 MB\n"
     split = Split(np.zeros((100, 3, 32, 32), np.uint8), np.zeros(100, np.int64))
-    cache.fetch(folder, "0" * 64, lambda: (split, split))
+    cache.keep(folder, "0" * 64, cache.Description.of(split, split), split, split)
     assert uebench("data", "cache").out == f"{folder}: 1 decoded data set, 0.6 MB\n"
     assert uebench("data", "cache", "--json").json["sets"] == 1
     assert uebench("data", "cache", "--clear").out == f"{folder}: 0 decoded data sets, 0.0 MB\n"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from uebench.data import cache, dataset
 from uebench.errors import DataError
+from uebench.hashing import digest
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 
@@ -27,9 +29,19 @@ class Photographs:
         ]
         self.times = 0
 
-    def decode(self) -> tuple[Split, Split]:
+    def load(self, folder: Path, fingerprint: str) -> tuple[Split, Split]:
+        """Return the splits as a data set does: from the cache, or decoded and kept there."""
+        if cached := cache.fetch(folder, fingerprint):
+            assert cached[0] == self.description
+            return cached[1:]
         self.times += 1
-        return self.splits[0], self.splits[1]
+        train, test = self.splits
+        cache.keep(folder, fingerprint, self.description, train, test)
+        return train, test
+
+    @property
+    def description(self) -> cache.Description:
+        return cache.Description.of(*self.splits)
 
     def are(self, found: tuple[Split, Split]) -> bool:
         pairs = [
@@ -47,9 +59,9 @@ def photographs() -> Photographs:
 
 def test_a_set_is_decoded_once(tmp_path: Path, photographs: Photographs) -> None:
     for _ in range(2):
-        assert photographs.are(cache.fetch(tmp_path / "cache", ONE, photographs.decode))
+        assert photographs.are(photographs.load(tmp_path / "cache", ONE))
     assert photographs.times == 1
-    cache.fetch(tmp_path / "cache", OTHER, photographs.decode)
+    photographs.load(tmp_path / "cache", OTHER)
     assert photographs.times == 2
 
 
@@ -58,23 +70,18 @@ def test_a_set_is_decoded_once(tmp_path: Path, photographs: Photographs) -> None
 def test_what_is_no_file_counts_as_missing_and_is_never_waited_for(
     tmp_path: Path, photographs: Photographs, kind: str
 ) -> None:
-    for name in (f"{ONE}.safetensors", f"{ONE}.json"):
-        match kind:
-            case "pipe":
-                os.mkfifo(tmp_path / name)
-            case "folder":
-                (tmp_path / name).mkdir()
-            case "loop":
-                (tmp_path / name).symlink_to(name)
+    file = tmp_path / f"{ONE}.safetensors"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "loop":
+            file.symlink_to(file.name)
     assert cache.fetch_description(tmp_path, ONE) is None
     for _ in range(2):
-        assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+        assert photographs.are(photographs.load(tmp_path, ONE))
     assert photographs.times == (2 if kind == "folder" else 1)  # what is no folder is replaced
-
-
-def test_a_description_of_brackets_counts_as_missing(tmp_path: Path) -> None:
-    (tmp_path / f"{ONE}.json").write_text("[" * 100_000)
-    assert cache.fetch_description(tmp_path, ONE) is None
 
 
 def test_a_cache_of_a_user_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,48 +91,53 @@ def test_a_cache_of_a_user_that_there_is_not_is_refused(monkeypatch: pytest.Monk
 
 
 def test_no_flipped_byte_is_believed(tmp_path: Path, photographs: Photographs) -> None:
-    cache.fetch(tmp_path, ONE, photographs.decode)
+    photographs.load(tmp_path, ONE)
     file = tmp_path / f"{ONE}.safetensors"
     whole = file.read_bytes()
     for place in range(0, len(whole), 5):
         damaged = bytearray(whole)
         damaged[place] ^= 255
         file.write_bytes(damaged)
-        assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+        assert photographs.are(photographs.load(tmp_path, ONE))
     file.write_bytes(whole[:-1])
-    assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    assert photographs.are(photographs.load(tmp_path, ONE))
     assert photographs.times == 2 + len(range(0, len(whole), 5))
 
 
-def test_a_description_is_kept_and_a_damaged_one_is_not_believed(tmp_path: Path) -> None:
+def test_a_description_is_read_without_pixels_and_a_damaged_one_is_not_believed(
+    tmp_path: Path, photographs: Photographs
+) -> None:
     assert cache.fetch_description(tmp_path, ONE) is None
-    cache.keep_description(tmp_path, ONE, {"train_counts": [7, 7], "arrays": ["ab"]})
-    assert cache.fetch_description(tmp_path, ONE) == {"train_counts": [7, 7], "arrays": ["ab"]}
-    file = tmp_path / f"{ONE}.json"
-    whole = file.read_text()
-    for damaged in ("", "7", "[]", "{}", whole[:-3], whole.replace("7, 7", "7, 8"), "[" * 100_000, "\0\xff"):
-        file.write_text(damaged)
+    photographs.load(tmp_path, ONE)
+    assert cache.fetch_description(tmp_path, ONE) == photographs.description
+    file, text = tmp_path / f"{ONE}.safetensors", photographs.description.model_dump_json()
+    sealed = digest(text)
+    for content, seal in (
+        (text.replace("[1,1,1]", "[1,1,2]"), sealed),
+        *((content, digest(content)) for content in ("", "7", "[]", "{}", "[" * 100_000)),
+    ):
+        save_file({"train_images": np.zeros(1)}, file, {"description": content, "digest": seal})
         assert cache.fetch_description(tmp_path, ONE) is None
+        assert cache.fetch(tmp_path, ONE) is None
+    save_file({"train_images": np.zeros(1)}, file, {"description": text, "digest": sealed})
+    assert cache.fetch(tmp_path, ONE) is None
 
 
 def test_nobody_else_can_read_the_photographs(tmp_path: Path, photographs: Photographs) -> None:
     folder = tmp_path / "user" / "uebench"
-    cache.fetch(folder, ONE, photographs.decode)
-    cache.keep_description(folder, ONE, {})
+    photographs.load(folder, ONE)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_a_cache_that_cannot_be_written_or_read_is_no_error(tmp_path: Path, photographs: Photographs) -> None:
     (tmp_path / "file").write_text("not a folder")
     for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
-        assert photographs.are(cache.fetch(folder, ONE, photographs.decode))
-        cache.keep_description(folder, ONE, {})
+        assert photographs.are(photographs.load(folder, ONE))
         assert cache.fetch_description(folder, ONE) is None
     (tmp_path / f"{ONE}.safetensors").mkdir()
-    (tmp_path / f"{ONE}.json").mkdir()
-    assert photographs.are(cache.fetch(tmp_path, ONE, photographs.decode))
+    assert photographs.are(photographs.load(tmp_path, ONE))
     assert cache.fetch_description(tmp_path, ONE) is None
 
 
@@ -158,8 +170,7 @@ def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs
     shared.mkdir()
     (shared / "model.safetensors").write_text("someone else's")
     for folder in (own, shared):
-        cache.fetch(folder, ONE, photographs.decode)
-        cache.keep_description(folder, ONE, {})
+        photographs.load(folder, ONE)
         (folder / f".new-{ONE}-left-by-a-killed-run").write_text("half")
         assert cache.usage(folder)[0] == 1
         cache.clear(folder)

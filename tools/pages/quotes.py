@@ -2,10 +2,11 @@
 
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
-whose keys begin so, ``<!-- again KEY -->`` for a cell that was computed a second time (``results/again``), and
-``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was tried for the presets stands
-between ``<!-- trials methods -->`` and ``<!-- end -->``, one cell on several machines after ``<!-- machines -->``, and
-the verdicts on the paper's claims after ``<!-- verdicts -->``.
+whose keys begin so, ``<!-- peak KEY KEY -->`` for the mean after each run's best epoch, ``<!-- again KEY -->`` for a
+cell that was computed a second time (``results/again``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
+that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
+one cell on several machines after ``<!-- machines -->``, and the verdicts on the paper's claims after
+``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ BLOCK = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
-STATED = re.compile(r"(<!-- (cell|again|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
+STATED = re.compile(r"(<!-- (cell|peak|again|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
 PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\.\d+)?\s?%")
@@ -61,6 +62,8 @@ def _value(kind: str, keys: list[str]) -> float:
     assert all(record.key.startswith(key) for record, key in zip(records, keys, strict=True))
     about = {(one.data_key, MethodIdentity.of(one).text, AttackerIdentity.of(one).text) for one in records}
     assert len(about) == 1, f"{keys}: cells of several methods, attackers or data sets"
+    if kind == "peak":
+        return fmean(record.peak.share for record in records)
     if kind != "purity":
         return fmean(record.counts.share for record in records)
     (record,) = records

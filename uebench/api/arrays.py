@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from uebench.data.layout import Layout, layout_of
+from uebench.data.layout import channels_are_last
 from uebench.errors import UsageError
 
 Images = TypeVar("Images", NDArray[Any], torch.Tensor)
@@ -24,12 +24,12 @@ class GreyLevels(Generic[Images]):
 
     Attributes:
         pixels: (N, 3, S, S) uint8, a copy.
-        layout: The layout of the caller's images.
+        channels_last: Whether the caller's images are (N, S, S, 3).
         original: The caller's images, which are never changed.
     """
 
     pixels: NDArray[np.uint8]
-    layout: Layout
+    channels_last: bool
     original: Images
 
     def like_original(self, pixels: NDArray[np.uint8]) -> Images:
@@ -38,33 +38,32 @@ class GreyLevels(Generic[Images]):
         Args:
             pixels: (N, 3, S, S) uint8; float images get the values k/255.
         """
-        arranged = np.ascontiguousarray(pixels if self.layout == "NCHW" else pixels.transpose(0, 2, 3, 1))
+        arranged = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1) if self.channels_last else pixels)
         if isinstance(self.original, torch.Tensor):
             tensor = torch.from_numpy(arranged).to(self.original.device)
             return tensor if self.original.dtype == torch.uint8 else (tensor / 255).to(self.original.dtype)
         return arranged if self.original.dtype == np.uint8 else (arranged / 255).astype(self.original.dtype)
 
 
-def grey_levels(images: Images, layout: str | None = None, name: str = "images") -> GreyLevels[Images]:
+def grey_levels(images: Images, name: str = "images") -> GreyLevels[Images]:
     """Check images and round them to grey levels.
 
     Args:
         images: (N, 3, S, S) or (N, S, S, 3), uint8, or float in [0, 1].
-        layout: ``NCHW`` or ``NHWC``; None to infer it from the position of the 3 channels.
         name: The name of the argument, for messages.
 
     Raises:
-        UsageError: If the images or ``layout`` are wrong; the message names the argument.
+        UsageError: If the images are wrong; the message names the argument.
     """
     if not isinstance(images, np.ndarray | torch.Tensor):
         raise UsageError(f"{name}: {type(images).__name__}; give a NumPy array or a torch tensor")
-    layout = layout_of(tuple(images.shape), layout, name)
+    channels_last = channels_are_last(tuple(images.shape), name)
     levels = _levels(images, name)
-    pixels = np.ascontiguousarray(levels if layout == "NCHW" else levels.transpose(0, 3, 1, 2))
+    pixels = np.ascontiguousarray(levels.transpose(0, 3, 1, 2) if channels_last else levels)
     height, width = pixels.shape[2:]
     if height != width:
         raise UsageError(f"{name}: {height} x {width} pixels; they must be square: crop or pad them first")
-    return GreyLevels(pixels, layout, images)
+    return GreyLevels(pixels, channels_last, images)
 
 
 def _levels(images: NDArray[Any] | torch.Tensor, name: str) -> NDArray[np.uint8]:

@@ -33,7 +33,6 @@ def protect(
     device: str = "auto",
     plugins: Iterable[str | Path] = (),
     results: str | Path | None = None,
-    layout: str | None = None,
     progress: Progress | None = None,
 ) -> Images:
     """Protect images: return copies that look the same, and from which a model should learn little.
@@ -54,7 +53,6 @@ def protect(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         plugins: Python files with your own methods.
         results: A results folder for checkpoints, so that a killed call can resume; None for no checkpoints.
-        layout: ``NCHW`` for (N, 3, S, S) or ``NHWC`` for (N, S, S, 3). Only needed where the shape allows both.
         progress: Called with (done, total, text).
 
     Returns:
@@ -74,7 +72,7 @@ def protect(
         >>> protected.shape, protected.dtype
         ((4, 32, 32, 3), dtype('uint8'))
     """
-    given = grey_levels(images, layout)
+    given = grey_levels(images)
     numbers, names = class_numbers(labels, len(given.pixels))
     shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers).tolist()))
     presets.get(preset)

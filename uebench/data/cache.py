@@ -7,29 +7,31 @@ counts as missing. A cache that cannot be written costs time but is never an err
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
+from safetensors import SafetensorError
 
 from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
-from uebench.regular_files import open_safetensors, read_regular
+from uebench.regular_files import open_safetensors
 
 VARIABLE = "UEBENCH_CACHE"
 """The environment variable that sets another folder; empty or ``none`` for no cache."""
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+_DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
 _OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json)|\.new-[0-9a-f]{64}-.*")
 
 
@@ -60,84 +62,84 @@ def _user_cache() -> Path:
     return named if named.is_absolute() else Path.home() / default
 
 
-def fetch(folder: Path, fingerprint: str, decode: Callable[[], tuple[Split, Split]]) -> tuple[Split, Split]:
-    """Return the training and the test split of a set, from the cache or freshly decoded.
+class Description(BaseModel):
+    """What a plan needs to know of decoded photographs.
+
+    Attributes:
+        arrays: The digests of the training images and labels and of the test images and labels.
+        train_counts: The number of training photographs of each identity.
+        test_counts: The number of test photographs of each identity.
+    """
+
+    arrays: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    test_counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, train: Split, test: Split) -> Self:
+        """Describe photographs."""
+        counts = [tuple(np.bincount(split.labels).tolist()) for split in (train, test)]
+        return cls(arrays=_digests(train, test), train_counts=counts[0], test_counts=counts[1])
+
+
+def fetch(folder: Path, fingerprint: str) -> tuple[Description, Split, Split] | None:
+    """Return the description, the training and the test split of a set, or None if the cache does not have them.
 
     Args:
         folder: The cache.
         fingerprint: 64 hexadecimal digits that change whenever the decoded arrays may change.
-        decode: Reads the photographs; its errors are passed on.
     """
-    file = folder / f"{fingerprint}.safetensors"
-    if (splits := _read(file)) is not None:
-        return splits
-    train, test = decode()
-    _write(file, (train.images, train.labels, test.images, test.labels))
-    return train, test
+    with suppress(*_DAMAGED), open_safetensors(_file(folder, fingerprint)) as opened:
+        description = _described(opened.metadata())
+        arrays = [opened.get_tensor(name) for name in _ARRAYS]
+        train, test = Split(*arrays[:2]), Split(*arrays[2:])
+        if _digests(train, test) == description.arrays:
+            return description, train, test
+    return None
 
 
-def _read(file: Path) -> tuple[Split, Split] | None:
-    from safetensors import SafetensorError
-
-    try:
-        with open_safetensors(file) as opened:
-            expected = json.loads((opened.metadata() or {})["digests"])
-            arrays = [opened.get_tensor(name) for name in _ARRAYS]
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RecursionError):
-        return None
-    if expected != [array_digest(array) for array in arrays]:
-        return None
-    return Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
+def fetch_description(folder: Path, fingerprint: str) -> Description | None:
+    """Return the description of a set without reading its pixels, or None; arguments are those of ``fetch``."""
+    with suppress(*_DAMAGED), open_safetensors(_file(folder, fingerprint)) as opened:
+        return _described(opened.metadata())
+    return None
 
 
-def _write(file: Path, arrays: tuple[NDArray[Any], ...]) -> None:
-    from safetensors import SafetensorError
+def keep(folder: Path, fingerprint: str, description: Description, train: Split, test: Split) -> None:
+    """Write a set into the cache, readable by its owner only; arguments are those of ``fetch`` and its result."""
     from safetensors.numpy import save_file
 
-    named = {name: np.ascontiguousarray(array) for name, array in zip(_ARRAYS, arrays, strict=True)}
-    digests = json.dumps([array_digest(array) for array in arrays])
-    with suppress(SafetensorError):
-        _put(file, lambda path: save_file(named, path, {"digests": digests}))
-
-
-def fetch_description(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the description that ``keep_description`` wrote, or None.
-
-    Args:
-        folder: The cache.
-        fingerprint: See ``fetch``.
-    """
-    try:
-        content = json.loads(read_regular(folder / f"{fingerprint}.json"))
-        description: dict[str, Any] = content["description"]
-        return description if content["digest"] == digest(description) else None
-    except (OSError, KeyError, ValueError, TypeError, RecursionError):
-        return None
-
-
-def keep_description(folder: Path, fingerprint: str, description: Mapping[str, Any]) -> None:
-    """Cache the description of a set, from which plans are made without reading pixels.
-
-    Args:
-        folder: The cache.
-        fingerprint: See ``fetch``.
-        description: JSON values.
-    """
-    content = json.dumps({"digest": digest(description), "description": description})
-    _put(folder / f"{fingerprint}.json", lambda path: path.write_text(content, "utf-8"))
-
-
-def _put(file: Path, write: Callable[[Path], object]) -> None:
-    """Write a file atomically, readable by its owner only."""
-    with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".new-{file.stem}-", delete=False) as opened:
+    arrays = dict(zip(_ARRAYS, map(np.ascontiguousarray, _arrays(train, test)), strict=True))
+    text = description.model_dump_json()
+    file = _file(folder, fingerprint)
+    with suppress(OSError, SafetensorError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".new-{fingerprint}-", delete=False) as opened:
             temporary = Path(opened.name)  # has mode 0600
         try:
-            write(temporary)
+            save_file(arrays, temporary, {"description": text, "digest": digest(text)})
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _described(metadata: Mapping[str, str] | None) -> Description:
+    metadata = metadata or {}
+    if metadata["digest"] != digest(metadata["description"]):
+        raise ValueError
+    return Description.model_validate_json(metadata["description"])
+
+
+def _arrays(train: Split, test: Split) -> tuple[NDArray[Any], ...]:
+    return train.images, train.labels, test.images, test.labels
+
+
+def _digests(train: Split, test: Split) -> tuple[str, ...]:
+    return tuple(array_digest(array) for array in _arrays(train, test))
+
+
+def _file(folder: Path, fingerprint: str) -> Path:
+    return folder / f"{fingerprint}.safetensors"
 
 
 def usage(folder: Path) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import PIL
-from pydantic import BaseModel, ValidationError
 
 from uebench.data import cache as files
 from uebench.data.checks import fault
@@ -17,7 +16,7 @@ from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
 from uebench.data.names import named
 from uebench.errors import DataError, UsageError
-from uebench.hashing import array_digest, digest, key
+from uebench.hashing import digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
@@ -171,12 +170,9 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
     """
     part = source_part(text, registry)
     source = part.build()
-    if cache is not None and (listing := source.listing()) is not None:
-        cached = files.fetch_description(cache, _fingerprint(part, listing, size))
-        try:
-            return _info(part, size, _Description.model_validate(cached))
-        except ValidationError:
-            pass  # missing or damaged
+    listing = source.listing() if cache else None
+    if cache and listing and (cached := files.fetch_description(cache, _fingerprint(part, listing, size))):
+        return _info(part, size, cached)
     return _load(part, size, cache).info
 
 
@@ -200,7 +196,8 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
     """
     if not text.strip():
         raise UsageError(f"data {text!r}: names nothing; write . for the current folder")
-    folder = Spec("folder", {"path": str(path := expanded(Path(text)))})
+    path = expanded(Path(text))
+    folder = Spec("folder", {"path": str(path)})
     if ("source", text) in registry:
         spec = parse(text)
     elif is_folder(path):
@@ -213,43 +210,27 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
     return Part(registry.entry("source", spec.name), registry.build("source", spec).config, str(spec))
 
 
-class _Description(BaseModel):
-    """The cached description of decoded photographs: the digests of their arrays, and images per identity."""
-
-    arrays: tuple[str, str, str, str]
-    train_counts: tuple[int, ...]
-    test_counts: tuple[int, ...]
-
-
 def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
     source = part.build()
     listing = source.listing()
-
-    def read() -> tuple[Split, Split]:
+    cache = cache if listing else None  # without files, nothing tells whether the images are still the same
+    fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
+    cached = files.fetch(cache, fingerprint) if cache else None
+    if cached:
+        description, train, test = cached
+    else:
         train, test = source.read(size)
         if reason := fault(train, test, size):
             raise DataError(f"data {part.written!r}: {reason}")
-        return train, test
-
-    cache = cache if listing else None  # without files, nothing tells whether the images are still the same
-    fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
-    train, test = files.fetch(cache, fingerprint, read) if cache else read()
-    parts = (train.images, train.labels, test.images, test.labels)
-    description = _Description.model_validate(
-        {
-            "arrays": [array_digest(array) for array in parts],
-            "train_counts": np.bincount(train.labels).tolist(),
-            "test_counts": np.bincount(test.labels).tolist(),
-        }
-    )
-    if cache:
-        files.keep_description(cache, fingerprint, description.model_dump(mode="json"))
-    for array in parts:
+        description = files.Description.of(train, test)
+        if cache:
+            files.keep(cache, fingerprint, description, train, test)
+    for array in (train.images, train.labels, test.images, test.labels):
         array.flags.writeable = False
     return Dataset(_info(part, size, description), train, test)
 
 
-def _info(part: Part[Source[Any]], size: int, description: _Description) -> DatasetInfo:
+def _info(part: Part[Source[Any]], size: int, description: files.Description) -> DatasetInfo:
     source = part.build()
     options = source.config.published()
     options.pop("path", None)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.data.layout import layout_of
+from uebench.data.layout import channels_are_last
 from uebench.data.stored_arrays import StoredArray, stored_arrays
 from uebench.errors import DataError, UsageError
 
@@ -87,7 +87,7 @@ def read_array(
     stored = arrays[name]
     if not stored.is_number:
         raise DataError(f"{file}: {stored.dtype}; convert it to whole numbers or floats")
-    is_channels_last = layout_of(stored.shape, None, str(file)) == "NHWC"
+    is_channels_last = channels_are_last(stored.shape, str(file))
     count, *rest = stored.shape
     check((count, rest[2], *rest[:2]) if is_channels_last else stored.shape)
     array = stored.load()
