@@ -167,6 +167,22 @@ def test_attacker_seeds_that_differ_between_method_seeds_are_nested() -> None:
     assert uneven.mean == pytest.approx(np.mean([right[0].mean(), right[1, :2].mean()]))
 
 
+def without(runs: Runs, *missing: tuple[int, int]) -> Runs:
+    answers = {seeds: given for seeds, given in (runs.answers or {}).items() if seeds not in missing}
+    return Runs({seeds: runs.shares[seeds] for seeds in answers}, runs.n, answers)
+
+
+@pytest.mark.parametrize("missing", [[(2, 2)], [(2, 2), (1, 2)]])
+def test_a_missing_run_does_not_make_shared_attacker_seeds_independent(missing: list[tuple[int, int]]) -> None:
+    rng = np.random.default_rng(29)
+    held = 0
+    for _ in range(EXPERIMENTS):
+        right, truth = World(rng, (3, 3), method=0.05, attacker=0.4, both=0.05).method()
+        low, high = interval(without(as_runs(right), *missing))
+        held += low <= truth <= high
+    assert held / EXPERIMENTS >= 0.9
+
+
 def rejections(
     seeds: tuple[int, int], shift: float, experiments: int = EXPERIMENTS, with_answers: bool = True
 ) -> float:
@@ -185,6 +201,22 @@ def rejections(
 def test_two_methods_that_are_alike_are_rarely_told_apart(seeds: tuple[int, int]) -> None:
     assert rejections(seeds, 0.0) <= 0.075
     assert rejections(seeds, 0.0, 100, with_answers=False) <= 0.05
+
+
+@pytest.mark.parametrize("seeds", [(3, 3), (1, 3)])
+def test_attacker_seeds_that_two_methods_do_not_share_are_further_draws(seeds: tuple[int, int]) -> None:
+    rng = np.random.default_rng(31)
+    wrong = 0
+    for _ in range(EXPERIMENTS):
+        world = World(rng, seeds, method=0.05 * (seeds[0] > 1), attacker=0.4, both=0.05)
+        one = as_runs(world.method()[0])
+        world.attacker = rng.normal(0, 0.4, seeds[1])
+        other = as_runs(world.method()[0])
+        assert other.answers
+        answers = {(sets, seed + 3): given for (sets, seed), given in other.answers.items()}
+        shares = {(sets, seed + 3): share for (sets, seed), share in other.shares.items()}
+        wrong += difference(one, Runs(shares, other.n, answers)).p < 0.05
+    assert wrong / EXPERIMENTS <= 0.075
 
 
 @pytest.mark.parametrize("seeds", [(3, 3), (1, 3), (1, 1)])

@@ -48,7 +48,12 @@ def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
     """Three seeds far apart are no proof of chance."""
     wide = {"low": 5.5, "high": 45.8}
     assert at_chance(at("ue", 25.7, 12.5, **wide)) is None
-    assert at_chance(at("ue", 25.7, 12.5, **wide, clean=None))
+
+
+@pytest.mark.parametrize("clean", [None, 8.0])
+def test_an_attacker_without_a_reference_above_chance_decides_nothing(clean: float | None) -> None:
+    assert at_chance(at("ue", 11.5, 12.5, clean=clean)) is None
+    assert at_chance(at("ue", 30.0, 12.5, low=25.0, high=35.0, clean=clean)) is False
 
 
 def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:

@@ -8,7 +8,8 @@ them. Photographs are crossed with both kinds of seeds, since all runs see the s
 **Attacker seeds are crossed with method seeds** if the same ones occur with every method seed, as in a grid: equal
 seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis is
 valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine draws.
-Attacker seeds that differ between method seeds are nested in them.
+Attacker seeds that differ between method seeds are nested in them. If some runs of a grid are missing, the variance
+comes from the attacker seeds that occur with every method seed, where there are several.
 
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
@@ -38,6 +39,7 @@ import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Parts = list[tuple[Floats, int]]  # variances with their degrees of freedom
 
 Z = 1.959963984540054
 """The standard normal quantile of 95% intervals."""
@@ -136,7 +139,8 @@ def interval(runs: Runs) -> tuple[float, float]:
         return wilson(mean * n, n)
     import numpy as np
 
-    table, more = _table(runs), n + 2 * PSEUDO
+    common = set.intersection(*map(set, runs.by_method_seed.values()))
+    table, more = _table(runs.only(common) if len(common) > 1 else runs), n + 2 * PSEUDO
     middle = (mean * n + PSEUDO) / more
     one_run = middle * (1 - middle) / (more - 1)
     of_photographs = one_run
@@ -210,7 +214,7 @@ def difference(one: Runs, other: Runs, of_one_run: tuple[float, int] | None = No
     common = set.intersection(*(set(seeds) for runs in (one, other) for seeds in runs.by_method_seed.values()))
     if common:
         one, other = one.only(common), other.only(common)
-    tables = [_table(one, paired=bool(common)), _table(other, paired=bool(common))]
+    tables = [_table(one), _table(other)]
     photographs_are_paired = bool(one.answers and other.answers)
     if photographs_are_paired:
         gaps = tables[0].mean((0, 1)) - tables[1].mean((0, 1))
@@ -221,7 +225,7 @@ def difference(one: Runs, other: Runs, of_one_run: tuple[float, int] | None = No
         middles = [(runs.mean * n + PSEUDO) / more for runs in (one, other)]
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
-    variance, degrees = _variance(tables, of_photographs)
+    variance, degrees = _variance(tables, of_photographs, pair_attackers=bool(common))
     of_seeds, degrees_of_seeds = of_one_run or (0.0, 1)
     assumed = of_seeds * sum(not runs.several for runs in (one, other))
     if assumed:
@@ -249,11 +253,10 @@ def _quantile(degrees: float) -> float:
     return float(stdtrit(degrees, 0.975))
 
 
-def _table(runs: Runs, paired: bool = True) -> Floats:
+def _table(runs: Runs) -> Floats:
     """Return the answers of runs as (method seeds, attacker seeds, photographs): 0, 1, or a share of several images.
 
-    Without answers, the last axis holds the accuracy alone. If attacker seeds are nested, or not paired with those of
-    another method, their axis has length 1: a row is the mean of a method seed, or a run of the only method seed.
+    Without answers, the last axis holds the accuracy alone. If attacker seeds are nested, their axis has length 1.
     """
     import numpy as np
 
@@ -265,52 +268,45 @@ def _table(runs: Runs, paired: bool = True) -> Floats:
     ]
     if runs.answers and runs.of_each > 1:
         rows = [row.reshape(len(row), -1, runs.of_each).mean(-1) for row in rows]
-    crossed = len({tuple(seeds) for seeds in runs.by_method_seed.values()}) == 1
-    if crossed and paired:
-        return np.stack(rows)
-    if len(rows) == 1:
-        return rows[0][:, None]
-    return np.stack([row.mean(0, keepdims=True) for row in rows])
+    if len({tuple(seeds) for seeds in runs.by_method_seed.values()}) > 1:
+        rows = [row.mean(0, keepdims=True) for row in rows]
+    return np.stack(rows)
 
 
-def _variance(tables: Sequence[Floats], of_photographs: float) -> tuple[float, float]:
+def _variance(tables: Sequence[Floats], of_photographs: float, pair_attackers: bool = True) -> tuple[float, float]:
     """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
 
     Args:
-        tables: One or two, as ``_table`` returns them, with equally many attacker seeds.
+        tables: One or two, as ``_table`` returns them.
         of_photographs: The variance by the choice of photographs. Like the variance by seeds, it includes the
             interactions of seeds and photographs, which are therefore subtracted once.
+        pair_attackers: Whether two tables have the same attacker seeds; otherwise theirs are independent.
     """
-    of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables])
-    sets, attackers = sum(float(part[0]) for part, _ in of_methods), float(of_attackers[0])
+    of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables], pair_attackers)
+    sets, attackers = (sum(float(part[0]) for part, _ in parts) for parts in (of_methods, of_attackers))
     of_seeds = sets + attackers - float(both[0])
     counted_twice, photographs = 0.0, tables[0].shape[-1]
     if photographs > 1:
-        parts, attack, shared = _of_seeds(tables)
-        each = sum((part for part, _ in parts), attack - shared)
+        *parts, shared = _of_seeds(tables, pair_attackers)
+        each = sum((part for part, _ in chain(*parts)), -shared)
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
     of_seeds = max(of_seeds, sets, attackers)  # the true variance is no less than either
     variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
-    squares = 0.0  # only of the parts that the variance is made of
-    if of_seeds > attackers:
-        squares += sum(float(part[0]) ** 2 / free for part, free in of_methods)
-    if of_seeds > sets:
-        squares += attackers**2 / (tables[0].shape[1] - 1)
+    made_of = (of_methods if of_seeds > attackers else []) + (of_attackers if of_seeds > sets else [])
+    squares = sum(float(part[0]) ** 2 / free for part, free in made_of)
     return variance, variance**2 / squares if squares else math.inf
 
 
-def _of_seeds(tables: Sequence[Floats]) -> tuple[list[tuple[Floats, int]], Floats, Floats]:
+def _of_seeds(tables: Sequence[Floats], pair_attackers: bool) -> tuple[Parts, Parts, Floats]:
     """Return the variance that seeds add to each photograph's mean (or difference of means).
 
     Returns:
-        For each table with several method seeds, the part of these and its degrees of freedom; the part of attacker
-        seeds, which pair the tables; and the interaction, which both parts include.
+        The parts of method seeds, one for each table with several; those of attacker seeds, one if these pair the
+        tables; and the interaction, which both kinds of parts include.
     """
     import numpy as np
 
-    of_methods = []
-    nothing = np.zeros(tables[0].shape[-1])
-    both = nothing
+    of_methods, both = [], np.zeros(tables[0].shape[-1])
     for table in tables:
         sets, attackers = table.shape[:2]
         if sets > 1:
@@ -318,7 +314,8 @@ def _of_seeds(tables: Sequence[Floats]) -> tuple[list[tuple[Floats, int]], Float
             if attackers > 1:
                 residual = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean((0, 1))
                 both = both + (residual**2).sum((0, 1)) / ((sets - 1) * (attackers - 1) * sets * attackers)
-    by_attacker = tables[0].mean(0) - (tables[1].mean(0) if len(tables) > 1 else 0.0)
-    attackers = len(by_attacker)
-    of_attackers = by_attacker.var(0, ddof=1) / attackers if attackers > 1 else nothing
+    by_attacker = [table.mean(0) for table in tables]
+    if pair_attackers and len(tables) > 1:
+        by_attacker = [by_attacker[0] - by_attacker[1]]
+    of_attackers = [(one.var(0, ddof=1) / len(one), len(one) - 1) for one in by_attacker if len(one) > 1]
     return of_methods, of_attackers, both

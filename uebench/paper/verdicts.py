@@ -20,7 +20,7 @@ TIMES = 2
 
 AT_CHANCE = (
     "at chance: the 95% interval holds chance; undecided where it also holds more than "
-    f"{100 * HELD:.0f}% of what lies between chance and the clean reference"
+    f"{100 * HELD:.0f}% of what lies between chance and the clean reference, or where there is no such reference"
 )
 UNDECIDED: Mapping[str, str] = MappingProxyType(
     {
@@ -42,14 +42,17 @@ def order_rule(metric: str) -> str:
 
 
 def at_chance(filled: FilledPlace) -> bool | None:
-    """Return whether chance lies within the interval; None if nothing was measured, or too little to tell."""
+    """Return whether chance lies within the interval; None if nothing was measured, or too little to tell.
+
+    An attacker that learns nothing from clean photographs either says nothing about a protection.
+    """
     if filled.interval is None or filled.chance is None:
         return None
     low, high = filled.interval
     if not low <= filled.chance <= high:
         return False
     most = _share(high, filled)
-    return True if most is None or most <= HELD else None
+    return True if most is not None and most <= HELD else None
 
 
 def learned(filled: FilledPlace) -> float | None:
