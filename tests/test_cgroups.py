@@ -59,6 +59,7 @@ def test_without_groups_there_is_the_whole_machine(system: System) -> None:
 
 def test_a_container_sees_its_limits_at_the_root_of_version_2(system: System) -> None:
     system.group("0::/")
+    system.mounts.append("30 22 0:27 / /x rw,relatime shared:8 - tmpfs  rw,size=1k")  # mounted without a source
     system.mount("fs", "cgroup2", "rw")
     system.file("fs/cpu.max", "200000 100000")
     system.file("fs/memory.max", str(8 * GIB))

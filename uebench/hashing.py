@@ -53,7 +53,7 @@ def file_digest(file: Path) -> str:
     """Return the sha256 of a file, as keys and records hold it.
 
     Raises:
-        DataError: If it cannot be read, or is no file.
+        DataError: If it cannot be read, or is not a file.
     """
     try:
         return _file_digest(file, file_state(file))

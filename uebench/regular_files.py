@@ -103,7 +103,7 @@ def open_safetensors(file: Path) -> safe_open:
 
     Raises:
         OSError: See ``open_regular``.
-        SafetensorError: If it is no such file.
+        SafetensorError: If it is not such a file.
     """
     from safetensors import safe_open
 

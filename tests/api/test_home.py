@@ -81,6 +81,7 @@ def test_what_all_functions_share_knows_the_home_folder(home: Path) -> None:
 
 def test_a_user_that_there_is_not_is_named() -> None:
     with pytest.raises(
-        DataError, match="~nobody_here/results: there is no user 'nobody_here'; write the folder in full"
+        DataError,
+        match="'~nobody_here/results': cannot be found: there is no user 'nobody_here'; write the path",
     ):
         uebench.records("~nobody_here/results")

@@ -28,7 +28,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--data", ""), 2, "data '': names nothing; write . for the current folder"),
         ((*RUN, "--data", " "), 2, "data ' ': names nothing"),
         ((*RUN, "--data", "./absent"), 3, "absent: no such folder"),
-        ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the folder in full"),
+        ((*RUN, "--data", "~nobody-here/faces"), 3, "there is no user 'nobody-here'; write the path in full"),
         ((*RUN, "--data", "folder(path='~nobody-here/x')"), 2, "there is no user 'nobody-here'"),
         ((*RUN, "--data", "a" * 300), 2, "unknown folder or source"),
         ((*RUN, "--data", "/" + "a" * 300), 3, "no such folder"),

@@ -50,6 +50,17 @@ def test_show_a_plugin_with_its_options(uebench: Command) -> None:
     assert uebench("show", "timm", "--json").json["required"] == ["model"]
 
 
+def test_show_every_plugin_of_a_name(uebench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "twin.py"
+    assert uebench("new", "countermeasure", "twin", "--to", file).code == 0
+    file.write_text(file.read_text().replace('name = "twin"', 'name = "lsp"'))
+    out = uebench("show", "lsp", "--plugin", file).out
+    assert "lsp (method, version" in out
+    assert "lsp (countermeasure, version" in out
+    kinds = [each["kind"] for each in uebench("show", "lsp", "--plugin", file, "--json").json]
+    assert kinds == ["method", "countermeasure"]
+
+
 def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run: Command) -> None:
     (cell,) = tiny_run(*LSP, "--json").json
     key = cell["record"]["key"]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
+from uebench.api.chosen_method import ChosenMethod
 from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
 from uebench.hashing import content_digest
@@ -55,6 +56,22 @@ def test_an_interrupted_call_goes_on_to_the_same_bytes(uebench: Command, photos:
     assert uebench(*command).code == 0
     assert (copies(out), (out / "protected.json").read_bytes()) == (whole, manifest)
     assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_finished_call_trains_no_method_again(
+    photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protect = partial(
+        protect_folder, photos({"a": 5, "b": 3}), tmp_path / "out", "ue(rounds=1)",
+        preset="smoke", results=tmp_path / "results",
+    )  # fmt: skip
+    first = protect()
+    monkeypatch.delattr(ChosenMethod, "fit")
+    assert protect() == first
+    (tmp_path / "out" / "a" / "1.png").unlink()
+    with pytest.raises(AttributeError):
+        protect()
 
 
 def test_photographs_of_one_person_need_no_folder_of_their_own(

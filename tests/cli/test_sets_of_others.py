@@ -79,7 +79,7 @@ def test_what_protect_wrote_is_matched_by_name_with_the_photographs_that_train(
     run = ("run", "--preset", "smoke", "--data", faces, "--protected", f"ours={tmp_path / 'copies'}", *ATTACK, "--json")
     answer = uebench(*run)
     assert answer.code == 0, answer.err
-    assert "4 of its 12 images are no training photographs and are left out" in answer.err
+    assert "4 of its 12 images are not training photographs and are left out" in answer.err
     assert answer.json[0]["record"]["audit"]["max_levels"] < 20
 
 
@@ -109,7 +109,7 @@ BREAK: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
     "1 of 18 images have NaN or infinite values": lambda images: np.where(images == images.max(), np.nan, images / 255),
     "17 images; give 18 rows, one for each training photograph": lambda images: images[1:],
     "64 x 64 pixels; this preset has photographs of 32 x 32": lambda images: images.repeat(2, axis=2).repeat(2, axis=3),
-    "values in [-0.5, 300] are no images": lambda images: np.where(images == images.max(), 300, images - 0.5),
+    "values in [-0.5, 300] are not images": lambda images: np.where(images == images.max(), 300, images - 0.5),
     "its images do not show the training photographs": lambda images: np.random.default_rng(0).permuted(images, axis=3),
 }
 
@@ -133,7 +133,7 @@ def test_a_set_that_does_not_belong_to_the_photographs_is_refused_before_any_wor
         ("ours=set.pkl", "is a pickle, which may run any code, so it is not opened; where you trust it, convert it: "),
         ("ours=set.mat", "is of no known kind; give a folder of images or a file .npy, .npz, .safetensors, .pt, .pth"),
         ("segue=set.npy", "protected 'segue': a method has this name; choose another, such as segue_authors"),
-        ("my set=set.npy", "is no name; use letters, digits, dots, dashes and underscores"),
+        ("my set=set.npy", "is not a valid name; use letters, digits, dots, dashes and underscores"),
     ],
 )
 def test_a_wrong_name_or_path_is_refused_in_one_line(

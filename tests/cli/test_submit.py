@@ -113,7 +113,10 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
         (("--claim", "5"), "claim '5': write the attacker's name and a percentage, as 'ResNet-18=12.5'"),
         (("--claim", "JPEG=105"), "claimed=105.0 is refused: input should be less than or equal to 100"),
         (("--date", "today"), "date 'today': not a date; write it as 2026-01-31"),
-        (("--url", "javascript:alert(1)"), 'url="javascript:alert(1)" is no address; write https://... without spaces'),
+        (
+            ("--url", "javascript:alert(1)"),
+            'url="javascript:alert(1)" is not an address; write https://...',
+        ),
         (("--by", "two\nlines"), "or holds a line break"),
         (("--out", "entry.txt"), "end the name with .json"),
     ],

@@ -93,6 +93,8 @@ def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> 
     assert answer.out.splitlines()[0] == f"failed: {TWO.key[:12]}  lsp vs resnet18: diverged"
     assert "no such folder" in uebench("status", "--watch", "--results", "absent").complaint
     assert uebench("status", "--watch", "0").code == 2
+    answer = uebench("status", "--watch", "--json")
+    assert (answer.code, "leave out --stale, --plugin and --json" in answer.complaint) == (2, True)
 
 
 def computing(store: Store) -> Generator[None, None, None]:

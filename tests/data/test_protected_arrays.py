@@ -64,9 +64,9 @@ def test_what_an_array_holds_is_seen_from_its_values(
         (abs(CHANGE) / 255, "values in [0, 0.0314] may be images or perturbations; say content="),
         (np.zeros(SHAPE), "may be images or perturbations"),
         (CHANGE / 16, "values in [-0.5, 0.5] may be images or perturbations"),
-        (LEVELS * 2.0, "values in [0, 510] are no images of the scales -1..1, 0..1 and 0..255; clip or rescale them"),
-        (LEVELS / 255 * 1.2, "values in [0, 1.2] are no images of the scales -1..1, 0..1 and 0..255"),
-        (LEVELS.astype(np.int32) + 9, "values in [9, 264] are no images of the scale 0..255"),
+        (LEVELS * 2.0, "values in [0, 510] are not images on a scale of -1..1, 0..1 or 0..255; clip or rescale them"),
+        (LEVELS / 255 * 1.2, "values in [0, 1.2] are not images on a scale of -1..1, 0..1 or 0..255"),
+        (LEVELS.astype(np.int32) + 9, "values in [9, 264] are not images on the scale 0..255"),
     ],
 )
 def test_values_that_leave_open_what_they_are_are_refused(tmp_path: Path, array: NDArray[Any], complaint: str) -> None:
@@ -80,7 +80,7 @@ def test_what_is_said_of_an_array_counts_more_than_its_values(tmp_path: Path) ->
     assert read_array(dark, "images").grey_levels(0).max() == pytest.approx(8)
     doubled = read_array(written(tmp_path, CHANGE / 127.5), "perturbations", "-1..1")
     assert np.abs(doubled.grey_levels(1) - CHANGE[1]).max() < 1e-6
-    with pytest.raises(UsageError, match=r"are no images of the scale 0\.\.1"):
+    with pytest.raises(UsageError, match=r"are not images on the scale 0\.\.1"):
         read_array(written(tmp_path, LEVELS / 127.5 - 1), "images", "0..1")
 
 

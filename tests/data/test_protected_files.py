@@ -51,7 +51,7 @@ def test_a_folder_is_read_by_names_whatever_else_lies_in_it(tmp_path: Path) -> N
     folder(tmp_path / "set", ("ann/30", "ann/31"), IMAGES[:2])
     found = read_protected(folder(tmp_path / "set"), CLEAN)
     assert (found.delta == CHANGE).all()
-    assert found.remarks == ("2 of its 17 images are no training photographs and are left out",)
+    assert found.remarks == ("2 of its 17 images are not training photographs and are left out",)
     beside = read_protected(folder(tmp_path / "whole" / "train_clean").parent, CLEAN)
     assert (beside.delta == CHANGE).all()
     assert not beside.remarks

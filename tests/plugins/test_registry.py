@@ -156,5 +156,5 @@ def test_what_looks_like_a_plugin_and_is_none_is_said(tmp_path: Path, monkeypatc
     registry = Registry()
     assert {"wavy", "deeper"} <= set(registry.names("method"))
     assert registry.overlooked == [
-        "entry point 'half': lost.py: no base of Lost leads to a contract, so it is no plugin"
+        "entry point 'half': lost.py: no base of Lost leads to a contract, so it is not a plugin"
     ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,38 +25,7 @@ from uebench.progress import ProgressFor, silent
 if TYPE_CHECKING:
     from uebench.api.protected_sets import Protected
     from uebench.api.workspace import Texts
-
-
-@dataclass(frozen=True, slots=True)
-class DetectRequest:
-    """The sets to examine: one by its key, or those of methods and those made by other code.
-
-    Attributes:
-        key: The first digits of the key of a cell or of a protected set.
-        method: Methods, each as ``name(option=value)``.
-        protected: Sets made by other code, by name.
-        data: The photographs that they protect; with ``key``, the folder with them.
-        method_seed: The methods' seed.
-        preset: ``smoke``, ``desk``, ``desk64``, ``paper`` or ``official``.
-    """
-
-    key: str = ""
-    method: tuple[str, ...] = ()
-    protected: Protected | None = None
-    data: tuple[str, ...] = ()
-    method_seed: int = 0
-    preset: str = presets.DEFAULT
-
-    def check(self) -> None:
-        """Check that the request names sets in one way only.
-
-        Raises:
-            UsageError: If it names none, or names others beside that of a key.
-        """
-        if self.key and (self.method or self.protected or len(self.data) > 1):
-            raise UsageError(f"key {self.key!r}: names the set; leave out method, protected and a second data")
-        if not (self.key or self.method or self.protected):
-            raise UsageError("no set named; give the key of a cell or of a protected set, a method, or protected")
+    from uebench.planning.cell import ProtectionSpec
 
 
 def detect(
@@ -110,18 +78,38 @@ def detect(
         >>> detection.verdict, len(detection.detectors)
         ('poisoned', 4)
     """
-    request = DetectRequest(key, several(method), protected, several(data), method_seed, preset)
     how = Compute(device=device, jobs=jobs, executor=executor)
-    return detect_in(Workspace.of(results, plugins), request, how, progress)
+    return detect_in(
+        Workspace.of(results, plugins), how, progress,
+        method=several(method), key=key, protected=protected, data=several(data), method_seed=method_seed,
+        preset=preset,
+    )  # fmt: skip
 
 
 def detect_in(
-    workspace: Workspace, request: DetectRequest, how: Compute | None = None, progress: ProgressFor = silent
+    workspace: Workspace,
+    how: Compute,
+    progress: ProgressFor,
+    *,
+    method: Sequence[str],
+    key: str,
+    protected: Protected | None,
+    data: Sequence[str],
+    method_seed: int,
+    preset: str,
 ) -> list[Detection]:
-    """Do what ``detect`` does, for a request in a workspace."""
-    request.check()
+    """Do what ``detect`` does in a workspace."""
+    if key and (method or protected or len(data) > 1):
+        raise UsageError(f"key {key!r}: names the set; leave out method, protected and a second data")
+    if not (key or method or protected):
+        raise UsageError("no set named; give the key of a cell or of a protected set, a method, or protected")
+    if key:
+        sets = _stored(workspace, key, "".join(data))
+    else:
+        methods = (*method, *method_texts(protected, workspace))
+        sets = _made(workspace, workspace.planner.protections(methods, data, preset, method_seed), how, progress)
     detections, clean = [], {}
-    for name, dataset, images in _sets(workspace, request, how, progress):
+    for name, dataset, images in sets:
         train, copies = dataset.train, dataset.info.record.train_images_of_each
         if dataset.key not in clean:
             clean[dataset.key] = recognised(train.images, train.labels, copies, progress(f"{dataset.name}: clean"))
@@ -136,17 +124,17 @@ def _flat(answers: Mapping[tuple[str, str], NDArray[np.bool_]]) -> dict[tuple[st
     return {view: correct.ravel().tolist() for view, correct in answers.items()}
 
 
-def _sets(
-    workspace: Workspace, request: DetectRequest, how: Compute | None, progress: ProgressFor
+def _stored(workspace: Workspace, key: str, data: str) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
+    """Yield the name, the data set and the protected images (N, 3, S, S) of a stored set."""
+    stored = stored_set(workspace, key, data)
+    images = perturbed(stored.dataset.train.images, stored.protected.delta)
+    yield stored.record.written["method"], stored.dataset, images
+
+
+def _made(
+    workspace: Workspace, specs: Sequence[ProtectionSpec], how: Compute, progress: ProgressFor
 ) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
-    """Yield the name, the data set and the protected images (N, 3, S, S) of each set."""
-    if request.key:
-        stored = stored_set(workspace, request.key, "".join(request.data))
-        images = perturbed(stored.dataset.train.images, stored.protected.delta)
-        yield stored.record.written["method"], stored.dataset, images
-        return
-    methods = (*request.method, *method_texts(request.protected, workspace))
-    specs = workspace.planner.protections(methods, request.data, request.preset, request.method_seed)
+    """Make the sets that are missing, then yield what ``_stored`` yields for each."""
     examine(protect_tasks(specs), workspace)
     for result in protect_sets_in(workspace, specs, how, progress):
         if result.record is None:

@@ -184,7 +184,7 @@ def inspect_in(workspace: Workspace, protected: Protected, data: str, preset: st
     return [_inspect(config, dataset, eps) for config in configs if isinstance(config, ProtectedConfig)]
 
 
-def complain(inspections: Iterable[Inspection]) -> None:
+def raise_if_refused(inspections: Iterable[Inspection]) -> None:
     """Raise an error if ``run`` would refuse one of the sets.
 
     Raises:

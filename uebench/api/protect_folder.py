@@ -150,9 +150,11 @@ class _Copying:
             split = Split(images, self.labels)
             self.labels, side = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
             added["side_information"] = side or self.chosen.side.published()
-        train = Split(images, self.labels[: len(images)])
-        self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
-        del images, train
+        if streams or not all(self.folder.holds(chunk) for chunk in decoded):
+            train = Split(images, self.labels[: len(images)])
+            self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
+            del train
+        del images
         audits = []
         for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(decoded, chunks)), self.limit):
             audits.append(audit(delta))

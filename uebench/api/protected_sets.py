@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Protected = Mapping[str, Source]
 
 
-def named(texts: Iterable[str]) -> dict[str, str]:
+def parse_protected(texts: Iterable[str]) -> dict[str, str]:
     """Parse protected sets in the form ``NAME=PATH``.
 
     Returns:

@@ -57,9 +57,12 @@ def _photographs(record: Record | ProtectionRecord, data: str, workspace: Worksp
     recorded = record.data
     if not data and recorded.source == "folder":
         raise UsageError(f"data: records keep no path; name the folder with the photographs of {recorded.name!r}")
-    is_path = recorded.source == "folder" and ("(" not in data or is_folder(as_path(data)))
-    options = {**recorded.options, "path": data} if is_path else recorded.options
-    text = str(Spec(recorded.source, options)) if is_path or not data else data
+    if not data:
+        text = str(Spec(recorded.source, recorded.options))
+    elif recorded.source == "folder" and ("(" not in data or is_folder(as_path(data))):
+        text = str(Spec("folder", {**recorded.options, "path": data}))
+    else:
+        text = data
     dataset = load(text, recorded.size, workspace.registry, workspace.cache)
     if dataset.key != record.data_key:
         raise DataError(

@@ -112,7 +112,7 @@ def verify_data(
     )
 
 
-def complain(verification: Verification) -> None:
+def raise_if_repeats(verification: Verification) -> None:
     """Raise an error if test photographs repeat training photographs and are not left out.
 
     Raises:

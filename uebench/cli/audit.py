@@ -95,18 +95,18 @@ def audit(
 
 
 def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
-    from uebench.api.inspect_protected import complain, inspect_in
-    from uebench.api.protected_sets import named
+    from uebench.api.inspect_protected import raise_if_refused, inspect_in
+    from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
 
-    inspections = inspect_in(workspace, named(texts), data, preset, _radius(eps))
+    inspections = inspect_in(workspace, parse_protected(texts), data, preset, _radius(eps))
     if as_json:
         output.print_json([inspection.document for inspection in inspections])
     else:
         for inspection in inspections:
             for subject, text in inspection.lines.items():
                 say(f"{subject:18} {text}")
-    complain(inspections)
+    raise_if_refused(inspections)
 
 
 def _radius(text: str) -> float:

@@ -80,7 +80,7 @@ def verify(
     colours, crop and quality, mirrored or not, or if it was taken a moment apart. The exit code is 3 if test
     photographs repeat training photographs.
     """
-    from uebench.api.verify_data import complain, verify_data
+    from uebench.api.verify_data import raise_if_repeats, verify_data
     from uebench.cli.output import print_json, progress_bars
 
     with progress_bars() as progress:
@@ -92,7 +92,7 @@ def verify(
             _say(Path(data), verification.manifest)
         for line in verification.lines:
             say(line)
-    complain(verification)
+    raise_if_repeats(verification)
 
 
 @app.command()

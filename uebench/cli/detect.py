@@ -47,15 +47,17 @@ def detect(
     images, or their residue: the high spatial frequencies. If they recognise more images than in the clean set, the set
     is poisoned. The set is that of KEY, of each method, or one made by other code.
     """
-    from uebench.api.detect import DetectRequest, detect_in
-    from uebench.api.protected_sets import named
+    from uebench.api.detect import detect_in
+    from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
     from uebench.report import detections, formats
 
     formats.check(form)
     how.check()
-    sets = named(protected or ())
-    request = DetectRequest(key, tuple(method or ()), sets, tuple(data or ()), method_seed, preset)
+    sets = parse_protected(protected or ())
     with output.progress_bars() as progress:
-        detected = detect_in(workspace, request, how, progress)
+        detected = detect_in(
+            workspace, how, progress,
+            method=method or (), key=key, protected=sets, data=data or (), method_seed=method_seed, preset=preset,
+        )  # fmt: skip
     output.print_page(detections.page(detected), form, as_json)

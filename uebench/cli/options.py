@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _folder(text: str | Path) -> Path:
-    """Return the folder of a name; an empty name, such as an unset variable of the shell, is none."""
+    """Return the folder of a name; an empty name, such as an unset variable of the shell, is refused."""
     if text == "":
         raise UsageError("--results '': names nothing; write . for the current folder")
     return Path(text)

@@ -85,14 +85,14 @@ def run(
     Each method protects the faces, each attacker trains on them, and its clean test accuracy is measured.
     """
     from uebench.api.compute import collected_in
-    from uebench.api.protected_sets import method_texts, named
+    from uebench.api.protected_sets import method_texts, parse_protected
     from uebench.api.workspace import plugin_files
     from uebench.cli import computing, output, plan_output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import files
 
-    methods = [*(method or ()), *method_texts(named(protected or ()), workspace)]
+    methods = [*(method or ()), *method_texts(parse_protected(protected or ()), workspace)]
     given = {
         "method": methods, "attacker": attacker, "data": data, "seed": seed and ",".join(seed),
         "method_seed": method_seed and ",".join(method_seed), "preset": preset, "with_clean": with_clean,

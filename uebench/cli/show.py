@@ -39,20 +39,19 @@ def show(
     It shows the options of a plugin, the contents of the record of a cell or of a protected set, or why a cell failed.
     """
     from uebench.plugins import presets
-    from uebench.plugins.entry import Entry
     from uebench.plugins.registry import Registry
     from uebench.store.store import Store
 
     registry = Registry(plugin or ())
-    known = {entry.name: entry for kind in KINDS for entry in registry.entries(kind)}
+    known = [entry for kind in KINDS for entry in registry.entries(kind)]
     if preset is not None:
         presets.get(preset)
-    if isinstance(entry := known.get(name), Entry):
-        _plugin(_describe(entry, registry, preset or ""), as_json)
+    if named := [entry for entry in known if entry.name == name]:
+        _plugins([_describe(entry, registry, preset or "") for entry in named], as_json)
     elif len(name) >= 4 and all(digit in "0123456789abcdef" for digit in name):
         _record(Store(results).find(name), registry, as_json)
     else:
-        raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, known)}")
+        raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, [entry.name for entry in known])}")
 
 
 def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
@@ -82,15 +81,23 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
     }
 
 
-def _plugin(details: dict[str, Any], as_json: bool) -> None:
+def _plugins(found: list[dict[str, Any]], as_json: bool) -> None:
+    """Show the plugins of one name, of which each kind may have one."""
+    from uebench.cli import output
+
+    if as_json:
+        output.print_json(found[0] if len(found) == 1 else found)
+        return
+    for details in found:
+        _plugin(details)
+
+
+def _plugin(details: dict[str, Any]) -> None:
     from rich.table import Table
 
     from uebench.cli import output
     from uebench.plugins.spec import format_value
 
-    if as_json:
-        output.print_json(details)
-        return
     venue = " ".join(str(details[field]) for field in ("venue", "year") if details.get(field))
     say(f"{details['name']} ({details['kind']}, version {details['version']})\n{details['title']}. {venue}".rstrip())
     if details.get("url"):

@@ -8,7 +8,7 @@ import typer
 
 from uebench.cli.options import RESULTS, AsJson, Plugins, ReadResults
 from uebench.cli.terminal import say
-from uebench.errors import StoreError
+from uebench.errors import StoreError, UsageError
 
 
 def status(
@@ -37,6 +37,8 @@ def status(
     from uebench.report import status
     from uebench.store.store import Store
 
+    if watch and (stale or plugin or as_json):
+        raise UsageError("--watch: shows work while it is done; leave out --stale, --plugin and --json")
     if watch:
         from uebench.api.workspace import existing
         from uebench.cli import status_output

@@ -14,7 +14,7 @@ from uebench.data import cache as files
 from uebench.data.checks import fault
 from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
-from uebench.data.names import named
+from uebench.data.names import source_of_label
 from uebench.errors import DataError, UsageError
 from uebench.hashing import digest, key
 from uebench.plugins.base import Listing, Shape, Source, Split
@@ -202,7 +202,7 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
         spec = parse(text)
     elif is_folder(path):
         spec = folder
-    elif printed := named(text):
+    elif printed := source_of_label(text):
         spec = printed
     else:
         is_path = any(sign in text for sign in "/\\.~") and "(" not in text

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from uebench.data.images import SUFFIXES
 from uebench.errors import DataError, in_words
+from uebench.plugins.options import at_home
 
 SPLITS = ("train", "train_clean")
 """Names of the training folder in a set that has a test folder beside it."""
@@ -35,12 +36,12 @@ def expanded(path: Path) -> Path:
     """Return a path with ``~`` or ``~user`` replaced by the home folder.
 
     Raises:
-        DataError: If there is no such user.
+        DataError: If there is no such user, or no file can have such a name.
     """
     try:
-        return path.expanduser()
-    except RuntimeError:
-        raise DataError(f"{path}: there is no user {path.parts[0][1:]!r}; write the folder in full") from None
+        return at_home(path)
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: {error}") from None
 
 
 def is_folder(path: Path) -> bool:

@@ -18,7 +18,7 @@ _PART = re.compile(
 )
 
 
-def named(name: str) -> Spec | None:
+def source_of_label(name: str) -> Spec | None:
     """Return the source that a name in a table stands for, such as ``orl40`` or ``faces50[:10] validation``.
 
     Options that do not show in the name have their defaults. A validation set is a fifth of the training photographs.

@@ -132,13 +132,13 @@ def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale:
         )
     scale = scale or _scale(low, high, content)
     if scale is None:
-        raise UsageError(f"{shown} are no {content} of the scales -1..1, 0..1 and 0..255; clip or rescale them")
+        raise UsageError(f"{shown} are not {content} on a scale of -1..1, 0..1 or 0..255; clip or rescale them")
     least, most = RANGES[scale]
     slack = SLACK * (most - least)
     if content == "perturbations":
         least, most = least - most, most - least
     if low < least - slack or high > most + slack:
-        raise UsageError(f"{shown} are no {content} of the scale {scale}; clip or rescale them, or give another scale")
+        raise UsageError(f"{shown} are not {content} on the scale {scale}; clip or rescale them, or give another scale")
     return content, scale
 
 

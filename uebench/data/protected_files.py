@@ -136,7 +136,7 @@ def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int
         remarks.append("its files are not named as the training photographs, so they are taken in natural order")
         labels = np.array([image.label for image in images]) if len(people) > 1 else None
     if left := len(images) - len(ordered):
-        remarks.append(f"{left} of its {len(images)} images are no training photographs and are left out")
+        remarks.append(f"{left} of its {len(images)} images are not training photographs and are left out")
     lossy = sum(image.file.suffix.lower() in LOSSY for image in ordered)
     if lossy:
         remarks.append(f"{lossy} of {len(clean)} images are JPEG files: compression has changed the perturbation")

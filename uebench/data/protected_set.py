@@ -61,7 +61,7 @@ class ProtectedConfig(Config):
     @classmethod
     def _word(cls, name: str) -> str:
         if not re.fullmatch(r"\w[\w.-]*", name):
-            raise ValueError("is no name; use letters, digits, dots, dashes and underscores")
+            raise ValueError("is not a valid name; use letters, digits, dots, dashes and underscores")
         return name
 
     def published(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
     methods = [one.name for one in (spec.reference, *spec.methods)]
     if spec.baseline and spec.baseline not in methods:
         raise UsageError(
-            f"{what}: baseline {spec.baseline!r} is no method of this study; {nearest(spec.baseline, methods)}"
+            f"{what}: baseline {spec.baseline!r} is not a method of this study; {nearest(spec.baseline, methods)}"
         )
     for name in spec.metrics:
         if name not in METRICS:
@@ -149,7 +149,7 @@ def _entries(what: str, kind: str, options: Mapping[str, Any], field: str, model
     """Return the entries of one kind. A plain text is its own name; a data set left open has only a name."""
     given = options.get(kind) or []
     if not isinstance(given, list):
-        raise UsageError(f'{what}: {kind} is no list; write {kind} = ["..."], or [[{kind}]] with {field} = ...')
+        raise UsageError(f'{what}: {kind} is not a list; write {kind} = ["..."], or [[{kind}]] with {field} = ...')
     if not given:
         raise UsageError(f"{what}: no {kind} given; add [[{kind}]] with {field} = ...")
     needed = {field, "name"} if model is StudyData else {field}

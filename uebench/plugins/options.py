@@ -55,7 +55,7 @@ def at_home(path: Path) -> Path:
     except UnicodeEncodeError:  # half of a surrogate pair
         raise ValueError("is a name that no file can have; choose another") from None
     except RuntimeError:
-        raise ValueError(f"is nowhere: there is no user {path.parts[0][1:]!r}; write the path in full") from None
+        raise ValueError(f"cannot be found: there is no user {path.parts[0][1:]!r}; write the path in full") from None
 
 
 class Config(BaseModel):

@@ -197,7 +197,7 @@ def _plugins(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]
         entries += _entries(declared, module, file)
         reasons += [f"; no base of {one.class_name} leads to a contract" for one in declared if one.kind is None]
         overlooked += [
-            f"{what}: {file.name}: no base of {one.class_name} leads to a contract, so it is no plugin"
+            f"{what}: {file.name}: no base of {one.class_name} leads to a contract, so it is not a plugin"
             for one in declared
             if one.kind is None and one.literals.keys() & {"version", "info"}
         ]

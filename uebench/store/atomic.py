@@ -50,7 +50,7 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
 def write(file: Path, content: bytes | str, name: str = "", *, to_disk: bool = True) -> None:
     """Write a file that the user named: if this fails, for example on a full disk, the old one is unchanged.
 
-    A link is followed. What is no regular file, such as ``/dev/stdout``, cannot be replaced and is written directly.
+    A link is followed. Anything but a regular file, such as ``/dev/stdout``, cannot be replaced and is written to.
 
     Args:
         file: The file; its folder is created if it is missing.

@@ -28,7 +28,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 def _address(text: str) -> str:
     if text and not re.fullmatch(r"https://\S+", text):
-        raise ValueError("is no address; write https://... without spaces")
+        raise ValueError("is not an address; write https://... without spaces")
     return text
 
 

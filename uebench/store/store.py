@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from uebench.errors import StoreError, UsageError, in_words
+from uebench.errors import UsageError, in_words
 from uebench.regular_files import read_regular
 from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
@@ -126,11 +126,12 @@ class Store:
             UsageError: If there is no such record, or more than one.
             DamagedError: If the record is damaged.
         """
-        pattern = f"{prefix[:2]}*/{prefix}*.json"
-        cells, sets, failed = (
-            sorted(self.root.glob(pattern)) if prefix.isalnum() else []
-            for pattern in (f"cells/{pattern}", f"protected/{pattern}", f"work/{prefix}*/failed.json")
-        )
+
+        def found(pattern: str) -> list[Path]:
+            return sorted(self.root.glob(pattern)) if prefix.isalnum() else []
+
+        cells, sets = (found(f"{kind}/{prefix[:2]}*/{prefix}*.json") for kind in ("cells", "protected"))
+        failed = found(f"work/{prefix}*/failed.json")
         keys = {path.stem for path in cells + sets} | {path.parent.name for path in failed}
         if len(keys) != 1:
             count = f"{len(keys)} records" if keys else "no record"
@@ -260,13 +261,6 @@ class Store:
             with suppress(OSError):
                 if file.stat().st_mtime < moment:
                     file.unlink()
-
-    def tidy(self, key: str) -> None:
-        """Delete the work on a finished key, which a killed process left behind, unless a process holds the key."""
-        if (self.work / key).is_dir():
-            with suppress(StoreError), self.claims.claim_if_free(key) as free:
-                if free:
-                    self.forget_work(key)
 
     def failure_path(self, key: str) -> Path:
         """Return the path of the failure of a cell or protected set, whether or not it exists."""
