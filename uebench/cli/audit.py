@@ -95,7 +95,7 @@ def audit(
 
 
 def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
-    from uebench.api.inspect_protected import raise_if_refused, inspect_in
+    from uebench.api.inspect_protected import inspect_in, raise_if_refused
     from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
 
