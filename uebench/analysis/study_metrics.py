@@ -71,20 +71,21 @@ def memory(one: MeasuredPlace) -> float | None:
     return max((mib for mib in peaks if mib), default=None)
 
 
-OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
+MEASURES: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
     {
         "relative_unlearnability": relative_unlearnability,
         "peak": peak,
         "worst_identity": worst_identity,
         "robust": robust,
         "unprotected": unprotected,
+        "psnr": psnr,
+        "ssim": ssim,
+        "lpips": lpips,
+        "seconds": seconds,
+        "memory": memory,
     }
 )
-"""The metrics that depend on the attacker."""
-OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
-    {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds, "memory": memory}
-)
-"""The metrics that are the same for every attacker."""
+"""Metric -> function that measures it."""
 
 
 def _percent(counts: Iterable[Counts | None]) -> float | None:
