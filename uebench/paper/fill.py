@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from uebench.analysis.records import Identity, most_recognised, runs_of
+from uebench.analysis.records import Identity, chance, most_recognised, runs_of
 from uebench.analysis.statistics import interval
 from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.reported import reported
@@ -146,7 +146,7 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
         "seeds": runs.seeds,
         "n": runs.n,
         "worst": most_recognised(cells),
-        "chance": 100 / cells[0].data.num_classes,
+        "chance": chance(cells[0]),
         "clean": 100 * runs_of(clean).mean if clean else None,
         "keys": tuple(record.key for record in cells),
         "cells": tuple(cells),
