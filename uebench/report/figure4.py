@@ -12,8 +12,7 @@ from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
-from uebench.report.bars import write_no_record
-from uebench.report.style import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY, write_no_record
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store

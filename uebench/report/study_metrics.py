@@ -8,8 +8,7 @@ from types import MappingProxyType
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.analysis.study_metrics import MEASURES
 from uebench.planning.study import METRICS, StudySpec
-from uebench.report.caveats import COST
-from uebench.report.paper_table import WORST_IDENTITY
+from uebench.report.caveats import COST, WORST_IDENTITY
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
 
 NOTES: Mapping[str, str] = MappingProxyType(
