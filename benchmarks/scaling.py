@@ -51,7 +51,7 @@ def plan(cells: int) -> dict[str, Any]:
     from uebench.planning.grid import Planner
     from uebench.planning.tasks import Task, TaskStatus
     from uebench.plugins.registry import Registry
-    from uebench.report.work import Watch
+    from uebench.report.work import look
     from uebench.store.requests import requested
     from uebench.store.store import Store
 
@@ -77,7 +77,7 @@ def plan(cells: int) -> dict[str, Any]:
             took["run"] = clock()
             with requested(store, [one.spec.key for one in planned.cells]):
                 took["request"] = clock()
-                assert Watch(store).look().to_do == len(planned.cells)
+                assert look(store).to_do == len(planned.cells)
                 took["status"] = clock()
             peak = more()
     return {"cells": len(planned.cells), "tasks": len(tasks), "peak_mib": peak, **took}

@@ -143,6 +143,17 @@ def test_the_record_of_another_set_gives_way_to_that_of_the_one_at_hand(
     assert only(store)[1].model_copy(update={"quality": record.quality}) == record
 
 
+def test_an_attack_replaces_the_record_of_another_set_even_if_the_set_at_hand_is_stored(
+    tiny_run: Command, store: Store
+) -> None:
+    tiny_run(*ATTACK)
+    _, record = only(store)
+    audit = record.audit.model_copy(update={"l2_mean": 9.0})
+    store.write_protection(record.model_copy(update={"audit": audit}))
+    tiny_run(*ATTACK, "--seed", 1)
+    assert only(store)[1] == record
+
+
 def test_a_damaged_record_is_noticed_and_measured_again(uebench: Command, store: Store) -> None:
     uebench(*AUDIT, "lsp")
     path, record = only(store)

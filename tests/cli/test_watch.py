@@ -19,7 +19,7 @@ from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
 from uebench.cli import status_output
-from uebench.report.work import Watch
+from uebench.report.work import look
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.requests import done, requested, requests
@@ -45,13 +45,13 @@ def failure(key: str) -> Failure:
 def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
     store.write_cell(made_up("ue"))  # of another run, long ago
     with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
-        work = Watch(store).look()
+        work = look(store)
         assert str(work) == "1 done, 1 running, 0 failed, 1 to do"
         store.write_failure(failure(THREE.key))
-        work = Watch(store).look()
+        work = look(store)
         assert str(work) == "1 done, 1 running, 1 failed, 0 to do" and not work.is_over
         done(request)
-    work = Watch(store).look()
+    work = look(store)
     assert str(work) == "2 done, 0 running, 1 failed, 0 to do" and work.is_over
 
 
@@ -59,14 +59,14 @@ def test_what_failed_before_a_run_began_is_to_do_again(store: Store) -> None:
     store.write_failure(failure(TWO.key))
     os.utime(store.failure_path(TWO.key), (1, 1))
     with requested(store, KEYS):
-        assert str(Watch(store).look()) == "1 done, 0 running, 0 failed, 2 to do"
+        assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
 
 def test_the_request_of_a_killed_run_stays_until_it_is_done_or_tidied(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt), requested(store, KEYS):
         assert gc(store) == []
         raise KeyboardInterrupt
-    assert Watch(store).look().to_do == 2
+    assert look(store).to_do == 2
     with requested(store, KEYS) as request:
         done(request)
     assert requests(store) == []
@@ -81,7 +81,7 @@ def test_a_forced_run_counts_what_it_has_made_itself(store: Store) -> None:
     os.utime(store.cell_path(ONE.key), (1, 1))
     with requested(store, KEYS, force=True):
         store.write_cell(TWO)
-        assert str(Watch(store).look()) == "1 done, 0 running, 0 failed, 2 to do"
+        assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
 
 def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> None:

@@ -94,7 +94,7 @@ def test_every_place_can_be_planned(tmp_path: Path) -> None:
             if place.skip or waits or not place.method:
                 continue
             wanted = request.plugins.wanted(request.plugins.method(place, request.roles), place.attacker)
-            assert (request.roles[place.role].key, wanted.plugins) in planned, (table.name, place)
+            assert (request.roles[place.role].key, wanted.digest) in planned, (table.name, place)
 
 
 def test_cells_that_tables_share_are_planned_once(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
     record = ProtectionRecord.model_validate(shared | {"quality": seen, "timings": timings})
 
     def segue(table: str) -> list[FilledPlace]:
-        records = RecordIndex(store, "desk")
+        records = RecordIndex(Plugins(Registry(), "desk", store))
         roles = {MAIN: DataName(record.data.name, record.data_key)}
-        filled = fill_table(TABLES[table], roles, records, Plugins(Registry(), "desk", store))
+        filled = fill_table(TABLES[table], roles, records)
         return [one for one in filled.places if one.place.row == "segue"]
 
     store.write_protection(record)
@@ -205,7 +205,7 @@ def test_seconds_of_a_generator_do_not_count_its_training(tmp_path: Path) -> Non
         store = Store(tmp_path / record.key[:8] / str(len(record.assets)))
         store.write_cell(record)
         roles = {MAIN: DataName(record.data.name, record.data_key)}
-        table = fill_table(TABLES["9"], roles, RecordIndex(store, "smoke"), Plugins(Registry(), "smoke", store))
+        table = fill_table(TABLES["9"], roles, RecordIndex(Plugins(Registry(), "smoke", store)))
         assert [one.value for one in table.places if one.place.row == row] == [expected]
 
 
@@ -237,10 +237,9 @@ def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_see
     made = [one.model_copy(update={"key": f"{number:064x}"}) for number, one in enumerate(made)]
     for one in made:
         store.write_cell(one)
-    records = RecordIndex(store, "desk")
+    records = RecordIndex(Plugins(Registry(), "desk", store))
     roles = {MAIN: DataName(made[0].data.name, made[0].data_key)}
-    plugins = Plugins(Registry(), "desk", store)
-    filled = fill_table(TABLES["3"], roles, records, plugins)
+    filled = fill_table(TABLES["3"], roles, records)
     segue, clean = (next(one for one in filled.places if one.place.row == row) for row in ("segue", "clean"))
     assert (segue.seeds, clean.seeds, segue.n, len(segue.keys)) == ("2 x 3", "1 x 3", 200, 6)
     assert segue.value == pytest.approx(100 * sum(36 + 10 * m + s for m in range(2) for s in range(3)) / 6 / 200)
@@ -265,8 +264,8 @@ def test_the_lowest_method_seed_gives_quality_and_the_mean_over_sets_gives_secon
         timings = cell.timings.model_copy(update={"fit_seconds": spent, "protect_seconds": 1.0})
         audit = cell.audit.model_copy(update={"psnr_mean": 30.0 + seed})
         store.write_cell(cell.model_copy(update={"key": f"{number:064x}", "timings": timings, "audit": audit}))
-    records, plugins = RecordIndex(store, "desk"), Plugins(Registry(), "desk", store)
+    records = RecordIndex(Plugins(Registry(), "desk", store))
     (data,) = records.sets
-    tables = [fill_table(TABLES[name], {MAIN: data}, records, plugins) for name in ("7", "9")]
+    tables = [fill_table(TABLES[name], {MAIN: data}, records) for name in ("7", "9")]
     quality, cost = (next(one for one in table.places if one.place.row == "segue") for table in tables)
     assert (quality.value, cost.value, len(cost.keys)) == (30.0, 4.0, 3)

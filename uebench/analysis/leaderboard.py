@@ -66,12 +66,25 @@ class Pairing:
         return None if self.reference is None else self.reference - self.accuracy
 
     @property
+    def _room(self) -> float:
+        """Return how many points the reference lies above chance; 0 if it does not, or if there is no reference."""
+        return 0.0 if self.reference is None else max(0.0, self.reference - chance(self.records[0]))
+
+    @property
+    def relative_unlearnability(self) -> float | None:
+        """Return how far the accuracy falls from the clean reference (0) towards chance (100), in percent.
+
+        It is below 0 if the attacker learned more than from clean images, and above 100 if it fell below chance. None
+        without a clean reference, or if that is no better than chance.
+        """
+        return 100 * self.drop / self._room if self.drop is not None and self._room else None
+
+    @property
     def depth(self) -> float | None:
-        """Return where the accuracy lies between the reference (0) and chance (1)."""
-        if self.reference is None:
+        """Return the depth of its colour, from the reference (0) to chance (1), or None if there is no reference."""
+        if self.drop is None:
             return None
-        room = self.reference - chance(self.records[0])
-        return min(1.0, max(0.0, (self.reference - self.accuracy) / room)) if room > 0 else 0.0
+        return min(1.0, max(0.0, self.drop / self._room)) if self._room else 0.0
 
     @property
     def countermeasures(self) -> tuple[str, ...]:

@@ -6,23 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from types import MappingProxyType
 
-from uebench.analysis.records import chance, one_of_each_set
+from uebench.analysis.records import one_of_each_set
 from uebench.analysis.records import seconds as seconds_of
 from uebench.analysis.study import MeasuredPlace
 from uebench.store.record_parts import Counts
 
 
 def relative_unlearnability(one: MeasuredPlace) -> float | None:
-    """Return how far the accuracy falls from the clean reference (0) towards chance (100), in percent.
-
-    It is below 0 if the attacker learned more than from clean images, and above 100 if it fell below chance. None
-    without a clean reference, or if that is no better than chance.
-    """
-    pairing = one.pairing
-    if pairing is None or pairing.reference is None:
-        return None
-    room = pairing.reference - chance(one.records[0])
-    return 100 * (pairing.reference - pairing.accuracy) / room if room > 0 else None
+    """Return ``Pairing.relative_unlearnability``; None if there are no records."""
+    return one.pairing.relative_unlearnability if one.pairing else None
 
 
 def peak(one: MeasuredPlace) -> float | None:
@@ -71,20 +63,21 @@ def memory(one: MeasuredPlace) -> float | None:
     return max((mib for mib in peaks if mib), default=None)
 
 
-OF_ATTACKS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
+MEASURES: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
     {
         "relative_unlearnability": relative_unlearnability,
         "peak": peak,
         "worst_identity": worst_identity,
         "robust": robust,
         "unprotected": unprotected,
+        "psnr": psnr,
+        "ssim": ssim,
+        "lpips": lpips,
+        "seconds": seconds,
+        "memory": memory,
     }
 )
-"""The metrics that depend on the attacker."""
-OF_SETS: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
-    {"psnr": psnr, "ssim": ssim, "lpips": lpips, "seconds": seconds, "memory": memory}
-)
-"""The metrics that are the same for every attacker."""
+"""Metric -> function that measures it."""
 
 
 def _percent(counts: Iterable[Counts | None]) -> float | None:

@@ -137,7 +137,7 @@ def reproduce_in(
     missing = [result for result in results if result.record is None]
     reasons = {address(result.spec): f"{result.status}: {result.reason}" for result in missing}
     records = request.records()
-    filled = tuple(fill_table(table, request.roles, records, request.plugins, reasons) for table in request.tables)
+    filled = tuple(fill_table(table, request.roles, records, reasons) for table in request.tables)
     failed = bool(failures) or bool(run.failed) or any(result.status == "failed" for result in protected)
     left = {
         "training": len(request.trainings()) - len(failures),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from uebench.cli.terminal import say, visible
 from uebench.report import text
-from uebench.report.work import Watch, Work
+from uebench.report.work import Work, look
 from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -28,23 +27,22 @@ def watch(store: Store, seconds: float) -> Work:
         store: The results folder.
         seconds: The interval between two updates.
     """
-    look = Watch(store).look
     if not sys.stdout.isatty():
-        return _lines(look, seconds)
+        return _lines(store, seconds)
     with Live(console=Console(highlight=False, markup=False, emoji=False), auto_refresh=False) as live:
         while True:
-            work = look()
+            work = look(store)
             live.update(_page(work), refresh=True)
             if work.is_over:
                 return work
             time.sleep(seconds)
 
 
-def _lines(look: Callable[[], Work], seconds: float) -> Work:
+def _lines(store: Store, seconds: float) -> Work:
     """Write a line for each task that starts or fails, and for each change of the counts."""
     counts, shown = "", set[str]()
     while True:
-        work = look()
+        work = look(store)
         news = [f"running: {_worker(note)}" for key, note in work.working.items() if key not in shown]
         news += [f"failed: {_failure(failure)}" for failure in work.failures if failure.key not in shown]
         shown = {*work.working, *(failure.key for failure in work.failures)}

@@ -40,13 +40,13 @@ def protection_record(
         spec: The specification of the protected set.
         dataset: The clean photographs.
         protected: The set.
-        known: An earlier record of this key. If it describes the same set, only its quality is replaced.
+        known: An earlier record of this set, of which only the quality is replaced.
         lpips: The network to measure LPIPS with, if any.
         progress: Called with (done, total, what).
     """
     images = referee.apply(dataset, protected.delta).images
     measured = Quality.model_validate(quality(dataset.train.images, images, lpips, progress))
-    if known and known.audit == protected.meta.audit:
+    if known:
         return known.model_copy(update={"quality": measured})
     meta = protected.meta
     return ProtectionRecord.model_validate(

@@ -122,12 +122,11 @@ class Runner:
         stored = None if force else unless_damaged(self.store.read_protected, key)
         protected = stored or self._made(spec, progress)
         record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
-        if record and not stored and record.audit != protected.meta.audit:
-            record = None  # it describes an earlier set
-        if record is None or not records.is_complete(record, self._lpips):
+        known = record if record and record.audit == protected.meta.audit else None  # else of an earlier set
+        if known is None or not records.is_complete(known, self._lpips):
             dataset = self._load(spec.data)
             self.store.write_protection(
-                records.protection_record(spec, dataset, protected, record, self._lpips, progress)
+                records.protection_record(spec, dataset, protected, known, self._lpips, progress)
             )
         self.store.forget_work(key)
         return protected

@@ -11,11 +11,6 @@ LIMIT = 2000
 """The largest number of rows used; of a larger set, evenly spaced rows are used."""
 
 
-def thinned(count: int) -> NDArray[np.int64]:
-    """Return the positions of evenly spaced rows of ``count``, at most ``LIMIT``."""
-    return np.arange(count)[:: -(-count // LIMIT)]
-
-
 def ranks(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many rows of the same label come before each row."""
     order = np.argsort(labels, kind="stable")
@@ -39,14 +34,13 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
         ``correct``: the number of correct predictions, out of ``n``. None if no identity has two perturbations, or if
         all perturbations of the first half are the same (such as zero).
     """
-    rows = thinned(len(labels))
-    labels = labels[rows]
-    rank = ranks(labels)
-    first, second = rank % 2 == 0, rank % 2 == 1
-    known = np.isin(labels[second], labels[first])
-    if not known.any():
+    step = -(-len(labels) // LIMIT)
+    labels = labels[::step]
+    second = ranks(labels) % 2 == 1
+    first = ~second
+    if not second.any():
         return None
-    noise = delta[rows].reshape(len(rows), -1).astype(np.float32)
+    noise = delta[::step].reshape(len(labels), -1).astype(np.float32)
     noise -= noise[first].mean(0)
     ridge = float(np.square(noise[first]).sum(1).mean())
     if ridge == 0:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from uebench.analysis.records import Identity, most_recognised, runs_of
+from uebench.analysis.records import Identity, chance, most_recognised, runs_of
 from uebench.analysis.statistics import interval
-from uebench.paper.match import Plugins, RecordIndex, Roles, clean_cells, matching_cells, matching_protections
+from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
 from uebench.store.record import ProtectionRecord, Record
@@ -92,7 +92,6 @@ def fill_table(
     table: Table,
     roles: Roles,
     records: RecordIndex,
-    plugins: Plugins,
     reasons: Mapping[tuple[str, str], str] | None = None,
 ) -> FilledTable:
     """Fill each place of a table from records.
@@ -101,12 +100,11 @@ def fill_table(
         table: The table.
         roles: The data set of each role; the places of other roles are gaps.
         records: The records.
-        plugins: The plugins that each place asks for.
         reasons: Why cells could not be computed, by data set and plugins, as ``match.address`` names them.
     """
     places = []
     for place in table.places:
-        measured = _measured(place, roles, records, plugins, reasons or {}, table.command)
+        measured = _measured(place, roles, records, reasons or {}, table.command)
         if "value" not in measured:
             measured["reason"] = measured.get("reason") or f"not measured yet: {table.command}"
         places.append(FilledPlace(place=place, reported=reported().get(table.address(place)), **measured))
@@ -117,7 +115,6 @@ def _measured(
     place: TablePlace,
     roles: Roles,
     records: RecordIndex,
-    plugins: Plugins,
     reasons: Mapping[tuple[str, str], str],
     command: str,
 ) -> dict[str, Any]:
@@ -131,12 +128,12 @@ def _measured(
     if not place.method:
         return {"data": data.name, "value": float(getattr(records.sets[data], place.metric))}
     if place.attacker:
-        if cells := matching_cells(place, roles, records, plugins):
-            return {"data": data.name, **_accuracy(cells, clean_cells(place, roles, records, plugins))}
-    elif sets := matching_protections(place, roles, records, plugins):
+        if cells := records.cells_of(place, roles):
+            return {"data": data.name, **_accuracy(cells, records.clean_cells_of(place, roles))}
+    elif sets := records.protections_of(place, roles):
         return {"data": data.name, **_of_protected_sets(place, sets)}
-    wanted = plugins.wanted(plugins.method(place, roles), place.attacker)
-    return {"data": data.name, "reason": reasons.get((data.key, wanted.plugins))}
+    wanted = records.plugins.wanted(records.plugins.method(place, roles), place.attacker)
+    return {"data": data.name, "reason": reasons.get((data.key, wanted.digest))}
 
 
 def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any]:
@@ -149,7 +146,7 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
         "seeds": runs.seeds,
         "n": runs.n,
         "worst": most_recognised(cells),
-        "chance": 100 / cells[0].data.num_classes,
+        "chance": chance(cells[0]),
         "clean": 100 * runs_of(clean).mean if clean else None,
         "keys": tuple(record.key for record in cells),
         "cells": tuple(cells),

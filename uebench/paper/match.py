@@ -43,11 +43,11 @@ class Wanted:
     """What a record must hold to match a place.
 
     Attributes:
-        plugins: Digest of method, side information and attacker, from ``_plugins``.
+        digest: Digest of method, side information and attacker, from ``_digest``.
         weights: sha256 of the method's weights files that are present, by file name.
     """
 
-    plugins: str
+    digest: str
     weights: Mapping[str, str]
 
     def fits(self, record: Record | ProtectionRecord) -> bool:
@@ -61,7 +61,7 @@ class Plugins:
 
     def __init__(self, registry: Registry, preset: str, store: Store) -> None:
         """Keep the registry and the preset; the store has the weights of methods that are trained once."""
-        self.registry, self.preset = registry, preset
+        self.registry, self.preset, self.store = registry, preset, store
         self.size = presets.get(preset).size
         self._weights = store.work / "fitted"
         self._wanted: dict[tuple[str, str], Wanted] = {}
@@ -95,7 +95,7 @@ class Plugins:
             files = [file for file in (*part.plugin.assets(self.size), *side.assets()) if file.is_file()]
             own = MethodIdentity(part.published(), {} if side.true else side.published(), ())
             self._wanted[method, attacker] = Wanted(
-                _plugins(own, AttackerIdentity(chain)), {file.name: file_digest(file) for file in files}
+                _digest(own, AttackerIdentity(chain)), {file.name: file_digest(file) for file in files}
             )
         return self._wanted[method, attacker]
 
@@ -104,116 +104,105 @@ class RecordIndex:
     """The records of one preset, by data set and plugins.
 
     Attributes:
-        sets: The data sets that they were made on.
+        plugins: The plugins that places ask for under the preset.
+        sets: The data sets that the records were made on.
         cells: The records of cells.
         damaged: The files, of any preset, that were left out because they are damaged.
     """
 
-    def __init__(self, store: Store, preset: str) -> None:
-        """Read the store."""
+    def __init__(self, plugins: Plugins) -> None:
+        """Read the store of ``plugins``."""
+        self.plugins = plugins
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
-        cells, self.damaged = store.readable_cells()
-        self.cells = [record for record in cells if record.preset == preset]
-        listed = list(store.protections())
+        cells, self.damaged = plugins.store.readable_cells()
+        self.cells = [record for record in cells if record.preset == plugins.preset]
+        listed = list(plugins.store.protections())
         self.damaged += [path for path, record in listed if record is None]
-        protections = [record for _, record in listed if record and record.preset == preset]
+        protections = [record for _, record in listed if record and record.preset == plugins.preset]
         for cell in self.cells:
-            plugins = _plugins(MethodIdentity.of(cell), AttackerIdentity.of(cell))
-            self._cells.setdefault((cell.data_key, plugins), []).append(cell)
+            of_cell = _digest(MethodIdentity.of(cell), AttackerIdentity.of(cell))
+            self._cells.setdefault((cell.data_key, of_cell), []).append(cell)
         both: list[ProtectionRecord | Record] = [
             *sorted(protections, key=lambda record: record.method_seed),
             *sorted(self.cells, key=lambda record: record.method_seed),
         ]
         for record in both:
             self.sets.setdefault(DataName(record.data.name, record.data_key), record.data)
-            plugins = _plugins(MethodIdentity.of(record), AttackerIdentity(()))
-            self._protections.setdefault((record.data_key, plugins), []).append(record)
+            of_set = _digest(MethodIdentity.of(record), AttackerIdentity(()))
+            self._protections.setdefault((record.data_key, of_set), []).append(record)
 
-    def cells_of(self, data: DataName, wanted: Wanted) -> list[Record]:
+    def cells_of(self, place: TablePlace, roles: Roles) -> list[Record]:
+        """Return the records of a place's method against its attacker, one for each pair of seeds, in their order."""
+        if not _has_sets(place, roles):
+            return []
+        return self._of(roles[place.role], self.plugins.method(place, roles), place.attacker)
+
+    def clean_cells_of(self, place: TablePlace, roles: Roles) -> list[Record]:
+        """Return the records of a place's attacker on unprotected images."""
+        return self._of(roles[place.role], REFERENCE, place.attacker)
+
+    def protections_of(self, place: TablePlace, roles: Roles) -> list[ProtectionRecord | Record]:
+        """Return a record of each of a place's protected sets, else of a cell on it, the lowest method seed first."""
+        if not _has_sets(place, roles):
+            return []
+        wanted = self.plugins.wanted(self.plugins.method(place, roles), "")
+        found = self._protections.get((roles[place.role].key, wanted.digest), [])
+        return one_of_each_set(one for one in found if wanted.fits(one))
+
+    def is_measured(self, place: TablePlace, roles: Roles) -> bool:
+        """Return whether what a place asks for is measured: a cell, a protected set, or just its data set."""
+        if not place.method:
+            return place.role in roles
+        return bool(self.cells_of(place, roles) if place.attacker else self.protections_of(place, roles))
+
+    def choose_sets(self, places: Iterable[TablePlace], given: Mapping[str, str]) -> dict[str, DataName]:
+        """Choose the data set of each role: the named one, else one of the role's name, or any for the main role.
+
+        Args:
+            places: The places to show; of several sets, the one with records for most of them is chosen.
+            given: Names of data sets by role.
+
+        Raises:
+            UsageError: If there is no record of a named set.
+        """
+        known = {data.name for data in self.sets}
+        for name in given.values():
+            if name not in known:
+                preset = self.plugins.preset
+                raise UsageError(f"data {name!r}: no record of that set at preset {preset}; {nearest(name, known)}")
+        places = [place for place in places if not place.skip]
+        chosen: dict[str, DataName] = {}
+        for role in ROLES:
+            name = given.get(role, role)
+            candidates = [data for data in self.sets if data.name == name or (role == MAIN and role not in given)]
+            measured: Counter[DataName] = Counter()
+            for place in places:
+                for data in candidates if place.role == role else ():
+                    measured[data] += self.is_measured(place, {**chosen, role: data})
+            if candidates:
+                chosen[role] = max(sorted(candidates), key=lambda data: (measured[data], data.name == name))
+        return chosen
+
+    def _of(self, data: DataName, method: str, attacker: str) -> list[Record]:
         """Return the records of one method against one attacker, in the order of their seeds."""
-        records = self._cells.get((data.key, wanted.plugins), [])
-        return [record for _, record in sorted({(r.method_seed, r.seed): r for r in records if wanted.fits(r)}.items())]
-
-    def protections_of(self, data: DataName, wanted: Wanted) -> list[ProtectionRecord | Record]:
-        """Return a record of each protected set, else of a cell on it, the lowest method seed first."""
-        return one_of_each_set(one for one in self._protections.get((data.key, wanted.plugins), []) if wanted.fits(one))
-
-
-def choose_sets(
-    places: Iterable[TablePlace], records: RecordIndex, plugins: Plugins, given: Mapping[str, str]
-) -> dict[str, DataName]:
-    """Choose the data set of each role: the named one, else one of the role's name, or any for the main role.
-
-    Args:
-        places: The places to show; of several sets, the one with records for most of them is chosen.
-        records: The records.
-        plugins: The plugins that each place asks for.
-        given: Names of data sets by role.
-
-    Raises:
-        UsageError: If there is no record of a named set.
-    """
-    known = {data.name for data in records.sets}
-    for name in given.values():
-        if name not in known:
-            raise UsageError(f"data {name!r}: no record of that set at preset {plugins.preset}; {nearest(name, known)}")
-    places = [place for place in places if not place.skip]
-    chosen: dict[str, DataName] = {}
-    for role in ROLES:
-        name = given.get(role, role)
-        candidates = [data for data in records.sets if data.name == name or (role == MAIN and role not in given)]
-        measured: Counter[DataName] = Counter()
-        for place in places:
-            for data in candidates if place.role == role else ():
-                measured[data] += is_measured(place, {**chosen, role: data}, records, plugins)
-        if candidates:
-            chosen[role] = max(sorted(candidates), key=lambda data: (measured[data], data.name == name))
-    return chosen
-
-
-def is_measured(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> bool:
-    """Return whether what a place asks for is measured: a cell, a protected set, or just its data set."""
-    if not place.method:
-        return place.role in roles
-    if place.attacker:
-        return bool(matching_cells(place, roles, records, plugins))
-    return bool(matching_protections(place, roles, records, plugins))
-
-
-def matching_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:
-    """Return the records of a place's method against its attacker, one for each pair of seeds."""
-    if not _has_sets(place, roles):
-        return []
-    return records.cells_of(roles[place.role], plugins.wanted(plugins.method(place, roles), place.attacker))
-
-
-def matching_protections(
-    place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins
-) -> list[ProtectionRecord | Record]:
-    """Return the most complete record of each of a place's protected sets, the lowest method seed first."""
-    if not _has_sets(place, roles):
-        return []
-    return records.protections_of(roles[place.role], plugins.wanted(plugins.method(place, roles), ""))
-
-
-def clean_cells(place: TablePlace, roles: Roles, records: RecordIndex, plugins: Plugins) -> list[Record]:
-    """Return the records of a place's attacker on unprotected images."""
-    return records.cells_of(roles[place.role], plugins.wanted(REFERENCE, place.attacker))
+        wanted = self.plugins.wanted(method, attacker)
+        found = self._cells.get((data.key, wanted.digest), [])
+        return [record for _, record in sorted({(r.method_seed, r.seed): r for r in found if wanted.fits(r)}.items())]
 
 
 def address(spec: ProtectionSpec | CellSpec) -> tuple[str, str]:
     """Return the key of the data set and the digest of the plugins of a planned cell or protected set."""
     if isinstance(spec, CellSpec):
-        return spec.data.key, _plugins(spec.protection.identity, spec.identity)
-    return spec.data.key, _plugins(spec.identity, AttackerIdentity(()))
+        return spec.data.key, _digest(spec.protection.identity, spec.identity)
+    return spec.data.key, _digest(spec.identity, AttackerIdentity(()))
 
 
 def _has_sets(place: TablePlace, roles: Roles) -> bool:
     return place.role in roles and (not place.trained_on or place.trained_on in roles)
 
 
-def _plugins(method: MethodIdentity, attacker: AttackerIdentity) -> str:
+def _digest(method: MethodIdentity, attacker: AttackerIdentity) -> str:
     """Return a digest of method, side information and attacker; ``Wanted.fits`` compares weights."""
     return digest([method.text_without_weights, attacker.text_without_weights])

@@ -41,7 +41,7 @@ def in_order(
     cells: Iterable[PlannedCell],
     worth: Callable[[CellSpec], Worth],
     seconds: Callable[[CellSpec | ProtectionSpec], float | None],
-    there: Collection[str] = (),
+    stored: Collection[str] = (),
 ) -> list[PlannedCell]:
     """Order cells so that those that decide most per hour come first; see this module's docstring.
 
@@ -50,7 +50,7 @@ def in_order(
         worth: Returns the use of a cell.
         seconds: Returns how long a cell, or its protected set, takes, or None. An unknown cell counts like the longest
             known one, an unknown set as 0.
-        there: Keys of protected sets that need not be made.
+        stored: Keys of protected sets that need not be made.
     """
     runs: Counter[tuple[str, str]] = Counter()
     levels: dict[tuple[int, int], dict[str, list[PlannedCell]]] = {}
@@ -66,7 +66,7 @@ def in_order(
         needs = first + sum(times[one.spec.key] or longest for one in group)
         return sum(worth(one.spec).serves for one in group) / needs
 
-    made, ordered = set(there), list[PlannedCell]()
+    made, ordered = set(stored), list[PlannedCell]()
     for _, sets in sorted(levels.items()):
         needed = {key: seconds(group[0].spec.protection) or 0.0 for key, group in sets.items() if key not in made}
         made |= needed.keys()

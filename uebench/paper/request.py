@@ -8,7 +8,7 @@ from pathlib import Path
 from uebench.data.dataset import describe
 from uebench.paper.claims import CLAIMS
 from uebench.paper.fill import FilledPlace
-from uebench.paper.match import DataName, Plugins, RecordIndex, address, is_measured
+from uebench.paper.match import DataName, Plugins, RecordIndex, address
 from uebench.paper.order import Worth, rank
 from uebench.paper.tables import MAIN, Table, TablePlace, by_role
 from uebench.planning.cell import CellSpec, ProtectionSpec
@@ -43,7 +43,7 @@ class TableRequest:
             UsageError: If a name, a role or a seed is wrong.
             DataError: If a data set cannot be read.
         """
-        self.tables, self.planner, self.store = tables, planner, planner.store
+        self.tables, self.planner = tables, planner
         self.method_seed = seeds_of(method_seed, "method_seed")
         chosen = presets.get(preset)
         self.specs = {MAIN: chosen.data} | by_role(data)
@@ -54,7 +54,7 @@ class TableRequest:
 
     def records(self) -> RecordIndex:
         """Read the records that the store holds now."""
-        records = RecordIndex(self.store, self.plugins.preset)
+        records = RecordIndex(self.plugins)
         records.sets |= self._sets
         return records
 
@@ -73,7 +73,7 @@ class TableRequest:
         specs = (
             spec
             for place in self._trained(tables or self.tables)
-            if not place.attacker and not is_measured(place, self.roles, records, self.plugins)
+            if not place.attacker and not records.is_measured(place, self.roles)
             for spec in self.planner.protections(
                 (self.plugins.method(place, self.roles),),
                 (self.specs[place.role],),
@@ -104,7 +104,7 @@ class TableRequest:
                 decides = [claim for claim in CLAIMS if claim.table == table.name]
                 serves = 1 + sum(claim.concerns(FilledPlace(place=place)) for claim in decides)
                 for method in {self.plugins.method(place, self.roles), REFERENCE} if place.attacker else ():
-                    where = self.roles[place.role].key, self.plugins.wanted(method, place.attacker).plugins
+                    where = self.roles[place.role].key, self.plugins.wanted(method, place.attacker).digest
                     before = known.get(where, Worth(rank(table), 0))
                     known[where] = Worth(min(before.rank, rank(table)), before.serves + serves)
         return lambda cell: known[address(cell)]

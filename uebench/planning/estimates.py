@@ -35,11 +35,11 @@ class Conditions:
     on_cpu: bool
     threads: int
 
-    def serve(self, made: Provenance) -> bool:
+    def accepts(self, made: Provenance) -> bool:
         """Return whether a record's times can be used here: times on a GPU say nothing about a CPU."""
         return (made.device == "cpu") == self.on_cpu
 
-    def are_of(self, made: Provenance) -> bool:
+    def is_same_machine(self, made: Provenance) -> bool:
         """Return whether a record was made on this machine, as far as records tell machines apart."""
         return made.machine == self.machine
 
@@ -67,11 +67,11 @@ class Estimates:
         self._sets: dict[str, list[tuple[ProtectionRecord | Record, Provenance]]] = {}
         self._known: dict[tuple[str, ...], float | None] = {}
         for _, cell in store.cells():
-            if cell and conditions.serve(cell.provenance):
+            if cell and conditions.accepts(cell.provenance):
                 self._cells.setdefault(cell.attacker[0].name, []).append(cell)
                 self._sets.setdefault(cell.method.name, []).append((cell, cell.provenance))
         for _, made in store.protections():
-            if made and made.provenance and conditions.serve(made.provenance):
+            if made and made.provenance and conditions.accepts(made.provenance):
                 self._sets.setdefault(made.method.name, []).append((made, made.provenance))
 
     def training(self, cell: CellSpec) -> float | None:
@@ -111,7 +111,7 @@ class Estimates:
         def closeness(record: Record) -> tuple[object, ...]:
             chain, made = record.attacker, record.provenance
             return (
-                self._here.are_of(made), [part.name for part in chain[1:]] == names, _shared(options, chain),
+                self._here.is_same_machine(made), [part.name for part in chain[1:]] == names, _shared(options, chain),
                 made.threads == self._here.threads, record.data.size == cell.data.size, made.finished,
             )  # fmt: skip
 
@@ -132,7 +132,7 @@ class Estimates:
         def closeness(candidate: tuple[ProtectionRecord | Record, Provenance]) -> tuple[object, ...]:
             record, made = candidate
             return (
-                self._here.are_of(made), _shared(options, [record.method]), made.threads == self._here.threads,
+                self._here.is_same_machine(made), _shared(options, [record.method]), made.threads == self._here.threads,
                 record.data.size == spec.data.size, made.finished,
             )  # fmt: skip
 

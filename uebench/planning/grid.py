@@ -101,8 +101,8 @@ class Plan:
         """
         cells = self.chosen(force=force)
         keys = {cell.protect_key for cell in cells}
-        there = () if force else [key for key in keys if store.blob_path(key).is_file()]
-        return attack_tasks(cells, there)
+        stored = () if force else [key for key in keys if store.blob_path(key).is_file()]
+        return attack_tasks(cells, stored)
 
 
 class Planner:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -31,21 +31,35 @@ class Named(Config):
     name: str = Field(min_length=1)
 
 
-METRICS: Mapping[str, str] = MappingProxyType(
+class Metric(NamedTuple):
+    """A metric that a table can show beside the accuracy.
+
+    Attributes:
+        heading: Its name and unit in tables.
+        of_sets: Whether it describes the protected sets, and is therefore the same for every attacker.
+        decimals: The number of decimals in tables.
+    """
+
+    heading: str
+    of_sets: bool = False
+    decimals: int = 1
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "relative_unlearnability": "relative unlearnability, %",
-        "peak": "peak accuracy, % (epoch)",
-        "worst_identity": "worst identity, % (number)",
-        "robust": "accuracy under PGD-20, %",
-        "unprotected": "accuracy of unprotected people, %",
-        "psnr": "PSNR, dB",
-        "ssim": "SSIM",
-        "lpips": "LPIPS",
-        "seconds": "seconds per 1,000 images",
-        "memory": "peak memory, MiB",
+        "relative_unlearnability": Metric("relative unlearnability, %"),
+        "peak": Metric("peak accuracy, % (epoch)"),
+        "worst_identity": Metric("worst identity, % (number)"),
+        "robust": Metric("accuracy under PGD-20, %"),
+        "unprotected": Metric("accuracy of unprotected people, %"),
+        "psnr": Metric("PSNR, dB", of_sets=True, decimals=2),
+        "ssim": Metric("SSIM", of_sets=True, decimals=3),
+        "lpips": Metric("LPIPS", of_sets=True, decimals=3),
+        "seconds": Metric("seconds per 1,000 images", of_sets=True),
+        "memory": Metric("peak memory, MiB", of_sets=True, decimals=0),
     }
 )
-"""The metrics that a table can show beside the accuracy, with their headings."""
+"""The metrics by name; ``analysis.study_metrics.MEASURES`` has a function for each."""
 
 
 class StudyData(Named):

@@ -39,14 +39,14 @@ def protect_tasks(protections: Iterable[ProtectionSpec]) -> list[Task]:
     return [Task("protect", spec) for spec in protections]
 
 
-def attack_tasks(cells: Iterable[CellSpec], there: Iterable[str] = ()) -> list[Task]:
+def attack_tasks(cells: Iterable[CellSpec], stored: Iterable[str] = ()) -> list[Task]:
     """Return the tasks of cells: each missing protected set once, before the first attack on it.
 
     Args:
         cells: The cells to measure.
-        there: Keys of protected sets that need not be made.
+        stored: Keys of protected sets that need not be made.
     """
-    known, made = set(there), set[str]()
+    known, made = set(stored), set[str]()
     tasks: list[Task] = []
     for cell in cells:
         key = cell.protect_key

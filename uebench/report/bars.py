@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
-from uebench.report.style import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY, name_groups, write_no_record
 from uebench.report.text import literal
 
 if TYPE_CHECKING:
@@ -104,27 +104,3 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -
         x, mean, 0.9 * width, yerr=[[mean - low], [high - mean]], capsize=2, edgecolor="white",
         error_kw={"linewidth": 0.8}, linewidth=0.5, **style,
     )  # fmt: skip
-
-
-def write_no_record(axes: Axes, x: float) -> None:
-    """Write ``no record`` in the place of a bar."""
-    axes.text(x, 2, "no record", ha="center", rotation=90, color=GREY, fontsize=7)
-
-
-def name_groups(axes: Axes, groups: Sequence[str]) -> None:
-    """Write the names of groups of attackers above the axes, and draw lines between the groups.
-
-    Args:
-        axes: Axes with an attacker at each whole number of x.
-        groups: The group of each attacker.
-    """
-    start = 0
-    for group, members in groupby(groups):
-        end = start + len(list(members))
-        if start:
-            axes.axvline(start - 0.5, color=GREY, linewidth=0.5)
-        axes.text(
-            (start + end - 1) / 2, 1.01, literal(group), ha="center", va="bottom", style="italic", fontsize=9,
-            transform=axes.get_xaxis_transform(),
-        )  # fmt: skip
-        start = end

@@ -1,8 +1,8 @@
-"""The caveats of numbers, which follow from their preset and their records."""
+"""The caveats of numbers, which follow from their preset and their records, and other notes that pages share."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from uebench.analysis.study import MeasuredPlace
 from uebench.plugins.presets import PRESETS
@@ -18,6 +18,10 @@ SINGLE_RUNS = (
 """The caveat of ranks and tests."""
 COST = "to train the method, or to load one that comes trained, and to protect the set"
 """What the seconds of a method are spent on."""
+WORST_IDENTITY = (
+    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
+    "chance, its face may not have been learned: a network that always answers one name is always right about it"
+)
 
 OTHER_BUDGETS = {
     "l2": "bounded in L2, not at each pixel; a pixel may change by more than with the others",
@@ -48,6 +52,33 @@ def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
 def of_presets(names: Collection[str]) -> list[str]:
     """Return the caveats of presets, which hold for all of their numbers."""
     return [preset.caveat for name, preset in PRESETS.items() if name in names and preset.caveat]
+
+
+def about_early(names: Iterable[str]) -> list[str]:
+    """Return a note on means over several early records, which do not say which photographs were recognised.
+
+    Args:
+        names: The names of the methods with such means.
+    """
+    early = list(dict.fromkeys(names))
+    if not early:
+        return []
+    return [
+        f"{', '.join(early)}: the records do not say which photographs were recognised. The interval is Wilson's for "
+        "the mean, with n photographs, and widened by the spread over seeds; this is conservative"
+    ]
+
+
+def about_gaps(missing: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a note for each reason.
+
+    Args:
+        missing: Reason -> names of the places that are empty because of it.
+    """
+    return [
+        f"gap: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
+        for reason, names in missing.items()
+    ]
 
 
 def _varied(records: Iterable[Record]) -> list[str]:

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind, fill_table
-from uebench.paper.match import Plugins, RecordIndex, choose_sets
+from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
 from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
-from uebench.report.bars import write_no_record
-from uebench.report.style import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY, write_no_record
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -46,11 +45,11 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
     Raises:
         UsageError: If there is no record of that set.
     """
-    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
+    records = RecordIndex(Plugins(registry, preset, store))
     tables = panels(records)
     places = [place for table in tables.values() for place in table.places]
-    roles = choose_sets(places, records, plugins, {MAIN: data} if data else {})
-    return {name: fill_table(table, roles, records, plugins) for name, table in tables.items()}
+    roles = records.choose_sets(places, {MAIN: data} if data else {})
+    return {name: fill_table(table, roles, records) for name, table in tables.items()}
 
 
 def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from tabulate import LATEX_ESCAPE_RULES
 
-from uebench.report.study_blocks import AS_GOOD
-
 if TYPE_CHECKING:
     from uebench.report.formats import Block, Page
 
@@ -33,7 +31,7 @@ def render(page: Page) -> str:
 def escaped(text: str) -> str:
     """Return a text with LaTeX's special characters escaped."""
     plain = "".join(LATEX_ESCAPE_RULES.get(sign, sign) for sign in text)
-    return plain.replace(AS_GOOD, r"$\dagger$")
+    return plain.replace("†", r"$\dagger$")
 
 
 def _table(caption: str, block: Block) -> Iterator[str]:

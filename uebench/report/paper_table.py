@@ -1,21 +1,17 @@
-"""The page of a filled table of the paper, and notes that other pages share."""
+"""The page of a filled table of the paper."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from uebench.analysis.records import lack_answers
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import CONTROL, ROLES, VARIANT
 from uebench.paper.verdicts import AT_CHANCE, at_chance, order, order_rule
-from uebench.report.caveats import caveats
+from uebench.report.caveats import WORST_IDENTITY, about_early, about_gaps, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.text import with_interval
 
-WORST_IDENTITY = (
-    "worst identity: the one that the attacker recognises best over all runs, and its number in the data set. Near "
-    "chance, its face may not have been learned: a network that always answers one name is always right about it"
-)
 OF_ROWS = {
     VARIANT: f"{VARIANT} is uebench's variant of Segue: its surrogate starts afresh in every second epoch; it is not "
     "in the paper",
@@ -129,21 +125,6 @@ def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
     return notes + about_early(filled.place.label for filled in places if lack_answers(filled.cells))
 
 
-def about_early(names: Iterable[str]) -> list[str]:
-    """Return a note on means over several early records, which do not say which photographs were recognised.
-
-    Args:
-        names: The names of the methods with such means.
-    """
-    early = list(dict.fromkeys(names))
-    if not early:
-        return []
-    return [
-        f"{', '.join(early)}: the records do not say which photographs were recognised. The interval is Wilson's for "
-        "the mean, with n photographs, and widened by the spread over seeds; this is conservative"
-    ]
-
-
 def _worst(filled: FilledPlace) -> str:
     return f"{100 * filled.worst.share:.1f} (no. {filled.worst.number})" if filled.worst else "-"
 
@@ -178,18 +159,6 @@ def gaps(places: Iterable[FilledPlace]) -> list[str]:
         if filled.value is None:
             missing.setdefault(filled.reason, []).append(f"{filled.place.label} at {filled.place.column}")
     return about_gaps(missing)
-
-
-def about_gaps(missing: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a note for each reason.
-
-    Args:
-        missing: Reason -> names of the places that are empty because of it.
-    """
-    return [
-        f"gap: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {reason}"
-        for reason, names in missing.items()
-    ]
 
 
 def number(value: float | None, filled: FilledPlace, sign: str = "") -> str:

@@ -8,9 +8,8 @@ from typing import Any
 from uebench.analysis.comparison import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
 from uebench.analysis.records import is_clean, seconds
-from uebench.report.caveats import COST, SINGLE_RUNS, caveats
+from uebench.report.caveats import COST, SINGLE_RUNS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page
-from uebench.report.paper_table import WORST_IDENTITY
 from uebench.report.text import with_interval
 
 COLUMNS = (

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from uebench.analysis.study import MeasuredPlace, columns
-from uebench.analysis.study_metrics import OF_ATTACKS, OF_SETS
+from uebench.analysis.study_metrics import MEASURES
 from uebench.planning.study import METRICS, StudySpec
-from uebench.report.caveats import COST
-from uebench.report.paper_table import WORST_IDENTITY
+from uebench.report.caveats import COST, WORST_IDENTITY
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
 
-DECIMALS: Mapping[str, int] = MappingProxyType({"psnr": 2, "ssim": 3, "lpips": 3, "memory": 0})
-"""Metric -> number of decimals; all others have 1."""
 NOTES: Mapping[str, str] = MappingProxyType(
     {
         "relative_unlearnability": "relative unlearnability: the share of what lies between chance and the clean "
@@ -42,9 +39,9 @@ def blocks(spec: StudySpec, sets: Sequence[Sequence[MeasuredPlace]]) -> list[Dat
         sets: The places of each data set.
     """
     metrics = dict.fromkeys(spec.metrics)
-    attack_blocks = [_of_attacks(spec, name, places) for name in metrics if name in OF_ATTACKS for places in sets]
-    set_metrics = [name for name in metrics if name in OF_SETS]
-    return attack_blocks + [_of_sets(spec, set_metrics, places) for places in sets if set_metrics]
+    of_sets = [name for name in metrics if METRICS[name].of_sets]
+    attack_blocks = [_of_attacks(spec, name, places) for name in metrics if name not in of_sets for places in sets]
+    return attack_blocks + [_of_sets(spec, of_sets, places) for places in sets if of_sets]
 
 
 def notes(spec: StudySpec) -> list[str]:
@@ -54,13 +51,11 @@ def notes(spec: StudySpec) -> list[str]:
 
 def _of_attacks(spec: StudySpec, name: str, places: Sequence[MeasuredPlace]) -> DataBlock:
     lines = {
-        line[0].place.method.name: Row(
-            line[0].place.method.name, [_number(name, OF_ATTACKS[name](one), one) for one in line], seeds_of(line)
-        )
+        line[0].place.method.name: Row(line[0].place.method.name, [_number(name, one) for one in line], seeds_of(line))
         for line in zip(*columns(places), strict=True)
     }
     header = [Column(attacker.group, attacker.name) for attacker in spec.attackers]
-    return DataBlock(f"{METRICS[name]}: {places[0].place.data.name}", header, sections(spec, lines), name)
+    return DataBlock(f"{METRICS[name].heading}: {places[0].place.data.name}", header, sections(spec, lines), name)
 
 
 def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPlace]) -> DataBlock:
@@ -68,18 +63,18 @@ def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPla
         line[0].place.method.name: Row(line[0].place.method.name, [_set_number(name, line) for name in names])
         for line in zip(*columns(places), strict=True)
     }
-    header = [Column("", METRICS[name]) for name in names]
+    header = [Column("", METRICS[name].heading) for name in names]
     title = f"protected sets: {places[0].place.data.name}"
     return DataBlock(title, header, sections(spec, lines), "sets", has_seeds=False)
 
 
 def _set_number(name: str, line: Sequence[MeasuredPlace]) -> Number:
     """Return a metric of a method's protected sets, from the place with the most records."""
-    one = max(line, key=lambda one: len(one.records))
-    return _number(name, OF_SETS[name](one), one)
+    return _number(name, max(line, key=lambda one: len(one.records)))
 
 
-def _number(name: str, value: float | None, one: MeasuredPlace) -> Number:
+def _number(name: str, one: MeasuredPlace) -> Number:
+    value = MEASURES[name](one)
     if value is None:
         return Number()
     remark = ""
@@ -89,4 +84,4 @@ def _number(name: str, value: float | None, one: MeasuredPlace) -> Number:
         remark = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
     elif name == "worst_identity" and one.pairing:
         remark = f"(no. {one.pairing.worst.number})"
-    return Number(f"{value:.{DECIMALS.get(name, 1)}f}", remark)
+    return Number(f"{value:.{METRICS[name].decimals}f}", remark)

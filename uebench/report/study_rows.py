@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from uebench.analysis import study_metrics
 from uebench.analysis.study import MeasuredPlace
+from uebench.analysis.study_metrics import MEASURES
 from uebench.planning.study import Reported
 
 COLUMNS = {
@@ -81,7 +81,7 @@ def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
         "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
         "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
     }  # fmt: skip
-    values |= {name: metric(one) for name, metric in {**study_metrics.OF_ATTACKS, **study_metrics.OF_SETS}.items()}
+    values |= {name: metric(one) for name, metric in MEASURES.items()}
     values["worst_identity_accuracy"] = values["worst_identity"]
     values["worst_identity"] = pairing.worst.number if pairing else None
     return {name: values[name] for name in COLUMNS}

@@ -11,8 +11,7 @@ from uebench.analysis.records import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics
-from uebench.report.caveats import SINGLE_RUNS, caveats, single_seeds
-from uebench.report.paper_table import about_early, about_gaps
+from uebench.report.caveats import SINGLE_RUNS, about_early, about_gaps, caveats, single_seeds
 from uebench.report.study_blocks import (
     AS_GOOD,
     BEST,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uebench.paper.fill import FilledTable, fill_table
-from uebench.paper.match import Plugins, RecordIndex, choose_sets
+from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.tables import MAIN, by_role, named
 from uebench.plugins.registry import Registry
 from uebench.report import claims, paper_table
@@ -49,10 +49,10 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     """
     places = [place for table in named(name) for place in table.places]
     given = by_role(data)
-    records, plugins = RecordIndex(store, preset), Plugins(registry, preset, store)
-    roles = choose_sets(places, records, plugins, given)
+    records = RecordIndex(Plugins(registry, preset, store))
+    roles = records.choose_sets(places, given)
     others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
-    filled = {table.name: fill_table(table, roles, records, plugins) for table in named(name)}
+    filled = {table.name: fill_table(table, roles, records) for table in named(name)}
     return View(
         page=_page(name, filled, preset),
         filled=tuple(filled.values()),

@@ -39,45 +39,33 @@ class Work:
         return f"{self.done} done, {len(self.working)} running, {len(self.failures)} failed, {self.to_do} to do"
 
 
-class Watch:
-    """Reads the progress of the work on a results folder."""
+def look(store: Store) -> Work:
+    """Return the present progress of the work on a results folder."""
+    working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
+    under_way, cells = requests(store), store.keys("cells")
+    stored = cells | store.keys("protected") if under_way else cells
+    requested = {key for request in under_way for key in request.keys}
+    finished = {
+        key for request in under_way for key in stored.intersection(request.keys) if _is_new_enough(store, key, request)
+    }
+    start = max((request.since for request in under_way), default=0.0)
+    failures = [
+        failure
+        for failure in store.failures()
+        if failure.key not in working
+        and not (failure.key in requested and _modification_time(store.failure_path(failure.key)) < start)
+    ]
+    to_do = requested - finished - working.keys() - {failure.key for failure in failures}
+    done = len(finished - working.keys() if under_way else cells)
+    return Work(done, working, failures, len(to_do))
 
-    def __init__(self, store: Store) -> None:
-        """Watch a results folder."""
-        self._store = store
 
-    def look(self) -> Work:
-        """Return the present progress."""
-        store = self._store
-        working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
-        under_way, cells = requests(store), store.keys("cells")
-        stored = cells | store.keys("protected") if under_way else cells
-        requested = {key for request in under_way for key in request.keys}
-        finished = {
-            key
-            for request in under_way
-            for key in stored.intersection(request.keys)
-            if self._is_new_enough(key, request)
-        }
-        start = max((request.since for request in under_way), default=0.0)
-        failures = [
-            failure
-            for failure in store.failures()
-            if failure.key not in working and not (failure.key in requested and self._failure_time(failure.key) < start)
-        ]
-        to_do = requested - finished - working.keys() - {failure.key for failure in failures}
-        done = len(finished - working.keys() if under_way else cells)
-        return Work(done, working, failures, len(to_do))
-
-    def _is_new_enough(self, key: str, request: RunRequest) -> bool:
-        """Return whether the record of a key serves a request; a forced request needs one written since its start."""
-        if not request.force:
-            return True
-        paths = (self._store.cell_path(key), self._store.protection_path(key))
-        return max(map(_modification_time, paths)) >= request.since
-
-    def _failure_time(self, key: str) -> float:
-        return _modification_time(self._store.failure_path(key))
+def _is_new_enough(store: Store, key: str, request: RunRequest) -> bool:
+    """Return whether the record of a key serves a request; a forced request needs one written since its start."""
+    if not request.force:
+        return True
+    paths = (store.cell_path(key), store.protection_path(key))
+    return max(map(_modification_time, paths)) >= request.since
 
 
 def _modification_time(path: Path) -> float:

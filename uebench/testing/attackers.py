@@ -223,7 +223,7 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
             raise ContractError(f"places names {wrong[0]!r}; it may name batch, step and epoch", self.line("places"))
         if not self.plugin.places:
             raise SkipTest("it names no place")
-        self.whole  # noqa: B018
+        self.skip_unless_it_runs()
         kinds = {"step": GradientRecorder}
         recorders = tuple(kinds.get(place, Recorder)(place) for place in PLACES if place in self.plugin.places)
         self.run(countermeasures=recorders)
@@ -237,7 +237,7 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
     @proves("identities may come in any order and number of images")
     def labels(self) -> None:
         """Train on a set with renumbered identities in random order, without some of the images."""
-        self.whole  # noqa: B018
+        self.skip_unless_it_runs()
         data = shuffled(people(self.size))
         if reason := self.obstacle(data.size, data.info.train_counts):
             raise SkipTest(reason)

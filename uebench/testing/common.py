@@ -108,7 +108,7 @@ class Suite(Runs[P, R]):
             raise SkipTest("the other checks use this size")
         if reason := self.obstacle(size, (2, 2)):
             raise SkipTest(reason)
-        self.whole  # noqa: B018
+        self.skip_unless_it_runs()
         try:
             self.run(size=size, data=people(size, train=2, test=1, identities=2))
         except (Exception, SystemExit) as error:

@@ -134,11 +134,8 @@ class Runs(ABC, Generic[P, R]):
             self._settings = settings()
             try:
                 yield
-                self.attempts += attempts
-            except BaseException:
-                self.attempts += attempts
-                raise
             finally:
+                self.attempts += attempts
                 self.changed_settings = self._changed_settings()
                 self.changed_inputs = self._changed_inputs()
 
@@ -186,6 +183,10 @@ class Runs(ABC, Generic[P, R]):
         if error is not None or result is None:
             raise SkipTest("it does not run")
         return result
+
+    def skip_unless_it_runs(self) -> None:
+        """Skip the check if the first run failed; see ``whole``."""
+        _ = self.whole
 
     @cached_property
     def is_repeatable(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError
@@ -95,25 +94,27 @@ def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx:
     return train
 
 
-@dataclass
 class _Run:
     """The state of a training."""
 
-    model: FaceClassifier
-    train: ImageSet
-    options: Training
-    countermeasures: Sequence[Countermeasure[Any]]
-    ctx: Context
-    choice: EpochChoice | None
-    seconds: float
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    stopped: str = "epochs"
-
-    def __post_init__(self) -> None:
-        self.optimizer = make_optimizer(self.model, self.options)
-        self.images = trainable_images(len(self.train), self.options.batch)
-        self.steps = math.ceil(self.images / self.options.batch)  # per epoch, like images
-        shapers = [measure for measure in self.countermeasures if measure.replaces_gradient()]
+    def __init__(
+        self,
+        model: FaceClassifier,
+        train: ImageSet,
+        options: Training,
+        countermeasures: Sequence[Countermeasure[Any]],
+        ctx: Context,
+        choice: EpochChoice | None,
+        seconds: float,
+    ) -> None:
+        self.model, self.train, self.options, self.countermeasures = model, train, options, countermeasures
+        self.ctx, self.choice, self.seconds = ctx, choice, seconds
+        self.curve: list[dict[str, Any]] = []
+        self.stopped = "epochs"
+        self.optimizer = make_optimizer(model, options)
+        self.images = trainable_images(len(train), options.batch)
+        self.steps = math.ceil(self.images / options.batch)  # per epoch, like images
+        shapers = [measure for measure in countermeasures if measure.replaces_gradient()]
         if len(shapers) > 1:
             names = " and ".join(repr(shaper.name) for shaper in shapers)
             raise CellError(f"countermeasures {names} both replace the gradient; leave out one")
