@@ -14,9 +14,11 @@ comes from the attacker seeds that occur with every method seed, where there are
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
 2007) estimates the same, but with a bias at few levels and with the noise of resampling: three seeds have ten
-resamples, and their percentiles cover far less than 95%. Quantiles are Student's, with the degrees of freedom of
-Satterthwaite (1946), which are few for few seeds. A factor with one level is held fixed: an interval from one method
-seed is about this one protected set, and one from a single run about this one run.
+resamples, and their percentiles cover far less than 95%. Half an interval is sqrt(t^2 V + z^2 W). V is the variance by
+seeds, and t Student's quantile with the degrees of freedom of Satterthwaite (1946), which are few for few seeds; W is
+what photographs add, and z the normal quantile. Degrees of freedom of the sum V + W would instead be so many where W
+is large that an additional error could make a difference more significant. A factor with one level is held fixed: an
+interval from one method seed is about this one protected set, and one from a single run about this one run.
 
 **Interval of an accuracy.** Wilson's, with an effective number of photographs: the number of independent ones that
 would leave the same uncertainty (Korn and Graubard 1998; with Wilson's interval, Dean and Pagano 2015). It lies in
@@ -26,7 +28,7 @@ for photographs x runs. A single run has Wilson's interval itself.
 
 **Several test images of one photograph**, as ``orl_varied`` makes them, carry less information than as many
 photographs. They count as one observation, the share of them that a run recognises; Student's quantile then has the
-degrees of freedom of so many photographs (Korn and Graubard 1998).
+degrees of freedom of so many photographs (Korn and Graubard 1998) in place of z.
 
 **Without answers to each photograph** (early records) it is unknown whether runs recognise the same ones. It is assumed
 that they do: the interval is Wilson's for the mean and the number of photographs, widened by the spread over seeds, and
@@ -36,7 +38,7 @@ a difference of two methods gets no credit for being measured on the same photog
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -147,10 +149,8 @@ def interval(runs: Runs) -> tuple[float, float]:
     if runs.answers:
         with_pseudo = np.concatenate([table.mean((0, 1)), np.repeat([0.0, 1.0], int(PSEUDO))])
         of_photographs = float(with_pseudo.var(ddof=1)) / more
-    variance, degrees = _variance([table], of_photographs)
-    if runs.of_each > 1:
-        degrees = _with_photographs(degrees, of_photographs / variance, n)
-    effective = n * one_run / variance * (Z / _quantile(degrees)) ** 2
+    half = _error([table], of_photographs, runs).half()
+    effective = n * one_run * (Z / half) ** 2
     return wilson(mean * effective, effective)
 
 
@@ -175,45 +175,30 @@ class Difference:
     paired: bool
 
 
-def spread(methods: Iterable[Runs]) -> tuple[float, int] | None:
-    """Return how much runs of the same method differ by seeds alone, pooled over the methods with several runs.
-
-    Returns:
-        The variance of a run's accuracy and its degrees of freedom; None if no method has several runs.
-    """
-    several = [list(runs.shares.values()) for runs in methods if runs.several]
-    degrees = sum(len(shares) - 1 for shares in several)
-    if not degrees:
-        return None
-    squares = sum((share - fmean(shares)) ** 2 for shares in several for share in shares)
-    return squares / degrees, degrees
-
-
-def difference(one: Runs, other: Runs, of_one_run: tuple[float, int] | None = None) -> Difference:
+def difference(one: Runs, other: Runs) -> Difference:
     """Compare two methods by the accuracy of the same attacker on the same photographs.
 
     Photographs are paired, and so are attacker seeds: only those that occur with every method seed of both methods
-    count. Seeds of two methods are independent, so their variances add. Without a common attacker seed all runs count,
-    and the variances of attacker seeds add as well. For the variance, half a photograph for either side and one for
-    neither are added (Agresti and Min 2005), so that no interval has zero width.
+    count. Seeds of two methods are independent, so their variances add. Where a method with several runs would be left
+    with one, or with none, all runs count and attacker seeds are not paired. For the variance, half a photograph for
+    either side and one for neither are added (Agresti and Min 2005), so that no interval has zero width.
 
     Args:
         one: The first method.
-        other: The second, with the same attacker and photographs.
-        of_one_run: The ``spread`` to assume of a method that has a single run, often that of other methods. Without
-            it, the result is about this one run.
+        other: The second, with the same attacker and photographs. If either has a single run, the result is about this
+            one run.
 
     Raises:
         ValueError: If the numbers of images or of photographs differ.
     """
-    from scipy.special import stdtr
-
     if (one.n, one.of_each) != (other.n, other.of_each):
         raise ValueError(f"{one.n} and {other.n} images, {one.of_each} and {other.of_each} of each photograph")
     n = one.photographs
     common = set.intersection(*(set(seeds) for runs in (one, other) for seeds in runs.by_method_seed.values()))
-    if common:
-        one, other = one.only(common), other.only(common)
+    paired = [one.only(common), other.only(common)] if common else []
+    seeds_are_paired = bool(paired) and [runs.several for runs in paired] == [one.several, other.several]
+    if seeds_are_paired:
+        one, other = paired
     tables = [_table(one), _table(other)]
     photographs_are_paired = bool(one.answers and other.answers)
     if photographs_are_paired:
@@ -225,32 +210,39 @@ def difference(one: Runs, other: Runs, of_one_run: tuple[float, int] | None = No
         middles = [(runs.mean * n + PSEUDO) / more for runs in (one, other)]
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
-    variance, degrees = _variance(tables, of_photographs, pair_attackers=bool(common))
-    of_seeds, degrees_of_seeds = of_one_run or (0.0, 1)
-    assumed = of_seeds * sum(not runs.several for runs in (one, other))
-    if assumed:
-        squares_of_parts = variance**2 / degrees + assumed**2 / degrees_of_seeds
-        variance += assumed
-        degrees = variance**2 / squares_of_parts
-    if one.of_each > 1:
-        degrees = _with_photographs(degrees, of_photographs / variance, n)
-    value, error = one.mean - other.mean, math.sqrt(variance)
-    half = _quantile(degrees) * error
-    p = 2 * float(stdtr(degrees, -abs(value) / error))
-    low, high = max(-1.0, value - half), min(1.0, value + half)
-    return Difference(value, low, high, p, (one.seeds, other.seeds), photographs_are_paired)
+    error, value = _error(tables, of_photographs, one, seeds_are_paired), one.mean - other.mean
+    low, high = max(-1.0, value - error.half()), min(1.0, value + error.half())
+    return Difference(value, low, high, error.p(value), (one.seeds, other.seeds), photographs_are_paired)
 
 
-def _with_photographs(degrees: float, share: float, photographs: int) -> float:
-    """Return degrees of freedom that also account for few photographs, the origin of a share of the variance."""
-    return 1 / (1 / degrees + share**2 / max(photographs - 1, 1))
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """The error of a mean, or of a difference of means.
 
+    Attributes:
+        of_seeds: The variance by seeds.
+        of_photographs: The variance that the choice of photographs adds.
+        degrees: The degrees of freedom of each.
+    """
 
-def _quantile(degrees: float) -> float:
-    """Return Student's quantile of a 95% interval."""
-    from scipy.special import stdtrit
+    of_seeds: float
+    of_photographs: float
+    degrees: tuple[float, float]
 
-    return float(stdtrit(degrees, 0.975))
+    def half(self, p: float = 0.05) -> float:
+        """Return half the width of the interval that misses the truth with this probability."""
+        from scipy.special import stdtrit
+
+        seeds, photographs = (float(stdtrit(degrees, p / 2)) for degrees in self.degrees)
+        return math.sqrt(seeds**2 * self.of_seeds + photographs**2 * self.of_photographs)
+
+    def p(self, value: float) -> float:
+        """Return the two-sided p value of an estimate: of the interval around it that ends at 0."""
+        least, most = -40.0, 0.0  # of its decimal logarithm
+        while most - least > 1e-9:
+            middle = (least + most) / 2
+            least, most = (middle, most) if self.half(10**middle) > abs(value) else (least, middle)
+        return 10**most
 
 
 def _table(runs: Runs) -> Floats:
@@ -273,13 +265,14 @@ def _table(runs: Runs) -> Floats:
     return np.stack(rows)
 
 
-def _variance(tables: Sequence[Floats], of_photographs: float, pair_attackers: bool = True) -> tuple[float, float]:
-    """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
+def _error(tables: Sequence[Floats], of_photographs: float, runs: Runs, pair_attackers: bool = True) -> _Error:
+    """Return the error of a mean, or of the difference of two.
 
     Args:
         tables: One or two, as ``_table`` returns them.
         of_photographs: The variance by the choice of photographs. Like the variance by seeds, it includes the
             interactions of seeds and photographs, which are therefore subtracted once.
+        runs: The runs of either method.
         pair_attackers: Whether two tables have the same attacker seeds; otherwise theirs are independent.
     """
     of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables], pair_attackers)
@@ -291,10 +284,11 @@ def _variance(tables: Sequence[Floats], of_photographs: float, pair_attackers: b
         each = sum((part for part, _ in chain(*parts)), -shared)
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
     of_seeds = max(of_seeds, sets, attackers)  # the true variance is no less than either
-    variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
     made_of = (of_methods if of_seeds > attackers else []) + (of_attackers if of_seeds > sets else [])
     squares = sum(float(part[0]) ** 2 / free for part, free in made_of)
-    return variance, variance**2 / squares if squares else math.inf
+    added = max(0.0, of_photographs - of_seeds, of_photographs - counted_twice)
+    degrees = of_seeds**2 / squares if squares else math.inf
+    return _Error(of_seeds, added, (degrees, max(runs.photographs - 1, 1) if runs.of_each > 1 else math.inf))
 
 
 def _of_seeds(tables: Sequence[Floats], pair_attackers: bool) -> tuple[Parts, Parts, Floats]:
