@@ -26,16 +26,28 @@ JPEG_AS_WRITTEN = "resnet18(epochs=2)+jpeg(quality=10)"
 
 
 def test_a_comparison_is_in_points_with_an_interval_and_corrected_for_the_number_of_rows() -> None:
-    records = [made_up("good", correct=20), made_up("weak", correct=60), made_up("weaker", correct=80)]
+    shares = {"good": 20, "weak": 60, "weaker": 80}
+    records = [made_up(name, correct=right, method_seed=seed) for name, right in shares.items() for seed in range(3)]
     found = frame(compare(records))
     good = found[(found["method_a"] == "good") & (found["method_b"] == "weak")].iloc[0]
     assert good["difference"] == pytest.approx(-20)
     assert -30 < good["low"] < -20 < good["high"] < -10
-    assert (good["seeds"], good["n"], good["paired"]) == ("1 x 1", 200, False)
+    assert (good["seeds"], good["n"], good["paired"]) == ("3 x 1", 200, False)
     assert good["p"] < good["p_holm"] < 0.001
     assert (found["p_holm"] >= found["p"]).all()
     (alone,) = compare(records, ["good", "weak"])
-    assert alone.p_holm == alone.difference.p == pytest.approx(good["p"])
+    assert alone.test.p_holm == alone.test.p == pytest.approx(good["p"])
+
+
+def test_a_single_run_is_shown_and_not_tested() -> None:
+    several = [
+        made_up(name, correct=right, method_seed=seed) for name, right in (("a", 20), ("b", 80)) for seed in (0, 1)
+    ]
+    found = frame(compare([*several, made_up("alone", correct=150)]))
+    tested = found[found["p"].notna()]
+    assert list(zip(tested["method_a"], tested["method_b"], strict=True)) == [("a", "b")]
+    assert (tested["p_holm"] == tested["p"]).all()  # corrected for one test, not for three rows
+    assert found["difference"].notna().all() and found[found["p"].isna()]["p_holm"].isna().all()
 
 
 def test_photographs_are_paired_where_records_hold_the_answers() -> None:
@@ -44,8 +56,9 @@ def test_photographs_are_paired_where_records_hold_the_answers() -> None:
     (paired,) = compare([answered("a", right), answered("b", fewer)])
     (unpaired,) = compare([made_up("a", correct=sum(right)), made_up("b", correct=sum(fewer))])
     assert paired.document()["paired"]
-    assert paired.difference.value == unpaired.difference.value == pytest.approx(13 / 200)
-    assert paired.difference.p < 0.01 < 0.1 < unpaired.difference.p
+    gaps = paired.test.difference, unpaired.test.difference
+    assert gaps[0].value == gaps[1].value == pytest.approx(13 / 200)
+    assert gaps[0].p < 0.01 < 0.1 < gaps[1].p
 
 
 def test_seeds_say_what_was_compared() -> None:

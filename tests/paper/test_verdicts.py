@@ -5,14 +5,22 @@ from typing import Any
 
 import pytest
 
+from uebench.analysis.statistics import Runs
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.reported import reported
 from uebench.paper.tables import TABLES, TablePlace
-from uebench.paper.verdicts import apart, at_chance, learned, order
+from uebench.paper.verdicts import Order, learned, near_chance, orders
 from uebench.report.paper_table import page
 
 CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
+
+
+def accuracy(place: FilledPlace, value: float, half: float = 3.0, runs: int = 3) -> FilledPlace:
+    """Return a place with runs of this accuracy in %, on 200 photographs, and an interval that far to both sides."""
+    share = Runs({(seed, 0): value / 100 for seed in range(runs)}, 200)
+    seeds = f"{runs} x 1"
+    return replace(place, value=value, low=value - half, high=value + half, n=200, runs=share, seeds=seeds)
 
 
 def as_the_paper_has_it() -> dict[str, FilledTable]:
@@ -26,7 +34,7 @@ def as_the_paper_has_it() -> dict[str, FilledTable]:
             if value is not None and place.metric == "accuracy":
                 chance = 2.0 if place.role == "webface50" else 10.0
                 clean = CLEAN.get(place.column, 75.0)
-                measured = replace(measured, low=value - 3, high=value + 3, chance=chance, clean=clean)
+                measured = accuracy(replace(measured, chance=chance, clean=clean), value)
             places.append(measured)
         filled[table.name] = FilledTable(table, {}, tuple(places))
     return filled
@@ -34,26 +42,26 @@ def as_the_paper_has_it() -> dict[str, FilledTable]:
 
 def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
     place = TablePlace(row=row, column="WebFace10")
-    fields = {"low": value - 2, "high": value + 2, "chance": 10.0, "clean": 80.0} | more
-    return FilledPlace(place=place, data="faces", value=value, reported=figure, **fields)
+    filled = FilledPlace(place=place, data="faces", reported=figure, chance=10.0, clean=80.0)
+    return replace(accuracy(filled, value, 2.0), **more)
 
 
-def test_at_chance_means_that_the_interval_holds_chance() -> None:
-    assert at_chance(at("segue", 11.5, 10.5))
-    assert not at_chance(at("segue", 12.5, 10.5))
-    assert at_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
+def test_near_chance_means_that_the_interval_holds_chance() -> None:
+    assert near_chance(at("segue", 11.5, 10.5))
+    assert not near_chance(at("segue", 12.5, 10.5))
+    assert near_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
 
 
 def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
     """Three seeds far apart are no proof of chance."""
     wide = {"low": 5.5, "high": 45.8}
-    assert at_chance(at("ue", 25.7, 12.5, **wide)) is None
+    assert near_chance(at("ue", 25.7, 12.5, **wide)) is None
 
 
 @pytest.mark.parametrize("clean", [None, 8.0])
 def test_an_attacker_without_a_reference_above_chance_decides_nothing(clean: float | None) -> None:
-    assert at_chance(at("ue", 11.5, 12.5, clean=clean)) is None
-    assert at_chance(at("ue", 30.0, 12.5, low=25.0, high=35.0, clean=clean)) is False
+    assert near_chance(at("ue", 11.5, 12.5, clean=clean)) is None
+    assert near_chance(at("ue", 30.0, 12.5, low=25.0, high=35.0, clean=clean)) is False
 
 
 def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
@@ -63,16 +71,18 @@ def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
     assert learned(at("ue", 45, 0, clean=9.0)) is None
 
 
-def test_an_order_counts_pairs_and_leaves_overlaps_undecided() -> None:
-    ue, lsp, segue = at("ue", 30, 12.5), at("lsp", 20, 31.5), at("segue", 18, 10.5)
-    assert (apart(ue, lsp), apart(lsp, ue), apart(lsp, segue)) == (1, -1, 0)
-    places = [ue, lsp, segue, at("clean", 80, 75)]
-    found = order("ue", places)
-    assert (found.agree, found.against, found.undecided, found.verdict) == (1, 1, 0, "does not hold")
-    assert order("segue", places).verdict == "holds where decided"  # against LSP nothing is
-    assert order("segue", [ue, segue]).verdict == "holds"
-    assert order("segue", [lsp, segue]).verdict == "undecided"
-    assert order("segue", [segue]).verdict == "not yet measured"
+def test_an_order_counts_what_paired_tests_decide_of_the_pairs_that_the_paper_tells_apart() -> None:
+    ue, lsp, segue = at("ue", 40, 12.5), at("lsp", 20, 31.5), at("segue", 18, 10.5)
+    found = orders([ue, lsp, segue, at("clean", 80, 75)])
+    assert found["ue"] == Order(confirmed=0, reversed=1, undecided=0)  # 12.5 and 10.5 are no reported order
+    assert found["lsp"] == Order(confirmed=0, reversed=1, undecided=1)
+    assert found["segue"] == Order(confirmed=0, reversed=0, undecided=1)
+    assert str(found["lsp"]) == "0 confirmed, 1 reversed, 1 undecided"
+    assert str(orders([segue])["segue"]) == "-"
+    confirmed = orders([replace(ue, reported=60.0), segue])
+    assert confirmed == {"ue": Order(confirmed=1), "segue": Order(confirmed=1)}
+    alone = orders([accuracy(replace(ue, reported=60.0), 40, runs=1), segue])
+    assert alone == {"ue": Order(undecided=1), "segue": Order(undecided=1)}
 
 
 def test_the_papers_own_figures_uphold_its_claims() -> None:
@@ -87,7 +97,7 @@ def with_one_other(table: str, label: str, column: str, value: float, half: floa
     """Return the paper's tables with another figure in one place, and its interval that far to both sides."""
     tables = as_the_paper_has_it()
     changed = tuple(
-        replace(e, value=value, low=value - half, high=value + half)
+        (accuracy(e, value, half) if e.place.metric == "accuracy" else replace(e, value=value))
         if (e.place.label, e.place.column) == (label, column)
         else e
         for e in tables[table].places
@@ -102,7 +112,7 @@ def with_one_other(table: str, label: str, column: str, value: float, half: floa
         ("5", "lsp", "inception_v3", 30.0),
         ("6", "segue", "CelebA10", 40.0),
         ("8", "segue(rho_d=4/255)", "rho_a=4/255", 34.0),
-        ("9", "segue", "generation_time", 4.5),
+        ("9", "segue", "generation_time", 11.0),
     ],
 )
 def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, value: float) -> None:
@@ -126,27 +136,36 @@ def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
     assert (claim.no, claim.yes) == (0, claim.asked - 1)
 
 
-@pytest.mark.parametrize(("seeds", "against"), [("1 x 1", 0), ("3 x 1", 1), ("1 x 3", 1)])
-def test_a_single_run_contradicts_no_claim(seeds: str, against: int) -> None:
+@pytest.mark.parametrize(("runs", "against"), [(1, 0), (3, 1)])
+def test_a_single_run_decides_no_claim(runs: int, against: int) -> None:
     tables = with_one_other("5", "segue", "resnet50", 20.0, 3)
-    places = (replace(e, seeds=seeds) if e.place.column == "resnet50" else e for e in tables["5"].places)
+    places = (
+        accuracy(e, 20.0, runs=runs) if e.place.column == "resnet50" and e.place.row == "segue" else e
+        for e in tables["5"].places
+    )
     first, *_ = judge(tables | {"5": FilledTable(TABLES["5"], {}, tuple(places))})
-    assert (first.yes, first.no, first.asked) == (4, against, 5)
+    assert (first.yes, first.no, first.single, first.asked) == (4, against, 1 - against, 5)
     assert first.verdict == ("does not hold" if against else "not yet decided")
 
 
-def test_single_runs_alone_prove_no_claim() -> None:
+def test_single_runs_alone_decide_nothing() -> None:
     tables = {
-        name: FilledTable(filled.table, {}, tuple(replace(e, seeds="1 x 1" if e.low else "") for e in filled.places))
+        name: FilledTable(
+            filled.table, {}, tuple(accuracy(e, e.value, runs=1) if e.runs and e.value else e for e in filled.places)
+        )
         for name, filled in as_the_paper_has_it().items()
     }
     assert judge(as_the_paper_has_it())[0].verdict == "holds"
-    assert (judge(tables)[0].verdict, judge(tables)[0].yes) == ("not contradicted", 5)
+    first, *_ = judge(tables)
+    assert (first.verdict, first.yes, first.no, first.single) == ("not yet decided", 0, 0, 5)
 
 
-@pytest.mark.parametrize(("seconds", "verdict"), [(1.0, "holds"), (4.0, "not yet decided")])
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [(1.0, "holds"), (4.0, "not yet decided"), (9.9, "not yet decided"), (10.1, "does not hold")],
+)
 def test_a_ratio_of_seconds_decides_only_beyond_a_factor_of_two(seconds: float, verdict: str) -> None:
-    """The paper's is 2,100 to 2.2."""
+    """The paper's is 2,100 to 2.2. Below ten seconds, the referee's own work makes a ratio too low, so none is a no."""
     (claim,) = (one for one in judge(with_one_time(seconds)) if one.claim.table == "9")
     assert claim.verdict == verdict
 
@@ -160,10 +179,10 @@ def with_one_time(seconds: float) -> dict[str, FilledTable]:
 
 def test_the_order_of_two_times_counts_only_beyond_a_factor_of_two() -> None:
     """The paper has 2.2 seconds for Segue and 4.5 for LSP."""
-    pairs = [order("segue", with_one_time(seconds)["9"].places) for seconds in (2.2, 2.3, 8.9, 9.1)]
-    assert [(one.agree, one.against, one.undecided) for one in pairs] == [(4, 0, 0), (3, 0, 1), (3, 0, 1), (3, 1, 0)]
+    found = [orders(with_one_time(seconds)["9"].places)["segue"] for seconds in (2.2, 2.3, 8.9, 9.1)]
+    assert found == [Order(4, 0, 0), Order(3, 0, 1), Order(3, 0, 1), Order(3, 1, 0)]
     assert page(with_one_time(2.3)["9"], "desk").notes[1].startswith("order: ")
-    assert "more than 2 times as long" in page(with_one_time(2.3)["9"], "desk").notes[1]
+    assert "more than 2 times the other" in page(with_one_time(2.3)["9"], "desk").notes[1]
 
 
 def test_a_mean_alone_does_not_make_a_claim_hold() -> None:
@@ -175,11 +194,9 @@ def test_a_mean_alone_does_not_make_a_claim_hold() -> None:
 
 def test_our_variant_decides_nothing_about_side_information() -> None:
     tables = as_the_paper_has_it()
-    of_paper, of_variant = {"true": 12.0, "kmeans": 20.0, "none": 40.0}, {"true": 40.0, "kmeans": 20.0}
+    of_paper, of_variant = {"true": 12.0, "kmeans": 30.0, "none": 40.0}, {"true": 40.0, "kmeans": 20.0}
     values = [(of_variant if e.place.setting else of_paper)[e.place.row] for e in tables["figure4.3"].places]
-    places = [
-        replace(e, value=v, low=v - 1, high=v + 1) for e, v in zip(tables["figure4.3"].places, values, strict=True)
-    ]
+    places = [accuracy(replace(e, chance=10.0), v) for e, v in zip(tables["figure4.3"].places, values, strict=True)]
     judged = judge(tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, tuple(places))})
     (side,) = (one for one in judged if one.claim.table == "figure4.3")
     assert (side.verdict, side.yes, side.no, len(side.places)) == ("holds", 5, 0, 10)
@@ -195,27 +212,28 @@ def test_a_table_without_accuracies_says_nothing_of_chance_and_data_sets_have_no
     filled = as_the_paper_has_it()
     for name in ("7", "9"):
         shown = page(filled[name], "desk")
-        assert "at chance" not in shown.blocks[-1].header and not any("chance" in note for note in shown.notes)
+        assert "near chance" not in shown.blocks[-1].header and not any("chance" in note for note in shown.notes)
     sizes = page(filled["2"], "desk")
     assert not any("difference" in block.header for block in sizes.blocks)
     assert {row["difference"] for row in sizes.rows} == {None}
-    assert any(note.startswith("at chance: ") for note in page(filled["5"], "desk").notes)
+    assert any(note.startswith("near chance: ") for note in page(filled["5"], "desk").notes)
 
 
 def test_side_information_is_judged_attacker_by_attacker() -> None:
     tables = as_the_paper_has_it()
-    values = {"true": 12.0, "kmeans": 20.0, "none": 40.0}
-    places = tuple(
-        replace(e, value=(v := values[e.place.row]), low=v - 1, high=v + 1) for e in tables["figure4.3"].places
-    )
-    filled = tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)}
-    (side,) = (one for one in judge(filled) if one.claim.table == "figure4.3")
-    assert (side.verdict, side.yes, side.asked) == ("holds", 5, 5)
-    single = tuple(replace(e, seeds="1 x 1" if e.place.row == "kmeans" else "3 x 1") for e in places)
-    judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, single)})
-    (side,) = (one for one in judged if one.claim.table == "figure4.3")
-    assert (side.verdict, side.yes, side.no) == ("not contradicted", 5, 0)
-    close = tuple(replace(e, low=e.value - 9, high=e.value + 9) for e in places if e.value)
-    judged = judge(filled | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, close)})
-    (side,) = (one for one in judged if one.claim.table == "figure4.3")
-    assert (side.verdict, side.yes, side.no) == ("not yet decided", 0, 0)
+    values = {"true": 12.0, "kmeans": 25.0, "none": 40.0}
+
+    def judged(**runs: int) -> tuple[str, int, int, int]:
+        places = tuple(
+            accuracy(e, values[e.place.row], runs=runs.get(e.place.row, 3)) for e in tables["figure4.3"].places
+        )
+        found = judge(tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, places)})
+        (side,) = (one for one in found if one.claim.table == "figure4.3")
+        return side.verdict, side.yes, side.no, side.single
+
+    assert judged() == ("holds", 5, 0, 0)
+    assert judged(kmeans=1) == ("not yet decided", 0, 0, 5)
+    values["kmeans"] = 14.0
+    assert judged() == ("not yet decided", 0, 0, 0)
+    values["true"] = 40.0
+    assert judged() == ("does not hold", 0, 5, 0)

@@ -27,8 +27,11 @@ def table() -> str:
 
 def _answer(row: dict[str, str]) -> str:
     if not int(row["yes"]) + int(row["no"]):
+        if row["single_runs"] != "0":
+            return f"nothing decided ({row['single_runs']} with a single run, of {row['asked']})"
         return "nothing decided" if row["keys"] else "nothing measured"
-    return f"{row['verdict']} ({row['yes']} yes, {row['no']} no, of {row['asked']})"
+    single = f", {row['single_runs']} with a single run" if row["single_runs"] != "0" else ""
+    return f"{row['verdict']} ({row['yes']} yes, {row['no']} no{single}, of {row['asked']})"
 
 
 def _verdicts(options: tuple[str, ...]) -> list[dict[str, str]]:

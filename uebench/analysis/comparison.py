@@ -8,8 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
-from uebench.analysis.records import is_clean, runs_of
-from uebench.analysis.statistics import Difference, difference, holm, spread
+from uebench.analysis.paired_tests import PairedTest, paired_tests
+from uebench.analysis.records import runs_of
+from uebench.analysis.statistics import Runs
 from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.store.record import Record
@@ -26,8 +27,8 @@ COLUMNS = {
     "difference": "clean test accuracy after method_a minus after method_b, in points; negative: a protects better",
     "low": "lower end of its 95% interval, in points",
     "high": "upper end of its 95% interval, in points",
-    "p": "two-sided p value for no difference",
-    "p_holm": "the same, corrected for the number of rows (Holm)",
+    "p": "two-sided p value for no difference; empty if either method has a single run",
+    "p_holm": "the same, corrected for the number of p values (Holm)",
     "seeds": "method seeds x attacker seeds that were compared; of method_a / of method_b where these differ",
     "n": "number of clean test images",
     "paired": "whether photographs are paired, which needs records with an answer for each of them",
@@ -43,24 +44,22 @@ class Comparison:
         benchmark: The data set and the preset.
         one: The first method.
         other: The second.
-        difference: The difference of their accuracies.
-        p_holm: Its p value, corrected for the number of comparisons.
+        test: The test of the difference of their accuracies.
     """
 
     benchmark: Benchmark
     one: Pairing
     other: Pairing
-    difference: Difference
-    p_holm: float
+    test: PairedTest
 
     def document(self) -> dict[str, object]:
         """Return the values of ``COLUMNS``."""
-        gap = self.difference
+        gap = self.test.difference
         seeds = dict.fromkeys(gap.seeds)
         return {
             "data": self.benchmark.data.name, "preset": self.benchmark.preset, "attacker": self.one.attacker,
             "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * gap.value,
-            "low": 100 * gap.low, "high": 100 * gap.high, "p": gap.p, "p_holm": self.p_holm,
+            "low": 100 * gap.low, "high": 100 * gap.high, "p": self.test.p, "p_holm": self.test.p_holm,
             "seeds": " / ".join(seeds), "n": self.one.runs.n,
             "paired": gap.paired,
         }  # fmt: skip
@@ -70,9 +69,6 @@ def compare(
     records: Iterable[Record], methods: Sequence[str] = (), attackers: Sequence[str] = (), peak: bool = False
 ) -> list[Comparison]:
     """Compare every two methods that met the same attacker on the same data set under the same preset.
-
-    A method with a single run is assumed to vary over seeds as much as the methods with several runs do against this
-    attacker, whether they are compared or not.
 
     Args:
         records: The records.
@@ -88,17 +84,14 @@ def compare(
     chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in pairings})
     chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in pairings})
     pairs: list[tuple[Benchmark, Pairing, Pairing]] = []
-    gaps: list[Difference] = []
+    runs: list[tuple[Runs, Runs]] = []
     for benchmark in groups:
         for attacker in [name for name in benchmark.attackers if name in chosen_attackers]:
             against = [pairing for pairing in benchmark.pairings.values() if pairing.attacker == attacker]
-            runs = {pairing.method: runs_of(pairing.records, peak) for pairing in against}
-            usual = spread(runs[pairing.method] for pairing in against if not is_clean(pairing.records[0]))
             for one, other in combinations([pairing for pairing in against if pairing.method in chosen_methods], 2):
                 pairs.append((benchmark, one, other))
-                gaps.append(difference(runs[one.method], runs[other.method], usual))
-    corrected = holm([gap.p for gap in gaps])
-    return [Comparison(*pair, gap, p) for pair, gap, p in zip(pairs, gaps, corrected, strict=True)]
+                runs.append((runs_of(one.records, peak), runs_of(other.records, peak)))
+    return [Comparison(*pair, test) for pair, test in zip(pairs, paired_tests(runs), strict=True)]
 
 
 def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:

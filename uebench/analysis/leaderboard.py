@@ -61,6 +61,11 @@ class Pairing:
         return _interval(runs_of(self.clean)) if self.clean else None
 
     @property
+    def can_be_tested(self) -> bool:
+        """Return whether a test can tell it from the clean reference, which takes several runs of both."""
+        return bool(self.clean) and self.runs.several and runs_of(self.clean).several
+
+    @property
     def drop(self) -> float | None:
         """Return how many points the accuracy lies below the reference."""
         return None if self.reference is None else self.reference - self.accuracy
@@ -104,12 +109,14 @@ class Best:
     Attributes:
         pairing: The first in rank of the methods that are shown to protect; if there is none, the first of all.
         protects: Whether it is shown to protect: a paired test tells it from the clean reference.
+        tested: Whether any of the methods could be tested.
         others: How many other methods were ranked.
         as_good: Those of them that may be as good: no method is proven better than they are.
     """
 
     pairing: Pairing
     protects: bool
+    tested: bool
     others: int
     as_good: tuple[str, ...]
 
@@ -214,7 +221,8 @@ class Benchmark:
                 protecting = shown_to_protect(runs, runs_of(pairings[leader].clean))
                 first = next((method for method in ranked if method in protecting), leader)
                 as_good = tuple(method for method in ranked if ranked[method].first == 1 and method != first)
-                best.append(Best(pairings[first], first in protecting, len(ranked) - 1, as_good))
+                tested = any(pairing.can_be_tested for pairing in pairings.values())
+                best.append(Best(pairings[first], first in protecting, tested, len(ranked) - 1, as_good))
         return best
 
     def proven_best(self, attacker: str) -> str:

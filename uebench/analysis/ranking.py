@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from uebench.analysis.statistics import Runs, difference, holm, spread
-
-ALPHA = 0.05
-"""The largest acceptable probability of any wrong order among all pairs."""
+from uebench.analysis.paired_tests import paired_tests
+from uebench.analysis.statistics import Runs
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
-    """The range of ranks that a method may have.
+    """The range of ranks that a method may have; a method with a single run may have any.
 
     With Holm's correction over all pairs, these ranges hold for all methods at once (Mogstad, Romano, Shaikh and
     Wilhelm 2024, Inference for Ranks).
@@ -41,19 +39,15 @@ def shown_to_protect(methods: Mapping[str, Runs], clean: Runs) -> set[str]:
         methods: See ``ranks``.
         clean: The runs of the same attacker on unprotected photographs.
     """
-    usual = spread(methods.values())
-    gaps = [difference(runs, clean, usual) for runs in methods.values()]
-    corrected = holm([gap.p for gap in gaps])
-    return {name for name, gap, p in zip(methods, gaps, corrected, strict=True) if p < ALPHA and gap.value < 0}
+    tests = paired_tests((runs, clean) for runs in methods.values())
+    return {name for name, test in zip(methods, tests, strict=True) if test.sign < 0}
 
 
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """Rank methods by the attacker's accuracy; less is better.
 
-    A method with a single run is assumed to vary over seeds as much as the methods with several runs do.
-
-    Methods are ordered by rank. Those with the same rank are ordered by their number of runs, most first, and then by
-    mean accuracy.
+    Methods with several runs come first, in the order of their ranks. Those with the same rank are ordered by their
+    number of runs, most first, and then by mean accuracy.
 
     Args:
         methods: The runs of each against the same attacker on the same photographs.
@@ -62,17 +56,18 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
         The methods in their order.
     """
     pairs = list(combinations(methods, 2))
-    usual = spread(methods.values())
-    gaps = [difference(methods[one], methods[other], usual) for one, other in pairs]
-    better: set[tuple[str, str]] = set()
-    for (one, other), gap, p in zip(pairs, gaps, holm([gap.p for gap in gaps]), strict=True):
-        if p < ALPHA:
-            better.add((one, other) if gap.value < 0 else (other, one))
+    tests = paired_tests((methods[one], methods[other]) for one, other in pairs)
+    better = {
+        (one, other) if test.sign < 0 else (other, one)
+        for (one, other), test in zip(pairs, tests, strict=True)
+        if test.sign
+    }
     beaten_by = {name: sum((other, name) in better for other in methods) for name in methods}
     beats = {name: sum((name, other) in better for other in methods) for name in methods}
     found = {name: Rank(1 + beaten_by[name], len(methods) - beats[name]) for name in methods}
 
-    def place(name: str) -> tuple[Rank, int, float]:
-        return found[name], -len(methods[name].shares), methods[name].mean
+    def place(name: str) -> tuple[bool, Rank, int, float]:
+        runs = methods[name]
+        return not runs.several, found[name], -len(runs.shares), runs.mean
 
     return {name: found[name] for name in sorted(methods, key=place)}

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.ranking import Rank, ranks, shown_to_protect
-from uebench.analysis.statistics import Difference, difference, holm, spread
+from uebench.analysis.statistics import Runs
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
 from uebench.store.record import ProtectionRecord, Record
@@ -32,10 +33,10 @@ class MeasuredPlace:
         rank: The method's rank against this attacker; None for the clean reference, and for a single method.
         protects: Whether it is shown to protect: a paired test tells it from the clean reference.
         best: Whether it is the best of its column: of the methods that are shown to protect, the first in the order of
-            ``analysis.ranking.ranks``. A column has no best if this is a single run.
+            ``analysis.ranking.ranks``.
         as_good: Whether its column has another best, and no method is proven better than this one.
-        test: Its accuracy minus the baseline's; None without a baseline, and for the baseline itself.
-        p_holm: The p value of this test, corrected for all tests of the study (Holm).
+        test: The test of its accuracy minus the baseline's, corrected for all tests of the study (Holm); None without
+            a baseline, and for the baseline itself.
     """
 
     place: StudyPlace
@@ -47,8 +48,7 @@ class MeasuredPlace:
     protects: bool = False
     best: bool = False
     as_good: bool = False
-    test: Difference | None = None
-    p_holm: float | None = None
+    test: PairedTest | None = None
 
     @cached_property
     def pairing(self) -> Pairing | None:
@@ -65,10 +65,7 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
         store: The results folder.
     """
     reference = plan.spec.reference
-    known = {
-        (place.data.name, place.attacker.name, place.method.name): (place, *_read(place, store))
-        for place in plan.places
-    }
+    known = {place.names: (place, *_read(place, store)) for place in plan.places}
     sets = _protections(store, (record for _, records, _ in known.values() for record in records))
     measured = []
     for (data, attacker, _), (place, records, gaps) in known.items():
@@ -120,8 +117,7 @@ def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPla
     clean = runs.pop(reference, None)
     order = ranks(runs) if len(runs) > 1 else {}
     protecting = shown_to_protect(runs, clean) if clean and order else set()
-    first = next((name for name in order if name in protecting), None)
-    best = first if first and runs[first].several else None
+    best = next((name for name in order if name in protecting), None)
     as_good = {name for name, rank in order.items() if best and name != best and rank.first == 1}
     names = [one.place.method.name for one in column]
     return [
@@ -131,21 +127,11 @@ def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPla
 
 
 def _tested(groups: Sequence[Sequence[MeasuredPlace]], baseline: str, reference: str) -> list[MeasuredPlace]:
-    """Test every method against the baseline of its column."""
-    tests = [test for column in groups for test in _tests(column, baseline, reference)]
-    corrected = iter(holm([test.p for test in tests if test]))
-    measured = [one for column in groups for one in column]
-    return [
-        replace(one, test=test, p_holm=next(corrected) if test else None)
-        for one, test in zip(measured, tests, strict=True)
-    ]
-
-
-def _tests(column: Sequence[MeasuredPlace], baseline: str, reference: str) -> list[Difference | None]:
-    """Return the test of each place of a column; None for the baseline, the reference and what is not measured."""
-    runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
-    usual = spread(own for name, own in runs.items() if name != reference)
-    base = runs.get(baseline)
-    names = [one.place.method.name for one in column]
-    tested = runs.keys() - {baseline, reference}
-    return [difference(runs[name], base, usual) if base and name in tested else None for name in names]
+    """Test every method but the clean reference against the baseline of its column."""
+    pairs: dict[tuple[str, str, str], tuple[Runs, Runs]] = {}
+    for column in groups:
+        runs = {one.place.names: one.pairing.runs for one in column if one.pairing}
+        base = next((own for (*_, method), own in runs.items() if method == baseline), None)
+        pairs |= {names: (own, base) for names, own in runs.items() if base and names[-1] not in (baseline, reference)}
+    tests = dict(zip(pairs, paired_tests(pairs.values()), strict=True))
+    return [replace(one, test=tests.get(one.place.names)) for column in groups for one in column]

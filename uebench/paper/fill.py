@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from uebench.analysis.records import Identity, chance, most_recognised, runs_of
-from uebench.analysis.statistics import interval
+from uebench.analysis.statistics import Runs, interval
 from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.reported import reported
 from uebench.paper.tables import Table, TablePlace
@@ -34,6 +34,7 @@ class FilledPlace:
         reported: The paper's value.
         keys: Keys of the records behind the value.
         cells: The records behind an accuracy, one for each pair of seeds.
+        runs: The runs behind an accuracy.
         fit: The training of the method, if the value is a loss of its surrogate.
         reason: Why there is no value.
     """
@@ -51,6 +52,7 @@ class FilledPlace:
     reported: float | None = None
     keys: tuple[str, ...] = ()
     cells: tuple[Record, ...] = field(default=(), repr=False)
+    runs: Runs | None = field(default=None, repr=False)
     fit: Fit | None = field(default=None, repr=False)
     reason: str = ""
 
@@ -64,7 +66,7 @@ class FilledPlace:
     @property
     def is_single_run(self) -> bool:
         """Return whether a single run is behind it, so that its interval leaves out how much runs differ by seeds."""
-        return self.seeds == "1 x 1"
+        return self.runs is not None and not self.runs.several
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -150,6 +152,7 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
         "clean": 100 * runs_of(clean).mean if clean else None,
         "keys": tuple(record.key for record in cells),
         "cells": tuple(cells),
+        "runs": runs,
     }
 
 

@@ -2,47 +2,46 @@
 
 A protection *holds* if the attacker learned at most ``HELD`` of what there was to learn above chance, and has *failed*
 if it learned at least ``FAILED`` of it; ``learned`` returns this share. One time counts as longer than another only if
-it is more than ``TIMES`` times as long.
+it is more than ``TIMES`` times as long. Of two accuracies, one counts as lower only if a paired test says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
-from types import MappingProxyType
+from itertools import combinations
 
+from uebench.analysis.paired_tests import paired_tests
+from uebench.analysis.statistics import Z
 from uebench.paper.fill import FilledPlace
 
 HELD = 0.15
 FAILED = 0.5
 TIMES = 2
 
-AT_CHANCE = (
-    "at chance: the 95% interval holds chance; undecided where it also holds more than "
+NEAR_CHANCE = (
+    "near chance: the 95% interval holds chance; undecided where it also holds more than "
     f"{100 * HELD:.0f}% of what lies between chance and the clean reference, or where there is no such reference"
 )
-UNDECIDED: Mapping[str, str] = MappingProxyType(
-    {
-        "accuracy": "the intervals meet",
-        "seconds": f"neither takes more than {TIMES} times as long, because timings on a shared machine vary",
-    }
-)
-"""Metric -> when a pair of methods is undecided. All others have no interval, and any difference counts."""
 
 
 def order_rule(metric: str) -> str:
     """Return the rule by which methods are compared with the paper's order, for readers."""
-    undecided = UNDECIDED.get(metric, "both values are equal; they have no interval")
-    return (
-        "order: this method is paired with each other one under the same condition. A pair agrees with the paper, "
-        f"contradicts it, or is undecided where {undecided}. The order holds where decided if some "
-        "pairs agree and none contradicts"
-    )
+    counts, decides = "Each pair counts", "any difference decides"
+    if metric == "accuracy":
+        counts = (
+            "A pair counts if the two reported numbers differ by more than chance, on as many photographs as here "
+            "(95% level)"
+        )
+        decides = "a paired test of several runs of both decides (5% level, corrected for all pairs of a column, Holm)"
+    elif metric == "seconds":
+        decides = f"a time of more than {TIMES} times the other decides, because timings on a shared machine vary"
+    return f"order: each method is paired with each other one under the same condition. {counts}; {decides}"
 
 
-def at_chance(filled: FilledPlace) -> bool | None:
-    """Return whether chance lies within the interval; None if nothing was measured, or too little to tell.
+def near_chance(filled: FilledPlace) -> bool | None:
+    """Return whether the interval holds chance and little else; None if nothing was measured, or too little to tell.
 
     An attacker that learns nothing from clean photographs either says nothing about a protection.
     """
@@ -74,40 +73,64 @@ def _share(accuracy: float, filled: FilledPlace) -> float | None:
     return (accuracy - filled.chance) / (filled.clean - filled.chance)
 
 
-def apart(one: FilledPlace, other: FilledPlace) -> int:
-    """Return -1 or 1 where ``one`` lies wholly below or above ``other``, intervals included, else 0."""
-    assert one.interval and other.interval
-    times = TIMES if one.place.metric == "seconds" else 1
-    return (one.interval[0] > times * other.interval[1]) - (times * one.interval[1] < other.interval[0])
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the pairs of a row compare with the paper's."""
+    """How the pairs of a method with others compare with the paper's; only pairs that the paper tells apart count."""
 
-    agree: int
-    against: int
-    undecided: int
+    confirmed: int = 0
+    reversed: int = 0
+    undecided: int = 0
 
-    @property
-    def verdict(self) -> str:
-        """Return the verdict in words."""
-        if self.against:
-            return "does not hold"
-        if self.agree:
-            return "holds where decided" if self.undecided else "holds"
-        return "undecided" if self.undecided else "not yet measured"
+    def __str__(self) -> str:
+        """Return the counts in words."""
+        if not self.confirmed + self.reversed + self.undecided:
+            return "-"
+        return f"{self.confirmed} confirmed, {self.reversed} reversed, {self.undecided} undecided"
 
 
-def order(label: str, places: Iterable[FilledPlace]) -> Order:
-    """Compare one method with the others of a table, condition by condition; clean training is not a method."""
-    places = [e for e in places if e.interval and e.reported is not None and e.place.row != "clean"]
-    mine = [filled for filled in places if filled.place.label == label]
-    signs = []
-    for one, other in product(mine, places):
-        same = one.place.column == other.place.column and one.data == other.data
-        if not same or other.place.row == one.place.row or one.reported == other.reported:
-            continue
-        assert one.reported is not None and other.reported is not None
-        signs.append(apart(one, other) * (1 if one.reported > other.reported else -1))
-    return Order(signs.count(1), signs.count(-1), signs.count(0))
+def orders(places: Iterable[FilledPlace]) -> dict[str, Order]:
+    """Compare each method of a table with the others, condition by condition; clean training is not a method.
+
+    Returns:
+        The label of each method -> its order.
+    """
+    columns: dict[tuple[str, str], list[FilledPlace]] = {}
+    counts: dict[str, list[int]] = {}
+    for filled in places:
+        counts.setdefault(filled.place.label, [0, 0, 0])
+        if filled.value is not None and filled.reported is not None and filled.place.row != "clean":
+            columns.setdefault((filled.place.column, filled.data), []).append(filled)
+    for column in columns.values():
+        pairs = [pair for pair in combinations(column, 2) if _told_apart(*pair)]
+        for (one, other), sign in zip(pairs, signs(pairs), strict=True):
+            assert one.reported is not None and other.reported is not None
+            agrees = sign * (1 if one.reported > other.reported else -1)
+            for filled in (one, other):
+                counts[filled.place.label][(2, 0, 1)[agrees]] += 1
+    return {label: Order(*numbers) for label, numbers in counts.items()}
+
+
+def _told_apart(one: FilledPlace, other: FilledPlace) -> bool:
+    """Return whether the paper reports different values, in accuracies by more than its photographs explain."""
+    if one.place.row == other.place.row or one.reported is None or other.reported is None:
+        return False
+    if one.place.metric != "accuracy":
+        return one.reported != other.reported
+    shares = (one.reported / 100, other.reported / 100)
+    error = math.sqrt(sum(share * (1 - share) for share in shares) / min(one.n, other.n))
+    return abs(shares[0] - shares[1]) > Z * error
+
+
+def signs(pairs: Iterable[tuple[FilledPlace, FilledPlace]]) -> list[int]:
+    """Return for each pair -1 or 1 if the first measurement is lower or higher, or 0 if that is undecided."""
+    pairs = list(pairs)
+    runs = [(one.runs, other.runs) for one, other in pairs if one.runs and other.runs]
+    if len(runs) == len(pairs):
+        return [test.sign for test in paired_tests(runs)]
+    return [_sign(*pair) for pair in pairs]
+
+
+def _sign(one: FilledPlace, other: FilledPlace) -> int:
+    assert one.value is not None and other.value is not None
+    times = TIMES if one.place.metric == "seconds" else 1
+    return (one.value > times * other.value) - (times * one.value < other.value)

@@ -192,6 +192,11 @@ class StudyPlace:
     cells: tuple[PlannedCell, ...]
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """Return the names of data set, attacker and method."""
+        return self.data.name, self.attacker.name, self.method.name
+
+    @property
     def title(self) -> str:
         """Return a short description for messages."""
         return f"{self.method.name} against {self.attacker.name} on {self.data.name}"

@@ -12,8 +12,8 @@ SMALL = 112
 """Up to this size in pixels, the Segue authors' ResNet-18 has the small stem."""
 
 SINGLE_RUNS = (
-    "A method with a single run is assumed to vary over seeds as much as those with several runs do; its rank and its "
-    "p values rest on this assumption. Other single seeds are held fixed"
+    "A method with a single run is not tested, because one run does not tell how much others would differ; it may have "
+    "any rank. Other single seeds are held fixed"
 )
 """The caveat of ranks and tests."""
 COST = "to train the method, or to load one that comes trained, and to protect the set"
@@ -46,7 +46,7 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
 def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
     """Return the caveat of a study in which a method has a number from a single run; empty if none has."""
     alone = any(one.rank and one.pairing and not one.pairing.runs.several for one in measured)
-    return "a number from a single run (seeds 1 x 1) says nothing about other seeds" * alone
+    return "a number from a single run (seeds 1 x 1) says nothing about other seeds, and is not tested" * alone
 
 
 def of_presets(names: Collection[str]) -> list[str]:

@@ -24,13 +24,19 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     rows = [
         {
             "claim": one.claim.text, "where": one.claim.where, "verdict": one.verdict, "rule": one.claim.rule,
-            "yes": one.yes, "no": one.no, "asked": one.asked,
+            "yes": one.yes, "no": one.no, "single_runs": one.single, "asked": one.asked,
             "keys": [key for filled in one.places for key in filled.keys],
         }
         for one in judged
     ]  # fmt: skip
     verdicts = [
-        (str(position), one.claim.text, one.claim.where, one.verdict, f"{one.yes} yes, {one.no} no, of {one.asked}")
+        (
+            str(position),
+            one.claim.text,
+            one.claim.where,
+            one.verdict,
+            f"{one.yes} yes, {one.no} no, {one.single} single, of {one.asked}",
+        )
         for position, one in enumerate(judged, 1)
     ]
     evidence = [
@@ -51,9 +57,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         "otherwise, a number counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
         "does not. Where a mean alone meets it, the claim is not contradicted, and does not yet hold"
     )
-    notes.append(
-        "a single run (seeds 1 x 1) may be a lucky draw: it counts as a yes like a mean alone, and never as a no"
-    )
+    notes.append("a single run (seeds 1 x 1) may be a lucky or an unlucky draw, so it decides nothing")
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 
 

@@ -31,7 +31,8 @@ def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
     for title, group in groupby(rows, lambda row: f"{row['attacker']} on {row['data']}, preset {row['preset']}"):
         header = ("method a", "method b", "difference [95%]", "p", "p (Holm)", "seeds", "n")
         blocks.append(Block(title, header, [_line(row) for row in group]))
-    notes = [*NOTES, f"p (Holm): corrected for the {len(rows)} comparisons shown"]
+    tested = sum(row["p"] is not None for row in rows)
+    notes = [*NOTES, f"p (Holm): corrected for the {tested} tests shown"]
     if not rows:
         notes = ["no two methods faced the same attacker on the same data set under the same preset"]
     elif not all(row["paired"] for row in rows):
@@ -42,7 +43,7 @@ def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     star = "" if row["paired"] else "*"
-    p, corrected = (p_value(value) for value in (row["p"], row["p_holm"]))
+    p, corrected = ("-" if value is None else p_value(value) for value in (row["p"], row["p_holm"]))
     return (
         str(row["method_a"]), str(row["method_b"]),
         f"{with_interval(row['difference'], row['low'], row['high'], '+')}{star}", p, corrected, str(row["seeds"]),

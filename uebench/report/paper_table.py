@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from uebench.analysis.records import lack_answers
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.tables import CONTROL, ROLES, VARIANT
-from uebench.paper.verdicts import AT_CHANCE, at_chance, order, order_rule
+from uebench.paper.verdicts import NEAR_CHANCE, near_chance, order_rule, orders
 from uebench.report.caveats import WORST_IDENTITY, about_early, about_gaps, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.text import with_interval
@@ -35,7 +35,7 @@ def page(filled_table: FilledTable, preset: str) -> Page:
     blocks = [_block(role, of_role) for role, of_role in roles.items()]
     notes = [f"preset {preset}"]
     if any(filled.place.metric == "accuracy" for filled in places):
-        notes += [*_interval_notes(places), AT_CHANCE]
+        notes += [*_interval_notes(places), NEAR_CHANCE]
     if any(filled.place.method and filled.reported is not None for filled in places):
         blocks.append(verdicts(places))
         notes.append(order_rule(places[0].place.metric))
@@ -61,7 +61,8 @@ def _row(table: str, filled: FilledPlace) -> dict[str, object]:
         "worst_identity": filled.worst.number if filled.worst else None,
         "worst_identity_accuracy": 100 * filled.worst.share if filled.worst else None,
         "reported_on": ROLES[place.role], "reported": filled.reported,
-        "difference": filled.difference, "chance": filled.chance, "clean": filled.clean, "at_chance": at_chance(filled),
+        "difference": filled.difference, "chance": filled.chance, "clean": filled.clean,
+        "near_chance": near_chance(filled),
         "reason": filled.reason, "keys": list(filled.keys),
     }  # fmt: skip
 
@@ -98,7 +99,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
             ("n", [str(filled.n or "-") for filled in places]),
             ("clean ref. %", [number(filled.clean, filled) for filled in places]),
             ("chance %", [number(filled.chance, filled) for filled in places]),
-            ("at chance", [_at_chance(filled) for filled in places]),
+            ("near chance", [_near_chance(filled) for filled in places]),
         ]
     header, cells = zip(*columns, strict=True)
     best = {(number, header.index(f"measured{data}{unit} [95%]")) for number in _best(places)}
@@ -129,27 +130,22 @@ def _worst(filled: FilledPlace) -> str:
     return f"{100 * filled.worst.share:.1f} (no. {filled.worst.number})" if filled.worst else "-"
 
 
-def _at_chance(filled: FilledPlace) -> str:
+def _near_chance(filled: FilledPlace) -> str:
     if filled.interval is None:
         return "-"
-    return {None: "undecided", True: "yes", False: "no"}[at_chance(filled)]
+    return {None: "undecided", True: "yes", False: "no"}[near_chance(filled)]
 
 
 def verdicts(places: Sequence[FilledPlace]) -> Block:
     """Return the block of verdicts on the methods of a table; see ``paper/verdicts.py`` for the rules."""
-    rows, of_accuracies = [], places[0].place.metric == "accuracy"
+    rows, found, of_accuracies = [], orders(places), places[0].place.metric == "accuracy"
     for label in dict.fromkeys(filled.place.label for filled in places if filled.place.row != "clean"):
         of_method = [filled for filled in places if filled.place.label == label]
-        answers = [at_chance(filled) for filled in of_method if filled.value is not None]
+        answers = [near_chance(filled) for filled in of_method if filled.value is not None]
         decided = [answer for answer in answers if answer is not None]
-        verdict, pairs = "-", "-"
-        if any(filled.reported is not None for filled in of_method):
-            judged = order(label, places)
-            verdict = judged.verdict
-            pairs = f"{judged.agree} as reported, {judged.against} against, {judged.undecided} undecided"
         chances = [f"{sum(decided)} of {len(decided)}" if decided else "-"] * of_accuracies
-        rows.append((label, verdict, pairs, *chances))
-    return Block("Verdicts", ("method", "the paper's order", "pairs", *["at chance"] * of_accuracies), rows)
+        rows.append((label, str(found[label]), *chances))
+    return Block("Verdicts", ("method", "the paper's order", *["near chance"] * of_accuracies), rows)
 
 
 def gaps(places: Iterable[FilledPlace]) -> list[str]:

@@ -65,7 +65,7 @@ def rows(measured: Iterable[MeasuredPlace], reported: Iterable[Reported]) -> lis
 
 
 def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
-    place, pairing, test = one.place, one.pairing, one.test
+    place, pairing, gap = one.place, one.pairing, one.test and one.test.difference
     data = place.cells[0].spec.data.record
     low, high = pairing.interval if pairing else (None, None)
     values: dict[str, object] = {
@@ -76,8 +76,9 @@ def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
         "clean": pairing.reference if pairing else None, "chance": 100 * data.chance,
         "peak_epochs": [record.peak.epoch for record in one.records],
         "rank_first": one.rank.first if one.rank else None, "rank_last": one.rank.last if one.rank else None,
-        "difference": 100 * test.value if test else None, "difference_low": 100 * test.low if test else None,
-        "difference_high": 100 * test.high if test else None, "p": test.p if test else None, "p_holm": one.p_holm,
+        "difference": 100 * gap.value if gap else None, "difference_low": 100 * gap.low if gap else None,
+        "difference_high": 100 * gap.high if gap else None, "p": one.test and one.test.p,
+        "p_holm": one.test and one.test.p_holm,
         "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
         "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
     }  # fmt: skip

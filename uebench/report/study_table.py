@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from string import ascii_lowercase
 
-from uebench.analysis.ranking import ALPHA
 from uebench.analysis.records import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics
-from uebench.report.caveats import SINGLE_RUNS, about_early, about_gaps, caveats, single_seeds
+from uebench.report.caveats import about_early, about_gaps, caveats, single_seeds
 from uebench.report.study_blocks import (
     AS_GOOD,
     BEST,
@@ -94,13 +93,13 @@ def _number(one: MeasuredPlace) -> Number:
     if not pairing:
         return Number()
     low, high = pairing.interval
-    differs = one.p_holm is not None and one.p_holm < ALPHA
+    differs = one.test is not None and one.test.sign != 0
     marks = DIFFERS * differs + AS_GOOD * one.as_good
     return Number(f"{pairing.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
 
 
 def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
-    tests = sum(one.test is not None for one in measured)
+    tests = sum(one.test is not None and one.test.p is not None for one in measured)
     notes = [
         f"preset {spec.preset}",
         "clean test accuracy in %, the mean over seeds: the lower, the better the protection; in brackets its 95% "
@@ -121,7 +120,7 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
             "all methods of the column, Holm)"
         )
     if single := single_seeds(measured):
-        notes += [f"{single}; no single run is marked as the best of its column", SINGLE_RUNS]
+        notes.append(single)
     if tests:
         notes.append(
             f"{DIFFERS}: differs from {spec.baseline} (paired test on the same photographs and seeds, 5% level, "
@@ -136,7 +135,7 @@ def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
 
 def _shows_no_protection(column: Sequence[MeasuredPlace]) -> bool:
     """Return whether methods were tested against the clean reference, and none is shown to protect."""
-    tested = any(one.rank and one.clean for one in column)
+    tested = any(one.rank and one.pairing and one.pairing.can_be_tested for one in column)
     return tested and not any(one.protects for one in column)
 
 
