@@ -14,10 +14,9 @@ comes from the attacker seeds that occur with every method seed, where there are
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
 2007) estimates the same, but with a bias at few levels and with the noise of resampling: three seeds have ten
-resamples, and their percentiles cover far less than 95%. Half an interval is sqrt(t^2 V + z^2 W). V is the variance by
-seeds, and t Student's quantile with the degrees of freedom of Satterthwaite (1946), which are few for few seeds; W is
-what photographs add, and z the normal quantile. Degrees of freedom of the sum V + W would instead be so many where W
-is large that an additional error could make a difference more significant. A factor with one level is held fixed: an
+resamples, and their percentiles cover far less than 95%. Quantiles are Student's, with the degrees of freedom of
+Satterthwaite (1946), which are few for few seeds. In simulations, intervals from three seeds cover 94 to 98%, and about
+90% where seeds differ so much that accuracies range over tens of points. A factor with one level is held fixed: an
 interval from one method seed is about this one protected set, and one from a single run about this one run.
 
 **Interval of an accuracy.** Wilson's, with an effective number of photographs: the number of independent ones that
@@ -28,7 +27,7 @@ for photographs x runs. A single run has Wilson's interval itself.
 
 **Several test images of one photograph**, as ``orl_varied`` makes them, carry less information than as many
 photographs. They count as one observation, the share of them that a run recognises; Student's quantile then has the
-degrees of freedom of so many photographs (Korn and Graubard 1998) in place of z.
+degrees of freedom of so many photographs (Korn and Graubard 1998).
 
 **Without answers to each photograph** (early records) it is unknown whether runs recognise the same ones. It is assumed
 that they do: the interval is Wilson's for the mean and the number of photographs, widened by the spread over seeds, and
@@ -149,8 +148,10 @@ def interval(runs: Runs) -> tuple[float, float]:
     if runs.answers:
         with_pseudo = np.concatenate([table.mean((0, 1)), np.repeat([0.0, 1.0], int(PSEUDO))])
         of_photographs = float(with_pseudo.var(ddof=1)) / more
-    half = _error([table], of_photographs, runs).half()
-    effective = n * one_run * (Z / half) ** 2
+    variance, degrees = _variance([table], of_photographs)
+    if runs.of_each > 1:
+        degrees = _with_photographs(degrees, of_photographs / variance, n)
+    effective = n * one_run / variance * (Z / _quantile(degrees)) ** 2
     return wilson(mean * effective, effective)
 
 
@@ -191,6 +192,8 @@ def difference(one: Runs, other: Runs) -> Difference:
     Raises:
         ValueError: If the numbers of images or of photographs differ.
     """
+    from scipy.special import stdtr
+
     if (one.n, one.of_each) != (other.n, other.of_each):
         raise ValueError(f"{one.n} and {other.n} images, {one.of_each} and {other.of_each} of each photograph")
     n = one.photographs
@@ -210,39 +213,26 @@ def difference(one: Runs, other: Runs) -> Difference:
         middles = [(runs.mean * n + PSEUDO) / more for runs in (one, other)]
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
-    error, value = _error(tables, of_photographs, one, seeds_are_paired), one.mean - other.mean
-    low, high = max(-1.0, value - error.half()), min(1.0, value + error.half())
-    return Difference(value, low, high, error.p(value), (one.seeds, other.seeds), photographs_are_paired)
+    variance, degrees = _variance(tables, of_photographs, seeds_are_paired)
+    if one.of_each > 1:
+        degrees = _with_photographs(degrees, of_photographs / variance, n)
+    value, error = one.mean - other.mean, math.sqrt(variance)
+    half = _quantile(degrees) * error
+    p = 2 * float(stdtr(degrees, -abs(value) / error))
+    low, high = max(-1.0, value - half), min(1.0, value + half)
+    return Difference(value, low, high, p, (one.seeds, other.seeds), photographs_are_paired)
 
 
-@dataclass(frozen=True, slots=True)
-class _Error:
-    """The error of a mean, or of a difference of means.
+def _with_photographs(degrees: float, share: float, photographs: int) -> float:
+    """Return degrees of freedom that also account for few photographs, the origin of a share of the variance."""
+    return 1 / (1 / degrees + share**2 / max(photographs - 1, 1))
 
-    Attributes:
-        of_seeds: The variance by seeds.
-        of_photographs: The variance that the choice of photographs adds.
-        degrees: The degrees of freedom of each.
-    """
 
-    of_seeds: float
-    of_photographs: float
-    degrees: tuple[float, float]
+def _quantile(degrees: float) -> float:
+    """Return Student's quantile of a 95% interval."""
+    from scipy.special import stdtrit
 
-    def half(self, p: float = 0.05) -> float:
-        """Return half the width of the interval that misses the truth with this probability."""
-        from scipy.special import stdtrit
-
-        seeds, photographs = (float(stdtrit(degrees, p / 2)) for degrees in self.degrees)
-        return math.sqrt(seeds**2 * self.of_seeds + photographs**2 * self.of_photographs)
-
-    def p(self, value: float) -> float:
-        """Return the two-sided p value of an estimate: of the interval around it that ends at 0."""
-        least, most = -40.0, 0.0  # of its decimal logarithm
-        while most - least > 1e-9:
-            middle = (least + most) / 2
-            least, most = (middle, most) if self.half(10**middle) > abs(value) else (least, middle)
-        return 10**most
+    return float(stdtrit(degrees, 0.975))
 
 
 def _table(runs: Runs) -> Floats:
@@ -265,14 +255,13 @@ def _table(runs: Runs) -> Floats:
     return np.stack(rows)
 
 
-def _error(tables: Sequence[Floats], of_photographs: float, runs: Runs, pair_attackers: bool = True) -> _Error:
-    """Return the error of a mean, or of the difference of two.
+def _variance(tables: Sequence[Floats], of_photographs: float, pair_attackers: bool = True) -> tuple[float, float]:
+    """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
 
     Args:
         tables: One or two, as ``_table`` returns them.
         of_photographs: The variance by the choice of photographs. Like the variance by seeds, it includes the
             interactions of seeds and photographs, which are therefore subtracted once.
-        runs: The runs of either method.
         pair_attackers: Whether two tables have the same attacker seeds; otherwise theirs are independent.
     """
     of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables], pair_attackers)
@@ -284,11 +273,10 @@ def _error(tables: Sequence[Floats], of_photographs: float, runs: Runs, pair_att
         each = sum((part for part, _ in chain(*parts)), -shared)
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
     of_seeds = max(of_seeds, sets, attackers)  # the true variance is no less than either
+    variance = max(of_seeds, of_photographs, of_seeds + of_photographs - counted_twice)
     made_of = (of_methods if of_seeds > attackers else []) + (of_attackers if of_seeds > sets else [])
     squares = sum(float(part[0]) ** 2 / free for part, free in made_of)
-    added = max(0.0, of_photographs - of_seeds, of_photographs - counted_twice)
-    degrees = of_seeds**2 / squares if squares else math.inf
-    return _Error(of_seeds, added, (degrees, max(runs.photographs - 1, 1) if runs.of_each > 1 else math.inf))
+    return variance, variance**2 / squares if squares else math.inf
 
 
 def _of_seeds(tables: Sequence[Floats], pair_attackers: bool) -> tuple[Parts, Parts, Floats]:
