@@ -182,7 +182,7 @@ def test_the_order_of_two_times_counts_only_beyond_a_factor_of_two() -> None:
     found = [orders(with_one_time(seconds)["9"].places)["segue"] for seconds in (2.2, 2.3, 8.9, 9.1)]
     assert found == [Order(4, 0, 0), Order(3, 0, 1), Order(3, 0, 1), Order(3, 1, 0)]
     assert page(with_one_time(2.3)["9"], "desk").notes[1].startswith("order: ")
-    assert "more than 2 times the other" in page(with_one_time(2.3)["9"], "desk").notes[1]
+    assert "more than 2 times as long" in page(with_one_time(2.3)["9"], "desk").notes[1]
 
 
 def test_a_mean_alone_does_not_make_a_claim_hold() -> None:

@@ -193,7 +193,7 @@ CLAIMS = (
     Claim(
         "Segue generates 1,000 times faster than UE",
         "section 5.6, Table 9",
-        "the ratio of seconds is at least that of the reported seconds (955); timings vary, so a ratio may be wrong "
+        "the ratio of seconds is at least that of the reported seconds (955). Timings vary, so a ratio may be wrong "
         f"by a factor of {TIMES}, and with less than {SHORT:g} s for Segue it may be too low",
         "9",
         lambda filled: filled.place.row in ("ue", "segue"),

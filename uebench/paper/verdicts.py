@@ -21,23 +21,26 @@ FAILED = 0.5
 TIMES = 2
 
 NEAR_CHANCE = (
-    "near chance: the 95% interval holds chance; undecided where it also holds more than "
-    f"{100 * HELD:.0f}% of what lies between chance and the clean reference, or where there is no such reference"
+    f"near chance: the 95% interval holds chance, and at most {100 * HELD:.0f}% of what lies between chance and the "
+    "clean reference. Undecided: it holds chance and more, or there is no such reference"
 )
 
 
 def order_rule(metric: str) -> str:
     """Return the rule by which methods are compared with the paper's order, for readers."""
-    counts, decides = "Each pair counts", "any difference decides"
+    rule = "order: each method is paired with each other one under the same condition. "
     if metric == "accuracy":
-        counts = (
-            "A pair counts if the two reported numbers differ by more than chance, on as many photographs as here "
-            "(95% level)"
+        return rule + (
+            "A pair counts if the two reported numbers differ by more than chance explains, on as many photographs as "
+            "here. It is decided by a paired test of several runs of both (5% level, corrected for all pairs of a "
+            "column, Holm)"
         )
-        decides = "a paired test of several runs of both decides (5% level, corrected for all pairs of a column, Holm)"
-    elif metric == "seconds":
-        decides = f"a time of more than {TIMES} times the other decides, because timings on a shared machine vary"
-    return f"order: each method is paired with each other one under the same condition. {counts}; {decides}"
+    if metric == "seconds":
+        return rule + (
+            f"It is decided if one takes more than {TIMES} times as long as the other, because timings on a shared "
+            "machine vary"
+        )
+    return rule + "Any difference decides"
 
 
 def near_chance(filled: FilledPlace) -> bool | None:
