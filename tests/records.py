@@ -55,6 +55,25 @@ def made_up(
     )
 
 
+def several(
+    method: str,
+    attacker: Sequence[tuple[str, Mapping[str, Any]]] = (("resnet18", {"epochs": 2}),),
+    correct: int = 100,
+    runs: int = 3,
+) -> list[Record]:
+    """Return made-up records of several runs: with as many method seeds, or attacker seeds for the clean reference.
+
+    Args:
+        method: See ``made_up``.
+        attacker: See ``made_up``.
+        correct: How many of the 200 the attacker knows on average over three runs; one more or one less in some.
+        runs: How many.
+    """
+    varied = "seed" if method == "clean" else "method_seed"
+    changes: list[dict[str, Any]] = [{varied: seed, "correct": correct + seed - 1} for seed in range(runs)]
+    return [made_up(method, attacker, **one) for one in changes]
+
+
 def answered(method: str, right: Sequence[bool], **changes: Any) -> Record:  # noqa: ANN401
     """Return a made-up record, as ``made_up``, that says which of its 200 test photographs were recognised.
 
@@ -120,7 +139,7 @@ def _record(changes: Mapping[str, object]) -> Record:
         **changes,
     }
     made = Record.model_validate(record)
-    parts = {"data", "method", "side_information", "attacker", "written", "seed"}
+    parts = {"data", "method", "side_information", "attacker", "written", "seed", "method_seed"}
     return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.records import made_up
+from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
 from uebench.analysis.records import seconds
 
@@ -30,9 +30,9 @@ def test_the_drop_is_the_reference_of_the_same_attacker_minus_the_mean_over_seed
 
 
 def test_the_leaderboard_ranks_by_the_drop() -> None:
-    records = [made_up("clean", correct=160), made_up("weak", correct=150), made_up("strong", correct=20)]
+    records = [*several("clean", correct=160), *several("weak", correct=150), *several("strong", correct=20)]
     (benchmark,) = benchmarks(records)
-    assert [line.method for line in benchmark.leaderboard] == ["strong", "weak"]
+    assert [(line.method, str(line.rank)) for line in benchmark.leaderboard] == [("strong", "1"), ("weak", "2")]
     assert benchmark.methods == ["clean", "strong", "weak"]
 
 
@@ -82,17 +82,34 @@ def test_the_best_attacker_is_of_those_that_all_ranked_methods_met() -> None:
 
 
 def test_methods_that_a_paired_test_cannot_tell_apart_share_their_ranks() -> None:
-    records = [made_up("clean", correct=160), made_up("good", correct=20), made_up("as_good", correct=24)]
-    (benchmark,) = benchmarks([*records, made_up("weak", correct=120)])
+    records = [*several("clean", correct=160), *several("good", correct=20), *several("as_good", correct=24)]
+    (benchmark,) = benchmarks([*records, *several("weak", correct=120)])
     found = {line.method: str(line.rank) for line in benchmark.leaderboard}
     assert found == {"good": "1-2", "as_good": "1-2", "weak": "3"}
 
 
-def test_a_method_with_one_seed_stands_above_one_with_more_only_if_they_can_be_told_apart() -> None:
+def test_a_method_with_few_runs_stands_above_one_with_more_only_if_they_can_be_told_apart() -> None:
     three = [made_up("three", correct=correct, seed=seed) for seed, correct in enumerate((40, 42, 44))]
-    for correct, order in ((34, ["three", "one"]), (5, ["one", "three"])):
-        (benchmark,) = benchmarks([made_up("clean", correct=160), *three, made_up("one", correct=correct)])
+    for correct, order in ((34, ["three", "two"]), (5, ["two", "three"])):
+        two = [made_up("two", correct=correct + seed, seed=seed) for seed in range(2)]
+        (benchmark,) = benchmarks([*several("clean", correct=160), *three, *two])
         assert [line.method for line in benchmark.leaderboard] == order
+
+
+@pytest.mark.parametrize("correct", [0, 200])
+def test_a_method_with_a_single_run_may_have_any_rank_and_stands_below_those_with_several(correct: int) -> None:
+    records = [*several("good", correct=20), *several("as_good", correct=24), *several("weak", correct=120)]
+    (benchmark,) = benchmarks([*several("clean", correct=160), made_up("alone", correct=correct), *records])
+    found = [(line.method, str(line.rank)) for line in benchmark.leaderboard]
+    assert found == [("good", "1-3"), ("as_good", "1-3"), ("weak", "3-4"), ("alone", "1-4")]
+
+
+def test_methods_with_single_runs_stand_in_the_order_of_their_accuracies_and_may_have_any_rank() -> None:
+    counts = {"middle": 80, "good": 0, "weak": 160}
+    records = [made_up(name, correct=correct) for name, correct in counts.items()]
+    (benchmark,) = benchmarks([*several("clean", correct=160), *records])
+    found = [(line.method, str(line.rank)) for line in benchmark.leaderboard]
+    assert found == [("good", "1-3"), ("middle", "1-3"), ("weak", "1-3")]
 
 
 def test_a_method_whose_rank_is_uncertain_stands_below_those_that_are_proven_better_than_others() -> None:
@@ -120,10 +137,27 @@ def test_the_worst_off_identity_is_the_one_that_is_recognised_best_over_all_runs
 
 def test_the_best_protection_is_named_only_if_it_is_shown_to_protect() -> None:
     for counts, shown in ((("one", 150), ("two", 156)), False), ((("one", 20), ("two", 156)), True):
-        records = [made_up("clean", correct=160), *(made_up(name, correct=correct) for name, correct in counts)]
+        records = several("clean", correct=160) + [run for name, n in counts for run in several(name, correct=n)]
         (benchmark,) = benchmarks(records)
         (best,) = benchmark.best
-        assert (best.pairing.method, best.protects, best.others) == ("one", shown, 1)
+        assert (best.pairing.method, best.protects, best.tested, best.others) == ("one", shown, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("clean", "one", "tested", "shown"),
+    [(3, 3, True, True), (3, 2, True, True), (3, 1, False, False), (1, 3, False, False), (1, 1, False, False)],
+)
+def test_a_method_is_shown_to_protect_only_by_several_runs_of_it_and_of_the_clean_reference(
+    clean: int, one: int, tested: bool, shown: bool
+) -> None:
+    records = several("clean", correct=160, runs=clean) + several("one", correct=20, runs=one)
+    (benchmark,) = benchmarks([*records, made_up("alone", correct=0)])
+    (best,) = benchmark.best
+    assert (best.tested, best.protects) == (tested, shown)
+    pairings = [benchmark.pairings[name, best.pairing.attacker] for name in ("one", "alone")]
+    assert [pairing.can_be_tested for pairing in pairings] == [tested, False]
+    if shown:
+        assert (best.pairing.method, best.as_good) == ("one", ("alone",))
 
 
 def test_a_method_that_is_shown_to_protect_is_named_before_one_with_more_runs_that_is_not() -> None:
@@ -138,10 +172,17 @@ def test_a_method_that_is_shown_to_protect_is_named_before_one_with_more_runs_th
 
 def test_only_a_method_that_is_alone_in_the_first_rank_is_proven_best() -> None:
     for correct, proven in ((24, ""), (90, "one")):
-        records = [made_up("clean", correct=160), made_up("one", correct=20), made_up("two", correct=correct)]
+        records = several("clean", correct=160) + several("one", correct=20) + several("two", correct=correct)
         (benchmark,) = benchmarks(records)
         assert benchmark.proven_best(benchmark.common_attacker) == proven
-    (benchmark,) = benchmarks([made_up("clean", correct=160), made_up("alone", correct=20)])
+    (benchmark,) = benchmarks(several("clean", correct=160) + several("alone", correct=20))
+    assert benchmark.proven_best(benchmark.common_attacker) == ""
+
+
+@pytest.mark.parametrize(("one", "two"), [(1, 1), (1, 3), (3, 1)])
+def test_none_is_proven_better_than_a_method_with_a_single_run_nor_that_than_any(one: int, two: int) -> None:
+    records = several("one", correct=20, runs=one) + several("two", correct=190, runs=two)
+    (benchmark,) = benchmarks([*several("clean", correct=160), *records])
     assert benchmark.proven_best(benchmark.common_attacker) == ""
 
 

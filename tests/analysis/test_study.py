@@ -77,13 +77,33 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "2 x 2-3"
 
 
-def test_a_single_run_is_never_marked_as_the_best(tmp_path: Path) -> None:
+def test_single_runs_are_not_tested_and_never_marked_as_the_best(tmp_path: Path) -> None:
     text = ONE.replace("seed = [0, 1, 2]\nmethod_seed = [0, 1]", "seed = 0")
-    _, places = measured(written(tmp_path, text), Store(tmp_path))
+    spec, places = measured(written(tmp_path, text), Store(tmp_path))
     found = by_method(places)
-    assert [name for name, one in found.items() if one.protects] == ["LSP", "Noise_1 #2", "Noise 2"]
-    assert not any(one.best or one.as_good for one in places)
-    assert found["LSP"].rank and found["LSP"].rank.first == 1
+    assert not any(one.protects or one.best or one.as_good for one in places)
+    assert {str(found[name].rank) for name in ("LSP", "Noise_1 #2", "Noise 2")} == {"1-3"}
+    tests = [one.test for one in places if one.test]
+    assert [(test.p, test.p_holm, test.sign) for test in tests] == [(None, None, 0)] * 2
+    assert tests[0].difference.value == pytest.approx(0.6, abs=0.1)
+    assert not any("shown to protect" in note for note in arrange(spec, places).notes)
+
+
+def test_a_single_run_beside_several_is_not_the_best_and_may_be_as_good(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    spec, places = measured(written(tmp_path, ONE), store)
+    for record in by_method(places)["LSP"].records[1:]:
+        store.cell_path(record.key).unlink()
+    _, places = measured(tmp_path / "mine.toml", store, {})
+    found = by_method(places)
+    assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "1 x 1"
+    assert [name for name, one in found.items() if one.protects] == ["Noise 2"]
+    assert [name for name, one in found.items() if one.best] == ["Noise 2"]
+    assert [name for name, one in found.items() if one.as_good] == ["LSP"]
+    assert str(found["LSP"].rank) == "1-3"
+    assert {name: one.test and one.test.p for name, one in found.items()} == dict.fromkeys(found)  # LSP is the baseline
+    notes = arrange(spec, places).notes
+    assert any("single run" in note for note in notes) and not any("differs from LSP" in note for note in notes)
 
 
 def test_there_is_no_best_where_no_method_is_shown_to_protect(tmp_path: Path) -> None:

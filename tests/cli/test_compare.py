@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Command
-from tests.records import made_up
+from tests.records import made_up, several
 from uebench.analysis.comparison import COLUMNS
 from uebench.store.store import Store
 
@@ -15,23 +16,47 @@ from uebench.store.store import Store
 @pytest.fixture
 def measured(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
-    for record in (made_up("lsp", correct=40), made_up("ue", correct=80), made_up("clean", correct=160)):
-        store.write_cell(record)
+    for method, correct in (("lsp", 40), ("ue", 80), ("clean", 160)):
+        for record in several(method, correct=correct):
+            store.write_cell(record)
 
 
 def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: None) -> None:
     answer = uebench("compare")
     assert answer.code == 0, answer.err
     assert "resnet18(epochs=2) on people, preset desk" in answer.out
-    assert "p (Holm): corrected for the 3 comparisons shown" in answer.out
+    assert "p (Holm): corrected for the 3 tests shown" in answer.out
     chosen = ("compare", "--method", "lsp", "--method", "ue", "--attacker", "resnet18", "--data", "people")
     (line,) = [line for line in uebench(*chosen).out.splitlines() if line.split()[:2] in (["lsp", "ue"], ["ue", "lsp"])]
-    assert "20.0 [" in line and "<0.001" in line and "1 x 1" in line and "200" in line
+    assert "20.0 [" in line and "<0.001" in line and "3 x 1" in line and "200" in line
     (row,) = csv.DictReader(io.StringIO(uebench(*chosen, "--format", "csv").out))
     (same,) = uebench(*chosen, "--json").json["rows"]
     assert list(row) == list(COLUMNS)
     assert float(row["difference"]) == same["difference"]
     assert abs(same["difference"]) == pytest.approx(20)
+    assert float(row["p"]) == same["p"] == same["p_holm"] < 0.001
+    assert "p (Holm): corrected for the 1 tests shown" in uebench(*chosen).out
+
+
+def test_a_single_run_is_compared_without_a_p_value(uebench: Command, measured: None, tmp_path: Path) -> None:
+    Store(tmp_path / "results").write_cell(made_up("tue", correct=0))
+    text = uebench("compare").out
+    assert "p (Holm): corrected for the 3 tests shown" in text
+    lines = [line for line in text.splitlines() if line.endswith(" 200")]
+    alone = [line for line in lines if "tue" in line.split()[:2]]
+    assert (len(lines), len(alone)) == (6, 3)
+    for line in lines:
+        assert bool(re.search(r"\]\* +- +- +\d", line)) == (line in alone)
+    found = {(row["method_a"], row["method_b"]): row for row in uebench("compare", "--json").json["rows"]}
+    table = {
+        (row["method_a"], row["method_b"]): row
+        for row in csv.DictReader(io.StringIO(uebench("compare", "--format", "csv").out))
+    }
+    assert len(found) == 6
+    for pair, row in found.items():
+        assert ((row["p"], row["p_holm"]) == (None, None)) == ("tue" in pair)
+        assert ((table[pair]["p"], table[pair]["p_holm"]) == ("", "")) == ("tue" in pair)
+        assert row["low"] < row["difference"] < row["high"]
 
 
 def test_methods_are_compared_after_the_best_epochs_on_request(uebench: Command, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Command
-from tests.records import made_up
+from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
 from uebench.analysis.records import runs_of
 from uebench.analysis.statistics import interval
@@ -83,14 +83,15 @@ def test_without_scripts_the_numbers_stand_in_tables_with_their_intervals(tmp_pa
 
 def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_as_good(tmp_path: Path) -> None:
     jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
-    records = [made_up(name, correct=n) for name, n in (("clean", 160), ("ue", 20), ("lsp", 24), ("tue", 120))]
-    records += [made_up(name, jpeg, correct=n) for name, n in (("clean", 150), ("ue", 140), ("lsp", 50))]
+    counts = (("clean", 160), ("ue", 20), ("lsp", 24), ("tue", 120))
+    records = [run for name, n in counts for run in several(name, correct=n)]
+    records += [run for name, n in (("clean", 150), ("ue", 140), ("lsp", 50)) for run in several(name, jpeg, n)]
     records += [made_up(name, [("resnet50", {})], correct=n) for name, n in (("clean", 150), ("ue", 140))]
     best = html_page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
-    assert "ue\n" in plain and "10.0 [6.6, 14.9]" in plain and "80.0 [73.9, 85.0]" in plain and "lsp\n" in plain
+    assert "ue\n" in plain and "10.0 [6.5, 15.0]" in plain and "80.0 [73.8, 85.1]" in plain and "lsp\n" in plain
     assert (
-        "+jpeg(quality=50)" in compressed and "25.0 [19.5, 31.4]" in compressed and "not the other method" in compressed
+        "+jpeg(quality=50)" in compressed and "25.0 [19.4, 31.6]" in compressed and "not the other method" in compressed
     )
 
 
@@ -253,14 +254,26 @@ def test_figure_3_makes_the_protected_sets_that_are_missing(uebench: Command, tm
 
 def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_proven(tmp_path: Path) -> None:
     jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
-    records = [made_up(name, correct=n) for name, n in (("clean", 160), ("ue", 20), ("lsp", 120))]
-    records += [made_up(name, jpeg, correct=n) for name, n in (("clean", 150), ("ue", 146), ("lsp", 148))]
+    records = [run for name, n in (("clean", 160), ("ue", 20), ("lsp", 120)) for run in several(name, correct=n)]
+    records += [run for name, n in (("clean", 150), ("ue", 146), ("lsp", 148)) for run in several(name, jpeg, n)]
     text = html_page.render(records, Store(tmp_path))
     best = text.partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "none shown to protect" in compressed and "73.0 [" not in compressed and "75.0 [" in compressed
     assert "none shown to protect" not in plain and "10.0 [" in plain
+    assert "not tested: single runs" not in plain + compressed
     assert len(re.findall(r'class="[a-z ]* first"', text)) == 1
-    assert (
-        "A method with a single run is assumed to vary" in text and "stands below methods with more seeds" not in text
+
+
+def test_the_page_says_where_single_runs_are_not_tested_and_frames_none_of_them(tmp_path: Path) -> None:
+    records = [made_up("ue", correct=0), made_up("lsp", correct=120), *several("clean", correct=160)]
+    text = html_page.render(records, Store(tmp_path))
+    (row,) = text.partition('id="best"')[2].partition("</section>")[0].split("<tr ")[1:]
+    row = re.sub(r"<[^>]+>", "", row)
+    assert "not tested: single runs" in row and "none shown to protect" not in row
+    assert "80.0 [" in row and "0.0 [0.0" not in row and "lsp" not in row and "the other method" not in row
+    assert not re.findall(r'class="[a-z ]* first"', text)
+    said = (
+        "A method with a single run is not tested, because one run does not tell how much others would differ; it may"
     )
+    assert said in text and "assumed to vary" not in text
