@@ -90,9 +90,8 @@ def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_
     best = html_page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "ue\n" in plain and "10.0 [6.5, 15.0]" in plain and "80.0 [73.9, 85.0]" in plain and "lsp\n" in plain
-    assert (
-        "+jpeg(quality=50)" in compressed and "25.0 [19.4, 31.6]" in compressed and "not the other method" in compressed
-    )
+    for text in ("+jpeg(quality=50)", "25.0 [19.5, 31.5]", "not the other method"):
+        assert text in compressed
 
 
 def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identity(tmp_path: Path) -> None:
