@@ -25,7 +25,7 @@ def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: N
     answer = uebench("compare")
     assert answer.code == 0, answer.err
     assert "resnet18(epochs=2) on people, preset desk" in answer.out
-    assert "p (Holm): corrected for the 3 tests shown" in answer.out
+    assert "p (Holm): corrected for the number of tests shown, 3" in answer.out
     chosen = ("compare", "--method", "lsp", "--method", "ue", "--attacker", "resnet18", "--data", "people")
     (line,) = [line for line in uebench(*chosen).out.splitlines() if line.split()[:2] in (["lsp", "ue"], ["ue", "lsp"])]
     assert "20.0 [" in line and "<0.001" in line and "3 x 1" in line and "200" in line
@@ -35,13 +35,13 @@ def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: N
     assert float(row["difference"]) == same["difference"]
     assert abs(same["difference"]) == pytest.approx(20)
     assert float(row["p"]) == same["p"] == same["p_holm"] < 0.001
-    assert "p (Holm): corrected for the 1 tests shown" in uebench(*chosen).out
+    assert "p (Holm): corrected for the number of tests shown, 1" in uebench(*chosen).out
 
 
 def test_a_single_run_is_compared_without_a_p_value(uebench: Command, measured: None, tmp_path: Path) -> None:
     Store(tmp_path / "results").write_cell(made_up("tue", correct=0))
     text = uebench("compare").out
-    assert "p (Holm): corrected for the 3 tests shown" in text
+    assert "p (Holm): corrected for the number of tests shown, 3" in text
     lines = [line for line in text.splitlines() if line.endswith(" 200")]
     alone = [line for line in lines if "tue" in line.split()[:2]]
     assert (len(lines), len(alone)) == (6, 3)

@@ -27,7 +27,7 @@ def copies(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("small_networks")
-@pytest.mark.parametrize("method", ["random", "ue(rounds=1)", "segue(weights=none, epochs=1)"])
+@pytest.mark.parametrize("method", ["random", "ue(rounds=1)", "segue(weights=none, epochs=1, lr_g=0.1)"])
 def test_copies_are_the_protected_set_of_a_run(uebench: Command, photos: Photos, tmp_path: Path, method: str) -> None:
     """The referee's own set, of the same photographs, is what an attacker would be trained on."""
     source = photos({"train/a": 5, "train/b": 4, "test/a": 1, "test/b": 1})
@@ -56,6 +56,14 @@ def test_an_interrupted_call_goes_on_to_the_same_bytes(uebench: Command, photos:
     assert uebench(*command).code == 0
     assert (copies(out), (out / "protected.json").read_bytes()) == (whole, manifest)
     assert kept.stat().st_mtime_ns == before
+
+
+def test_copies_that_are_not_protected_are_an_error(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source = photos({"a": 3, "b": 3})
+    answer = uebench("protect", source, tmp_path / "out", "--method", "random(eps=0.1/255)", *SMOKE)
+    assert answer.code == 1
+    assert "changed no photograph, so these copies are not protected" in answer.err.splitlines()[-1]
+    assert uebench("protect", source, tmp_path / "clean", "--method", "clean", *SMOKE).code == 0
 
 
 @pytest.mark.usefixtures("small_networks")

@@ -93,6 +93,6 @@ def test_the_output_of_make_run_in_the_readme_is_that_of_its_record() -> None:
     row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(" orl_varied10"))
     peak = f"{100 * record.peak.share:.1f} (epoch {record.peak.epoch} of {record.training.epochs})"
     made = seconds(record.timings.fit_seconds + record.timings.protect_seconds)
-    shown = [accuracy(record), peak, made, seconds(record.timings.train_seconds), f"{record.key[:12]}…json"]
+    shown = [accuracy(record), peak, made, seconds(record.timings.train_seconds), record.key[:12]]
     assert [text for text in shown if text not in row] == []
     assert [record.data.name, record.written["method"], record.written["attacker"]] == row.split()[:3]

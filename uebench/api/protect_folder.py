@@ -30,11 +30,13 @@ from uebench.data.protected_folder import (
     photographs_in,
     request_digest,
 )
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
 from uebench.metrics import audit
+from uebench.planning.parts import REFERENCE
 from uebench.plugins import presets
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.progress import Progress
@@ -79,7 +81,7 @@ def protect_folder(
             since the copy was made.
         StoreError: If a copy cannot be written.
         UsageError: If the method cannot serve this folder, or ``target`` holds something else.
-        CellError: If the method exceeds its budget or does not return images.
+        CellError: If the method exceeds its budget, does not return images, or changes no photograph.
 
     Example:
         >>> from pathlib import Path
@@ -122,6 +124,11 @@ def protect_folder(
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
+    if not manifest["audit"]["changed"] and chosen.part.name != REFERENCE:
+        raise CellError(
+            f"{target}: method {method!r} changed no photograph, so these copies are not protected; under preset "
+            f"{preset!r} it may train for too short a time"
+        )
     return manifest
 
 

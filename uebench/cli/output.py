@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -54,18 +54,29 @@ def note_damaged(paths: Sequence[Path]) -> None:
         note(f"{len(paths)} damaged record{'s' * (len(paths) > 1)} left out: {named}; uebench store verify explains")
 
 
-def print_table(table: Table) -> None:
-    """Write a table on stdout, up to 200 columns wide if that is not a terminal. Its texts are not taken for markup."""
-    from rich.console import Console
-    from rich.table import Table
+def print_table(table: Table, spare: Collection[str] = ()) -> None:
+    """Write a table on stdout, up to 200 columns wide if that is not a terminal. Its texts are not taken for markup.
 
-    plain = Table(*(visible(str(column.header)) for column in table.columns), box=table.box)
-    for cells in zip(*(column.cells for column in table.columns), strict=True):
-        plain.add_row(*(visible(str(cell)) for cell in cells))
+    Args:
+        table: The table. Long texts are broken into lines and never shortened.
+        spare: Headers of columns to leave out if the terminal is too narrow for all.
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    def plain(columns: Sequence[Column]) -> Table:
+        made = Table(*(Column(visible(str(column.header)), overflow="fold") for column in columns), box=table.box)
+        for cells in zip(*(column.cells for column in columns), strict=True):
+            made.add_row(*(visible(str(cell)) for cell in cells))
+        return made
+
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, emoji=False, width=200)
-    console.print(plain)
+    whole = plain(table.columns)
+    if spare and Console(width=10_000).measure(whole).maximum > console.width:
+        whole = plain([column for column in table.columns if column.header not in spare])
+    console.print(whole)
 
 
 @contextmanager

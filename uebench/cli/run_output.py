@@ -14,8 +14,10 @@ from uebench.report.caveats import of_presets
 
 COLUMNS = (
     "data", "method", "attacker", "seed", "clean test acc. % [95%]", "clean ref. %", "chance %", "peak %",
-    "generation", "training", "record",
+    "generation", "training", "key",
 )  # fmt: skip
+SPARE = ("chance %", "peak %", "generation", "training")
+"""The columns that a narrow terminal does not show; ``uebench show KEY`` does."""
 
 
 def show(result: RunResult, as_json: bool, *, models: bool = False, collected: bool = False) -> None:
@@ -39,7 +41,7 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
             if cell.record:
                 table.add_row(*_row(cell, result))
         if table.row_count:
-            output.print_table(table)
+            output.print_table(table, SPARE)
         for cell in result.cells:
             if file := files.get(cell.spec.key):
                 output.note(f"{cell.spec.title}: {file}")
@@ -85,7 +87,7 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
     record, spec = cell.record, cell.spec
     assert record
     clean = result.reference(cell)
-    peak, timings, path = record.peak, record.timings, result.workspace.store.cell_path(spec.key)
+    peak, timings = record.peak, record.timings
     return (
         record.data.name,
         abbreviated(spec.protection.method.written),
@@ -97,5 +99,5 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
         f"{100 * peak.share:.1f} (epoch {peak.epoch} of {record.training.epochs})",
         text.seconds(timings.fit_seconds + timings.protect_seconds),
         text.seconds(timings.train_seconds),
-        str(path.parent / f"{spec.key[:12]}…json"),
+        spec.key[:12],
     )

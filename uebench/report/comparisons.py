@@ -32,7 +32,7 @@ def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
         header = ("method a", "method b", "difference [95%]", "p", "p (Holm)", "seeds", "n")
         blocks.append(Block(title, header, [_line(row) for row in group]))
     tested = sum(row["p"] is not None for row in rows)
-    notes = [*NOTES, f"p (Holm): corrected for the {tested} tests shown"]
+    notes = [*NOTES, f"p (Holm): corrected for the number of tests shown, {tested}"]
     if not rows:
         notes = ["no two methods faced the same attacker on the same data set under the same preset"]
     elif not all(row["paired"] for row in rows):
