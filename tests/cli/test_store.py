@@ -287,3 +287,13 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_one_resumes(
         assert not list((tmp_path / "results").rglob(".new-*"))
     assert tiny_run(*LSP).code == 0
     assert uebench("store", "verify").code == 0
+
+
+def test_a_run_forgets_the_work_of_a_cell_that_was_killed_when_it_was_finished(
+    tiny_run: Command, finished: Store
+) -> None:
+    ((_, record),) = finished.cells()
+    assert record
+    finished.write_checkpoint(record.key, "train", b"weights")
+    assert tiny_run(*LSP).code == 0
+    assert finished.read_checkpoint(record.key, "train") is None

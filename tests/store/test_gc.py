@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,23 @@ def test_who_waits_for_a_lock_whose_file_is_deleted_still_takes_turns(store: Sto
     waiting.wait()
     waiting.stdout.close()
     assert not store.claims.is_held(OTHER)
+
+
+def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(store: Store) -> None:
+    store.write_checkpoint(RECORD.key, "train", b"weights")
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.claims.claim(RECORD.key):
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    store.tidy(RECORD.key)
+    assert store.read_checkpoint(RECORD.key, "train")
+    done.set()
+    thread.join()
+    store.tidy(RECORD.key)
+    assert not (store.work / RECORD.key).exists()

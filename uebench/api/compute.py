@@ -108,6 +108,9 @@ def compute_in(
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
+    for cell in plan.cells:
+        if cell.status == "done":
+            workspace.store.tidy(cell.spec.key)
     return RunResult(tuple(_result(cell, statuses, workspace) for cell in plan.cells), workspace)
 
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from uebench.errors import UsageError, in_words
+from uebench.errors import StoreError, UsageError, in_words
 from uebench.regular_files import read_regular
 from uebench.store import blob, model, seal
 from uebench.store.atomic import TEMPORARY, publish
@@ -261,6 +261,13 @@ class Store:
             with suppress(OSError):
                 if file.stat().st_mtime < moment:
                     file.unlink()
+
+    def tidy(self, key: str) -> None:
+        """Delete the work on a finished key, which a killed process left behind, unless a process holds the key."""
+        if (self.work / key).is_dir():
+            with suppress(StoreError), self.claims.claim_if_free(key) as free:
+                if free:
+                    self.forget_work(key)
 
     def failure_path(self, key: str) -> Path:
         """Return the path of the failure of a cell or protected set, whether or not it exists."""
