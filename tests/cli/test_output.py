@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -35,6 +36,22 @@ def test_a_table_shows_options_in_brackets_as_they_are(capsys: pytest.CaptureFix
     table.add_row("mine(places=[eyes, mouth], path=[/x])")
     output.print_table(table)
     assert "mine(places=[eyes, mouth], path=[/x])" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("width", "shows_peak"), [(30, False), (60, True)])
+def test_a_narrow_terminal_shows_fewer_columns_and_whole_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, shows_peak: bool
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so that rich takes the captured stream for a terminal
+    monkeypatch.setenv("COLUMNS", str(width))
+    table = Table("method", "peak %", "key", box=None)
+    table.add_row("segue_restart(weights=none)+jpeg", "60.5", "1af38e8a3fea")
+    output.print_table(table, ("peak %",))
+    _, *lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert ("60.5" in lines[0]) == shows_peak and "1af38e8a3fea" in lines[0]
+    name = "".join(re.split(r"\s{2,}", line.strip())[0] for line in lines)
+    assert name == "segue_restart(weights=none)+jpeg"
+    assert max(map(len, lines)) <= width
 
 
 @pytest.mark.parametrize(
