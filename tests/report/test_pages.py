@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from scipy.stats import binom
 
 from tests.conftest import ROOT
 from tools.pages.pictures import PICTURES, draw, drawn_from
@@ -96,3 +97,9 @@ def test_the_output_of_make_run_in_the_readme_is_that_of_its_record() -> None:
     shown = [accuracy(record), peak, made, seconds(record.timings.train_seconds), record.key[:12]]
     assert [text for text in shown if text not in row] == []
     assert [record.data.name, record.written["method"], record.written["attacker"]] == row.split()[:3]
+
+
+def test_what_the_best_of_40_epochs_is_at_chance() -> None:
+    """About 15% of 190 photographs, or a seventh, as two pages say."""
+    at_most = binom.cdf(range(190), 190, 0.1) ** 40
+    assert float((1 - at_most).sum()) / 190 == pytest.approx(0.15, abs=0.005)
