@@ -26,12 +26,12 @@ def table() -> str:
 
 
 def _answer(row: dict[str, str]) -> str:
-    if not int(row["yes"]) + int(row["no"]):
-        if row["single_runs"] != "0":
-            return f"nothing decided ({row['single_runs']} with a single run, of {row['asked']})"
-        return "nothing decided" if row["keys"] else "nothing measured"
-    single = f", {row['single_runs']} with a single run" if row["single_runs"] != "0" else ""
-    return f"{row['verdict']} ({row['yes']} yes, {row['no']} no{single}, of {row['asked']})"
+    if not row["keys"]:
+        return "nothing measured"
+    yes, no, single, asked = (int(row[name]) for name in ("yes", "no", "single_runs", "asked"))
+    counts = [f"{yes} yes, {no} no"] * bool(yes + no) + [f"{single} with a single run"] * bool(single)
+    verdict = row["verdict"] if yes + no else "nothing decided"
+    return f"{verdict} ({', '.join([*counts, f'of {asked}'])})" if counts else verdict
 
 
 def _verdicts(options: tuple[str, ...]) -> list[dict[str, str]]:

@@ -126,8 +126,8 @@ def protect_folder(
     store.forget_work(manifest["request"])
     if not manifest["audit"]["changed"] and chosen.part.name != REFERENCE:
         raise CellError(
-            f"{target}: method {method!r} changed no photograph, so these copies are not protected; under preset "
-            f"{preset!r} it may train for too short a time"
+            f"{target}: method {method!r} under preset {preset!r} changed no photograph, so these copies are not "
+            "protected; choose another preset, or options with a stronger perturbation"
         )
     return manifest
 

@@ -98,19 +98,19 @@ def orders(places: Iterable[FilledPlace]) -> dict[str, Order]:
         The label of each method -> its order.
     """
     columns: dict[tuple[str, str], list[FilledPlace]] = {}
-    counts: dict[str, list[int]] = {}
+    agreements: dict[str, list[int]] = {}  # for each pair of a method: 1, -1 if it is reversed, 0 if it is undecided
     for filled in places:
-        counts.setdefault(filled.place.label, [0, 0, 0])
+        agreements.setdefault(filled.place.label, [])
         if filled.value is not None and filled.reported is not None and filled.place.row != "clean":
             columns.setdefault((filled.place.column, filled.data), []).append(filled)
     for column in columns.values():
         pairs = [pair for pair in combinations(column, 2) if _told_apart(*pair)]
         for (one, other), sign in zip(pairs, signs(pairs), strict=True):
             assert one.reported is not None and other.reported is not None
-            agrees = sign * (1 if one.reported > other.reported else -1)
+            agrees = sign if one.reported > other.reported else -sign
             for filled in (one, other):
-                counts[filled.place.label][(2, 0, 1)[agrees]] += 1
-    return {label: Order(*numbers) for label, numbers in counts.items()}
+                agreements[filled.place.label].append(agrees)
+    return {label: Order(found.count(1), found.count(-1), found.count(0)) for label, found in agreements.items()}
 
 
 def _told_apart(one: FilledPlace, other: FilledPlace) -> bool:
