@@ -112,7 +112,7 @@ def with_one_other(table: str, label: str, column: str, value: float, half: floa
         ("5", "lsp", "inception_v3", 30.0),
         ("6", "segue", "CelebA10", 40.0),
         ("8", "segue(rho_d=4/255)", "rho_a=4/255", 34.0),
-        ("9", "segue", "generation_time", 11.0),
+        ("9", "segue", "generation_time", 4.5),
     ],
 )
 def test_one_figure_can_overturn_a_claim(table: str, label: str, column: str, value: float) -> None:
@@ -161,19 +161,30 @@ def test_single_runs_alone_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "verdict"),
-    [(1.0, "holds"), (4.0, "not yet decided"), (9.9, "not yet decided"), (10.1, "does not hold")],
+    ("seconds", "overhead", "verdict"),
+    [
+        (1.0, None, "holds"),
+        (1.0, 0.9, "holds"),
+        (4.0, None, "not yet decided"),
+        (4.5, None, "does not hold"),
+        (4.5, 2.2, "does not hold"),
+        (4.5, 2.3, "not yet decided"),
+    ],
 )
-def test_a_ratio_of_seconds_decides_only_beyond_a_factor_of_two(seconds: float, verdict: str) -> None:
-    """The paper's is 2,100 to 2.2. Below ten seconds, the referee's own work makes a ratio too low, so none is a no."""
-    (claim,) = (one for one in judge(with_one_time(seconds)) if one.claim.table == "9")
+def test_a_ratio_of_seconds_decides_only_beyond_a_factor_of_two(
+    seconds: float, overhead: float | None, verdict: str
+) -> None:
+    """The paper's is 2,100 to 2.2. A time most of which is not the method's is no "no"."""
+    (claim,) = (one for one in judge(with_one_time(seconds, overhead)) if one.claim.table == "9")
     assert claim.verdict == verdict
 
 
-def with_one_time(seconds: float) -> dict[str, FilledTable]:
+def with_one_time(seconds: float, overhead: float | None = None) -> dict[str, FilledTable]:
     """Return the paper's tables with another time of Segue, which has no interval."""
     tables = as_the_paper_has_it()
-    changed = (replace(e, value=seconds) if e.place.row == "segue" else e for e in tables["9"].places)
+    changed = (
+        replace(e, value=seconds, overhead=overhead) if e.place.row == "segue" else e for e in tables["9"].places
+    )
     return tables | {"9": FilledTable(TABLES["9"], {}, tuple(changed))}
 
 

@@ -35,6 +35,7 @@ class FilledPlace:
         keys: Keys of the records behind the value.
         cells: The records behind an accuracy, one for each pair of seeds.
         runs: The runs behind an accuracy.
+        overhead: How many of the seconds the same data set takes without a method; None if that is not measured.
         fit: The training of the method, if the value is a loss of its surrogate.
         reason: Why there is no value.
     """
@@ -53,6 +54,7 @@ class FilledPlace:
     keys: tuple[str, ...] = ()
     cells: tuple[Record, ...] = field(default=(), repr=False)
     runs: Runs | None = field(default=None, repr=False)
+    overhead: float | None = None
     fit: Fit | None = field(default=None, repr=False)
     reason: str = ""
 
@@ -133,7 +135,7 @@ def _measured(
         if cells := records.cells_of(place, roles):
             return {"data": data.name, **_accuracy(cells, records.clean_cells_of(place, roles))}
     elif sets := records.protections_of(place, roles):
-        return {"data": data.name, **_of_protected_sets(place, sets)}
+        return {"data": data.name, **_of_protected_sets(place, sets, records.clean_protections_of(place, roles))}
     wanted = records.plugins.wanted(records.plugins.method(place, roles), place.attacker)
     return {"data": data.name, "reason": reasons.get((data.key, wanted.digest))}
 
@@ -156,14 +158,17 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
     }
 
 
-def _of_protected_sets(place: TablePlace, sets: Sequence[ProtectionRecord | Record]) -> dict[str, Any]:
+def _of_protected_sets(
+    place: TablePlace, sets: Sequence[ProtectionRecord | Record], clean: Sequence[ProtectionRecord | Record]
+) -> dict[str, Any]:
     """Return the fields for mean seconds, or for the quality or the surrogate's loss of the first set.
 
     A cell's record has PSNR and seconds only.
     """
     if place.metric == "seconds":
         seconds = fmean(_seconds(place, record) for record in sets)
-        return {"value": seconds, "keys": tuple(record.protect_key for record in sets)}
+        overhead = fmean(record.timings.protect_seconds for record in clean) if clean else None
+        return {"value": seconds, "keys": tuple(record.protect_key for record in sets), "overhead": overhead}
     record = sets[0]
     keys = (record.protect_key,)
     if place.metric == "surrogate_loss":

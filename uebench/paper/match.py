@@ -147,9 +147,11 @@ class RecordIndex:
         """Return a record of each of a place's protected sets, else of a cell on it, the lowest method seed first."""
         if not _has_sets(place, roles):
             return []
-        wanted = self.plugins.wanted(self.plugins.method(place, roles), "")
-        found = self._protections.get((roles[place.role].key, wanted.digest), [])
-        return one_of_each_set(one for one in found if wanted.fits(one))
+        return self._sets_of(roles[place.role], self.plugins.method(place, roles))
+
+    def clean_protections_of(self, place: TablePlace, roles: Roles) -> list[ProtectionRecord | Record]:
+        """Return the record of a place's data set without protection, as if that were a protected set."""
+        return self._sets_of(roles[place.role], REFERENCE)
 
     def is_measured(self, place: TablePlace, roles: Roles) -> bool:
         """Return whether what a place asks for is measured: a cell, a protected set, or just its data set."""
@@ -184,6 +186,11 @@ class RecordIndex:
             if candidates:
                 chosen[role] = max(sorted(candidates), key=lambda data: (measured[data], data.name == name))
         return chosen
+
+    def _sets_of(self, data: DataName, method: str) -> list[ProtectionRecord | Record]:
+        wanted = self.plugins.wanted(method, "")
+        found = self._protections.get((data.key, wanted.digest), [])
+        return one_of_each_set(one for one in found if wanted.fits(one))
 
     def _of(self, data: DataName, method: str, attacker: str) -> list[Record]:
         """Return the records of one method against one attacker, in the order of their seeds."""
