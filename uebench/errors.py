@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import traceback
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 
 class UebenchError(Exception):
@@ -52,3 +54,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def in_words(error: OSError) -> str:
     """Return the system's reason in lower case, such as ``permission denied``, for use in parentheses."""
     return (error.strerror or str(error)).lower()
+
+
+def line_of(error: BaseException, sources: Collection[str] | None = None) -> str:
+    """Return the innermost line of some files in the traceback of an error, such as ``segue.py:43``, or nothing.
+
+    Args:
+        error: The error.
+        sources: The files; None for any file.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if sources is None or frame.filename in sources]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

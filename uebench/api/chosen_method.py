@@ -11,6 +11,7 @@ from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
 from uebench.planning.parts import method_part
 from uebench.planning.seeds import seed_of
+from uebench.plugins import answers
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
@@ -48,9 +49,9 @@ class ChosenMethod:
         self.part, self.side = method_part(registry, parse(text), preset)
         self.plugin = self.part.build()
         self.device = choose_device(device)
-        if reason := self.side.obstacle() or self.plugin.obstacle(shape):
+        if reason := self.side.obstacle() or answers.obstacle(self.plugin, shape):
             raise UsageError(f"method {text!r}: {reason}")
-        self.assets: tuple[Path, ...] = (*self.plugin.assets(shape.size), *self.side.assets())
+        self.assets: tuple[Path, ...] = (*answers.assets(self.plugin, shape.size), *self.side.assets())
 
     def fit(self, split: Split, num_classes: int, *, store: Store | None, key: str, progress: Progress | None) -> None:
         """Fit the method to the images.

@@ -14,7 +14,7 @@ from uebench.evaluation.stopping import Stop
 from uebench.hashing import key
 from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
-from uebench.plugins import presets
+from uebench.plugins import answers, presets
 from uebench.plugins.base import Method
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both
@@ -104,7 +104,7 @@ def fit_in(
     part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
     plugin = part.build()
-    if reason := plugin.obstacle(dataset.info.shape):
+    if reason := answers.obstacle(plugin, dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)

@@ -37,7 +37,7 @@ from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
 from uebench.metrics import audit
 from uebench.planning.parts import REFERENCE
-from uebench.plugins import presets
+from uebench.plugins import answers, presets
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.progress import Progress
 from uebench.store.store import Store
@@ -150,7 +150,7 @@ class _Copying:
     def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
         """Fit the method, then write all copies; return what is to be added to the manifest."""
         chunks, added = self._decoded(), {}
-        streams = self.chosen.plugin.streams(self.shape.size) and self.chosen.side.true
+        streams = answers.streams(self.chosen.plugin, self.shape.size) and self.chosen.side.true
         decoded = [next(chunks)] if streams else list(chunks)
         images = np.concatenate([chunk.images for chunk in decoded])
         if not streams:
@@ -182,7 +182,7 @@ class _Copying:
     def _perturbed(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, NDArray[np.int16] | None]]:
         """Yield each chunk with protected minus clean in grey levels, or with None if its copies exist already."""
         plugin, ctx = self.chosen.plugin, self.chosen.context(None)
-        budget = plugin.budget(self.shape.size)
+        budget = answers.budget(plugin, self.shape.size)
         for chunk in chunks:
             if self.folder.holds(chunk):
                 yield chunk, None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection
-from pathlib import Path
 
-from uebench.errors import UebenchError
+from uebench.errors import UebenchError, line_of
 from uebench.planning.tasks import Task
 from uebench.store.record import Failure
 
@@ -66,15 +65,3 @@ def too_long(task: Task, minutes: float) -> Failure:
 def passed_on(failure: Failure, task: Task) -> Failure:
     """Return the record of an attack whose protected set could not be made."""
     return failure.model_copy(update={"key": task.key, "title": task.spec.title})
-
-
-def line_of(error: BaseException, sources: Collection[str] | None = None) -> str:
-    """Return the innermost line of some files in the traceback of an error, such as ``segue.py:43``, or nothing.
-
-    Args:
-        error: The error.
-        sources: The files; None for any file.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if sources is None or frame.filename in sources]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

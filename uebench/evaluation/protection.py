@@ -16,6 +16,7 @@ from uebench.evaluation.memory import peak_memory
 from uebench.evaluation.provenance import provenance
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
+from uebench.plugins import answers
 from uebench.plugins.base import Split
 from uebench.store.record import ProtectedMeta
 from uebench.store.record_parts import Audit, Fit, SideInformationRecord
@@ -38,7 +39,7 @@ def make(
     """
     lazy.load()
     method = spec.method.build()
-    budget = method.budget(dataset.size)
+    budget = answers.budget(method, dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
     clean = replace(clean, names=spec.data.train_names())

@@ -13,6 +13,7 @@ from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
+from uebench.plugins import answers
 from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin
 from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
@@ -53,7 +54,7 @@ class ProtectionSpec:
     @cached_property
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the protected set depends on."""
-        files = (*self.method.plugin.assets(self.data.size), *self.side.assets())
+        files = (*answers.assets(self.method.plugin, self.data.size), *self.side.assets())
         return _digests(files, folders=isinstance(self.method.config, ProtectedConfig))
 
     @property
@@ -118,7 +119,7 @@ class CellSpec:
     @cached_property
     def attacker_assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the attack depends on."""
-        return _digests(file for part in self.chain for file in part.plugin.assets(self.data.size))
+        return _digests(file for part in self.chain for file in answers.assets(part.plugin, self.data.size))
 
     @property
     def attacker_text(self) -> str:
@@ -159,7 +160,7 @@ def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity) -> str:
 
 def _obstacle(parts: Iterable[Part[Plugin[Any]]], data: DatasetInfo) -> str:
     for part in parts:
-        if reason := part.plugin.obstacle(data.shape):
+        if reason := answers.obstacle(part.plugin, data.shape):
             return f"{part.written}: {reason}"
     return ""
 

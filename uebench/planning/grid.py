@@ -15,7 +15,7 @@ from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.parts import REFERENCE, attacker_parts, every, has_seed, method_part
 from uebench.planning.seeds import AnySeeds, Seeds, seeds_of
 from uebench.planning.tasks import Task, attack_tasks
-from uebench.plugins import presets
+from uebench.plugins import answers, presets
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
@@ -199,7 +199,7 @@ def staleness(protection: ProtectionSpec, store: Store) -> str:
     made_by = known.provenance.sources.get(entry.name) if known.provenance else None
     if made_by is not None and not entry.computes_as(made_by):
         return f"its protected set was made by different source code of {entry.name} version {entry.version}; {remedy}"
-    budget = protection.method.plugin.budget(protection.data.size)
+    budget = answers.budget(protection.method.plugin, protection.data.size)
     if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):
         return f"its protected set was made with a different budget of {entry.name} version {entry.version}; {remedy}"
     return ""

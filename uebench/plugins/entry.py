@@ -77,14 +77,19 @@ class Entry:
         """Import and return the plugin class.
 
         Raises:
-            UsageError: If its module cannot be imported.
+            UsageError: If its module cannot be imported, or if the class has not the form of its contract.
         """
+        from uebench.plugins.class_form import fault
+
         try:
-            return getattr(self._imported(), self.class_name)  # type: ignore[no-any-return]
+            plugin = getattr(self._imported(), self.class_name)
         except UebenchError:
             raise
         except (Exception, SystemExit) as error:
             raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
+        if reason := fault(plugin, self.kind):
+            raise UsageError(f"{self.kind} {self.name!r}: class {self.class_name} of {self.source.name} {reason}")
+        return plugin  # type: ignore[no-any-return]
 
     def _imported(self) -> ModuleType:
         """Import the plugin's module by its name, or from its file if it is a plugin file."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
+from uebench.plugins import answers
 from uebench.plugins.base import Config, Plugin
 from uebench.plugins.entry import Entry
 
@@ -39,7 +40,7 @@ class Part(Generic[P]):
 
     def build(self) -> P:
         """Return a new instance, so that cells share no state."""
-        return cast(P, self.entry.plugin(self.config))
+        return cast(P, answers.instance(self.entry.plugin, self.config))
 
     def published(self) -> dict[str, Any]:
         """Return name, version and options, as keys and records hold them."""

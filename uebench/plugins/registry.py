@@ -121,10 +121,12 @@ class Registry:
         Raises:
             UsageError: If the name or an option is unknown, or a value is refused.
         """
+        from uebench.plugins import answers
+
         plugin = self.entry(kind, spec.name).plugin
         given = {name: value for name, value in spec.options.items() if name != "preset"}
         options = self.preset_options(kind, spec, preset) | given
-        return plugin(validate(plugin.Config, options, f"{kind} {spec.name!r}"))
+        return answers.instance(plugin, validate(plugin.Config, options, f"{kind} {spec.name!r}"))
 
 
 def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict[str, Any]:

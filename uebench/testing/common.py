@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 from unittest import SkipTest
 
+from uebench.errors import UsageError
+from uebench.plugins.validation import validate
 from uebench.testing.checks import Check, ContractError, proves
 from uebench.testing.lines import line_of_class
 from uebench.testing.network import NetworkError
@@ -47,6 +49,16 @@ class Suite(Runs[P, R]):
         if unexplained or unknown:
             reason = f"lacks preset {unexplained[0]!r}" if unexplained else f"names {unknown[0]!r}, which is no preset"
             raise ContractError(f"why {reason}; explain each preset there in a sentence", self.line("presets", "why"))
+
+    @proves("the options of every preset are valid")
+    def presets(self) -> None:
+        """Validate the options of each preset, with those of the checked plugin for what they leave out."""
+        given = dict(self.config)
+        for preset, options in self.plugin.presets.items():
+            try:
+                validate(self.plugin.Config, given | dict(options), f"preset {preset!r}")
+            except UsageError as error:
+                raise ContractError(str(error), self.line("presets")) from error
 
     @proves("every option is documented")
     def options(self) -> None:

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from uebench.data.dataset import Dataset
-from uebench.errors import UebenchError
-from uebench.evaluation.failures import line_of
+from uebench.errors import UebenchError, line_of
 from uebench.evaluation.isolation import GENERATORS, process_restored, settings
 from uebench.plugins.base import Plugin, Shape
 from uebench.plugins.scan import Kind

@@ -1,0 +1,125 @@
+"""A plugin class that breaks its contract ends in one line that names it, in a plan and in ``check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import uebench
+from uebench.api.check import check
+from uebench.errors import UsageError
+from uebench.plugins import answers
+from uebench.plugins.registry import Registry
+from uebench.plugins.spec import parse
+
+PLUGIN = """
+from pathlib import Path
+from uebench.plugins.base import Attacker, Budget, Config, Countermeasure, Info, Method, Source
+
+class Options(Config):
+    pass
+
+def faces():
+    import numpy as np
+    from uebench.plugins.base import Split
+    split = Split(np.zeros((4, 3, 32, 32), np.uint8), np.array([0, 0, 1, 1]))
+    return split, split
+
+class Mine({base}):
+    "Mine."
+    name = "mine"
+    version = 1
+    info = Info(title="t", venue="V", year=2000)
+{body}
+"""
+BODIES = {
+    "Method": "    Config = Options\n    def perturb(self, batch, ctx): return batch.images\n",
+    "Attacker": "    Config = Options\n    def fit(self, train, countermeasures, ctx): ...\n",
+    "Countermeasure": "    Config = Options\n    place = 'batch'\n",
+    "Source": "    Config = Options\n    def label(self): return 'mine'\n    def read(self, size): ...\n",
+}
+METHOD = {
+    "    Config = None": "has no Config; write `Config = MyConfig`",
+    "    Config = dict": "has no Config; write `Config = MyConfig`",
+    "    perturb = Method.perturb": "lacks perturb; define what the contract of Method asks for",
+    "    presets = []": "has presets that is no dict",
+    "    presets = {'desk': 3}": "has a preset 'desk' that is no dict",
+    "    presets = {'desk': {'rounds': 3}}": "has a preset 'desk' with an option 'rounds' that its Config lacks",
+    "    why = 'faster'": "has why that is no dict",
+    "    def __init__(self, config): self.rounds = config.rounds": "__init__ fails: AttributeError in mine.py:",
+    "    def obstacle(self, shape): return shape.colour": "obstacle fails: AttributeError in mine.py:",
+    "    def obstacle(self, shape): return False": "obstacle returned bool; it must return a string or None",
+    "    def assets(self, size): return ('weights.pt',)": "assets returned tuple; it must return a tuple of pathlib",
+    "    def assets(self, size): 1 / 0": "assets fails: ZeroDivisionError in mine.py:",
+    "    def obstacle(self, shape): raise SystemExit(3)": "obstacle ends the process in mine.py:",
+}
+OTHERS = [
+    ("Attacker", "    places = 'batch'", "has places that are a string; write ('batch',)"),
+    ("Attacker", "    places = ('bach',)", "has a place 'bach'; choose from scope, set, batch"),
+    ("Countermeasure", "    place = 'bach'", "place must be one of scope, set, batch"),
+    (
+        "Source",
+        "    def label(self): return 3\n    def read(self, size): return faces()",
+        "label returned int; it must return a string",
+    ),
+    ("Source", "    def listing(self): return []", "listing returned list; it must return a Listing or None"),
+    ("Source", "    def read(self, size): return None", "read returned NoneType; it must return a training and a test"),
+    ("Source", "    def read(self, size): return size.x", "read fails: AttributeError in mine.py:"),
+]
+CASES = [("Method", body, message) for body, message in METHOD.items()] + OTHERS
+USED_AS = {"Method": "method", "Attacker": "attacker", "Countermeasure": "attacker", "Source": "data"}
+
+
+def write(folder: Path, base: str, body: str) -> Path:
+    file = folder / "mine.py"
+    file.write_text(PLUGIN.format(base=f"{base}[Config]", body=f"{BODIES[base]}{body}"))
+    return file
+
+
+@pytest.mark.parametrize(("base", "body", "message"), CASES)
+def test_a_run_refuses_it_in_one_line(tmp_path: Path, base: str, body: str, message: str) -> None:
+    file = write(tmp_path, base, body)
+    named = {"method": "clean", "attacker": "resnet18", "data": "synthetic"}
+    named[USED_AS[base]] = "resnet18+mine" if base == "Countermeasure" else "mine"
+    with pytest.raises(UsageError) as refused:
+        uebench.run(**named, preset="smoke", plugins=file, results=tmp_path / "results")
+    text = str(refused.value)
+    assert message in text
+    assert f"{base.lower()} 'mine'" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(("base", "body", "message"), CASES)
+def test_check_reports_it_and_goes_on(tmp_path: Path, base: str, body: str, message: str) -> None:
+    file = write(tmp_path, base, body)
+    outcomes = list(check([str(file), "clean"]))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed" and outcome.plugin == "mine"]
+    assert failed
+    assert "clean" in {outcome.plugin for outcome in outcomes}
+
+
+def test_check_validates_every_preset(tmp_path: Path) -> None:
+    body = "    presets = {'smoke': {}, 'official': {'eps': 8}}\n    why = {'official': 'The authors use it.'}"
+    file = write(tmp_path, "Method", body)
+    text = (
+        file.read_text()
+        .replace("    pass", "    eps: Radius = 0.1")
+        .replace("Method, Source", "Method, Radius, Source")
+    )
+    file.write_text(text)
+    [failed] = [one for one in check([str(file)]) if one.check == "presets"]
+    assert failed.status == "failed"
+    assert failed.reason.startswith("preset 'official': eps=8 is on the [0, 1] pixel scale: write 8/255")
+
+
+def test_the_epochs_of_an_attacker_are_a_number(tmp_path: Path) -> None:
+    attacker = Registry([write(tmp_path, "Attacker", "    epochs = 'ten'")]).build("attacker", parse("mine"))
+    with pytest.raises(UsageError, match="attacker 'mine': epochs returned str; it must return a whole number or None"):
+        answers.epochs(attacker)  # type: ignore[arg-type]
+
+
+def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path) -> None:
+    file = write(tmp_path, "Method", "    def budget(self, size): return 8 / 255")
+    done = uebench.run("mine", "resnet18", data="synthetic", preset="smoke", plugins=file, results=tmp_path / "results")
+    assert [cell.reason for cell in done.cells] == ["method 'mine': budget returned float; it must return a Budget"]

@@ -1,0 +1,51 @@
+"""Check that an imported plugin class has the form that its contract asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from uebench.plugins import base
+from uebench.plugins.scan import CONTRACTS, Kind
+
+if TYPE_CHECKING:
+    from uebench.plugins.base import Plugin
+
+
+def fault(plugin: object, kind: Kind) -> str:
+    """Return what is wrong with a class, and the remedy; empty if nothing is.
+
+    Args:
+        plugin: What the plugin's module holds under the name of its class.
+        kind: The kind of plugin that its source declares.
+    """
+    contract = next(name for name, its_kind in CONTRACTS.items() if its_kind == kind)
+    if not (isinstance(plugin, type) and issubclass(plugin, getattr(base, contract))):
+        return f"does not inherit from {contract} once it is imported; leave the name of its class to the class"
+    if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
+        return f"lacks {' and '.join(missing)}; define what the contract of {contract} asks for"
+    config = getattr(plugin, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, base.Config)):
+        return "has no Config; write `Config = MyConfig`, a class that inherits from uebench.plugins.base.Config"
+    return _of_tables(plugin) or _of_places(plugin)
+
+
+def _of_tables(plugin: type[Plugin[base.Config]]) -> str:
+    for name, of_what in (("presets", "options"), ("why", "sentences"), ("earlier", "sentences")):
+        if not isinstance(getattr(plugin, name), Mapping):
+            return f"has {name} that is no dict; write {{name: {of_what}}}"
+    for preset, options in plugin.presets.items():
+        if not isinstance(options, Mapping):
+            return f"has a preset {preset!r} that is no dict; write {{option: value}}"
+        if unknown := sorted(set(map(str, options)) - set(plugin.Config.model_fields)):
+            return f"has a preset {preset!r} with an option {unknown[0]!r} that its Config lacks; rename or remove it"
+    return ""
+
+
+def _of_places(plugin: type[Plugin[base.Config]]) -> str:
+    if issubclass(plugin, base.Attacker):
+        if isinstance(plugin.places, str):
+            return f"has places that are a string; write ({plugin.places!r},)"
+        if unknown := [place for place in plugin.places if place not in base.PLACES]:
+            return f"has a place {unknown[0]!r}; choose from {', '.join(base.PLACES)}"
+    return ""
