@@ -72,3 +72,24 @@ def test_the_data_set_is_written_as_run_takes_it(tmp_path: Path, monkeypatch: py
     data = made_up().data.model_copy(update={"source": part.name, "options": found, "name": part.build().label()})
     asked = options(*commands([made_up(data=data)], registry))
     assert source_part(asked["--data"], registry).config == part.config
+
+
+def test_the_files_of_plugins_and_of_foreign_sets_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "plugins" / "mine.py"
+    file.parent.mkdir()
+    file.write_text((ROOT / "tests" / "testing" / "good" / "method.py").read_text())
+    record = made_up("mine")
+    assert "--plugin FILE" in commands([record], Registry())[0]
+    assert "--plugin plugins/mine.py" in commands([record], Registry([file]))[0]
+    assert "--plugin" not in commands([made_up()], Registry([file]))[0]
+
+    method = record.method.model_copy(
+        update={"name": "protected", "config": {"name": "theirs", "content": "auto", "values": "auto", "resize": False}}
+    )
+    foreign = made_up(assets=[{"file": "theirs.npy", "sha256": "0" * 64}]).model_copy(update={"method": method})
+    assert "--protected theirs=theirs.npy" in commands([foreign], Registry())[0]
+    assert "--method" not in commands([foreign], Registry())[0]
+    method.config["values"] = "0..1"
+    text = 'protected(file="theirs.npy", name=theirs, values="0..1")'
+    assert f"--method '{text}'" in commands([foreign], Registry())[0]

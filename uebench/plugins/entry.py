@@ -56,7 +56,7 @@ class Entry:
     @property
     def origin(self) -> str:
         """Return where it comes from: the package that holds it, or its file."""
-        return self.source.name if self._is_plugin_file else self.module.partition(".")[0]
+        return self.source.name if self.is_plugin_file else self.module.partition(".")[0]
 
     @cached_property
     def source_digest(self) -> str:
@@ -93,7 +93,7 @@ class Entry:
 
     def _imported(self) -> ModuleType:
         """Import the plugin's module by its name, or from its file if it is a plugin file."""
-        if self.module in sys.modules or not self._is_plugin_file:
+        if self.module in sys.modules or not self.is_plugin_file:
             return importlib.import_module(self.module)
         self._content()
         spec = importlib.util.spec_from_file_location(self.module, self.source)
@@ -115,12 +115,13 @@ class Entry:
             UsageError: If it is a plugin file that was edited after it was scanned.
         """
         content = self.source.read_bytes()
-        if self._is_plugin_file and self.module != module_of(self.source, content):
+        if self.is_plugin_file and self.module != module_of(self.source, content):
             raise UsageError(f"plugin file {self.source}: edited while it was in use; run again")
         return content
 
     @property
-    def _is_plugin_file(self) -> bool:
+    def is_plugin_file(self) -> bool:
+        """Return whether it comes from a file that the user named, not from an installed module."""
         return self.module.startswith(PLUGIN_FILE)
 
 

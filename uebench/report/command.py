@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from uebench.data.names import folder_of
+from uebench.data.protected_set import Protected
 from uebench.errors import UebenchError
-from uebench.planning.identity import MethodIdentity
+from uebench.planning.identity import MethodIdentity, plugins_of
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
@@ -26,11 +28,14 @@ def commands(records: Sequence[Record], registry: Registry) -> list[str]:
 
     Args:
         records: Records of one method against one attacker on one data set; at least one.
-        registry: The plugins. A plugin that is not among them is written with all its options.
+        registry: The plugins. A plugin that is not among them is written with all its options, and with ``FILE`` for
+            the file that holds it.
     """
     first = records[0]
-    words = ["uebench", "run", "--data", _data(first, registry), "--method", _method(first, registry)]
+    words = ["uebench", "run", "--data", _data(first, registry), *_method(first, registry)]
     words += ["--attacker", _attacker(first, registry), "--preset", first.preset]
+    for file in _plugin_files(first, registry):
+        words += ["--plugin", file]
     seeds: dict[int, list[int]] = {}
     for record in records:
         seeds.setdefault(record.method_seed, []).append(record.seed)
@@ -38,7 +43,7 @@ def commands(records: Sequence[Record], registry: Registry) -> list[str]:
     lines = []
     for attacker_range in dict.fromkeys(ranges.values()):
         method_range = _range(method_seed for method_seed in ranges if ranges[method_seed] == attacker_range)
-        method_words = [] if first.method.name == REFERENCE else ["--method-seed", method_range]
+        method_words = [] if first.method.name in (REFERENCE, Protected.name) else ["--method-seed", method_range]
         lines.append(shlex.join([*words, *method_words, "--seed", attacker_range]))
     return lines
 
@@ -53,7 +58,19 @@ def _data(record: Record, registry: Registry) -> str:
     return str(Spec("folder", {"path": folder, **options})) if options else folder
 
 
-def _method(record: Record, registry: Registry) -> str:
+def _method(record: Record, registry: Registry) -> list[str]:
+    """Return the words that choose the method; a set made by other code is ``--protected NAME=FILE``."""
+    if record.method.name != Protected.name:
+        return ["--method", _method_text(record, registry)]
+    file = next((asset.file for asset in record.assets), "FILE")
+    name, defaults = record.method.config["name"], _defaults("method", Protected.name, registry)
+    changed = {key: value for key, value in record.method.config.items() if (key, value) not in defaults.items()}
+    if changed.keys() <= {"name"}:
+        return ["--protected", f"{name}={file}"]
+    return ["--method", str(Spec(Protected.name, {"file": file, "name": name, **changed}))]
+
+
+def _method_text(record: Record, registry: Registry) -> str:
     labels = MethodIdentity.of(record).side_information
     try:
         part, side = method_part(registry, parse(record.written["method"]), record.preset)
@@ -116,6 +133,18 @@ def _defaults(kind: Kind, name: str, registry: Registry) -> dict[str, Any]:
         return {}
     fields = registry.entry(kind, name).plugin.Config.model_fields
     return {name: field.get_default() for name, field in fields.items() if not field.is_required()}
+
+
+def _plugin_files(record: Record, registry: Registry) -> list[str]:
+    """Return the files of plugins: relative to the current folder if they are in it, else only their names."""
+    files = []
+    for kind, part in plugins_of(record):
+        if (kind, part.name) not in registry:
+            files.append("FILE")
+        elif (entry := registry.entry(kind, part.name)).is_plugin_file:
+            inside = entry.source.is_relative_to(Path.cwd())
+            files.append(str(entry.source.relative_to(Path.cwd())) if inside else entry.source.name)
+    return list(dict.fromkeys(files))
 
 
 def _range(seeds: Iterable[int]) -> str:
