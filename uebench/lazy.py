@@ -34,16 +34,21 @@ else:
     networks = _Lazy("uebench.networks")
 
 
-def load() -> None:
+def load(*others: str) -> None:
     """Import all of these modules now, so that the time is not counted as the time of the first plugin that uses them.
 
     Garbage collection is off meanwhile: it would take a sixth of the time and find almost nothing.
+
+    Args:
+        others: Further modules that plugins may use.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         for module in (torch, transforms, augmentations, networks):
             importlib.import_module(module.__name__)
+        for name in others:
+            importlib.import_module(name)
     finally:
         if was_enabled:
             gc.enable()

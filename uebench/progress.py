@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, their total number, and a description of the work."""
@@ -38,6 +39,12 @@ def both(first: Progress, second: Progress) -> Progress:
         second(done, total, what)
 
     return show
+
+
+def numbered(progress: ProgressFor, total: int) -> ProgressFor:
+    """Return ``progress`` with the number of each piece of work before its title, as in ``[3/56] orl: lsp``."""
+    numbers = count(1)
+    return progress if total < 2 else lambda title: progress(f"[{next(numbers)}/{total}] {title}")
 
 
 def silent(_: str) -> Progress:

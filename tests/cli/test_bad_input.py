@@ -53,6 +53,7 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--results", "/dev/null"), 4, "choose another results folder"),
         ((*RUN, "--dry-run", "--save", "/absent/x.toml"), 4, "--save /absent/x.toml: there is no folder /absent"),
         ((*RUN, "--dry-run", "--save", "mine.py"), 2, "--save mine.py: end the name with .toml"),
+        ((*RUN, "--collect", "--force"), 2, "--collect: computes nothing; leave out --dry-run, --force"),
         (("--method", "zzzzzz", "--attacker", "resnet18"), 2, "in a file of your own, name the file with --plugin"),
     ],
 )

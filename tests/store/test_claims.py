@@ -199,3 +199,20 @@ def test_that_no_note_can_be_written_stops_no_work(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(claims, "publish", full)
     with Claims(tmp_path).claim(KEY, "a cell") as claim:
         claim.tell(1, 2, "training")
+
+
+def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
+    told: list[str] = []
+    holds, waits = Claims(tmp_path), Claims(tmp_path)
+
+    def wait() -> None:
+        with waits.claim(KEY, "a cell", lambda _done, _total, text: told.append(text)):
+            pass
+
+    with holds.claim(KEY, "a cell"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not told:
+            time.sleep(0.01)
+    thread.join()
+    assert told == [f"waiting for process {os.getpid()} on {platform.node()}, which computes it"]

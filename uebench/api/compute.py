@@ -20,7 +20,7 @@ from uebench.planning.estimates import Conditions, Estimates
 from uebench.planning.grid import Plan, PlannedCell, staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
-from uebench.progress import ProgressFor, silent
+from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, requested
 from uebench.store.store import Store
 
@@ -207,7 +207,7 @@ def _execute(
     with requested(workspace.store, keys, force=how.force) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
-        statuses = choose(how.executor).function(tasks, settings, jobs, progress)
+        statuses = choose(how.executor).function(tasks, settings, jobs, numbered(progress, len(tasks)))
         if "left" not in statuses.values():
             done(request)
     return statuses

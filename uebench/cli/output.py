@@ -127,7 +127,7 @@ def lines(title: str) -> Progress:
         nonlocal last
         quarter = (text.split(",")[0], 4 * done // max(total, 1))
         if quarter != last:
-            note(f"{title}: {text} ({done}/{total})")
+            note(f"{title}: {text}" + (f" ({done}/{total})" if total else ""))
         last = quarter
 
     return show

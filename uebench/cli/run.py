@@ -18,6 +18,7 @@ from uebench.cli.options import (
     with_compute,
     with_workspace,
 )
+from uebench.errors import UsageError
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -100,6 +101,8 @@ def run(
     }  # fmt: skip
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     workspace = replace(workspace, plugins=plugin_files(grid.plugin))
+    if collect and (dry_run or force or time_limit):
+        raise UsageError("--collect: computes nothing; leave out --dry-run, --force and --time-limit")
     if save:
         files.check(save, "--save", (".toml",))
     if figure:

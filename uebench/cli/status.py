@@ -13,11 +13,9 @@ from uebench.errors import StoreError, UsageError
 
 def status(
     seconds: Annotated[
-        float,
-        typer.Argument(
-            metavar="SECONDS", min=0.1, max=86_400, help="Interval of --watch, in seconds.", show_default=True
-        ),
-    ] = 2.0,
+        float | None,
+        typer.Argument(metavar="SECONDS", min=0.1, max=86_400, help="Interval of --watch, in seconds [default: 2]."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show the running tasks of all machines until nothing is left to do.")
     ] = False,
@@ -39,12 +37,14 @@ def status(
 
     if watch and (stale or plugin or as_json):
         raise UsageError("--watch: shows work while it is done; leave out --stale, --plugin and --json")
+    if seconds is not None and not watch:
+        raise UsageError(f"{seconds:g}: is the interval of --watch; add --watch, or leave it out")
     if watch:
         from uebench.api.workspace import existing
         from uebench.cli import status_output
         from uebench.cli.computing import FAILED
 
-        if status_output.watch(existing(results), seconds).failures:
+        if status_output.watch(existing(results), seconds or 2.0).failures:
             raise typer.Exit(FAILED)
         return
     contents = status.status(Store(results), Registry(plugin or ()), stale_only=stale)

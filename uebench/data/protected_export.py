@@ -22,11 +22,13 @@ SUFFIXES = (".npz", ".safetensors")
 
 
 def check_target(to: Path) -> None:
-    """Check that a target is a folder or a file of a known kind.
+    """Check that a target is a folder, or a new file of a known kind.
 
     Raises:
         UsageError: If it is neither; the message names the remedy.
     """
+    if to.is_file():
+        raise UsageError(f"{to}: exists already; choose another name, or remove it")
     if to.suffix and not to.is_dir() and to.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{to}: give a new folder, or a file that ends with {' or '.join(SUFFIXES)}")
 
@@ -38,7 +40,7 @@ def write_protected(
 
     Args:
         to: A new folder, for one PNG file per image in one folder per identity; or a file that ends with ``.npz`` or
-            ``.safetensors``, which is replaced atomically.
+            ``.safetensors``.
         clean: The photographs.
         delta: (N, 3, S, S): protected minus clean in grey levels.
         names: The identity and name of each image, such as ``ann/3``.

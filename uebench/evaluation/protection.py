@@ -37,7 +37,7 @@ def make(
     Raises:
         CellError: If the method breaks the rules.
     """
-    lazy.load()
+    lazy.load("sklearn.datasets", "sklearn.cluster", "sklearn.linear_model")
     method = spec.method.build()
     budget = answers.budget(method, dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)

@@ -72,7 +72,7 @@ class Runner:
             return "failed"
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
-        with self.store.claims.claim(spec.key, spec.title) as claim:
+        with self.store.claims.claim(spec.key, spec.title, progress) as claim:
             record = unless_damaged(self.store.read_protection, spec.key)
             has_set = unless_damaged(self.store.read_protected, spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
@@ -82,12 +82,12 @@ class Runner:
             return "computed"
 
     def _attack(self, cell: CellSpec, progress: Progress) -> TaskStatus:
-        with self.store.claims.claim(cell.key, cell.title) as claim:
+        with self.store.claims.claim(cell.key, cell.title, progress) as claim:
             progress = both(progress, claim.tell)
             if unless_damaged(self.store.read_cell, cell.key) and not self._is_old(self.store.cell_path(cell.key)):
                 return "done"
             self.store.forget_work_before(self.settings.redo_before, cell.key)
-            with self.store.claims.claim(cell.protect_key):
+            with self.store.claims.claim(cell.protect_key, progress=progress):
                 protected = self._protected(cell.protection, progress)
             dataset = self._load(cell.data)
             ctx = RunContext(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
 
     Raises:
         UsageError: If the suffix is not allowed, or there is a folder of this name.
-        StoreError: If there is no folder to write it to, or the system cannot have such a name.
+        StoreError: If there is no folder that it can be written to, or the system cannot have such a name.
     """
     if suffixes is not None and file.suffix.lower() not in suffixes:
         words = " or ".join(", ".join(suffixes).rsplit(", ", 1))
@@ -43,6 +44,8 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
         raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})") from None
     if not file.parent.is_dir():
         raise StoreError(f"{name} {file}: there is no folder {file.parent}; create it first")
+    if not os.access(file.parent, os.W_OK):
+        raise StoreError(f"{name} {file}: the folder {file.parent} cannot be written to; choose another")
 
 
 @contextmanager

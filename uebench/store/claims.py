@@ -27,6 +27,8 @@ from uebench.store.atomic import publish
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+    from uebench.progress import Progress
+
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """The system's error numbers for a file system without locks."""
 LEASE = 30.0
@@ -97,17 +99,22 @@ class Claims:
         self._mark = self.folder / "leases"
 
     @contextmanager
-    def claim(self, key: str, title: str = "") -> Iterator[HeldKey]:
+    def claim(self, key: str, title: str = "", progress: Progress | None = None) -> Iterator[HeldKey]:
         """Hold a key, waiting for another process that holds it.
 
         Args:
             key: The key.
             title: The title of the task for the note; empty for no note.
+            progress: Called if it has to wait.
 
         Raises:
             StoreError: If the folder cannot be used.
         """
-        lock = self._acquired(key, wait=True)
+        lock = self._acquired(key, wait=False)
+        if lock is None:
+            if progress:
+                progress(0, 0, f"waiting for {self._holder(key)}, which computes it")
+            lock = self._acquired(key, wait=True)
         assert lock
         claim = HeldKey(self._note(key), title)
         try:
@@ -167,6 +174,12 @@ class Claims:
     def uses_leases(self) -> bool:
         """Return whether a process has found that the file system has no locks."""
         return self._mark.exists()
+
+    def _holder(self, key: str) -> str:
+        with suppress(OSError, ValidationError):
+            note = Note.model_validate_json(read_regular(self._note(key)))
+            return f"process {note.pid} on {note.host}"
+        return "another process"
 
     def _note(self, key: str) -> Path:
         return self.folder / f"{key}.json"
