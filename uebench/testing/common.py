@@ -50,16 +50,6 @@ class Suite(Runs[P, R]):
             reason = f"lacks preset {unexplained[0]!r}" if unexplained else f"names {unknown[0]!r}, which is no preset"
             raise ContractError(f"why {reason}; explain each preset there in a sentence", self.line("presets", "why"))
 
-    @proves("the options of every preset are valid")
-    def presets(self) -> None:
-        """Validate the options of each preset, with those of the checked plugin for what they leave out."""
-        given = dict(self.config)
-        for preset, options in self.plugin.presets.items():
-            try:
-                validate(self.plugin.Config, given | dict(options), f"preset {preset!r}")
-            except UsageError as error:
-                raise ContractError(str(error), self.line("presets")) from error
-
     @proves("every option is documented")
     def options(self) -> None:
         """Look for each option in the docstrings of the configuration."""
@@ -72,6 +62,16 @@ class Suite(Runs[P, R]):
                     f"docstring of {owner.__name__}",
                     line_of_class(owner, rf"\s*{option}\b"),
                 )
+
+    @proves("the options of every preset are valid")
+    def presets(self) -> None:
+        """Validate the options of each preset, with those of the checked plugin for what they leave out."""
+        given = dict(self.config)
+        for preset, options in self.plugin.presets.items():
+            try:
+                validate(self.plugin.Config, given | dict(options), f"preset {preset!r}")
+            except UsageError as error:
+                raise ContractError(str(error), self.line("presets")) from error
 
     @proves("it runs")
     def runs(self) -> None:

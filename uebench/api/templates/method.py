@@ -33,6 +33,9 @@ class Template(Method[TemplateConfig]):
     version = 1  # raise it whenever outputs change
     info = Info(title="Coloured squares, a pattern for each identity", family="mine")
     Config = TemplateConfig
+    # Options by preset, for users who write template(preset=coarse), and a sentence on each:
+    # presets = {"coarse": {"patch": 16}}
+    # why = {"coarse": "Larger squares survive JPEG better."}
 
     _patterns: Tensor  # (K, 3, S, S) in [-1, 1]
 
