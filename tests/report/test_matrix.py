@@ -105,3 +105,18 @@ def test_every_number_can_be_read_on_its_colour(percent: int) -> None:
     ]
     light = 0.05 + sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     assert (1.05 / light if percent < matrix.DARK else light / 0.05) > 4.3  # WCAG asks for 4.5, or 3 of large text
+
+
+def test_long_names_are_whole(tmp_path: Path) -> None:
+    data = made_up().data
+    records = [
+        made_up(name, data=data.model_copy(update={"name": where}))
+        for name in ("lsp", "a_method_with_a_very_long_name_of_its_own")
+        for where in ("webface10 without repeats", "the_faces_of_another_folder_with_a_long_name")
+    ]
+    figure = matrix.figure(records)
+    figure.savefig(tmp_path / "matrix.png")  # lays it out, and warns, which is an error, if there is no room
+    axes = figure.axes[0]
+    for name in (*axes.get_yticklabels(), *axes.get_xticklabels(), axes.title):
+        box, page = name.get_window_extent(), figure.bbox
+        assert page.x0 <= box.x0 <= box.x1 <= page.x1, name.get_text()

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 EMPTY = "matrix: no finished cell to draw; compute some first"
 DARK = 43
 """Below this percentage, white text is easier to read on viridis; above it, black text."""
+LETTER = 0.085
+"""The width of a letter in a name of a row, in inches."""
+NAME = 36
+"""The longest line of such a name, in letters."""
 HATCH: dict[str, Any] = {"facecolor": "#f4f4f4", "edgecolor": "#b0b0b0", "hatch": "////", "linewidth": 0}
 
 
@@ -116,21 +120,26 @@ def _draw(
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    fig = Figure(figsize=(2.6 + 1.0 * len(attackers), 1.5 + 0.5 * len(methods)), layout="constrained")
+    rows = [fill(name, NAME) for name in methods]
+    room = LETTER * max(len(line) for name in rows for line in name.splitlines())
+    width = max(4.0, 1.4 + room + 1.0 * len(attackers))
+    height = 1.2 + 0.5 * len(methods) + 0.4 * LETTER * max(map(len, attackers))
+    fig = Figure(figsize=(width, height), layout="constrained")
     axes = fig.add_subplot()
     means = np.array([[np.nan if tile.accuracy is None else tile.accuracy for tile in row] for row in tiles])
     image = axes.imshow(means, cmap="viridis", vmin=0, vmax=100, aspect="auto")
     names = [literal(name) for name in attackers]
     axes.set_xticks(range(len(attackers)), names, rotation=20, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(methods)), [literal(name) for name in methods])
+    axes.set_yticks(range(len(methods)), [literal(name) for name in rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for y, row in enumerate(tiles):
         for x, tile in enumerate(row):
             _write(axes, x, y, tile)
     chances = ", ".join(str(value) for value in sorted({round(100 * record.data.chance, 1) for record in records}))
-    sets = literal(", ".join(sorted({record.data.name for record in records})))
-    axes.set_title(f"Clean test accuracy, %\n{sets}; chance {chances}", fontsize=10, pad=10)
+    sets = ", ".join(sorted({record.data.name for record in records}))
+    about = literal(fill(f"{sets}; chance {chances}", int(len(attackers) / LETTER) + 12))
+    axes.set_title(f"Clean test accuracy, %\n{about}", fontsize=10, pad=10)
     fig.colorbar(image, ax=axes, fraction=0.046)
     if any(tile.accuracy is None for row in tiles for tile in row):
         fig.legend(
