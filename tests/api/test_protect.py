@@ -117,14 +117,24 @@ def test_a_method_that_breaks_its_budget_is_refused(plugin: Callable[[str], Path
         protect(IMAGES, LABELS, "mine", plugins=[file])
 
 
+def test_a_method_that_changes_nothing_is_refused(plugin: Callable[[str], Path]) -> None:
+    body = "    def perturb(self, batch, ctx):\n        return batch.images\n"
+    assert np.array_equal(
+        protect(IMAGES, LABELS, "mine", plugins=[plugin(body)]), IMAGES
+    )  # its budget allows no change
+    file = plugin("    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n" + body)
+    with pytest.raises(CellError, match="method 'mine': changed no image, so none is protected; choose another preset"):
+        protect(IMAGES, LABELS, "mine", plugins=[file])
+
+
 def test_a_method_that_spoils_what_it_is_given_spoils_nothing_of_the_callers(plugin: Callable[[str], Path]) -> None:
     file = plugin(
         "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
         "    def fit(self, train, ctx):\n        train.images.fill_(0)\n        train.labels.fill_(0)\n\n"
-        "    def perturb(self, batch, ctx):\n        return batch.images\n"
+        "    def perturb(self, batch, ctx):\n        return (batch.images + 1 / 255).clamp(0, 1)\n"
     )
     images, labels = IMAGES.copy(), LABELS.copy()
-    assert np.array_equal(protect(images, labels, "mine", plugins=[file]), IMAGES)
+    assert np.array_equal(protect(images, labels, "mine", plugins=[file]), np.minimum(IMAGES, 254) + 1)
     assert np.array_equal(images, IMAGES)
     assert np.array_equal(labels, LABELS)
 

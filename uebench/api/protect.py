@@ -13,6 +13,7 @@ from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import as_path, plugin_files
 from uebench.data.images import perturbed
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
@@ -61,7 +62,7 @@ def protect(
 
     Raises:
         UsageError: If an argument is wrong; the message names it.
-        CellError: If the method exceeds its budget or does not return images.
+        CellError: If the method exceeds its budget, does not return images, or changes none of them.
         StoreError: If ``results`` cannot be written.
 
     Example:
@@ -92,6 +93,11 @@ def _protected(
         budget = answers.budget(chosen.plugin, original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
+    if budget.eps and not delta.any():
+        raise CellError(
+            f"method {chosen.part.written!r}: changed no image, so none is protected; choose another preset, or "
+            "options with a stronger perturbation"
+        )
     if store:
         store.forget_work(address)
     return perturbed(original.images, delta)
