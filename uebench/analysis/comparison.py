@@ -1,18 +1,18 @@
-"""Paired comparisons of methods that met the same attacker on the same photographs."""
+"""Paired comparisons: of methods that met the same attacker on the same photographs, or of the values of an option."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
 from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.records import runs_of
-from uebench.analysis.statistics import Runs
 from uebench.errors import UsageError, nearest
-from uebench.hashing import abbreviated
+from uebench.hashing import abbreviated, canonical
+from uebench.planning.identity import AttackerIdentity, MethodIdentity, plugins_of
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "data": "name of the data set",
     "preset": "the preset of the run",
-    "attacker": "the attacker with its options and countermeasures as written",
+    "attacker": "the attacker with its options and countermeasures as written; of a / of b where these differ",
     "method_a": "a method with its options as written",
     "method_b": "the method that it is compared with",
     "difference": "clean test accuracy after method_a minus after method_b, in points; negative: a protects better",
@@ -55,9 +55,9 @@ class Comparison:
     def document(self) -> dict[str, object]:
         """Return the values of ``COLUMNS``."""
         gap = self.test.difference
-        seeds = dict.fromkeys(gap.seeds)
+        seeds, attackers = dict.fromkeys(gap.seeds), dict.fromkeys((self.one.attacker, self.other.attacker))
         return {
-            "data": self.benchmark.data.name, "preset": self.benchmark.preset, "attacker": self.one.attacker,
+            "data": self.benchmark.data.name, "preset": self.benchmark.preset, "attacker": " / ".join(attackers),
             "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * gap.value,
             "low": 100 * gap.low, "high": 100 * gap.high, "p": self.test.p, "p_holm": self.test.p_holm,
             "seeds": " / ".join(seeds), "n": self.one.runs.n,
@@ -66,7 +66,11 @@ class Comparison:
 
 
 def compare(
-    records: Iterable[Record], methods: Sequence[str] = (), attackers: Sequence[str] = (), peak: bool = False
+    records: Iterable[Record],
+    methods: Sequence[str] = (),
+    attackers: Sequence[str] = (),
+    peak: bool = False,
+    across: str = "",
 ) -> list[Comparison]:
     """Compare every two methods that met the same attacker on the same data set under the same preset.
 
@@ -75,23 +79,46 @@ def compare(
         methods: The methods to compare, each by its label, or by its name if no label matches; all if empty.
         attackers: The attackers, likewise. An attacker's name includes those of its countermeasures: ``resnet18+jpeg``.
         peak: Whether to compare each run after its best epoch instead of its last.
+        across: Name of an option, to compare its values instead: every two pairs of a method and an attacker that have
+            other values of this option and are otherwise the same.
 
     Raises:
-        UsageError: If there is no record of one of them.
+        UsageError: If there is no record of one of them, or no record with this option.
     """
     groups = benchmarks(records)
     pairings = [pairing for benchmark in groups for pairing in benchmark.pairings.values()]
-    chosen_methods = chosen("method", methods, {one.method: one.records[0].method.name for one in pairings})
-    chosen_attackers = chosen("attacker", attackers, {one.attacker: one.attacker_names for one in pairings})
+    names = {one.method: one.records[0].method.name for one in pairings}
+    chosen_methods = chosen("method", methods, names, all_of_a_name=bool(across))
+    names = {one.attacker: one.attacker_names for one in pairings}
+    chosen_attackers = chosen("attacker", attackers, names, all_of_a_name=bool(across))
+    if across:
+        known = {option for pairing in pairings for options in _options(pairing) for option in options}
+        if across not in known:
+            raise UsageError(f"across {across!r}: no record has this option; {nearest(across, known)}")
     pairs: list[tuple[Benchmark, Pairing, Pairing]] = []
-    runs: list[tuple[Runs, Runs]] = []
     for benchmark in groups:
+        alike: dict[str, list[Pairing]] = {}
         for attacker in [name for name in benchmark.attackers if name in chosen_attackers]:
-            against = [pairing for pairing in benchmark.pairings.values() if pairing.attacker == attacker]
-            for one, other in combinations([pairing for pairing in against if pairing.method in chosen_methods], 2):
-                pairs.append((benchmark, one, other))
-                runs.append((runs_of(one.records, peak), runs_of(other.records, peak)))
+            for pairing in benchmark.pairings.values():
+                if pairing.attacker == attacker and pairing.method in chosen_methods:
+                    alike.setdefault(_all_but(pairing, across) if across else attacker, []).append(pairing)
+        pairs += [(benchmark, *two) for group in alike.values() for two in combinations(group, 2)]
+    runs = [(runs_of(one.records, peak), runs_of(other.records, peak)) for _, one, other in pairs]
     return [Comparison(*pair, test) for pair, test in zip(pairs, paired_tests(runs), strict=True)]
+
+
+def _options(pairing: Pairing) -> list[dict[str, Any]]:
+    """Return the options of the method, of the attacker and of each countermeasure."""
+    return [dict(part.config) for _, part in plugins_of(pairing.records[0])]
+
+
+def _all_but(pairing: Pairing, option: str) -> str:
+    """Return a text that two pairings share if they are the same except for an option."""
+    first = pairing.records[0]
+    plugins = [[kind, part.name, part.version] for kind, part in plugins_of(first)]
+    options = [{name: value for name, value in one.items() if name != option} for one in _options(pairing)]
+    method, attacker = MethodIdentity.of(first), AttackerIdentity.of(first)
+    return canonical([plugins, options, method.side_information, method.weights, attacker.weights])
 
 
 def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:
@@ -101,20 +128,22 @@ def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:
     return pd.DataFrame([one.document() for one in comparisons], columns=list(COLUMNS))
 
 
-def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str]) -> set[str]:
+def chosen(kind: str, wanted: Sequence[str], names: Mapping[str, str], *, all_of_a_name: bool = False) -> set[str]:
     """Return the labels that a caller selects.
 
     Args:
         kind: ``method`` or ``attacker``, for the error.
         wanted: Each a label, or a name if no label matches; all labels if empty.
         names: The name behind each label.
+        all_of_a_name: Whether a name selects all labels of that name, even if one of them is just this name.
 
     Raises:
         UsageError: If there is none of that name.
     """
     labels = set() if wanted else set(names)
     for text in wanted:
-        matches = {abbreviated(text)} & names.keys() or {label for label, name in names.items() if name == text}
+        written, named = {abbreviated(text)} & names.keys(), {label for label, name in names.items() if name == text}
+        matches = written | named if all_of_a_name else written or named
         if not matches:
             raise UsageError(f"{kind} {text!r}: no record of it; {nearest(text, {*names, *names.values()})}")
         labels |= matches

@@ -50,7 +50,9 @@ class Records(Sequence[Record]):
 
         return matrix(self._records)
 
-    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False) -> pd.DataFrame:
+    def compare(
+        self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False, across: str = ""
+    ) -> pd.DataFrame:
         """Return one row for every two methods that faced the same attacker on the same photographs.
 
         ``uebench.analysis.comparison`` names the columns. Photographs and attacker seeds are paired, and p values are
@@ -60,10 +62,12 @@ class Records(Sequence[Record]):
             methods: Only these methods, by name or as written; empty for all.
             attackers: Only these attackers, as ``resnet18+jpeg`` or as written; empty for all.
             peak: Whether to compare each attacker after its best epoch, which no attacker knows, instead of its last.
+            across: An option of methods or attackers, such as ``precision``, whose values are compared instead: one row
+                for every two pairs of method and attacker that differ in nothing else.
         """
         from uebench.analysis import comparison
 
-        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers), peak))
+        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers), peak, across))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""
@@ -154,9 +158,11 @@ class RunResult:
         """Return mean clean test accuracy in %: methods down, attackers across."""
         return self.records.matrix()
 
-    def compare(self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False) -> pd.DataFrame:
-        """Return paired comparisons of methods, as ``Records.compare``."""
-        return self.records.compare(methods, attackers, peak)
+    def compare(
+        self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False, across: str = ""
+    ) -> pd.DataFrame:
+        """Return paired comparisons of methods, or of the values of an option, as ``Records.compare``."""
+        return self.records.compare(methods, attackers, peak, across)
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

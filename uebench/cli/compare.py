@@ -19,6 +19,9 @@ def compare(
     peak: Annotated[
         bool, typer.Option("--peak", help="Compare the best epochs, which no attacker knows, not the last.")
     ] = False,
+    across: Annotated[
+        str, typer.Option(metavar="OPTION", help="Compare the values of this option, such as precision, not methods.")
+    ] = "",
     form: Format = "text",
     results: ReadResults = RESULTS,
     as_json: AsJson = False,
@@ -26,7 +29,8 @@ def compare(
     """Compare methods in pairs.
 
     For every two methods that faced the same attacker on the same photographs, it shows the difference of their
-    accuracies with its interval and p value.
+    accuracies with its interval and p value. With --across, it compares records that differ in one option of the
+    method or of the attacker, and in nothing else.
     """
     from uebench.analysis.comparison import compare as paired
     from uebench.analysis.records import select
@@ -36,6 +40,6 @@ def compare(
 
     formats.check(form)
     records, damaged = select(Store(results), preset, data or ())
-    shown = comparisons.page(paired(records, method or (), attacker or (), peak), peak)
+    shown = comparisons.page(paired(records, method or (), attacker or (), peak, across), peak, across)
     output.print_page(shown, form, as_json)
     output.note_damaged(damaged)

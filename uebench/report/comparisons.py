@@ -12,19 +12,22 @@ from uebench.report.formats import Block, Page
 from uebench.report.text import p_value, with_interval
 
 NOTES = (
-    "difference: clean test accuracy after method a minus after method b, in points; negative: a protects better",
+    "difference: clean test accuracy of a minus that of b, in points; negative: after a, the attacker recognises less",
     "seeds: method seeds x attacker seeds that were compared; n: test images",
     SINGLE_RUNS,
 )
+NO_METHODS = "no two methods faced the same attacker on the same data set under the same preset"
+NO_VALUES = "no two records on the same data set under the same preset differ in the option {} alone"
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
 
-def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
+def page(comparisons: Sequence[Comparison], peak: bool = False, across: str = "") -> Page:
     """Return the page of comparisons, with a block for each data set and attacker.
 
     Args:
         comparisons: The comparisons.
         peak: Whether they compare best epochs, for the title.
+        across: The option whose values they compare; empty if they compare methods.
     """
     rows = [comparison.document() for comparison in comparisons]
     blocks = []
@@ -33,11 +36,14 @@ def page(comparisons: Sequence[Comparison], peak: bool = False) -> Page:
         blocks.append(Block(title, header, [_line(row) for row in group]))
     tested = sum(row["p"] is not None for row in rows)
     notes = [*NOTES, f"p (Holm): corrected for the number of tests shown, {tested}"]
-    if not rows:
-        notes = ["no two methods faced the same attacker on the same data set under the same preset"]
-    elif not all(row["paired"] for row in rows):
+    if across:
+        notes.append(f"attackers: that of a / that of b, where these differ in {across} too")
+    if not all(row["paired"] for row in rows):
         notes.append(UNPAIRED)
-    title = f"Paired comparisons of methods{', each attacker after its best epoch' * peak}"
+    if not rows:
+        notes = [NO_VALUES.format(across) if across else NO_METHODS]
+    what = f"values of {across}" if across else "methods"
+    title = f"Paired comparisons of {what}{', each attacker after its best epoch' * peak}"
     return Page(title, blocks, notes, rows, tuple(COLUMNS))
 
 
