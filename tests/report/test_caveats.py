@@ -86,6 +86,13 @@ def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> No
     assert said in caveats([ue, lsp, free])
 
 
+def test_a_method_that_changed_no_photograph_is_named_unless_it_is_the_reference() -> None:
+    idle = made_up("ue").audit.model_copy(update={"changed": 0, "max_levels": 0})
+    records = [made_up(name).model_copy(update={"audit": idle}) for name in ("ue", "clean")]
+    said = "ue: changed no photograph under this preset, so its numbers are those of unprotected photographs"
+    assert [text for text in caveats([*records, made_up("lsp")]) if "changed no" in text] == [said]
+
+
 def test_several_images_of_each_photograph_are_told() -> None:
     record = as_asked("lsp", "resnet18")
     data = record.data.model_copy(update={"name": "orl_varied10", "options": {"test_copies": 7}, "test_images": 210})

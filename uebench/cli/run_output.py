@@ -10,7 +10,7 @@ from uebench.api.result import CellResult, RunResult
 from uebench.cli import output
 from uebench.hashing import abbreviated
 from uebench.report import text
-from uebench.report.caveats import of_presets
+from uebench.report.caveats import of_presets, unchanged
 
 COLUMNS = (
     "data", "method", "attacker", "seed", "clean test acc. % [95%]", "clean ref. %", "chance %", "peak %",
@@ -72,7 +72,8 @@ def notes(result: RunResult, *, collected: bool = False) -> None:
                 output.note(
                     f"{cell.spec.title}: the source of {name} has changed since; raise its version or use --force"
                 )
-    for caveat in of_presets({cell.record.preset for cell in result.cells if cell.record}):
+    records = [cell.record for cell in result.cells if cell.record]
+    for caveat in [*unchanged(records), *of_presets({record.preset for record in records})]:
         output.note(caveat)
 
 

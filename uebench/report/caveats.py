@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from uebench.analysis.study import MeasuredPlace
+from uebench.planning.parts import REFERENCE
 from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
 
@@ -40,7 +41,10 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     """
     records = list(records)
     presets = {record.preset for record in records} | {preset}
-    return [*of_presets(presets), *_varied(records), *_budgets(records), *_enlarged(records), *_stems(records)]
+    return [
+        *of_presets(presets), *unchanged(records), *_varied(records), *_budgets(records), *_enlarged(records),
+        *_stems(records),
+    ]  # fmt: skip
 
 
 def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
@@ -52,6 +56,15 @@ def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
 def of_presets(names: Collection[str]) -> list[str]:
     """Return the caveats of presets, which hold for all of their numbers."""
     return [preset.caveat for name, preset in PRESETS.items() if name in names and preset.caveat]
+
+
+def unchanged(records: Iterable[Record]) -> list[str]:
+    """Return the caveat of methods that changed no photograph, as after a training that is too short."""
+    idle = (one.written["method"] for one in records if not one.audit.changed and one.method.name != REFERENCE)
+    return [
+        f"{name}: changed no photograph under this preset, so its numbers are those of unprotected photographs"
+        for name in sorted(set(idle))
+    ]
 
 
 def about_early(names: Iterable[str]) -> list[str]:
