@@ -55,10 +55,14 @@ def figure(
 
 
 def _robustness(out: Path, data: str | None, preset: str, workspace: Workspace) -> None:
+    from uebench.cli import output
     from uebench.report import figure4, files
 
     tables = figure4.filled_panels(workspace.store, workspace.registry, preset, data)
-    files.save(figure4.figure(tables), out, "--out", figure4.drawn_from(tables))
+    records = figure4.drawn_from(tables)
+    files.save(figure4.figure(tables), out, "--out", records)
+    if not records:
+        output.note(f"figure 4: no record at preset {preset}; {out} says which commands measure it")
 
 
 def _strips(
