@@ -110,6 +110,8 @@ BREAK: dict[str, Callable[[NDArray[np.uint8]], NDArray[Any]]] = {
     "17 images; give 18 rows, one for each training photograph": lambda images: images[1:],
     "64 x 64 pixels; this preset has photographs of 32 x 32": lambda images: images.repeat(2, axis=2).repeat(2, axis=3),
     "values in [-0.5, 300] are not images": lambda images: np.where(images == images.max(), 300, images - 0.5),
+    "its images have red and blue swapped; correct this and write them again": lambda images: images[:, ::-1],
+    "its images have rows and columns swapped": lambda images: images.transpose(0, 1, 3, 2),
     "its images do not show the training photographs": lambda images: np.random.default_rng(0).permuted(images, axis=3),
 }
 

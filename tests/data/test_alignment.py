@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from uebench.data.alignment import _areas, align, order_in_words
+from uebench.data.alignment import ARRANGEMENTS, _areas, align, arrangement, order_in_words
 from uebench.data.dataset import load
 from uebench.plugins.registry import Registry
 
@@ -80,3 +80,15 @@ def test_pixels_are_averaged_by_area_where_the_size_is_no_multiple() -> None:
     assert shares[0] == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0])
     assert shares[1] == pytest.approx([0, 1 / 3, 2 / 3, 0, 0, 0])
     assert _areas(90, 16).sum(1) == pytest.approx(np.ones(16))
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+def test_a_wrong_arrangement_of_pixels_is_named_and_no_perturbation_is_taken_for_one(name: str) -> None:
+    assert arrangement(noisy(ARRANGEMENTS[name](CLEAN)), CLEAN) == name
+    assert arrangement(noisy(CLEAN, 64), CLEAN) == ""
+    assert arrangement(CLEAN, CLEAN) == ""
+
+
+def test_grey_photographs_are_the_same_with_red_and_blue_swapped() -> None:
+    grey = CLEAN[:, :1].repeat(3, axis=1)
+    assert arrangement(noisy(grey)[:, ::-1], grey) == ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,19 @@ UNLIKE = 0.5
 """If the median correlation with their own photographs is lower, the images may show other photographs."""
 MATCHED = 0.9
 """Reordered images must match more than this share of the photographs; random ones match fewer than two thirds."""
+
+NEARER = 0.5
+"""Images are arranged wrongly if another arrangement brings them nearer to the photographs by this factor."""
+SAMPLE = 64
+"""The most images from which a wrong arrangement of pixels is recognised."""
+ARRANGEMENTS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "red and blue swapped": lambda images: images[:, ::-1],
+    "rows and columns swapped": lambda images: images.swapaxes(2, 3),
+    "left and right swapped": lambda images: images[..., ::-1],
+    "top and bottom swapped": lambda images: images[..., ::-1, :],
+    "been turned by 180 degrees": lambda images: images[..., ::-1, ::-1],
+}
+"""Mistakes in writing or reading images, such as those of programs that store blue before red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,21 @@ def align(protected: NDArray[np.uint8], clean: NDArray[np.uint8], test: NDArray[
         rows = slice(first, first + len(alike))
         match[rows], best[rows] = alike.argmax(1), alike.max(1)
     return Alignment(own, best, match)
+
+
+def arrangement(images: NDArray[np.uint8], clean: NDArray[np.uint8]) -> str:
+    """Return what happened to the pixels of all images, such as ``red and blue swapped``; empty if nothing did.
+
+    Args:
+        images: (N, 3, S, S), protected images.
+        clean: (N, 3, S, S), the photographs that they were made from.
+    """
+    rows = np.linspace(0, len(clean) - 1, min(SAMPLE, len(clean))).astype(int)
+    given, wanted = images[rows].astype(np.int16), clean[rows].astype(np.int16)
+    farthest = np.abs(given - wanted).mean() * NEARER
+    gaps = {name: float(np.abs(put(given) - wanted).mean()) for name, put in ARRANGEMENTS.items()}
+    nearest = min(gaps, key=gaps.__getitem__)
+    return nearest if gaps[nearest] < farthest else ""
 
 
 def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: Sequence[str] = ()) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from uebench.data.alignment import Alignment, align, order_in_words
+from uebench.data.alignment import Alignment, align, arrangement, order_in_words
 from uebench.data.images import perturbed
 from uebench.data.protected_arrays import PICKLES
 from uebench.data.protected_files import Photographs, ProtectedSet, read_protected
@@ -148,12 +148,14 @@ def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photograp
         return f"{broken} of {count} images have NaN or infinite values; make them again"
     if alignment is None:
         return ""
+    if wrong := arrangement(perturbed(clean.images, found.delta), clean.images):
+        return f"its images have {wrong}; correct this and write them again"
     if alignment.unrelated:
         return "its images do not show the training photographs; choose the data that it was made from"
-    if wrong := int(alignment.misplaced.sum()):
+    if misplaced := int(alignment.misplaced.sum()):
         words = order_in_words(alignment.order, clean.labels, clean.names)
         return (
-            f"{wrong} of {count} images show the photograph of another place: they are {words}; put them into the "
+            f"{misplaced} of {count} images show the photograph of another place: they are {words}; put them into the "
             "order of the data, which uebench audit prints as JSON"
         )
     return ""
