@@ -24,6 +24,10 @@ class UsageError(UebenchError):
     exit_code = 2
 
 
+class PluginError(UsageError):
+    """A plugin breaks its contract before any work starts."""
+
+
 class DataError(UebenchError):
     """Images or weights are missing or unreadable."""
 

@@ -110,3 +110,25 @@ def test_an_option_may_be_of_the_method_and_of_the_attacker_at_once() -> None:
 
     (found,) = compare([one(name, seed) for name in ("float32", "bfloat16") for seed in (0, 1, 2)], across="precision")
     assert found.document()["seeds"] == "1 x 3"
+
+
+def test_values_are_compared_on_method_seeds_that_both_have_and_in_one_direction() -> None:
+    def one(lr: float, seed: int, method_seed: int) -> Record:
+        return made_up("lsp", [("resnet18", {"epochs": 2, "lr": lr})], seed=seed, method_seed=method_seed)
+
+    records = [one(0.1, seed, method_seed) for seed in (0, 1) for method_seed in (0, 1, 2)]
+    records += [one(0.01, seed, 0) for seed in (0, 1)]
+    (found,) = compare(records, across="lr")
+    assert found.document()["seeds"] == "1 x 2"
+    assert (found.one.attacker, found.other.attacker) == ("resnet18(epochs=2, lr=0.01)", "resnet18(epochs=2, lr=0.1)")
+    assert compare([one(0.1, 0, 1), one(0.01, 0, 2)], across="lr") == []
+
+
+def test_files_of_weights_and_labels_are_values_too() -> None:
+    trained, packaged = made_up("segue"), made_up("segue", assets=[{"file": "a.safetensors", "sha256": "0" * 64}])
+    trained, packaged = (
+        one.model_copy(update={"method": one.method.model_copy(update={"config": {"weights": value}})})
+        for one, value in ((trained, None), (packaged, "auto"))
+    )
+    assert len(compare([trained, packaged], across="weights")) == 1
+    assert compare([trained, packaged, made_up(attacker=[("resnet18", {"lr": 1})])], across="lr") == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -92,24 +92,44 @@ def compare(
     names = {one.attacker: one.attacker_names for one in pairings}
     chosen_attackers = chosen("attacker", attackers, names, all_of_a_name=bool(across))
     if across:
-        known = {option for pairing in pairings for options in _options(pairing) for option in options}
+        known = {option for pairing in pairings for one in _options(pairing) for option in one}
         if across not in known:
             raise UsageError(f"across {across!r}: no record has this option; {nearest(across, known)}")
     pairs: list[tuple[Benchmark, Pairing, Pairing]] = []
     for benchmark in groups:
+        order = {attacker: place for place, attacker in enumerate(benchmark.attackers)}
+        faced = [one for one in benchmark.pairings.values() if one.attacker in chosen_attackers]
         alike: dict[str, list[Pairing]] = {}
-        for attacker in [name for name in benchmark.attackers if name in chosen_attackers]:
-            for pairing in benchmark.pairings.values():
-                if pairing.attacker == attacker and pairing.method in chosen_methods:
-                    alike.setdefault(_all_but(pairing, across) if across else attacker, []).append(pairing)
-        pairs += [(benchmark, *two) for group in alike.values() for two in combinations(group, 2)]
+        for pairing in sorted(faced, key=lambda one: (_values(one, across) if across else (), order[one.attacker])):
+            if pairing.method in chosen_methods:
+                alike.setdefault(_all_but(pairing, across) if across else pairing.attacker, []).append(pairing)
+        compared = [(benchmark, *two) for group in alike.values() for two in combinations(group, 2)]
+        pairs += sorted(compared, key=lambda pair: (order[pair[1].attacker], order[pair[2].attacker]))
+    if across:
+        pairs = [(where, *both) for where, *two in pairs if (both := _of_common_sets(*two))]
     runs = [(runs_of(one.records, peak), runs_of(other.records, peak)) for _, one, other in pairs]
     return [Comparison(*pair, test) for pair, test in zip(pairs, paired_tests(runs), strict=True)]
 
 
+def _of_common_sets(one: Pairing, other: Pairing) -> tuple[Pairing, Pairing] | None:
+    """Return two pairings with those method seeds alone that both have, or None if they have none in common."""
+    seeds = {record.method_seed for record in one.records} & {record.method_seed for record in other.records}
+    if not seeds:
+        return None
+    kept = [tuple(run for run in pairing.records if run.method_seed in seeds) for pairing in (one, other)]
+    return replace(one, records=kept[0]), replace(other, records=kept[1])
+
+
+def _values(pairing: Pairing, option: str) -> tuple[str, ...]:
+    """Return the values of an option; empty texts where it has its default or there is none."""
+    return tuple(str(one.get(option) or "") for one in _options(pairing))
+
+
 def _options(pairing: Pairing) -> list[dict[str, Any]]:
-    """Return the options of the method, of the attacker and of each countermeasure."""
-    return [dict(part.config) for _, part in plugins_of(pairing.records[0])]
+    """Return the options of the method, with its side information, of the attacker and of each countermeasure."""
+    first = pairing.records[0]
+    method, *chain = (dict(part.config) for _, part in plugins_of(first))
+    return [method | dict(MethodIdentity.of(first).side_information), *chain]
 
 
 def _all_but(pairing: Pairing, option: str) -> str:
@@ -117,8 +137,8 @@ def _all_but(pairing: Pairing, option: str) -> str:
     first = pairing.records[0]
     plugins = [[kind, part.name, part.version] for kind, part in plugins_of(first)]
     options = [{name: value for name, value in one.items() if name != option} for one in _options(pairing)]
-    method, attacker = MethodIdentity.of(first), AttackerIdentity.of(first)
-    return canonical([plugins, options, method.side_information, method.weights, attacker.weights])
+    weights = (*MethodIdentity.of(first).weights, *AttackerIdentity.of(first).weights)
+    return canonical([plugins, options, [sha256 for _, sha256 in weights] if option != "weights" else []])
 
 
 def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:

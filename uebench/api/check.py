@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.api.workspace import as_path, plugin_files
-from uebench.errors import UsageError, line_of, nearest
+from uebench.errors import PluginError, UsageError, line_of, nearest
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import KINDS
@@ -60,19 +60,15 @@ def _check(registry: Registry, entry: Entry, spec: Spec) -> Iterator[Outcome]:
 
     try:
         entry.plugin  # noqa: B018
-    except UsageError as error:
-        cause = error.__cause__
-        reason = f"{type(cause).__name__}: {' '.join(str(cause).split())}" if cause else str(error)
-        line = line_of(cause or error, {str(entry.source)})
-        sentence = "its file can be imported" if cause else "its class has the form of its contract"
-        yield Outcome(entry.kind, entry.name, "import" if cause else "class", sentence, "failed", reason, line)
-        return
-    try:
         plugin = registry.build(entry.kind, spec, PRESET)
+    except PluginError as error:
+        yield Outcome(entry.kind, entry.name, "class", "its class keeps its contract", "failed", str(error))
+        return
     except UsageError as error:
-        if error.__cause__ is None:  # wrong options, which the user gave
+        if (cause := error.__cause__) is None:  # an option is wrong, which the user gave
             raise
-        yield Outcome(entry.kind, entry.name, "class", "it can be made", "failed", str(error))
+        reason, line = f"{type(cause).__name__}: {' '.join(str(cause).split())}", line_of(cause, {str(entry.source)})
+        yield Outcome(entry.kind, entry.name, "import", "its file can be imported", "failed", reason, line)
         return
     for plugin_check in checks(plugin):
         yield plugin_check.outcome()

@@ -108,7 +108,7 @@ def fit_in(
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
-    with store.claims.claim(address, f"{dataset.name}: fit {part.written}") as claim:
+    with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         report = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(torch_device, seed, store=store, key=address, stage="fit", progress=report, stop=stop)
         with process_restored():

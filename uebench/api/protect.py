@@ -17,6 +17,7 @@ from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
+from uebench.planning.parts import REFERENCE
 from uebench.plugins import answers, presets
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
@@ -87,13 +88,13 @@ def _protected(
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
     address = _address(chosen, original) if store else ""
-    with generators_restored(chosen.device), store.claims.claim(address) if store else nullcontext():
+    with generators_restored(chosen.device), store.claims.claim(address, progress=progress) if store else nullcontext():
         labels, _ = chosen.side.make(original, num_classes, chosen.seed)
         chosen.fit(Split(original.images, labels), num_classes, store=store, key=address, progress=progress)
         budget = answers.budget(chosen.plugin, original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
-    if budget.eps and not delta.any():
+    if not delta.any() and chosen.part.name != REFERENCE:
         raise CellError(
             f"method {chosen.part.written!r}: changed no image, so none is protected; choose another preset, or "
             "options with a stronger perturbation"

@@ -111,7 +111,7 @@ def progress_bars() -> Iterator[ProgressFor]:
             with lock:
                 if task not in bars.task_ids:  # removed because an earlier part of this work had finished
                     task = bars.add_task(visible(title), total=None)
-                bars.update(task, completed=done, total=total, description=visible(f"{title}: {text}"))
+                bars.update(task, completed=done, total=total or None, description=visible(f"{title}: {text}"))
 
         return show
 

@@ -38,7 +38,7 @@ def status(
     if watch and (stale or plugin or as_json):
         raise UsageError("--watch: shows work while it is done; leave out --stale, --plugin and --json")
     if seconds is not None and not watch:
-        raise UsageError(f"{seconds:g}: is the interval of --watch; add --watch, or leave it out")
+        raise UsageError(f"SECONDS {seconds:g}: is the interval of --watch; add --watch, or leave it out")
     if watch:
         from uebench.api.workspace import existing
         from uebench.cli import status_output

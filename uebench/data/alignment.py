@@ -30,7 +30,9 @@ ARRANGEMENTS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "rows and columns swapped": lambda images: images.swapaxes(2, 3),
     "left and right swapped": lambda images: images[..., ::-1],
     "top and bottom swapped": lambda images: images[..., ::-1, :],
-    "been turned by 180 degrees": lambda images: images[..., ::-1, ::-1],
+    "their pixels turned by 90 degrees": lambda images: np.rot90(images, 1, (2, 3)),
+    "their pixels turned by 180 degrees": lambda images: np.rot90(images, 2, (2, 3)),
+    "their pixels turned by 270 degrees": lambda images: np.rot90(images, 3, (2, 3)),
 }
 """Mistakes in writing or reading images, such as those of programs that store blue before red."""
 
@@ -93,19 +95,20 @@ def align(protected: NDArray[np.uint8], clean: NDArray[np.uint8], test: NDArray[
     return Alignment(own, best, match)
 
 
-def arrangement(images: NDArray[np.uint8], clean: NDArray[np.uint8]) -> str:
+def arrangement(delta: NDArray[np.int16], clean: NDArray[np.uint8]) -> str:
     """Return what happened to the pixels of all images, such as ``red and blue swapped``; empty if nothing did.
 
+    Grey photographs do not show whether red and blue were swapped.
+
     Args:
-        images: (N, 3, S, S), protected images.
-        clean: (N, 3, S, S), the photographs that they were made from.
+        delta: (N, 3, S, S), protected minus clean in grey levels.
+        clean: (N, 3, S, S), the photographs that the images were made from.
     """
     rows = np.linspace(0, len(clean) - 1, min(SAMPLE, len(clean))).astype(int)
-    given, wanted = images[rows].astype(np.int16), clean[rows].astype(np.int16)
-    farthest = np.abs(given - wanted).mean() * NEARER
-    gaps = {name: float(np.abs(put(given) - wanted).mean()) for name, put in ARRANGEMENTS.items()}
+    change, wanted = delta[rows], clean[rows].astype(np.int16)
+    gaps = {name: float(np.abs(put(wanted + change) - wanted).mean()) for name, put in ARRANGEMENTS.items()}
     nearest = min(gaps, key=gaps.__getitem__)
-    return nearest if gaps[nearest] < farthest else ""
+    return nearest if gaps[nearest] < NEARER * np.abs(change).mean() else ""
 
 
 def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: Sequence[str] = ()) -> str:

@@ -148,7 +148,7 @@ def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photograp
         return f"{broken} of {count} images have NaN or infinite values; make them again"
     if alignment is None:
         return ""
-    if wrong := arrangement(perturbed(clean.images, found.delta), clean.images):
+    if wrong := arrangement(found.delta, clean.images):
         return f"its images have {wrong}; correct this and write them again"
     if alignment.unrelated:
         return "its images do not show the training photographs; choose the data that it was made from"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from uebench.errors import UebenchError, UsageError, line_of
+from uebench.errors import PluginError, UebenchError, line_of
 from uebench.plugins.base import Attacker, Budget, Listing, Method, Plugin, Shape, Source
 from uebench.plugins.scan import CONTRACTS
 
@@ -23,10 +24,15 @@ def instance(plugin: type[P], config: Any) -> P:  # noqa: ANN401
     """Return a plugin with these options.
 
     Raises:
-        UsageError: If its ``__init__`` fails, as all functions of this module raise it for theirs.
+        PluginError: If its ``__init__`` fails, as all functions of this module raise it for theirs.
     """
     with blamed(plugin, "__init__"):
-        return plugin(config)
+        made = plugin(config)
+    if getattr(made, "config", None) is not config:
+        raise PluginError(
+            f"{described(plugin)}: __init__ does not keep its options; call super().__init__(config) there"
+        )
+    return made
 
 
 def obstacle(plugin: Plugin[Any], shape: Shape) -> str:
@@ -37,7 +43,7 @@ def obstacle(plugin: Plugin[Any], shape: Shape) -> str:
 
 def assets(plugin: Plugin[Any], size: int) -> tuple[Path, ...]:
     """Return the files that a plugin's outputs depend on, for images of ``size`` pixels."""
-    return _answer(plugin, "assets", lambda: plugin.assets(size), _are_paths, "a tuple of pathlib.Path")
+    return _answer(plugin, "assets", lambda: _as_tuple(plugin.assets(size)), _are_paths, "a tuple of pathlib.Path")
 
 
 def budget(method: Method[Any], size: int) -> Budget:
@@ -47,12 +53,12 @@ def budget(method: Method[Any], size: int) -> Budget:
 
 def streams(method: Method[Any], size: int) -> bool:
     """Return whether a method protects images of ``size`` pixels one by one."""
-    return _answer(method, "streams", lambda: method.streams(size), _is(bool), "True or False")
+    return _answer(method, "streams", lambda: bool(method.streams(size)), _is(bool), "True or False")
 
 
 def epochs(attacker: Attacker[Any]) -> int | None:
     """Return the most passes over the set that an attacker makes; None if unknown."""
-    return _answer(attacker, "epochs", lambda: attacker.epochs, _is(int, type(None)), "a whole number or None")
+    return _answer(attacker, "epochs", lambda: attacker.epochs, _is(Integral, type(None)), "a whole number or None")
 
 
 def label(source: Source[Any]) -> str:
@@ -67,7 +73,9 @@ def listing(source: Source[Any]) -> Listing | None:
 
 def read(source: Source[Any], size: int) -> tuple[Split, Split]:
     """Return a source's training and test images, with ``size`` pixels."""
-    return _answer(source, "read", lambda: source.read(size), _are_splits, "a training and a test Split")
+    expected = "a training and a test Split"
+    answer: tuple[Split, Split] = _answer(source, "read", lambda: _as_tuple(source.read(size)), _are_splits, expected)
+    return answer
 
 
 @contextmanager
@@ -84,7 +92,7 @@ def blamed(plugin: type[Plugin[Any]], hook: str) -> Iterator[None]:
         what = "ends the process" if isinstance(error, SystemExit) else f"fails: {type(error).__name__}"
         line = line_of(error, {_file(cls) for cls in plugin.__mro__}) or line_of(error)
         message = " ".join(str(error).split())
-        raise UsageError(f"{described(plugin)}: {hook} {what} in {line}: {message}".rstrip(": ")) from error
+        raise PluginError(f"{described(plugin)}: {hook} {what} in {line}: {message}".rstrip(": ")) from error
 
 
 def described(plugin: type[Plugin[Any]]) -> str:
@@ -100,16 +108,20 @@ def _answer(
         answer = ask()
     if is_right(answer):
         return answer
-    given = type(answer).__name__
-    raise UsageError(f"{described(type(plugin))}: {hook} returned {given}; it must return {expected}")
+    given = "others" if isinstance(answer, tuple) else type(answer).__name__
+    raise PluginError(f"{described(type(plugin))}: {hook} returned {given}; it must return {expected}")
 
 
 def _is(*types: type) -> Callable[[object], bool]:
     return lambda answer: isinstance(answer, types)
 
 
+def _as_tuple(answer: Any) -> Any:  # noqa: ANN401
+    return tuple(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else answer
+
+
 def _are_paths(answer: object) -> bool:
-    return isinstance(answer, tuple | list) and all(isinstance(file, Path) for file in answer)
+    return isinstance(answer, tuple) and all(isinstance(file, Path) for file in answer)
 
 
 def _are_splits(answer: object) -> bool:

@@ -21,22 +21,27 @@ def fault(plugin: object, kind: Kind) -> str:
     """
     contract = next(name for name, its_kind in CONTRACTS.items() if its_kind == kind)
     if not (isinstance(plugin, type) and issubclass(plugin, getattr(base, contract))):
-        return f"does not inherit from {contract} once it is imported; leave the name of its class to the class"
+        return f"does not inherit from {contract} once it is imported; assign nothing else to this name"
     if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
         return f"lacks {' and '.join(missing)}; define what the contract of {contract} asks for"
     config = getattr(plugin, "Config", None)
     if not (isinstance(config, type) and issubclass(config, base.Config)):
         return "has no Config; write `Config = MyConfig`, a class that inherits from uebench.plugins.base.Config"
+    try:
+        config.model_rebuild()
+    except Exception as error:  # of pydantic or of the plugin's annotations
+        reason = str(error).splitlines()[0]
+        return f"has a Config with unknown types: {reason}; import them outside `if TYPE_CHECKING`"
     return _of_tables(plugin) or _of_places(plugin)
 
 
 def _of_tables(plugin: type[Plugin[base.Config]]) -> str:
     for name, of_what in (("presets", "options"), ("why", "sentences"), ("earlier", "sentences")):
         if not isinstance(getattr(plugin, name), Mapping):
-            return f"has {name} that is no dict; write {{name: {of_what}}}"
+            return f"has `{name}` that is not a dict; write {{name: {of_what}}}"
     for preset, options in plugin.presets.items():
         if not isinstance(options, Mapping):
-            return f"has a preset {preset!r} that is no dict; write {{option: value}}"
+            return f"has a preset {preset!r} that is not a dict; write {{option: value}}"
         if unknown := sorted(set(map(str, options)) - set(plugin.Config.model_fields)):
             return f"has a preset {preset!r} with an option {unknown[0]!r} that its Config lacks; rename or remove it"
     return ""
@@ -44,8 +49,9 @@ def _of_tables(plugin: type[Plugin[base.Config]]) -> str:
 
 def _of_places(plugin: type[Plugin[base.Config]]) -> str:
     if issubclass(plugin, base.Attacker):
-        if isinstance(plugin.places, str):
-            return f"has places that are a string; write ({plugin.places!r},)"
+        known = [place for place in base.PLACES if place not in base.BEFORE_TRAINING]
+        if not isinstance(plugin.places, tuple | list):
+            return f"has `places` that is not a tuple; write those of {known} where it calls countermeasures"
         if unknown := [place for place in plugin.places if place not in base.PLACES]:
-            return f"has a place {unknown[0]!r}; choose from {', '.join(base.PLACES)}"
+            return f"has a place {unknown[0]!r}; choose from {', '.join(known)}"
     return ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import UebenchError, UsageError
+from uebench.errors import PluginError, UebenchError, UsageError
 from uebench.plugins.scan import Kind
 from uebench.plugins.source_digest import source_digest
 
@@ -77,7 +77,8 @@ class Entry:
         """Import and return the plugin class.
 
         Raises:
-            UsageError: If its module cannot be imported, or if the class has not the form of its contract.
+            UsageError: If its module cannot be imported.
+            PluginError: If the class breaks its contract.
         """
         from uebench.plugins.class_form import fault
 
@@ -88,7 +89,7 @@ class Entry:
         except (Exception, SystemExit) as error:
             raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
         if reason := fault(plugin, self.kind):
-            raise UsageError(f"{self.kind} {self.name!r}: class {self.class_name} of {self.source.name} {reason}")
+            raise PluginError(f"{self.kind} {self.name!r}: class {self.class_name} of {self.source.name} {reason}")
         return plugin  # type: ignore[no-any-return]
 
     def _imported(self) -> ModuleType:

@@ -60,10 +60,16 @@ def of_presets(names: Collection[str]) -> list[str]:
 
 def unchanged(records: Iterable[Record]) -> list[str]:
     """Return the caveat of methods that changed no photograph, as after a training that is too short."""
-    idle = (one.written["method"] for one in records if not one.audit.changed and one.method.name != REFERENCE)
+    runs: dict[tuple[str, str, str], list[bool]] = {}
+    for one in records:
+        if one.method.name != REFERENCE:
+            where = one.written["method"], one.data.name, one.preset
+            runs.setdefault(where, []).append(not one.audit.changed)
     return [
-        f"{name}: changed no photograph under this preset, so its numbers are those of unprotected photographs"
-        for name in sorted(set(idle))
+        f"{method} on {data}, preset {preset}: {sum(idle)} of {len(idle)} runs used a set in which no photograph is "
+        "changed, so they measure unprotected photographs"
+        for (method, data, preset), idle in sorted(runs.items())
+        if any(idle)
     ]
 
 

@@ -138,10 +138,12 @@ def _defaults(kind: Kind, name: str, registry: Registry) -> dict[str, Any]:
 def _plugin_files(record: Record, registry: Registry) -> list[str]:
     """Return the files of plugins: relative to the current folder if they are in it, else only their names."""
     files = []
-    for kind, part in plugins_of(record):
-        if (kind, part.name) not in registry:
+    plugins: list[tuple[Kind, str]] = [("source", record.data.source)]
+    plugins += [(kind, part.name) for kind, part in plugins_of(record)]
+    for kind, name in plugins:
+        if (kind, name) not in registry:
             files.append("FILE")
-        elif (entry := registry.entry(kind, part.name)).is_plugin_file:
+        elif (entry := registry.entry(kind, name)).is_plugin_file:
             inside = entry.source.is_relative_to(Path.cwd())
             files.append(str(entry.source.relative_to(Path.cwd())) if inside else entry.source.name)
     return list(dict.fromkeys(files))

@@ -65,8 +65,9 @@ class Suite(Runs[P, R]):
 
     @proves("the options of every preset are valid")
     def presets(self) -> None:
-        """Validate the options of each preset, with those of the checked plugin for what they leave out."""
-        given = dict(self.config)
+        """Validate the options of each preset, with the plugin's defaults and with required options as given."""
+        fields = self.plugin.Config.model_fields
+        given = {name: getattr(self.config, name) for name, field in fields.items() if field.is_required()}
         for preset, options in self.plugin.presets.items():
             try:
                 validate(self.plugin.Config, given | dict(options), f"preset {preset!r}")
