@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from uebench.plugins.spec import parse
 
 PLUGIN = """
 from pathlib import Path
+from typing import Any
 from uebench.plugins.base import Attacker, Budget, Config, Countermeasure, Info, Method, Source
 
 class Options(Config):
@@ -83,10 +85,10 @@ def write(folder: Path, base: str, body: str) -> Path:
 @pytest.mark.parametrize(("base", "body", "message"), CASES)
 def test_a_run_refuses_it_in_one_line(tmp_path: Path, base: str, body: str, message: str) -> None:
     file = write(tmp_path, base, body)
-    named = {"method": "clean", "attacker": "resnet18", "data": "synthetic"}
+    named: dict[str, Any] = {"method": "clean", "attacker": "resnet18", "data": "synthetic"}
     named[USED_AS[base]] = "resnet18+mine" if base == "Countermeasure" else "mine"
     with pytest.raises(UsageError) as refused:
-        uebench.run(**named, preset="smoke", plugins=file, results=tmp_path / "results")
+        uebench.run(**named, preset="smoke", plugins=[file], results=tmp_path / "results")
     text = str(refused.value)
     assert message in text
     assert f"{base.lower()} 'mine'" in text
@@ -124,5 +126,5 @@ def test_the_epochs_of_an_attacker_are_a_number(tmp_path: Path) -> None:
 
 def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path) -> None:
     file = write(tmp_path, "Method", "    def budget(self, size): return 8 / 255")
-    done = uebench.run("mine", "resnet18", data="synthetic", preset="smoke", plugins=file, results=tmp_path / "results")
+    done = uebench.run("mine", "resnet18", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
     assert [cell.reason for cell in done.cells] == ["method 'mine': budget returned float; it must return a Budget"]
