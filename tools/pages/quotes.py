@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 import shlex
 from functools import cache
-from statistics import fmean
 
 from tools.pages import ROOT, machines, trials, verdicts
 from tools.pages.pictures import printed
+from uebench.analysis.records import runs_of
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -62,10 +62,8 @@ def _value(kind: str, keys: list[str]) -> float:
     assert all(record.key.startswith(key) for record, key in zip(records, keys, strict=True))
     about = {(one.data_key, MethodIdentity.of(one).text, AttackerIdentity.of(one).text) for one in records}
     assert len(about) == 1, f"{keys}: cells of several methods, attackers or data sets"
-    if kind == "peak":
-        return fmean(record.peak.share for record in records)
     if kind != "purity":
-        return fmean(record.counts.share for record in records)
+        return runs_of(records, peak=kind == "peak").mean
     (record,) = records
     assert record.side_information
     return record.side_information.purity.share
