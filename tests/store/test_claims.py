@@ -215,4 +215,4 @@ def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
         while not told:
             time.sleep(0.01)
     thread.join()
-    assert told == [f"waiting for process {os.getpid()} on {platform.node()}, which works on the same"]
+    assert told == [f"waiting for process {os.getpid()} on {platform.node()}, which holds the lock"]

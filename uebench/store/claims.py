@@ -113,7 +113,7 @@ class Claims:
         lock = self._acquired(key, wait=False)
         if lock is None:
             if progress:
-                progress(0, 0, f"waiting for {self._holder(key)}, which works on the same")
+                progress(0, 0, f"waiting for {self._holder(key)}, which holds the lock")
             lock = self._acquired(key, wait=True)
         assert lock
         claim = HeldKey(self._note(key), title)
