@@ -1,18 +1,17 @@
-"""Paired comparisons: of methods that met the same attacker on the same photographs, or of the values of an option."""
+"""Paired comparisons of methods that met the same attacker on the same photographs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
 from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.records import runs_of
 from uebench.errors import UsageError, nearest
-from uebench.hashing import abbreviated, canonical
-from uebench.planning.identity import AttackerIdentity, MethodIdentity, plugins_of
+from uebench.hashing import abbreviated
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -34,6 +33,9 @@ COLUMNS = {
     "paired": "whether photographs are paired, which needs records with an answer for each of them",
 }
 """The columns of ``frame`` and what they hold."""
+
+Pair = tuple[Benchmark, Pairing, Pairing]
+"""Two pairings of a method and an attacker on one data set under one preset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,7 @@ class Comparison:
 
 
 def compare(
-    records: Iterable[Record],
-    methods: Sequence[str] = (),
-    attackers: Sequence[str] = (),
-    peak: bool = False,
-    across: str = "",
+    records: Iterable[Record], methods: Sequence[str] = (), attackers: Sequence[str] = (), peak: bool = False
 ) -> list[Comparison]:
     """Compare every two methods that met the same attacker on the same data set under the same preset.
 
@@ -79,66 +77,46 @@ def compare(
         methods: The methods to compare, each by its label, or by its name if no label matches; all if empty.
         attackers: The attackers, likewise. An attacker's name includes those of its countermeasures: ``resnet18+jpeg``.
         peak: Whether to compare each run after its best epoch instead of its last.
-        across: Name of an option, to compare its values instead: every two pairs of a method and an attacker that have
-            other values of this option and are otherwise the same.
 
     Raises:
-        UsageError: If there is no record of one of them, or no record with this option.
+        UsageError: If there is no record of one of them.
     """
     groups = benchmarks(records)
+    is_selected = selection(groups, methods, attackers)
+    pairs: list[Pair] = []
+    for benchmark in groups:
+        for attacker in benchmark.attackers:
+            faced = [one for one in benchmark.pairings.values() if one.attacker == attacker and is_selected(one)]
+            pairs += [(benchmark, *two) for two in combinations(faced, 2)]
+    return tested(pairs, peak)
+
+
+def selection(
+    groups: Iterable[Benchmark], methods: Sequence[str], attackers: Sequence[str], *, all_of_a_name: bool = False
+) -> Callable[[Pairing], bool]:
+    """Return whether a pairing is among those that a caller selects; see ``chosen``.
+
+    Raises:
+        UsageError: If there is no record of a method or of an attacker.
+    """
     pairings = [pairing for benchmark in groups for pairing in benchmark.pairings.values()]
     names = {one.method: one.records[0].method.name for one in pairings}
-    chosen_methods = chosen("method", methods, names, all_of_a_name=bool(across))
+    kept_methods = chosen("method", methods, names, all_of_a_name=all_of_a_name)
     names = {one.attacker: one.attacker_names for one in pairings}
-    chosen_attackers = chosen("attacker", attackers, names, all_of_a_name=bool(across))
-    if across:
-        known = {option for pairing in pairings for one in _options(pairing) for option in one}
-        if across not in known:
-            raise UsageError(f"across {across!r}: no record has this option; {nearest(across, known)}")
-    pairs: list[tuple[Benchmark, Pairing, Pairing]] = []
-    for benchmark in groups:
-        order = {attacker: place for place, attacker in enumerate(benchmark.attackers)}
-        faced = [one for one in benchmark.pairings.values() if one.attacker in chosen_attackers]
-        alike: dict[str, list[Pairing]] = {}
-        for pairing in sorted(faced, key=lambda one: (_values(one, across) if across else (), order[one.attacker])):
-            if pairing.method in chosen_methods:
-                alike.setdefault(_all_but(pairing, across) if across else pairing.attacker, []).append(pairing)
-        compared = [(benchmark, *two) for group in alike.values() for two in combinations(group, 2)]
-        pairs += sorted(compared, key=lambda pair: (order[pair[1].attacker], order[pair[2].attacker]))
-    if across:
-        pairs = [(where, *both) for where, *two in pairs if (both := _of_common_sets(*two))]
+    kept_attackers = chosen("attacker", attackers, names, all_of_a_name=all_of_a_name)
+    return lambda one: one.method in kept_methods and one.attacker in kept_attackers
+
+
+def tested(pairs: Iterable[Pair], peak: bool) -> list[Comparison]:
+    """Test the difference within each pair.
+
+    Args:
+        pairs: The pairs. The p values are corrected for their number.
+        peak: Whether to compare each run after its best epoch instead of its last.
+    """
+    pairs = list(pairs)
     runs = [(runs_of(one.records, peak), runs_of(other.records, peak)) for _, one, other in pairs]
     return [Comparison(*pair, test) for pair, test in zip(pairs, paired_tests(runs), strict=True)]
-
-
-def _of_common_sets(one: Pairing, other: Pairing) -> tuple[Pairing, Pairing] | None:
-    """Return two pairings with those method seeds alone that both have, or None if they have none in common."""
-    seeds = {record.method_seed for record in one.records} & {record.method_seed for record in other.records}
-    if not seeds:
-        return None
-    kept = [tuple(run for run in pairing.records if run.method_seed in seeds) for pairing in (one, other)]
-    return replace(one, records=kept[0]), replace(other, records=kept[1])
-
-
-def _values(pairing: Pairing, option: str) -> tuple[str, ...]:
-    """Return the values of an option; empty texts where it has its default or there is none."""
-    return tuple(str(one.get(option) or "") for one in _options(pairing))
-
-
-def _options(pairing: Pairing) -> list[dict[str, Any]]:
-    """Return the options of the method, with its side information, of the attacker and of each countermeasure."""
-    first = pairing.records[0]
-    method, *chain = (dict(part.config) for _, part in plugins_of(first))
-    return [method | dict(MethodIdentity.of(first).side_information), *chain]
-
-
-def _all_but(pairing: Pairing, option: str) -> str:
-    """Return a text that two pairings share if they are the same except for an option."""
-    first = pairing.records[0]
-    plugins = [[kind, part.name, part.version] for kind, part in plugins_of(first)]
-    options = [{name: value for name, value in one.items() if name != option} for one in _options(pairing)]
-    weights = (*MethodIdentity.of(first).weights, *AttackerIdentity.of(first).weights)
-    return canonical([plugins, options, [sha256 for _, sha256 in weights] if option != "weights" else []])
 
 
 def frame(comparisons: Iterable[Comparison]) -> pd.DataFrame:

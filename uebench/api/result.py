@@ -65,9 +65,11 @@ class Records(Sequence[Record]):
             across: An option of methods or attackers, such as ``precision``, whose values are compared instead: one row
                 for every two pairs of method and attacker that differ in nothing else.
         """
-        from uebench.analysis import comparison
+        from uebench.analysis.comparison import compare, frame
+        from uebench.analysis.option_values import compare_across
 
-        return comparison.frame(comparison.compare(self._records, tuple(methods), tuple(attackers), peak, across))
+        chosen = (self._records, tuple(methods), tuple(attackers), peak)
+        return frame(compare_across(across, *chosen) if across else compare(*chosen))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

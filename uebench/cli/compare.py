@@ -32,7 +32,8 @@ def compare(
     accuracies with its interval and p value. With --across, it compares records that differ in one option of the
     method or of the attacker, and in nothing else.
     """
-    from uebench.analysis.comparison import compare as paired
+    from uebench.analysis.comparison import compare as compare_methods
+    from uebench.analysis.option_values import compare_across
     from uebench.analysis.records import select
     from uebench.cli import output
     from uebench.report import comparisons, formats
@@ -40,6 +41,7 @@ def compare(
 
     formats.check(form)
     records, damaged = select(Store(results), preset, data or ())
-    shown = comparisons.page(paired(records, method or (), attacker or (), peak, across), peak, across)
-    output.print_page(shown, form, as_json)
+    chosen = (records, method or (), attacker or (), peak)
+    pairs = compare_across(across, *chosen) if across else compare_methods(*chosen)
+    output.print_page(comparisons.page(pairs, peak, across), form, as_json)
     output.note_damaged(damaged)
