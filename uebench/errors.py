@@ -51,8 +51,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
         The most similar valid name, as in ``did you mean 'segue'?``, or all valid names if none is similar.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+    close = difflib.get_close_matches(name, names) if name.strip("0123456789") else []  # 11 is no slip of 1
+    swapped = [one for one in close if sorted(one) == sorted(name)]
+    return f"did you mean {(swapped or close)[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
 
 
 def in_words(error: OSError) -> str:

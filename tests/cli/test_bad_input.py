@@ -18,8 +18,11 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
     [
         (("--method", "seque", "--attacker", "resnet18"), 2, "unknown method 'seque'; did you mean 'segue'?"),
         (("--method", "lsp", "--attacker", "resnet81"), 2, "unknown attacker 'resnet81'; did you mean 'resnet18'?"),
+        (("--method", "lps", "--attacker", "resnet18"), 2, "did you mean 'lsp'?"),
+        ((*RUN, "lsp2"), 2, "lsp2: no such file; a grid is a TOML file. For several methods, repeat --method"),
         (("--method", "lsp(patches=8)", "--attacker", "resnet18"), 2, "unknown option 'patches'; options: eps, patch"),
         (("--method", "segue(eps=8)", "--attacker", "resnet18"), 2, "write 8/255, not 8"),
+        (("--method", "segue(eps=-1)", "--attacker", "resnet18"), 2, "eps=-1 is refused: input should be greater than"),
         (("--method", "lsp(patch=0)", "--attacker", "resnet18"), 2, "patch=0 is refused"),
         (("--method", "lsp(", "--attacker", "resnet18"), 2, "not of the form name(option=value)"),
         (("--attacker", "resnet18"), 2, "no method given; uebench list methods shows what there is"),

@@ -98,3 +98,13 @@ def test_what_cannot_be_looked_at_is_one_line(
     assert answer.code == code
     assert complaint in answer.complaint
     assert not answer.out
+
+
+def test_a_file_is_no_key(uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ours.npy").write_bytes(b"")
+    answer = uebench("detect", "ours.npy")
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        "ours.npy: is a file, not a key; give a set made by other code as --protected NAME=ours.npy" in answer.complaint
+    )

@@ -68,6 +68,7 @@ def test_show_a_record_by_the_first_digits_of_its_key(uebench: Command, tiny_run
     assert key in out
     assert "chance 33.3" in out and "uebench run --data 'synthetic(" in out
     assert uebench("show", key[:8], "--json").json == cell["record"]
+    assert "shows a plugin's options" in uebench("show", key[:8], "--preset", "desk").complaint
 
 
 def test_show_a_failure_with_its_traceback(uebench: Command, tmp_path: Path) -> None:

@@ -61,12 +61,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp_path: Path) -> None:
-    assert uebench("study", "table", file, "--out", tmp_path / "t.tex").code == 0
+    answer = uebench("study", "table", file, "--out", tmp_path / "t.tex")
+    assert (answer.code, answer.err) == (0, f"uebench: {tmp_path / 't.tex'}: written\n")
     assert r"\begin{tabular}" in (tmp_path / "t.tex").read_text()
     assert "\\toprule" in uebench("study", "table", file, "--format", "tex").out
     for kind in ("bars", "matrix"):
         answer = uebench("study", "figure", file, "--kind", kind, "--out", tmp_path / f"{kind}.svg")
         assert answer.code == 0, answer.err
+        assert ".svg: drawn from " in answer.err
         drawn = (tmp_path / f"{kind}.svg").read_text()
         (record, *_) = (record for _, record in Store(tmp_path / "results").cells() if record)
         assert mark(record) in drawn

@@ -50,7 +50,8 @@ def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
 
 def test_a_table_is_drawn_too(uebench: Command, measured: Store, tmp_path: Path) -> None:
     figure = tmp_path / "table5.svg"
-    assert uebench("table", 5, "--preset", "smoke", "--figure", figure).code == 0
+    answer = uebench("table", 5, "--preset", "smoke", "--figure", figure)
+    assert (answer.code, f"{figure}: drawn from " in answer.err) == (0, True)
     known = [record for _, record in measured.cells() if record]
     drawn = {record.written["method"] for record in known if record.key[:12] in figure.read_text()}
     assert drawn == {"segue"}  # of the set with most results; a clean reference is no row of table 5

@@ -251,6 +251,16 @@ def test_figure_3_makes_the_protected_sets_that_are_missing(uebench: Command, tm
     assert len(list((tmp_path / "results" / "blobs").rglob("*.safetensors"))) == 1
 
 
+def test_figure_3_without_a_method_makes_only_what_is_quick(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("figure", 3, "--preset", "smoke", "--data", "orl(identities=5)", "--out", tmp_path / "f.png")
+    assert answer.code == 0, answer.err
+    (slow,) = (line for line in answer.err.splitlines() if "name them with --method" in line)
+    names = slow.partition("left out: ")[2].partition(":")[0].split(", ")
+    assert {"ue", "rue", "segue_unguided"} < set(names)
+    assert not {"ar", "lsp", "random"} & set(names)
+    assert "drawn from " in answer.err
+
+
 def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_proven(tmp_path: Path) -> None:
     jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
     records = [run for name, n in (("clean", 160), ("ue", 20), ("lsp", 120)) for run in several(name, correct=n)]

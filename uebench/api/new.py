@@ -43,9 +43,8 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
     registry = Registry()
     for other in KINDS:
         if (other, name) in registry:
-            raise UsageError(
-                f"name {name!r}: taken by a {other} of {registry.entry(other, name).origin}; choose another"
-            )
+            origin = registry.entry(other, name).origin
+            raise UsageError(f"name {name!r}: taken by the {other} {name!r} of {origin}; choose another")
     file = as_path(to or f"{name}.py")
     if file.suffix != ".py":
         raise UsageError(f"{file}: a plugin is a Python file; end its name in .py")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uebench.cli import complete
 from uebench.cli.options import AsJson, Format, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def detect(
 
     formats.check(form)
     how.check()
+    if key and Path(key).exists():
+        raise UsageError(f"{key}: is a file, not a key; give a set made by other code as --protected NAME={key}")
     sets = parse_protected(protected or ())
     with output.progress_bars() as progress:
         detected = detect_in(

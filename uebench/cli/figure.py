@@ -13,8 +13,12 @@ from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
+    from uebench.planning.cell import ProtectionSpec
+    from uebench.store.store import Store
 
 NUMBERS = ("3", "4")
+QUICK = 60
+"""Seconds that the training of a method may take if nobody named the method."""
 
 
 @with_workspace
@@ -29,7 +33,8 @@ def figure(
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = DEFAULT,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="For 3: name(option=value). Repeatable [default: all].")
+        list[str] | None,
+        typer.Option("--method", help="For 3: name(option=value). Repeatable [default: quick ones]."),
     ] = None,
     method_seed: MethodSeed = 0,
     device: Device = "auto",
@@ -38,8 +43,8 @@ def figure(
 ) -> None:
     """Draw Figure 3 or 4 of the Segue paper.
 
-    Figure 3 first makes the protected sets that are missing. For all methods, this takes hours. Figure 4 uses finished
-    cells only.
+    Figure 3 needs protected sets, and makes those that are missing. Without --method, it makes only those that take
+    less than a minute. Figure 4 uses finished cells only.
     """
     from uebench.plugins import presets
     from uebench.report import files
@@ -61,7 +66,9 @@ def _robustness(out: Path, data: str | None, preset: str, workspace: Workspace) 
     tables = figure4.filled_panels(workspace.store, workspace.registry, preset, data)
     records = figure4.drawn_from(tables)
     files.save(figure4.figure(tables), out, "--out", records)
-    if not records:
+    if records:
+        output.note_drawn(out, records)
+    else:
         output.note(f"figure 4: no record at preset {preset}; {out} says which commands measure it")
 
 
@@ -74,9 +81,15 @@ def _strips(
     from uebench.planning.parts import REFERENCE
     from uebench.report import files, strips
 
-    methods = methods or [name for name in workspace.registry.ready("method") if name != REFERENCE]
-    planned = workspace.planner.protections(methods, [data] if data else (), preset, method_seed)
+    everything = [name for name in workspace.registry.ready("method") if name != REFERENCE]
+    planned = workspace.planner.protections(methods or everything, [data] if data else (), preset, method_seed)
     strips.check(planned[0].data)
+    if not methods:
+        slow = [spec for spec in planned if not _is_quick(spec, workspace.store)]
+        planned = [spec for spec in planned if spec not in slow]
+        if slow:
+            names = ", ".join(spec.method.written for spec in slow)
+            output.note(f"left out: {names}: their sets are not stored here and may take long; name them with --method")
     with output.progress_bars() as progress:
         results = protect_sets_in(workspace, planned, Compute(device=device), progress)
     drawn, records = [], []
@@ -90,3 +103,14 @@ def _strips(
     if not drawn:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
     files.save(strips.figure(drawn), out, "--out", records)
+    output.note_drawn(out, records)
+
+
+def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
+    """Return whether a protected set is stored, takes less than a minute by its record, or needs no training."""
+    if store.blob_path(spec.key).exists():
+        return True
+    if record := store.read_protection(spec.key):
+        return record.timings.fit_seconds < QUICK
+    is_trained = spec.method.entry.info.get("family") not in ("control", "training-free")
+    return not is_trained or bool(spec.assets)

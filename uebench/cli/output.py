@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,11 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
 def note(message: str) -> None:
     """Write a note on stderr, as one line."""
     typer.echo(visible(f"uebench: {' '.join(message.splitlines())}"), err=True)
+
+
+def note_drawn(file: Path, records: Sized) -> None:
+    """Write a note about a figure that was written."""
+    note(f"{file}: drawn from {len(records)} record{'s' * (len(records) != 1)}")
 
 
 def note_damaged(paths: Sequence[Path]) -> None:

@@ -99,6 +99,8 @@ def run(
         "method_seed": method_seed and ",".join(method_seed), "preset": preset, "with_clean": with_clean,
         "plugin": [str(file) for file in workspace.plugins],
     }  # fmt: skip
+    if grid_file and grid_file.suffix != ".toml" and not grid_file.exists():
+        raise UsageError(f"{grid_file}: no such file; a grid is a TOML file. For several methods, repeat --method")
     grid = read_grid(grid_file, {name: value for name, value in given.items() if value not in (None, [])})
     workspace = replace(workspace, plugins=plugin_files(grid.plugin))
     if collect and (dry_run or force or time_limit):
@@ -114,6 +116,7 @@ def run(
     plan = workspace.planner.plan(grid)
     if save:
         write_grid(save, grid)
+        output.note(f"{save}: written; uebench run {save} computes this grid")
     if dry_run:
         for text in computing.remarks(plan, workspace, how):
             output.note(text)
@@ -124,4 +127,5 @@ def run(
     if figure:
         records = [cell.record for cell in result.cells if cell.record]
         files.save(matrix.figure(result.records), figure, "--figure", records)
+        output.note_drawn(figure, records)
     computing.end({"cell": 0 if collect else len(result.left)}, failed=bool(result.failed))

@@ -49,6 +49,8 @@ def show(
     if named := [entry for entry in known if entry.name == name]:
         _plugins([_describe(entry, registry, preset or "") for entry in named], as_json)
     elif len(name) >= 4 and all(digit in "0123456789abcdef" for digit in name):
+        if preset is not None:
+            raise UsageError(f"--preset {preset}: shows a plugin's options; {name} is a record, which has its own")
         _record(Store(results).find(name), registry, as_json)
     else:
         raise UsageError(f"{name!r}: no plugin or key with this name; {nearest(name, [entry.name for entry in known])}")

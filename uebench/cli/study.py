@@ -101,6 +101,7 @@ def table(
     arranged = _study(name, data, workspace).arranged()
     if out:
         study_forms.write(arranged, out, form)
+        output.note(f"{out}: written")
     elif as_json:
         output.print_json(study_forms.page(arranged).document())
     else:
@@ -128,12 +129,14 @@ def figure(
     The figure shows the finished cells. Nothing is computed.
     """
     from uebench.api.study import check_figure
+    from uebench.cli import output
     from uebench.report import files
 
     files.check(out, "--out")
     check_figure(kind)
     study = _study(name, data, workspace)
     files.save(study.figure(kind), out, "--out", study.drawn_from)
+    output.note_drawn(out, study.drawn_from)
 
 
 @app.command()

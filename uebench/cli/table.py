@@ -48,4 +48,6 @@ def table(
     if drawing:
         from uebench.report import beside
 
-        files.save(beside.figure(view.filled), drawing, "--figure", beside.drawn_from(view.filled))
+        records = beside.drawn_from(view.filled)
+        files.save(beside.figure(view.filled), drawing, "--figure", records)
+        output.note_drawn(drawing, records)

@@ -154,6 +154,7 @@ class RunContext:
         saved: list[dict[str, Any]] = meta.get("rounds", [])
         if len(saved) > len(self._rounds):
             self._rounds[:] = saved  # in place: stages share them
+        self.progress(0, 0, f"resuming after step {meta['step']}")
         return Checkpoint(load(content), meta["step"], meta["values"])
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:

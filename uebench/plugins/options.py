@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 
 def _pixel_scale(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool) and not 0 <= value <= 1:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 1:
         raise ValueError(f"is on the [0, 1] pixel scale: write {value:g}/255, not {value:g}")
     return value
 

@@ -55,7 +55,8 @@ class Registry:
         for entry in entries:
             other = self._entries.setdefault((entry.kind, entry.name), entry)
             if (other.source, other.class_name) != (entry.source, entry.class_name):  # else it was named twice
-                raise UsageError(f"{entry.kind} {entry.name!r} is defined twice: {other.source} and {entry.source}")
+                where = f"{other.source} and {entry.source}"
+                raise UsageError(f"{entry.kind} {entry.name!r}: defined twice, in {where}; rename one of them")
 
     def __contains__(self, kind_and_name: tuple[Kind, str]) -> bool:
         """Return whether there is a plugin of this kind and name."""
@@ -194,7 +195,10 @@ def _plugins(files: Iterable[tuple[str, Path]], what: str, overlooked: list[str]
     for module, file in files:
         try:
             declared = list(declarations(module, file))
-        except (SyntaxError, ValueError) as error:
+        except SyntaxError as error:
+            where = f", line {error.lineno}" if error.lineno else ""
+            raise UsageError(f"{what}: not valid Python: {file.name}{where}: {error.msg}") from None
+        except ValueError as error:
             raise UsageError(f"{what}: not valid Python: {file.name}: {error}") from None
         entries += _entries(declared, module, file)
         reasons += [f"; no base of {one.class_name} leads to a contract" for one in declared if one.kind is None]
