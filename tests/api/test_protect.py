@@ -119,7 +119,7 @@ def test_a_method_that_breaks_its_budget_is_refused(plugin: Callable[[str], Path
 
 def test_a_method_that_changes_nothing_is_refused(plugin: Callable[[str], Path]) -> None:
     file = plugin("    def perturb(self, batch, ctx):\n        return batch.images\n")
-    with pytest.raises(CellError, match="method 'mine': changed no image, so none is protected; choose another preset"):
+    with pytest.raises(CellError, match="method 'mine': changed no image under preset 'desk', so none is protected"):
         protect(IMAGES, LABELS, "mine", plugins=[file])
     assert np.array_equal(protect(IMAGES, LABELS, "clean"), IMAGES)
 

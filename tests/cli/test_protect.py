@@ -62,7 +62,7 @@ def test_copies_that_are_not_protected_are_an_error(uebench: Command, photos: Ph
     source = photos({"a": 3, "b": 3})
     answer = uebench("protect", source, tmp_path / "out", "--method", "random(eps=0.1/255)", *SMOKE)
     assert answer.code == 1
-    assert "changed no photograph, so these copies are not protected" in answer.err.splitlines()[-1]
+    assert "changed no image under preset 'smoke', so none is protected" in answer.err.splitlines()[-1]
     assert uebench("protect", source, tmp_path / "clean", "--method", "clean", *SMOKE).code == 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from uebench.errors import UsageError
+from uebench.errors import CellError, UsageError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
-from uebench.planning.parts import method_part
+from uebench.planning.parts import REFERENCE, method_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import answers
 from uebench.plugins.base import Shape, Split
@@ -26,6 +26,7 @@ class ChosenMethod:
         part: The method with its options.
         plugin: An instance of it.
         side: The labels that it gets.
+        preset: The name of the preset that set the options which the caller left out.
         seed: Its seed.
         device: The device on which it runs.
         assets: The files that it reads.
@@ -45,7 +46,7 @@ class ChosenMethod:
         Raises:
             UsageError: If a name or an option is wrong, or the method cannot serve the set.
         """
-        self.seed = seed_of(seed)
+        self.seed, self.preset = seed_of(seed), preset
         self.part, self.side = method_part(registry, parse(text), preset)
         self.plugin = self.part.build()
         self.device = choose_device(device)
@@ -65,6 +66,21 @@ class ChosenMethod:
         """
         ctx = self.context(progress, store=store, key=key, stage="fit")
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
+
+    def check_changed(self, count: int) -> None:
+        """Check that a method other than the reference changed an image.
+
+        Args:
+            count: The number of images that it changed.
+
+        Raises:
+            CellError: If it changed none.
+        """
+        if not count and self.part.name != REFERENCE:
+            raise CellError(
+                f"method {self.part.written!r}: changed no image under preset {self.preset!r}, so none is protected; "
+                "choose another preset, or options with a stronger perturbation"
+            )
 
     def context(self, progress: Progress | None, **checkpoints: Any) -> RunContext:  # noqa: ANN401
         """Return a new context, and seed the global generators from it.

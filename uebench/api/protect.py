@@ -13,11 +13,9 @@ from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import as_path, plugin_files
 from uebench.data.images import perturbed
-from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
-from uebench.planning.parts import REFERENCE
 from uebench.plugins import answers, presets
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
@@ -94,11 +92,7 @@ def _protected(
         budget = answers.budget(chosen.plugin, original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
-    if not delta.any() and chosen.part.name != REFERENCE:
-        raise CellError(
-            f"method {chosen.part.written!r}: changed no image, so none is protected; choose another preset, or "
-            "options with a stronger perturbation"
-        )
+    chosen.check_changed(int(delta.any()))
     if store:
         store.forget_work(address)
     return perturbed(original.images, delta)

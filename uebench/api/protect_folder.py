@@ -30,13 +30,11 @@ from uebench.data.protected_folder import (
     photographs_in,
     request_digest,
 )
-from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
 from uebench.metrics import audit
-from uebench.planning.parts import REFERENCE
 from uebench.plugins import answers, presets
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.progress import Progress
@@ -124,11 +122,7 @@ def protect_folder(
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
-    if not manifest["audit"]["changed"] and chosen.part.name != REFERENCE:
-        raise CellError(
-            f"{target}: method {method!r} under preset {preset!r} changed no photograph, so these copies are not "
-            "protected; choose another preset, or options with a stronger perturbation"
-        )
+    chosen.check_changed(manifest["audit"]["changed"])
     return manifest
 
 
