@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,15 @@ CALLS: dict[str, Callable[..., Any]] = {
 def test_every_call_refuses_what_is_no_seed(call: Callable[..., Any], seed: object) -> None:
     with pytest.raises(UsageError, match=r"seed=.* is (not a seed|refused)"):
         call(seed)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_every_call_takes_a_seed_of_numpy(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if call is not CALLS["reproduce"]:  # which would compute a table
+        call(np.int64(3))
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,10 @@ def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
     answer = forced(uebench, "--force")
     assert statuses(answer) == ["computed"] * 3
     assert "resumes" not in answer.err
+
+
+def test_a_forced_run_without_time_says_that_its_cells_are_left(uebench: Command) -> None:
+    forced(uebench)
+    answer = forced(uebench, "--force", "--time-limit", "0.001s")
+    assert (answer.code, statuses(answer)) == (5, ["left"] * 3)
+    assert "3 cells left" in answer.err

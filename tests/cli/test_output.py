@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from rich.table import Table
@@ -66,6 +68,11 @@ def test_a_narrow_terminal_shows_fewer_columns_and_whole_names(
 )
 def test_a_plan_says_what_computes_it(executor: str, said: str) -> None:
     assert computed_by(Plan(()), Compute(executor=executor, jobs=2)).startswith(said)
+
+
+def test_json_has_the_text_of_what_it_cannot_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"default": Path("faces")})
+    assert json.loads(capsys.readouterr().out) == {"default": "faces"}
 
 
 def test_a_plan_says_how_many_processes_share_a_gpu_and_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,6 +266,13 @@ def test_a_figure_is_drawn(tiny_run: Command, tmp_path: Path) -> None:
         assert drawn.info["Source"] == f"uebench {mark(Record.model_validate(answer.json[0]['record']))}"
 
 
+def test_a_figure_without_a_finished_cell_changes_no_exit_code(tiny_run: Command, tmp_path: Path) -> None:
+    answer = tiny_run(*LSP, "--figure", tmp_path / "m.png", "--time-limit", "0.001s")
+    assert answer.code == 5
+    assert "m.png: not drawn, because no cell is finished" in answer.err
+    assert "resume with" in answer.err.splitlines()[-1]
+
+
 def test_a_figure_that_cannot_be_written_is_refused_before_any_work(tiny_run: Command, tmp_path: Path) -> None:
     answer = tiny_run(*LSP, "--figure", tmp_path / "m.gif")
     assert answer.code == 2
@@ -320,8 +327,11 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     assert meta["key"] == file.stem
     assert meta["digest"] == model.digest(file.read_bytes())
     assert file not in [one.path for one in gc(store)]
-    store.cell_path(file.stem).unlink()
+    cell = store.cell_path(file.stem).rename(tmp_path / "cell.json")
     assert file in [one.path for one in gc(store)]
+    cell.rename(store.cell_path(file.stem))
+    assert tiny_run(*asked, "--force").code == 0
+    assert not store.files("models")  # that of an earlier training does not belong to the record
 
 
 @pytest.mark.parametrize("options", ["epochs=6", "epochs=6, stem=small, inputs=raw"])

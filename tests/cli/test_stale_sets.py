@@ -124,7 +124,9 @@ def test_a_set_that_is_made_again_has_a_record_of_its_own(tiny_run: Command, plu
     attack(tiny_run, plugin, "resnet18")
     shutil.rmtree(store.root / "blobs")  # as on a clean clone, which holds the records alone
     write(plugin, levels=4)
-    assert attack(tiny_run, plugin, "resnet18(epochs=1)")[0] == 0
+    code, said = attack(tiny_run, plugin, "resnet18(epochs=1)")
+    assert (code, "made by different source code of mine" in said) == (1, True)
+    assert attack(tiny_run, plugin, "resnet18(epochs=1)", "--force")[0] == 0
     ((_, protection),) = store.protections()
     assert protection and protection.audit.max_levels == 4
     stored = store.read_protected(protection.protect_key)

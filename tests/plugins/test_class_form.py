@@ -61,6 +61,7 @@ METHOD = {
 OTHERS = [
     ("Attacker", "    places = None", "has `places` that is not a tuple; write those of"),
     ("Attacker", "    places = 'batch'", "has `places` that is not a tuple; write those of"),
+    ("Attacker", "    places = ('set',)", "has a place 'set'; choose from batch, step, epoch"),
     ("Attacker", "    places = ('bach',)", "has a place 'bach'; choose from batch, step, epoch"),
     ("Countermeasure", "    place = 'bach'", "place must be one of scope, set, batch"),
     (
@@ -128,3 +129,18 @@ def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path) -> No
     file = write(tmp_path, "Method", "    def budget(self, size): return 8 / 255")
     done = uebench.run("mine", "resnet18", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
     assert [cell.reason for cell in done.cells] == ["method 'mine': budget returned float; it must return a Budget"]
+
+
+def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(tmp_path: Path) -> None:
+    body = """
+    def fit(self, train, countermeasures, ctx):
+        from uebench.plugins.base import Trained
+        from uebench.networks import classifier
+        net = classifier("resnet18", train.num_classes, train.images.shape[-1])
+        return Trained(net, ({"epoch": 1, "loss": 0.0},), "epochs", 1, 0.0, 1, details={})
+"""
+    file = write(tmp_path, "Attacker", body)
+    done = uebench.run("clean", "mine", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
+    assert [cell.reason for cell in done.cells] == [
+        "attacker 'mine': epoch 1 of its curve has no test_correct; add what ctx.examine returns"
+    ]

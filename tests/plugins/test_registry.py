@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -93,6 +94,14 @@ def test_a_file_without_a_plugin_is_refused(tmp_path: Path) -> None:
         Registry([tmp_path / "absent.py"])
     file.write_text("x = 1\ndef (")
     with pytest.raises(UsageError, match=r"not valid Python: empty\.py, line 2: invalid syntax$"):
+        Registry([file])
+
+
+@pytest.mark.parametrize("info", ["'my method'", "{'titel': 'My method'}"])
+def test_an_info_that_is_none_is_refused(tmp_path: Path, info: str) -> None:
+    file = write(tmp_path, "mine")
+    file.write_text(re.sub(r"info = Info\(.*\)", f"info = {info}", file.read_text()))
+    with pytest.raises(UsageError, match=r"has an info that is not Info\(\.\.\.\); write Info\(title=\.\.\.\)"):
         Registry([file])
 
 

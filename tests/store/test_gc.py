@@ -95,6 +95,18 @@ def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Stor
     assert gc(store) == []
 
 
+@pytest.mark.parametrize(("kind", "models"), [("protected", "listed"), ("cells", "kept")])
+def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind: str, models: str) -> None:
+    key = "ef" + "0" * 62
+    store.write_protected(key, protected_set(key))
+    store.put(store.model_path(key), b"weights")
+    assert {one.path for one in gc(store)} >= {store.blob_path(key), store.model_path(key)}
+    (store.root / kind / "ef").symlink_to(store.root / "not mounted")
+    listed = {one.path for one in gc(store)}
+    assert store.blob_path(key) not in listed
+    assert (store.model_path(key) in listed) == (models == "listed")
+
+
 def test_the_work_of_a_cell_whose_record_is_damaged_is_kept(store: Store) -> None:
     store.write_checkpoint(RECORD.key, "train", b"weights")
     store.cell_path(RECORD.key).write_text("{}")

@@ -214,6 +214,15 @@ def test_on_set_refuses_what_is_no_set_of_images(ctx: RunContext) -> None:
     with pytest.raises(CellError, match=r"'wrong': on_set returned .* torch.float32; return uint8 of the same shape"):
         on_set(two_colours(), (Wrong(Config()),), ctx)
 
+    class Nothing(Wrong):
+        name = "nothing"
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            return None  # type: ignore[return-value]
+
+    with pytest.raises(CellError, match="'nothing': on_set returned None; return the images"):
+        on_set(two_colours(), (Nothing(Config()),), ctx)
+
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "oscillating"])
 def test_schedules_agree_with_torch(schedule: str) -> None:

@@ -19,7 +19,7 @@ from uebench.evaluation.attack import attack as train_and_count
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.isolation import generators_restored
-from uebench.evaluation.records import epochs
+from uebench.evaluation.records import check_curve, epochs
 from uebench.planning.parts import attacker_parts
 from uebench.planning.seeds import seed_of
 from uebench.plugins import answers, presets
@@ -109,7 +109,7 @@ def attack(
     """
     dataset, names = _dataset(images, labels, test_images, test_labels)
     presets.get(preset)
-    seed_of(seed)
+    seed = seed_of(seed)
     chain = attacker_parts(Registry(plugin_files(plugins)), attacker, preset)
     for part in chain:
         if reason := answers.obstacle(part.plugin, dataset.info.shape):
@@ -120,6 +120,7 @@ def attack(
     ctx = RunContext(torch_device, seed, progress=progress, examine=referee.Examiner(dataset, torch_device))
     with generators_restored(torch_device):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
+    check_curve(attacker, done.trained)
     curve = tuple(epochs(done.trained))
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)
 

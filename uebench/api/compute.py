@@ -207,10 +207,18 @@ def _execute(
     with requested(workspace.store, keys, force=how.force) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
-        statuses = choose(how.executor).function(tasks, settings, jobs, numbered(progress, len(tasks)))
+        statuses = dict(choose(how.executor).function(tasks, settings, jobs, numbered(progress, len(tasks))))
+        for key, status in statuses.items():
+            if status == "left" and _is_written(workspace.store, key, settings.redo_before):
+                statuses[key] = "computed"  # by another run, or by this one in its last seconds
         if "left" not in statuses.values():
             done(request)
     return statuses
+
+
+def _is_written(store: Store, key: str, since: float) -> bool:
+    """Return whether there is a record of a cell that is not older than ``since``."""
+    return store.read_cell_or_none(key) is not None and store.cell_path(key).stat().st_mtime >= since
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
@@ -224,6 +232,5 @@ def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> C
         failure = store.read_failure(spec.key)
         return CellResult(spec, status, reason=failure.message if failure else DELETED, failure=failure)
     if status == "left":
-        record = store.read_cell_or_none(spec.key)  # written by another run, or by this one in its last seconds
-        return CellResult(spec, "computed", record) if record else CellResult(spec, "left", reason=LEFT)
+        return CellResult(spec, "left", reason=LEFT)
     return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)

@@ -11,7 +11,7 @@ from uebench.api.workspace import RESULTS, Workspace, as_path
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
-from uebench.hashing import key
+from uebench.hashing import file_digest, key
 from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import answers, presets
@@ -88,7 +88,7 @@ def fit_in(
     from uebench.pretrained import weights
 
     registry, store = workspace.registry, workspace.store
-    seed_of(seed)
+    seed = seed_of(seed)
     torch_device = choose_device(device)
     store.check_writable()
     chosen = presets.get(preset)
@@ -107,7 +107,8 @@ def fit_in(
     if reason := answers.obstacle(plugin, dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
-    address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed)
+    files = [file_digest(file) for file in answers.assets(plugin, dataset.size)]
+    address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         report = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(torch_device, seed, store=store, key=address, stage="fit", progress=report, stop=stop)

@@ -105,7 +105,7 @@ def protect_folder(
         "method": chosen.part.published(),
         "written": chosen.part.written,
         "weights": {file.name: file_digest(file) for file in chosen.assets},
-        "seed": seed,
+        "seed": chosen.seed,
         "size": size,
         "side_information": chosen.side.published(),
         "identities": {name: label for label, name in enumerate(people)},

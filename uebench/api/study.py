@@ -18,6 +18,7 @@ from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
 from uebench.planning.study import StudySpec, plan_study
 from uebench.planning.study_file import read_study
+from uebench.planning.time_limit import TimeLimit
 from uebench.progress import ProgressFor, silent
 from uebench.store.record import Record
 
@@ -96,10 +97,12 @@ class Study:
         jobs: int = 0,
         executor: str = "processes",
         force: bool = False,
+        time_limit: str | float | None = None,
         progress: ProgressFor = silent,
     ) -> RunResult:
         """Compute the missing cells, the clean reference included. See ``uebench.run`` for arguments and errors."""
-        how = Compute(device=device, jobs=jobs, executor=executor, force=force)
+        limit = TimeLimit.of(time_limit)
+        how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=limit)
         how.check()
         self._measured = None
         planned = self.plan()

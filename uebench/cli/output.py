@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def print_json(document: object) -> None:
     """Write one JSON document on stdout."""
-    say(json.dumps(document, indent=2, sort_keys=True))
+    say(json.dumps(document, indent=2, sort_keys=True, default=str))
 
 
 def print_page(page: Page, form: str, as_json: bool) -> None:

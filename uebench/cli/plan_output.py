@@ -29,7 +29,8 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         as_json: Print the cells as one JSON document instead.
     """
     estimates = how.estimates(workspace.store, len(plan.possible))
-    rows = [_row(cell, estimates) for cell in plan.cells]
+    chosen = {spec.key for spec in plan.chosen(force=how.force)}
+    rows = [_row(cell, estimates if cell.spec.key in chosen else None) for cell in plan.cells]
     if as_json:
         output.print_json(rows)
         return
@@ -43,7 +44,8 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
     output.print_table(table)
     output.note(computed_by(plan, how))
     if tasks := plan.tasks(workspace.store, force=how.force):
-        output.note(f"time: {duration(*estimates.total(tasks), how.jobs_for(len(plan.possible)))}")
+        jobs = min(how.jobs_for(len(plan.possible)), len(tasks))
+        output.note(f"time: {duration(*estimates.total(tasks), jobs)}")
     for line in [*options_in_force(plan), *advice(plan, workspace, how)]:
         output.note(line)
 
@@ -109,10 +111,11 @@ def _isolation_warnings(how: Compute) -> list[str]:
     return ["this system does not let a process give up the network; isolated plugins can use it"]
 
 
-def _row(cell: PlannedCell, estimates: Estimates) -> dict[str, Any]:
+def _row(cell: PlannedCell, estimates: Estimates | None) -> dict[str, Any]:
+    """Return the values of a cell; without ``estimates`` it is not computed, which takes no time."""
     spec = cell.spec
     return {
         "data": spec.data.name, "method": spec.protection.method.written, "attacker": spec.attacker_text,
         "seed": spec.seed, "method_seed": spec.protection.method_seed, "status": cell.status, "reason": cell.reason,
-        "key": spec.key, "estimated_seconds": estimates.training(spec) if cell.waits else 0.0,
+        "key": spec.key, "estimated_seconds": estimates.training(spec) if estimates else 0.0,
     }  # fmt: skip

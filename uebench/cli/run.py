@@ -124,7 +124,9 @@ def run(
         return
     result = collected_in(workspace, plan) if collect else computing.computed(plan, workspace, how)
     run_output.show(result, as_json, models=keep_models, collected=collect)
-    if figure:
+    if figure and not result.records:
+        output.note(f"{figure}: not drawn, because no cell is finished")
+    elif figure:
         records = [cell.record for cell in result.cells if cell.record]
         files.save(matrix.figure(result.records), figure, "--figure", records)
         output.note_drawn(figure, records)

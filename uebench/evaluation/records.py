@@ -65,11 +65,10 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     """Return the record of a finished cell.
 
     Raises:
-        CellError: If the attacker never called ``ctx.examine``.
+        CellError: If the attacker's curve lacks results of ``ctx.examine``.
     """
     trained, counts = attack.trained, attack.counts
-    if not trained.curve:
-        raise CellError(f"attacker {cell.attacker.written!r}: no epoch in its curve; call ctx.examine at least once")
+    check_curve(cell.attacker.written, trained)
     best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
     shared, meta = _shared(cell.protection, protected), protected.meta
     sources = {part.name: part.entry.source_digest for part in cell.parts()}
@@ -111,6 +110,21 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "provenance": provenance(sources, device),
         }
     )
+
+
+def check_curve(attacker: str, trained: Trained) -> None:
+    """Check that an attacker's curve has an epoch, and the referee's result in each.
+
+    Raises:
+        CellError: If not.
+    """
+    if not trained.curve:
+        raise CellError(f"attacker {attacker!r}: no epoch in its curve; call ctx.examine at least once")
+    for number, epoch in enumerate(trained.curve, 1):
+        if "test_correct" not in epoch:
+            raise CellError(
+                f"attacker {attacker!r}: epoch {number} of its curve has no test_correct; add what ctx.examine returns"
+            )
 
 
 def epochs(trained: Trained) -> list[Epoch]:

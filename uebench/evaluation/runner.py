@@ -102,9 +102,12 @@ class Runner:
             )
             with process_restored():  # nothing is written before the end of this block, which may discard the result
                 result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
+            record = records.cell_record(cell, protected, result, self.device)
             if self.settings.keep_models:
                 models.keep(self.store, cell, result.trained)
-            self.store.write_cell(records.cell_record(cell, protected, result, self.device))
+            else:  # one of an earlier training would not belong to the record
+                self.store.model_path(cell.key).unlink(missing_ok=True)
+            self.store.write_cell(record)
             self.store.forget_work(cell.key)
             return "computed"
 

@@ -55,13 +55,14 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
         def settle(answer: Future[Answer]) -> None:
             running.discard(reference)
             try:
-                done.set_result(_status(cluster, answer, task, store))
+                status = _status(cluster, answer, task, store)
                 show(1, 1, "ended")
+                done.set_result(status)
             except BaseException as error:
                 done.set_exception(error)
 
-        show(0, 1, "handed to the cluster")
         running.add(reference)
+        show(0, 1, "handed to the cluster")
         reference.future().add_done_callback(settle)
         return done
 

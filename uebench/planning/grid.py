@@ -19,6 +19,7 @@ from uebench.plugins import answers, presets
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
+from uebench.store.seal import unless_damaged
 from uebench.store.store import DamagedError, Store
 
 Status = Literal["done", "to do", "damaged", "stale", "impossible"]
@@ -190,8 +191,9 @@ class Planner:
 
 
 def staleness(protection: ProtectionSpec, store: Store) -> str:
-    """Return why a method would no longer make the protected set that is stored; empty if it would."""
-    known = store.read_protected_meta(protection.key)
+    """Return why a method would no longer make the protected set that is stored or on record; empty if it would."""
+    key = protection.key
+    known = store.read_protected_meta(key) or unless_damaged(store.read_protection, key)
     if known is None:
         return ""
     entry = protection.method.entry

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -94,9 +94,9 @@ class Entry:
 
     def _imported(self) -> ModuleType:
         """Import the plugin's module by its name, or from its file if it is a plugin file."""
+        self._content()
         if self.module in sys.modules or not self.is_plugin_file:
             return importlib.import_module(self.module)
-        self._content()
         spec = importlib.util.spec_from_file_location(self.module, self.source)
         if spec is None or spec.loader is None:
             raise ImportError(f"{self.source} is not a Python file")
@@ -115,8 +115,10 @@ class Entry:
         Raises:
             UsageError: If it is a plugin file that was edited after it was scanned.
         """
+        if not self.is_plugin_file:
+            return _installed(self.source)
         content = self.source.read_bytes()
-        if self.is_plugin_file and self.module != module_of(self.source, content):
+        if self.module != module_of(self.source, content):
             raise UsageError(f"plugin file {self.source}: edited while it was in use; run again")
         return content
 
@@ -124,6 +126,12 @@ class Entry:
     def is_plugin_file(self) -> bool:
         """Return whether it comes from a file that the user named, not from an installed module."""
         return self.module.startswith(PLUGIN_FILE)
+
+
+@cache
+def _installed(file: Path) -> bytes:
+    """Return the source of an installed module as this process first read it, which is the code that it runs."""
+    return file.read_bytes()
 
 
 def module_of(file: Path, content: bytes) -> str:

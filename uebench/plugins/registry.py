@@ -8,7 +8,7 @@ modules), and from single files. Listing only reads their source (``uebench.plug
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.errors import UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.entry import Entry, module_of
-from uebench.plugins.scan import Declaration, Kind, declarations, find
+from uebench.plugins.scan import INFO, Declaration, Kind, declarations, find
 from uebench.plugins.spec import Spec, is_word
 from uebench.plugins.validation import validate
 
@@ -225,6 +225,11 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
         if type(version) is not int or version < 1:
             raise UsageError(
                 f"plugin file {source}: class {one.class_name} has version {version!r}; write a whole number from 1"
+            )
+        if not isinstance(info, Mapping) or not info.keys() <= set(INFO):
+            raise UsageError(
+                f"plugin file {source}: class {one.class_name} has an info that is not Info(...); write "
+                f"Info(title=...) with some of {', '.join(INFO)}"
             )
         if not is_word(name):
             raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")

@@ -67,11 +67,13 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
                     yield from _work(store, folder)
         records, damaged = store.readable_cells()
         referred = {record.protect_key for record in records}
-        for blob in store.files("blobs") if not damaged else ():  # a damaged record may refer to any of them
+        lost = {kind: store.lost_folders(kind) for kind in ("cells", "protected")}
+        # a record that is damaged or out of reach may refer to any of them
+        for blob in store.files("blobs") if not damaged and not lost["protected"] else ():
             with hold(blob.stem) as free:
                 if free and not store.protection_path(blob.stem).exists() and blob.stem not in referred:
                     yield blob, "no record refers to this protected set"
-        for model in store.files("models"):
+        for model in store.files("models") if not lost["cells"] else ():
             with hold(model.stem) as free:
                 if free and not store.cell_path(model.stem).exists():
                     yield model, "the model of a cell that has no record"

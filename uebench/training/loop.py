@@ -87,6 +87,8 @@ def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx:
     """
     for number, measure in enumerate(countermeasures):
         images = measure.on_set(train, ctx.rng("set", number))
+        if not isinstance(images, torch.Tensor):
+            raise CellError(f"countermeasure {measure.name!r}: on_set returned {images!r:.40}; return the images")
         if images.shape != train.images.shape or images.dtype != torch.uint8:
             got = f"{tuple(images.shape)} {images.dtype}"
             raise CellError(f"countermeasure {measure.name!r}: on_set returned {got}; return uint8 of the same shape")
