@@ -61,7 +61,6 @@ METHOD = {
 OTHERS = [
     ("Attacker", "    places = None", "has `places` that is not a tuple; write those of"),
     ("Attacker", "    places = 'batch'", "has `places` that is not a tuple; write those of"),
-    ("Attacker", "    places = ('set',)", "has a place 'set'; choose from batch, step, epoch"),
     ("Attacker", "    places = ('bach',)", "has a place 'bach'; choose from batch, step, epoch"),
     ("Countermeasure", "    place = 'bach'", "place must be one of scope, set, batch"),
     (

@@ -52,6 +52,6 @@ def _of_places(plugin: type[Plugin[base.Config]]) -> str:
         known = [place for place in base.PLACES if place not in base.BEFORE_TRAINING]
         if not isinstance(plugin.places, tuple | list):
             return f"has `places` that is not a tuple; write those of {known} where it calls countermeasures"
-        if unknown := [place for place in plugin.places if place not in known]:
+        if unknown := [place for place in plugin.places if place not in base.PLACES]:
             return f"has a place {unknown[0]!r}; choose from {', '.join(known)}"
     return ""
