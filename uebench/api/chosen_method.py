@@ -67,16 +67,16 @@ class ChosenMethod:
         ctx = self.context(progress, store=store, key=key, stage="fit")
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
 
-    def check_changed(self, count: int) -> None:
+    def check_changed(self, is_changed: bool) -> None:
         """Check that a method other than the reference changed an image.
 
         Args:
-            count: The number of images that it changed.
+            is_changed: Whether it changed any.
 
         Raises:
             CellError: If it changed none.
         """
-        if not count and self.part.name != REFERENCE:
+        if not is_changed and self.part.name != REFERENCE:
             raise CellError(
                 f"method {self.part.written!r}: changed no image under preset {self.preset!r}, so none is protected; "
                 "choose another preset, or options with a stronger perturbation"

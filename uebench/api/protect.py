@@ -92,7 +92,7 @@ def _protected(
         budget = answers.budget(chosen.plugin, original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
-    chosen.check_changed(int(delta.any()))
+    chosen.check_changed(bool(delta.any()))
     if store:
         store.forget_work(address)
     return perturbed(original.images, delta)

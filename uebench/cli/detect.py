@@ -56,7 +56,7 @@ def detect(
 
     formats.check(form)
     how.check()
-    if key and Path(key).exists():
+    if Path(key).is_file():
         raise UsageError(f"{key}: is a file, not a key; give a set made by other code as --protected NAME={key}")
     sets = parse_protected(protected or ())
     with output.progress_bars() as progress:
