@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from uebench.errors import UsageError
+from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
@@ -169,3 +171,18 @@ def test_what_looks_like_a_plugin_and_is_none_is_said(tmp_path: Path, monkeypatc
     assert registry.overlooked == [
         "entry point 'half': lost.py: no base of Lost leads to a contract, so it is not a plugin"
     ]
+
+
+def test_the_digest_of_an_installed_module_is_that_of_the_code_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, "edited", file="edited_while_it_runs.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    info = {"title": "t"}
+    entry = Entry("method", "edited", 1, info, "Mine", file.stem, file)
+    assert entry.plugin.name == "edited"
+    digest = entry.source_digest
+    file.write_text(file.read_text().replace("return batch.images", "return 1 - batch.images"))
+    again = pickle.loads(pickle.dumps(entry))
+    assert again.plugin is entry.plugin
+    assert again.source_digest == digest
