@@ -12,7 +12,7 @@ AUDIT = ("audit", "--preset", "smoke", "--data", TINY)
 
 @pytest.mark.usefixtures("small_networks")
 def test_every_method_is_audited(uebench: Command, tmp_path: Path) -> None:
-    answer = uebench(*AUDIT, "--json")
+    answer = uebench(*AUDIT, "--method", "all", "--json")
     assert answer.code == 0, answer.err
     rows = {row["written"]["method"]: row for row in answer.json}
     assert list(rows) == Registry().ready("method")
@@ -22,6 +22,17 @@ def test_every_method_is_audited(uebench: Command, tmp_path: Path) -> None:
     assert rows["lsp"]["audit"]["norm"] == "l2"
     assert rows["lsp"]["audit"]["separable"] == {"correct": 9, "n": 9}
     assert not list((tmp_path / "results").glob("cells/*/*"))
+
+
+def test_without_a_method_only_quick_ones_are_audited_and_the_others_named(uebench: Command) -> None:
+    answer = uebench(*AUDIT, "--json")
+    assert answer.code == 0, answer.err
+    methods = {row["written"]["method"] for row in answer.json}
+    (slow,) = (line for line in answer.err.splitlines() if "name them with --method" in line)
+    left_out = set(slow.partition("left out: ")[2].partition(":")[0].split(", "))
+    assert {"ue", "rue"} < left_out
+    assert {"clean", "lsp"} < methods
+    assert methods | left_out == set(Registry().ready("method"))
 
 
 def test_the_table_shows_separability_beside_chance(uebench: Command) -> None:

@@ -27,7 +27,7 @@ def audit(
         list[str] | None,
         typer.Option(
             "--method",
-            help="name(option=value). Repeatable [default: all].",
+            help="name(option=value), or all. Repeatable [default: quick ones].",
             autocompletion=complete.plugins("method"),
         ),
     ] = None,
@@ -54,12 +54,13 @@ def audit(
 
     It protects faces with each method and shows the largest change, L2 norm, PSNR, SSIM and LPIPS, and how well a
     linear classifier can tell identities apart from the perturbation alone. Earlier measurements are read from the
-    results folder.
+    results folder. Without --method, it makes only those sets that take less than a minute.
 
     With --protected, it examines protected sets made by other code instead: their order, size, and flaws.
     """
     from uebench.api.audit import audit_in
     from uebench.cli import output
+    from uebench.planning.quick import choose_quick
 
     how = replace(how, lpips_trunk=lpips_trunk)
     how.check()
@@ -76,6 +77,9 @@ def audit(
             "--eps: applies to --protected sets only; give a method its budget as an option, as lsp(eps=8/255)"
         )
     planned = workspace.planner.protections(method or ["all"], data or (), preset, method_seed)
+    if not method:
+        planned, slow = choose_quick(planned, workspace.store)
+        output.note_slow(slow)
     with output.progress_bars() as progress:
         results = audit_in(workspace, planned, how, progress)
     missing = [result for result in results if result.record is None]

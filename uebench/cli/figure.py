@@ -13,12 +13,8 @@ from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
-    from uebench.planning.cell import ProtectionSpec
-    from uebench.store.store import Store
 
 NUMBERS = ("3", "4")
-QUICK = 60
-"""Seconds that the training of a method may take if nobody named the method."""
 
 
 @with_workspace
@@ -79,17 +75,15 @@ def _strips(
     from uebench.api.compute import Compute, protect_sets_in
     from uebench.cli import output
     from uebench.planning.parts import REFERENCE
+    from uebench.planning.quick import choose_quick
     from uebench.report import files, strips
 
     everything = [name for name in workspace.registry.ready("method") if name != REFERENCE]
     planned = workspace.planner.protections(methods or everything, [data] if data else (), preset, method_seed)
     strips.check(planned[0].data)
     if not methods:
-        slow = [spec for spec in planned if not _is_quick(spec, workspace.store)]
-        planned = [spec for spec in planned if spec not in slow]
-        if slow:
-            names = ", ".join(spec.method.written for spec in slow)
-            output.note(f"left out: {names}: their sets are not stored here and may take long; name them with --method")
+        planned, slow = choose_quick(planned, workspace.store)
+        output.note_slow(slow)
     with output.progress_bars() as progress:
         results = protect_sets_in(workspace, planned, Compute(device=device), progress)
     drawn, records = [], []
@@ -104,13 +98,3 @@ def _strips(
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
     files.save(strips.figure(drawn), out, "--out", records)
     output.note_drawn(out, records)
-
-
-def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
-    """Return whether a protected set is stored, takes less than a minute by its record, or needs no training."""
-    if store.blob_path(spec.key).exists():
-        return True
-    if record := store.read_protection(spec.key):
-        return record.timings.fit_seconds < QUICK
-    is_trained = spec.method.entry.info.get("family") not in ("control", "training-free")
-    return not is_trained or bool(spec.assets)

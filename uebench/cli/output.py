@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from uebench.planning.cell import ProtectionSpec
     from uebench.progress import Progress, ProgressFor
     from uebench.report.formats import Page
 
@@ -50,6 +51,13 @@ def note(message: str) -> None:
 def note_drawn(file: Path, records: Sized) -> None:
     """Write a note about a figure that was written."""
     note(f"{file}: drawn from {len(records)} record{'s' * (len(records) != 1)}")
+
+
+def note_slow(specs: Sequence[ProtectionSpec]) -> None:
+    """Write a note about the protected sets that were not made because they may take long, if there are any."""
+    if specs:
+        names = ", ".join(spec.method.written for spec in specs)
+        note(f"left out: {names}: their sets are not stored here and may take long; name them with --method")
 
 
 def note_damaged(paths: Sequence[Path]) -> None:

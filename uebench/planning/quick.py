@@ -1,0 +1,41 @@
+"""Tell quick protected sets from slow ones, for commands that choose the methods themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from uebench.planning.cell import ProtectionSpec
+from uebench.store.store import Store
+
+QUICK = 60
+"""Seconds that the training of a method may take if nobody named the method."""
+
+
+class Chosen(NamedTuple):
+    """Protected sets, sorted by the time that they take.
+
+    Attributes:
+        quick: The sets that are stored, take less than a minute by their record, or need no training.
+        slow: All others.
+    """
+
+    quick: list[ProtectionSpec]
+    slow: list[ProtectionSpec]
+
+
+def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> Chosen:
+    """Sort protected sets into quick and slow ones, each in their order."""
+    chosen = Chosen([], [])
+    for spec in specs:
+        (chosen.quick if _is_quick(spec, store) else chosen.slow).append(spec)
+    return chosen
+
+
+def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
+    if store.blob_path(spec.key).exists():
+        return True
+    if record := store.read_protection(spec.key):
+        return record.timings.fit_seconds < QUICK
+    is_trained = spec.method.entry.info.get("family") not in ("control", "training-free")
+    return not is_trained or bool(spec.assets)
