@@ -193,3 +193,7 @@ def test_the_cost_of_a_method_counts_each_protected_set_once() -> None:
         for seed, (key, fit) in enumerate((("a", 1.0), ("a", 1.0), ("b", 4.0)))
     ]
     assert seconds(records) == pytest.approx(2.5 + timings.protect_seconds)
+
+
+def test_the_cost_of_a_set_made_by_other_code_is_unknown() -> None:
+    assert seconds([made_up("protected")]) is None

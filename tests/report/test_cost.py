@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from tests.records import made_up
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.study import MeasuredPlace
 from uebench.analysis.study_metrics import seconds
@@ -71,7 +72,7 @@ def test_a_method_without_a_record_is_named_below_the_axis(tmp_path: Path) -> No
     _, found = measured(written(tmp_path), Store(tmp_path), shares)
     panels = [axes for axes in cost.figure(found).axes if axes.get_visible()]
     assert [axes.get_title().partition(" on ")[0] for axes in panels] == ["ResNet-18", "JPEG", "Blur"]
-    assert {axes.get_xlabel().partition("\n")[2] for axes in panels} == {"no record: Noise 2"}
+    assert {axes.get_xlabel().partition("\n")[2] for axes in panels} == {"no time recorded: Noise 2"}
 
 
 def test_without_a_protected_cell_there_is_nothing_to_draw(tmp_path: Path) -> None:
@@ -102,3 +103,11 @@ def test_labels_of_crowded_points_cover_neither_each_other_nor_a_point(seed: int
     assert all(inside.contains(*box.min) and inside.contains(*box.max) for box in boxes)
     centres = axes.transData.transform([(one.x, one.y) for one in crowd])
     assert not any(box.contains(*centre) for box in boxes for centre in centres)
+
+
+def test_a_set_made_by_other_code_has_no_place_on_the_axis_of_costs(places: list[MeasuredPlace]) -> None:
+    clean, other, *methods = places
+    made = tuple(record.model_copy(update={"method": made_up("protected").method}) for record in other.records)
+    (axes,) = cost.figure([clean, replace(other, records=made), *methods]).axes
+    assert [text.get_text() for text in axes.texts] == ["Noise_1 #2", "Noise 2"]
+    assert axes.get_xlabel().endswith("no time recorded: LSP")

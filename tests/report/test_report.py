@@ -286,3 +286,16 @@ def test_the_page_says_where_single_runs_are_not_tested_and_frames_none_of_them(
         "A method with a single run is not tested, because one run does not tell how much others would differ; it may"
     )
     assert said in text and "assumed to vary" not in text
+
+
+def test_the_page_gives_no_cost_for_a_set_made_by_other_code(tmp_path: Path) -> None:
+    records = [run for name in ("clean", "protected", "lsp") for run in several(name, correct=100)]
+    elsewhere = next(run for run in records if run.method.name == "protected").method.model_copy(
+        update={"config": {"name": "ours", "eps": 8 / 255}}
+    )
+    records = [
+        run.model_copy(update={"method": elsewhere}) if run.method.name == elsewhere.name else run for run in records
+    ]
+    text = html_page.render(records, Store(tmp_path))
+    costs = re.findall(r'data-label="Cost, s">([^<]*)<', text)
+    assert sorted(costs)[1:] == ["\N{EN DASH}", "\N{EN DASH}"] and float(sorted(costs)[0]) > 0

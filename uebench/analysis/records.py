@@ -13,7 +13,7 @@ from uebench.analysis.statistics import Runs, interval
 from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
-from uebench.planning.parts import REFERENCE
+from uebench.planning.parts import MADE_ELSEWHERE, REFERENCE
 from uebench.plugins import presets
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
@@ -136,9 +136,16 @@ def one_of_each_set(records: Iterable[R]) -> list[R]:
     return list(sets.values())
 
 
-def seconds(records: Iterable[Record]) -> float:
-    """Return the seconds to train or load the method and to protect a set, the mean over sets."""
-    timings = [record.timings for record in one_of_each_set(records)]
+def seconds(records: Iterable[Record]) -> float | None:
+    """Return the seconds to train or load a method and to protect a set, the mean over sets.
+
+    Returns:
+        None for a set made by other code, because its record has only the time to read it.
+    """
+    made = one_of_each_set(records)
+    if any(record.method.name == MADE_ELSEWHERE for record in made):
+        return None
+    timings = [record.timings for record in made]
     return fmean(one.fit_seconds + one.protect_seconds for one in timings)
 
 

@@ -53,8 +53,9 @@ def lpips(one: MeasuredPlace) -> float | None:
 
 
 def seconds(one: MeasuredPlace) -> float | None:
-    """Return the seconds to train or load the method and to protect, per 1,000 training images."""
-    return 1000 * seconds_of(one.records) / one.records[0].data.train_images if one.records else None
+    """Return the seconds to train or load the method and to protect, per 1,000 training images; None if unknown."""
+    cost = seconds_of(one.records) if one.records else None
+    return None if cost is None else 1000 * cost / one.records[0].data.train_images
 
 
 def memory(one: MeasuredPlace) -> float | None:

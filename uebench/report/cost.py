@@ -131,7 +131,7 @@ def _missing(column: Sequence[MeasuredPlace]) -> str:
     """Return a line that names the methods missing from a panel; empty if there are none."""
     drawn = {point.name for point in _points(column)}
     names = [one.place.method.name for one in column[1:] if one.place.method.name not in drawn]
-    return literal("\n" + fill(f"no record: {', '.join(names)}", 90)) if names else ""
+    return literal("\n" + fill(f"no time recorded: {', '.join(names)}", 90)) if names else ""
 
 
 def _legend(

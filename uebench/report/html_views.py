@@ -24,7 +24,7 @@ class MethodView:
         standing: Its standing; None if it cannot be ranked.
         audit: The audit of its perturbation.
         images: Number of training images.
-        seconds: The time to train or load the method and to protect a set, mean over sets.
+        seconds: The time to train or load the method and to protect a set, mean over sets; None if unknown.
     """
 
     number: int | None
@@ -32,7 +32,7 @@ class MethodView:
     standing: Standing | None
     audit: Audit
     images: int
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def view(benchmark: Benchmark, store: Store) -> BenchmarkView:
     costs = [
         (method.number, method.standing.pairing, method.seconds)
         for method in methods
-        if method.number and method.standing and method.standing.pairing
+        if method.number and method.standing and method.standing.pairing and method.seconds is not None
     ]
     paired = [method for method, _ in benchmark.pairings]
     with_several = [method for method in benchmark.methods if paired.count(method) > 1]
