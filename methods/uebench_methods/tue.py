@@ -3,7 +3,9 @@
 Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable Unlearnable Examples. ICLR 2023
 (arXiv:2210.10114), Eqs. 4 to 6.
 
-Deviation from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``.
+Deviations from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``, and always
+clamped to the pixel range; SimCLR's projector has no batch normalisation, and SimSiam's has three layers, not two, the
+last without scale and shift. Views are drawn for each image, theirs of the noise for a batch (``views=batch``).
 
 An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the
 encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam.
@@ -37,12 +39,16 @@ class Config(NoiseOptions):
 
     Attributes:
         variant: ``demo``: what the authors' published command computes: the contrastive loss has weight 0, and the
-            spread of an identity's noise has no gradient, so only the centres are driven apart and the encoder has no
-            influence. ``paper``: the joint objective of Eq. 6.
+            spread of an identity's noise has no gradient (``detached``), so only the centres are driven apart and the
+            encoder has no influence. ``paper``: the joint objective of Eq. 6 (``free``).
         encoder: The contrastive learner: ``simclr`` or ``simsiam``.
         ssl_weight: Weight of the contrastive loss; none: 0 for ``demo``, 1 for ``paper``.
         view: Side of the contrastive views, in pixels; 0 for the size of the images.
+        views: Whether crop, mirroring and colours are drawn for ``each`` image or once for a whole ``batch``.
         csd_weight: Weight of the class-wise separability discriminant (CSD, Eq. 5).
+        spread: The gradient through the spread of an identity's noise: ``free``, ``detached``, or ``by_variant``.
+        order: Batches in a ``new`` order in every round, or the ``same`` batches in all rounds. With the same ones,
+            each batch gets patterns of its own for the identities.
         rounds: Number of rounds; in each, the encoder trains and then the noise of every image is improved.
         warmup: In so many of them, the first ones, the encoder trains and the noise stays as it is.
         encoder_every: Apart from the warm-up, the encoder trains in rounds 1, 1 + encoder_every, ... of all.
@@ -57,7 +63,10 @@ class Config(NoiseOptions):
     encoder: Literal["simclr", "simsiam"] = "simclr"
     ssl_weight: float | None = Field(None, ge=0)
     view: Annotated[int, Field(ge=0), Added()] = 0
+    views: Annotated[Literal["each", "batch"], Added()] = "each"
     csd_weight: float = Field(0.1, ge=0)
+    spread: Annotated[Literal["by_variant", "free", "detached"], Added()] = "by_variant"
+    order: Annotated[Literal["new", "same"], Added()] = "new"
     rounds: int = Field(40, ge=1)
     warmup: Annotated[int, Field(ge=0), Added()] = 0
     encoder_every: Annotated[int, Field(ge=1), Added()] = 1
@@ -77,6 +86,11 @@ class Config(NoiseOptions):
         """Return the weight of the contrastive loss."""
         return float(self.variant == "paper") if self.ssl_weight is None else self.ssl_weight
 
+    @property
+    def detaches(self) -> bool:
+        """Return whether the spread of an identity's noise has no gradient."""
+        return self.spread == "detached" or (self.spread == "by_variant" and self.variant == "demo")
+
     def trains(self, number: int) -> bool:
         """Return whether the encoder trains in round ``number``, counted from 0."""
         return number < self.warmup or number % self.encoder_every == 0
@@ -85,7 +99,7 @@ class Config(NoiseOptions):
 SEGUE_PAPER = {
     "variant": "paper", "encoder": "simsiam", "rounds": 40, "warmup": 2, "encoder_every": 5, "train_steps": 0,
     "noise_mode": "train", "steps": 5, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128,
-    "inputs": "raw", "view": 32,
+    "inputs": "raw", "view": 32, "views": "batch", "spread": "detached", "order": "same",
 }  # fmt: skip
 
 
@@ -118,7 +132,8 @@ class Tue(NoiseMethod[Config]):
         official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too, and each of its 50 "
         "epochs is 4 rounds",
         segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, 5 steps for each "
-        "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36",
+        "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36; as in their code, "
+        "the batches are the same in all passes, a batch shares its views, and the spread has no gradient",
         desk="official, with a fifth of the rounds and the usual stem; its batch is the best of three trials on "
         "held-out photographs; see docs/evidence.md",
         desk64="the same with a batch of 128, in float32",
@@ -127,6 +142,7 @@ class Tue(NoiseMethod[Config]):
     earlier: ClassVar = {
         "f03d161e0e026104779c701fbf69226516f1029a58da4bc4db8011d286fef876": "views always had the size of the images",
         "d17196dc9d1fbf9fc3226d3cba12ec414d444425de41d6fa3f8af74dde0ea324": "there were no warm-up and no noise_mode",
+        "fff1dfa8a2a1186bd61ced007039c52e35bf41f633afbb016cd0d3f60fccd0bc": "there were no spread, order and views",
     }
 
     def obstacle(self, shape: Shape) -> str | None:
@@ -150,9 +166,9 @@ class Tue(NoiseMethod[Config]):
         for number in range(first, config.rounds):
             learned = loss = None
             if learner and config.trains(number):
-                learned = self._train_encoder(*learner, noise, train, ctx.rng("encoder", number))
+                learned = self._train_encoder(*learner, noise, train, *self._rngs(ctx, "encoder", number))
             if number >= config.warmup:
-                loss = self._improve(encoder, noise, train, ctx.rng("noise", number))
+                loss = self._improve(encoder, noise, train, *self._rngs(ctx, "noise", number))
             ctx.log(surrogate=learned, objective=loss)
             ctx.save((pack(*learner) if learner else {}) | {"noise": noise.steps}, number + 1)
             ctx.progress(number + 1, config.rounds, "fitting tue" if loss is None else f"fitting tue, loss {loss:.3f}")
@@ -164,29 +180,37 @@ class Tue(NoiseMethod[Config]):
         noise: Noise,
         train: ImageSet,
         rng: torch.Generator,
+        order: torch.Generator,
     ) -> float:
         """Train the encoder on protected images; return its mean loss."""
         encoder.train()
         losses = []
-        for batch in draw(train, self.config.batch, rng, count=self.config.train_steps):
+        for batch in draw(train, self.config.batch, order, count=self.config.train_steps):
             protected = (batch.images + noise[batch.index]).clamp(0, 1)
             loss = encoder(self._view(protected, rng), self._view(protected, rng))
             losses.append(take_step(optimizer, loss))
         return float(torch.stack(losses).mean())
 
-    def _improve(self, encoder: SimClr | SimSiam | None, noise: Noise, train: ImageSet, rng: torch.Generator) -> float:
+    def _improve(
+        self,
+        encoder: SimClr | SimSiam | None,
+        noise: Noise,
+        train: ImageSet,
+        rng: torch.Generator,
+        order: torch.Generator,
+    ) -> float:
         """Take the sign steps of a round; return the mean objective over the steps."""
         config, losses = self.config, []
         with networks.trainable(encoder, False) if encoder else nullcontext():
-            order = torch.randperm(len(train), generator=rng)
+            rows = torch.randperm(len(train), generator=order)
             if encoder and config.noise_mode == "train":
                 encoder.train()
-                order = order[: trainable_images(len(train), config.batch)]
-            for batch in train.batches(config.batch, order=order):
+                rows = rows[: trainable_images(len(train), config.batch)]
+            for batch in train.batches(config.batch, order=rows):
 
                 def objective(images: Tensor, batch: Batch = batch) -> Tensor:
                     value = config.csd_weight * separability(
-                        images - batch.images, batch.labels, detach_spread=config.variant == "demo"
+                        images - batch.images, batch.labels, detach_spread=config.detaches
                     )
                     if encoder:
                         views = self._view(images, rng), self._view(images, rng)
@@ -205,8 +229,13 @@ class Tue(NoiseMethod[Config]):
                 )
         return float(torch.stack(losses).mean()) if losses else math.nan
 
+    def _rngs(self, ctx: Context, part: str, number: int) -> tuple[torch.Generator, torch.Generator]:
+        """Return the generator of a round's views, and that of its batches: one and the same for a new order."""
+        rng = ctx.rng(part, number)
+        return rng, ctx.rng("order") if self.config.order == "same" else rng
+
     def _view(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return contrastive_view(images, rng, size=self.config.view)
+        return contrastive_view(images, rng, size=self.config.view, shared=self.config.views == "batch")
 
 
 def separability(delta: Tensor, labels: Tensor, *, detach_spread: bool = False) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import combinations
 
 import pytest
@@ -15,6 +16,7 @@ from tests.methods.test_methods import build, faces, raw
 from uebench.evaluation.context import RunContext
 from uebench.networks import SimSiam, contrastive
 from uebench.ops import Noise, contrastive_view
+from uebench.plugins.base import Batch, ImageSet
 from uebench.testing import MemoryContext
 
 pytestmark = pytest.mark.usefixtures("small_networks")
@@ -138,13 +140,49 @@ def test_contrastive_views_of_another_size_show_the_same_crops() -> None:
 def test_the_encoder_sees_views_of_the_size_that_is_asked_for(ctx: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
-    def view(images: Tensor, rng: torch.Generator, size: int) -> Tensor:
-        sizes.append(size)
-        return contrastive_view(images, rng, size=size)
+    def view(images: Tensor, rng: torch.Generator, size: int, shared: bool) -> Tensor:
+        sizes.append((size, shared))
+        return contrastive_view(images, rng, size=size, shared=shared)
 
     monkeypatch.setattr("uebench_methods.tue.contrastive_view", view)
-    build("tue(variant=paper, view=16, rounds=1, batch=9, train_steps=1, steps=1)").fit(faces(), ctx)
-    assert set(sizes) == {16}
+    options = "variant=paper, view=16, rounds=1, batch=9, train_steps=1, steps=1"
+    build(f"tue({options})").fit(faces(), ctx)
+    assert set(sizes) == {(16, False)}
+    build(f"tue({options}, views=batch)").fit(faces(), ctx)
+    assert set(sizes) == {(16, False), (16, True)}
+
+
+def test_a_batch_that_shares_its_views_is_cropped_mirrored_and_coloured_alike() -> None:
+    same = rand(1, 3, 24, 24).expand(8, -1, -1, -1)
+    for seed in range(20):
+        shared, own = (contrastive_view(same, torch.Generator().manual_seed(seed), shared=s) for s in (True, False))
+        assert torch.allclose(shared, shared[:1].expand_as(shared), atol=1e-6)
+        assert not torch.allclose(own, own[:1].expand_as(own), atol=1e-2)
+
+
+def test_the_same_batches_come_in_every_round_and_for_encoder_and_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[int]] = []
+    take = ImageSet.batches
+
+    def seen(self: ImageSet, size: int, *, order: Tensor | None = None) -> Iterator[Batch]:
+        for batch in take(self, size, order=order):
+            batches.append(batch.index.tolist())
+            yield batch
+
+    monkeypatch.setattr(ImageSet, "batches", seen)
+    options = "variant=paper, rounds=3, batch=9, train_steps=0, steps=1, stem=imagenet"
+    for order, different in (("same", 2), ("new", 12)):
+        batches.clear()
+        build(f"tue({options}, order={order})").fit(faces(), MemoryContext())
+        assert len(batches) == 12
+        assert len({tuple(batch) for batch in batches}) == different
+
+
+def test_the_segue_authors_detach_the_spread_and_keep_batches_and_views_together() -> None:
+    config = build("tue", "paper").config
+    assert (config.detaches, config.order, config.views) == (True, "same", "batch")
+    assert [build(f"tue({text})").config.detaches for text in ("variant=demo", "variant=paper")] == [True, False]
+    assert not build("tue(variant=demo, spread=free)").config.detaches
 
 
 def test_simclr_agrees_with_the_formula_pair_by_pair() -> None:

@@ -44,7 +44,13 @@ def flip_crop(images: Tensor, rng: torch.Generator, *, flip: bool, crop: int) ->
 
 
 def contrastive_view(
-    images: Tensor, rng: torch.Generator, *, strength: float = 1.0, least_area: float = 0.08, size: int = 0
+    images: Tensor,
+    rng: torch.Generator,
+    *,
+    strength: float = 1.0,
+    least_area: float = 0.08,
+    size: int = 0,
+    shared: bool = False,
 ) -> Tensor:
     """Return a random view of each image, differentiably. The defaults are SimCLR's for small images.
 
@@ -59,11 +65,12 @@ def contrastive_view(
         strength: The strength of the colour changes, s.
         least_area: The smallest crop, as a share of the area.
         size: The side of the square views, in pixels; 0 for the size of the images.
+        shared: Draw crop, mirroring and colours once for the whole batch.
     """
     count, device = len(images), images.device
 
     def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(count, generator=rng) * (high - low) + low
+        return (torch.rand(1 if shared else count, generator=rng) * (high - low) + low).expand(count)
 
     area, ratio = uniform(least_area, 1.0), uniform(math.log(3 / 4), math.log(4 / 3)).exp()
     width, height = (area * ratio).sqrt().clamp_max(1), (area / ratio).sqrt().clamp_max(1)
