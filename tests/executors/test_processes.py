@@ -86,9 +86,17 @@ def two_in_training(results: Path, *grid: str) -> Iterator[tuple[subprocess.Pope
         yield process, said
 
 
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("sign", "times", "code"),
+    [
+        (signal.SIGINT, 1, 130),
+        (signal.SIGTERM, 1, 130),
+        (signal.SIGTERM, 8, 130),  # timeout and make send it more than once
+        (signal.SIGKILL, 1, -9),
+    ],
+)
 def test_an_interrupted_grid_ends_at_its_next_checkpoints_with_all_its_processes(
-    tmp_path: Path, sign: signal.Signals, code: int
+    tmp_path: Path, sign: signal.Signals, times: int, code: int
 ) -> None:
     grid = ["--method", "clean", "--method", "random", "--method", "random(eps=4/255)", "--attacker", ENDLESS]
     with two_in_training(tmp_path, *grid) as (process, _):
@@ -96,7 +104,9 @@ def test_an_interrupted_grid_ends_at_its_next_checkpoints_with_all_its_processes
         if sign == signal.SIGINT:
             os.killpg(process.pid, sign)  # as a terminal does
         else:
-            process.send_signal(sign)
+            for _ in range(times):
+                process.send_signal(sign)
+                time.sleep(0.01)
         started = time.monotonic()
         assert process.stderr is not None
         rest = process.stderr.read().splitlines()  # ends when nobody can write to it any more

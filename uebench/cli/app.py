@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import Annotated, Any
 
@@ -33,6 +32,7 @@ from uebench.cli import (
     submit,
     table,
 )
+from uebench.cli.interrupts import handle_interrupts
 from uebench.cli.terminal import complain, drop_stdout, finish, of_system, prepare, say
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
@@ -93,7 +93,7 @@ def _root(
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems send SIGTERM before they end a job
+    handle_interrupts()
     prepare()
     try:
         code = app(prog_name=app.info.name, standalone_mode=False) or 0
