@@ -2,6 +2,8 @@
 
 Ting Chen, Simon Kornblith, Mohammad Norouzi, Geoffrey Hinton. A Simple Framework for Contrastive Learning of Visual
 Representations. ICML 2020 (arXiv:2002.05709).
+
+Deviation from the authors' code: the projector has no batch normalisation.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Config(NoiseOptions):
 SEGUE_PAPER = {
     "variant": "paper", "encoder": "simsiam", "rounds": 40, "warmup": 2, "encoder_every": 5, "train_steps": 0,
     "noise_mode": "train", "steps": 5, "optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "batch": 128,
-    "inputs": "raw", "view": 32, "views": "batch", "spread": "detached", "order": "same",
+    "inputs": "raw", "view": 32,
 }  # fmt: skip
 
 
@@ -123,6 +123,7 @@ class Tue(NoiseMethod[Config]):
             "encoder": "simsiam", "rounds": 200, "train_steps": 25, "noise_mode": "train", "optimizer": "sgd",
             "lr": 0.06, "weight_decay": 5e-4, "inputs": "raw",
         },
+        segue_code=SEGUE_PAPER | {"views": "batch", "spread": "detached", "order": "same"},
         desk={"stem": "imagenet", "precision": "bfloat16"},
         desk64={"batch": 128, "stem": "imagenet"},
         smoke={"batch": 16, "rounds": 2, "train_steps": 1, "steps": 1, "stem": "imagenet"},
@@ -132,8 +133,9 @@ class Tue(NoiseMethod[Config]):
         official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too, and each of its 50 "
         "epochs is 4 rounds",
         segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, 5 steps for each "
-        "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36; as in their code, "
-        "the batches are the same in all passes, a batch shares its views, and the spread has no gradient",
+        "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36",
+        segue_code="segue_paper with what only their code has: the same batches in all passes, views that a batch "
+        "shares, and no gradient through the spread",
         desk="official, with a fifth of the rounds and the usual stem; its batch is the best of three trials on "
         "held-out photographs; see docs/evidence.md",
         desk64="the same with a batch of 128, in float32",

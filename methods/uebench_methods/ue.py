@@ -4,8 +4,9 @@ Hanxun Huang, Xingjun Ma, Sarah Monazam Erfani, James Bailey, Yisen Wang. Unlear
 Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
 
 Deviations from the authors' code: the surrogate sees the images in random order (a face set is sorted by identity)
-and, unless ``inputs=raw``, scaled to [-1, 1]; the noise is kept as int8 in steps of eps/127; and protected images are
-rounded to the nearest grey level.
+and, unless ``inputs=raw``, scaled to [-1, 1]; protected images are clamped to the pixel range also while it trains; the
+noise is kept as int8 in steps of eps/127, and protected images are rounded to the nearest grey level; ``rounds`` ends a
+search that the authors end by its error alone; and ``subset`` draws the part that improves anew in every round.
 
 Deviation of ``variant=error_max``: in each round its surrogate trains ``train_steps`` batches on the protected images,
 which are clean in the first round only. The authors train theirs on clean images to the end and never again. They stop
@@ -106,7 +107,8 @@ class Ue(NoiseMethod[Config]):
     )  # fmt: skip
     why: ClassVar = why_of_baseline(
         official="the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
-        official_face="the authors' command for faces (class-wise, 112 px); their bound is 16/255, twice the usual one",
+        official_face="the options of the authors' command for faces (class-wise, 112 px), with a ResNet-18 and its "
+        "rate in place of their InceptionResnetV1; their bound is 16/255, twice the usual one",
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, and "
         "Adam with their cosine; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
         desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and the best of "

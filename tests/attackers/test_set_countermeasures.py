@@ -80,6 +80,13 @@ def test_grey_is_the_luma_in_three_channels() -> None:
     assert (got[:, 0] - luma).abs().max() <= 0.6
 
 
+def test_bit_depth_of_its_authors_keeps_the_highest_bits_and_no_others() -> None:
+    got = on_set("bit_depth(preset=official)")
+    assert got.dtype == torch.uint8
+    assert torch.equal(got, TRAIN.images & 0b11000000)
+    assert torch.equal(on_set("bit_depth(bits=8, levels=truncated)"), TRAIN.images)
+
+
 @pytest.mark.parametrize("bits", [1, 2, 5])
 def test_bit_depth_leaves_so_many_levels_and_the_nearest_one(bits: int) -> None:
     got = on_set(f"bit_depth(bits={bits})").float()

@@ -109,6 +109,16 @@ def test_ueraser_takes_each_of_its_first_steps_half_of_the_time(monkeypatch: pyt
     assert build("ueraser").config.published() == {"repeat": 5, "p": 0.5, "mode": "eval"}
 
 
+def test_ueraser_brightens_by_half_of_a_field_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = "uebench_attackers.countermeasures.ueraser"
+    monkeypatch.setattr(f"{part}.augment_each", lambda images, *_: images)
+    monkeypatch.setattr(f"{part}.plasma", lambda count, size, _: torch.ones(count, 1, size, size))
+    black = torch.zeros(1000, 3, 2, 2)
+    brightened = build("ueraser(repeat=1)").on_step(black, black, network(), rng())
+    assert float(brightened.gt(0).float().mean()) == pytest.approx(0.5, abs=0.05)
+    assert float(brightened[brightened > 0].min()) >= 0.5
+
+
 def test_plasma_is_cloudy_and_runs_from_black_to_white() -> None:
     field = plasma(5, 32, rng())
     assert field.shape == (5, 1, 32, 32)

@@ -178,9 +178,13 @@ def test_the_same_batches_come_in_every_round_and_for_encoder_and_noise(monkeypa
         assert len({tuple(batch) for batch in batches}) == different
 
 
-def test_the_segue_authors_detach_the_spread_and_keep_batches_and_views_together() -> None:
-    config = build("tue", "paper").config
+def test_the_segue_authors_code_detaches_the_spread_and_keeps_batches_and_views_together() -> None:
+    config, paper = build("tue(preset=segue_code)").config, build("tue", "paper").config
     assert (config.detaches, config.order, config.views) == (True, "same", "batch")
+    assert (paper.detaches, paper.order, paper.views) == (False, "new", "each")
+    assert config.published().items() - paper.published().items() == {
+        ("spread", "detached"), ("order", "same"), ("views", "batch")
+    }  # fmt: skip
     assert [build(f"tue({text})").config.detaches for text in ("variant=demo", "variant=paper")] == [True, False]
     assert not build("tue(variant=demo, spread=free)").config.detaches
 

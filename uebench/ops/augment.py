@@ -158,14 +158,14 @@ def plasma(count: int, size: int, rng: torch.Generator) -> Tensor:
     """Return cloudy random fields (count, 1, size, size) with values from 0 to 1.
 
     Each field is a sum of octaves of bilinear noise. An octave is twice as fine as the one before, and weaker by a
-    factor between 0.1 and 0.7 that is drawn for each field.
+    factor between 0.3 and 0.7 that is drawn for each field.
 
     Args:
         count: The number of fields.
         size: Their height and width in pixels, at least 2.
         rng: A CPU generator.
     """
-    roughness = torch.rand(count, 1, 1, 1, generator=rng) * 0.6 + 0.1
+    roughness = torch.rand(count, 1, 1, 1, generator=rng) * 0.4 + 0.3
     field, weight, cells = torch.zeros(count, 1, size, size), torch.ones(count, 1, 1, 1), 2
     while cells <= size:
         octave = torch.rand(count, 1, cells, cells, generator=rng)

@@ -1,4 +1,11 @@
-"""CutMix: patches of other training images, and a share of their labels."""
+"""CutMix: patches of other training images, and a share of their labels.
+
+Sangdoo Yun, Dongyoon Han, Seong Joon Oh, Sanghyuk Chun, Junsuk Choe, Youngjoon Yoo. CutMix: Regularization Strategy to
+Train Strong Classifiers with Localizable Features. ICCV 2019 (arXiv:1905.04899).
+
+The defaults are those of the Segue authors, with two patches of half the side. ``cutmix(holes=1, length=none)`` is that
+of the CutMix paper.
+"""
 
 from __future__ import annotations
 

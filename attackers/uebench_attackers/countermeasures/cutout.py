@@ -1,4 +1,11 @@
-"""Cutout: training images with holes."""
+"""Cutout: training images with holes.
+
+Terrance DeVries, Graham W. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout.
+arXiv:1708.04552.
+
+The defaults are those of the Segue authors, with two holes of half the side. ``cutout(holes=1)`` is that of the Cutout
+paper for CIFAR-10.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Zhuoran Liu, Zhengyu Zhao, Martha Larson. Image Shortcut Squeezing: Countering Perturbative Availability Poisons with
 Compression. ICML 2023 (arXiv:2301.13838). Greyscale removes a perturbation's changes of colour, and JPEG those at high
-frequencies. ``grayscale`` and ``jpeg(quality=10)`` are its two halves, each on its own.
+frequencies. The authors' tables have each on its own, which are ``grayscale`` and ``jpeg(quality=10)`` here. Their code
+can also do one after the other, and this recipe does.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ The gradient of a linear classifier grows with the number of pixels. The authors
 is therefore divided by the ratio of the numbers of pixels.
 
 Deviations from the authors' code: the projected images are clipped and rounded to grey levels, as every training image
-is; and the classifier sees the images in random order (a face set is sorted by identity).
+is; and the classifier sees the images in random order (a face set is sorted by identity). The authors then train with
+strong augmentations, among them CutMix. Here the attacker trains as it is asked to, so recoveries are not comparable
+with theirs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ Suppress Unlearnable Example Attacks. arXiv:2303.15127, Algorithm 1.
 
 Deviations from the authors' code: plasma fields are octaves of bilinear noise, where their library displaces midpoints,
 and the channels of an image share a field; TrivialAugment is torchvision's; and the gradient comes from another pass,
-over the worst draws alone. Roughness and strength have the wider ranges of the two that the authors' code had.
+over the worst draws alone. Roughness and strength are those of the authors' later code; the earlier had wider ranges
+and changed no contrast.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Config(BaseConfig):
 
     Attributes:
         repeat: Draws of which each image keeps the one with the highest loss; 1 is the authors' UEraser-lite, 5 in
-            every epoch their UEraser-max.
+            every epoch their UEraser-max. Their UEraser has 5 in the first 60 of 200 epochs, and then 1.
         p: Probability with which an image is brightened, likewise its contrast changed, likewise its channels
             shuffled. TrivialAugment always follows.
         mode: The network's mode while it judges the draws. ``eval``: normalisations use their running statistics, which
@@ -48,7 +49,7 @@ class UEraser(Countermeasure[Config]):
     """Plasma brightness and contrast, channel shuffle and TrivialAugment; of several draws the model's worst."""
 
     name = "ueraser"
-    version = 2
+    version = 3
     info = Info(
         title="Learning the Unlearnable: Adversarial Augmentations Suppress Unlearnable Example Attacks",
         venue="arXiv",
@@ -84,7 +85,7 @@ class UEraser(Countermeasure[Config]):
             return torch.where(chosen, changed, kept)
 
         light, contrast = (plasma(count, size, rng).to(images.device) for _ in range(2))
-        strength = torch.rand(count, 1, 1, 1, generator=rng).to(images.device)
+        strength = 0.5 + 0.5 * torch.rand(count, 1, 1, 1, generator=rng).to(images.device)
         images = at_random((images + (2 * light - 1) * strength).clamp(0, 1), images)
         images = at_random(((images - 0.5) * 4 * contrast + 0.5).clamp(0, 1), images)
         order = torch.rand(count, 3, generator=rng).argsort(1).to(images.device)
