@@ -156,3 +156,12 @@ def test_python_gives_the_names_of_the_study_and_looks_again_after_a_run(tmp_pat
     assert "Patches" in study.table("md")
     with pytest.raises(package.errors.UsageError, match="figure 'pie': unknown"):
         study.figure("pie")
+
+
+def test_a_study_finds_its_plugins_beside_it(uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, SMALL)
+    (tmp_path / "rogue.py").write_text(ROGUE.format(statement="pass"))
+    file.write_text('plugin = ["rogue.py"]\n' + file.read_text())
+    monkeypatch.chdir(Path("/"))
+    planned = uebench("study", "run", file, "--dry-run", "--json", "--results", tmp_path / "results")
+    assert planned.code == 0, planned.err

@@ -170,3 +170,33 @@ def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path)
         stage.save({"weights": torch.zeros(1)}, 2)
     found = stage.restore()
     assert found is not None and found.step == 2
+
+
+def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path) -> None:
+    shown: list[str] = []
+
+    def context(digest: str) -> RunContext:
+        return RunContext(
+            torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit", sources={"mine": digest},
+            progress=lambda _done, _total, text: shown.append(text),
+        )  # fmt: skip
+
+    context("aa").save({"weights": torch.ones(1)}, 4)
+    found = context("aa").restore()
+    assert found is not None and found.step == 4
+    assert context("bb").restore() is None
+    assert shown == ["resuming after step 4", "starting anew: the code has changed since the checkpoint"]
+
+
+def test_a_stage_with_fewer_rounds_than_are_logged_keeps_those(tmp_path: Path) -> None:
+    def context() -> RunContext:
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
+
+    first = context()
+    first.log(surrogate=1.0)
+    first.stage("one").save({"weights": torch.ones(1)}, 1)
+    again = context()
+    again.log(surrogate=1.0)
+    again.log(surrogate=0.5)
+    again.stage("one").restore()
+    assert [one["surrogate"] for one in again.rounds] == [1.0, 0.5]

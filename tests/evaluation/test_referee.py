@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -194,3 +195,48 @@ def test_apply_adds_the_change_and_keeps_labels(registry: Registry) -> None:
     assert (difference[~spared] == delta[~spared]).all()
     assert not difference[spared].any()
     assert protected.labels is data.train.labels
+
+
+def test_a_change_by_128_levels_keeps_its_sign(ctx: RunContext) -> None:
+    class Bright(Meddler):
+        def perturb(self, batch: Batch, ctx: Context) -> Tensor:
+            return batch.images + 128 / 255
+
+    clean = ImageSet(torch.full((2, 3, 4, 4), 10, dtype=torch.uint8), torch.tensor([0, 1]), 2)
+    delta = referee.protect(Bright(Config()), clean, ANYTHING, ctx)
+    assert delta.min() == delta.max() == 128
+
+
+def test_photographs_that_any_countermeasure_spares_are_spared_and_each_draws_for_itself(
+    registry: Registry, ctx: RunContext
+) -> None:
+    class Half(Countermeasure[Config]):
+        name, version, info, place = "half", 1, Info(title="spares about half"), "scope"
+        Config = Config
+
+        def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
+            return torch.rand(len(labels), generator=rng) < 0.5
+
+    dataset = load("synthetic(identities=4, train=40)", 16, registry)
+    half = Half(Config())
+    one, both = (referee.spared([half] * count, dataset, ctx) for count in (1, 2))
+    assert (both >= one).all()
+    assert 0.55 < both.mean() < 0.95
+    assert 0.3 < one.mean() < 0.7
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda images: torch.full((len(images), 4), torch.nan), "returned NaN or infinity; its training diverged"),
+        (lambda images: torch.zeros(len(images), 5), r"returned \(\d+, 5\) for \d+ images; return logits \(\d+, 4\)"),
+        (lambda images: torch.zeros(len(images)), "return logits"),
+        (lambda images: [0] * len(images), "returned list for"),
+    ],
+)
+def test_answers_that_are_no_logits_are_refused(
+    answer: Callable[[Tensor], Tensor], message: str, registry: Registry
+) -> None:
+    dataset = load("synthetic(identities=4, train=2)", 16, registry)
+    with pytest.raises(CellError, match=message):
+        referee.Examiner(dataset, torch.device("cpu"))(answer)

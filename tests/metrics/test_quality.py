@@ -134,3 +134,8 @@ def test_a_file_that_is_no_trunk_is_refused_in_one_line(trunk: Path, tmp_path: P
         Lpips.load(file, CPU)
     assert str(file) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_darker_and_brighter_pixels_count_alike() -> None:
+    clean = np.full((2, 3, 16, 16), 100, np.uint8)
+    assert quality(clean, clean - 2)["psnr"] == quality(clean, clean + 2)["psnr"]

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import TINY
+from tests.records import made_up, protection_of
 from uebench.api.run import grid_of
 from uebench.errors import DataError, UebenchError, UsageError
-from uebench.planning.grid import Grid, PlannedCell, Planner
+from uebench.planning.grid import Grid, PlannedCell, Planner, staleness
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.tasks import Task
+from uebench.plugins.base import Budget
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
@@ -244,3 +246,19 @@ def test_all_stands_for_every_plugin_that_needs_no_option(tmp_path: Path) -> Non
     assert methods == set(registry.ready("method")) and "protected" not in methods
     chains = {one.spec.attacker_text for one in planned(tmp_path, method=("lsp",), attacker=("all+jpeg(quality=50)",))}
     assert "knn+jpeg(quality=50)" in chains and len(chains) == len(found)
+
+
+def test_a_set_of_the_same_source_made_with_another_budget_is_stale(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    (spec,) = Planner(registry, store).protections(["lsp"], ["synthetic"], "smoke", 0)
+    cell = made_up("lsp")
+    made = cell.provenance.model_copy(update={"sources": {"lsp": spec.method.entry.source_digest}})
+    record = protection_of(cell, None).model_copy(update={"protect_key": spec.key, "provenance": made})
+    store.write_protection(record)
+    norm, eps = record.audit.norm, record.audit.eps
+    monkeypatch.setattr("uebench.planning.grid.answers.budget", lambda *_: Budget(norm, eps))
+    assert staleness(spec, store) == ""
+    monkeypatch.setattr("uebench.planning.grid.answers.budget", lambda *_: Budget(norm, 2 * eps))
+    assert "made with a different budget of lsp" in staleness(spec, store)

@@ -9,8 +9,11 @@ import pytest
 
 import uebench
 from uebench.api.check import check
+from uebench.data.side_information import SideInformation
 from uebench.errors import UsageError
 from uebench.plugins import answers
+from uebench.plugins.base import Config
+from uebench.plugins.class_form import RESERVED
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
@@ -54,7 +57,9 @@ METHOD = {
     "    def __init__(self, config): self.rounds = config.rounds": "__init__ fails: AttributeError in mine.py:",
     "    def obstacle(self, shape): return shape.colour": "obstacle fails: AttributeError in mine.py:",
     "    def obstacle(self, shape): return False": "obstacle returned bool; it must return a string or None",
-    "    def assets(self, size): return ('weights.pt',)": "assets returned others; it must return a tuple of pathlib",
+    "    def assets(self, size): return ('weights.pt',)": "assets returned a tuple (str); it must return a tuple of",
+    "    class Config(Options):\n        labels: int = 3": "has an option 'labels', which uebench itself reads",
+    "    class Config(Options):\n        preset: str = 'x'": "has an option 'preset', which uebench itself reads",
     "    def assets(self, size): 1 / 0": "assets fails: ZeroDivisionError in mine.py:",
     "    def obstacle(self, shape): raise SystemExit(3)": "obstacle ends the process in mine.py:",
 }
@@ -70,6 +75,11 @@ OTHERS = [
     ),
     ("Source", "    def listing(self): return []", "listing returned list; it must return a Listing or None"),
     ("Source", "    def read(self, size): return None", "read returned NoneType; it must return a training and a test"),
+    (
+        "Source",
+        "    def read(self, size): raise FileNotFoundError('not mounted')",
+        "read fails: FileNotFoundError in mine.py:",
+    ),
     ("Source", "    def read(self, size): return size.x", "read fails: AttributeError in mine.py:"),
 ]
 CASES = [("Method", body, message) for body, message in METHOD.items()] + OTHERS
@@ -124,10 +134,23 @@ def test_the_epochs_of_an_attacker_are_a_number(tmp_path: Path) -> None:
         answers.epochs(attacker)  # type: ignore[arg-type]
 
 
-def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path) -> None:
-    file = write(tmp_path, "Method", "    def budget(self, size): return 8 / 255")
+@pytest.mark.parametrize(
+    ("budget", "fault"),
+    [
+        ("8 / 255", "budget returned float; it must return a Budget"),
+        ("Budget('L2', 2)", "its norm must be one of 'linf', 'l2', 'l0', 'none'"),
+        ("Budget('linf', 8)", "its eps is on the [0, 1] pixel scale; write 8/255 for 8 grey levels"),
+        ("Budget('l2', float('inf'))", "its eps must be a finite number that is not negative"),
+        ("Budget('l2', -1)", "its eps must be a finite number that is not negative"),
+        ("Budget('l2', '2')", "its eps must be a finite number that is not negative"),
+    ],
+)
+def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path, budget: str, fault: str) -> None:
+    learns = "    def fit(self, train, ctx): raise ValueError('learned before the budget was asked for')\n"
+    file = write(tmp_path, "Method", f"{learns}    def budget(self, size): return {budget}")
     done = uebench.run("mine", "resnet18", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
-    assert [cell.reason for cell in done.cells] == ["method 'mine': budget returned float; it must return a Budget"]
+    (reason,) = (cell.reason for cell in done.cells)
+    assert reason.startswith("method 'mine': budget returned ") and reason.endswith(fault)
 
 
 def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(tmp_path: Path) -> None:
@@ -143,3 +166,15 @@ def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(
     assert [cell.reason for cell in done.cells] == [
         "attacker 'mine': epoch 1 of its curve has no test_correct; add what ctx.examine returns"
     ]
+
+
+def test_the_names_of_side_information_are_reserved() -> None:
+    assert RESERVED["method"] == {"preset", *SideInformation.model_fields}
+
+
+def test_a_set_of_words_has_one_order_in_every_process() -> None:
+    class Words(Config):
+        words: frozenset[str] = frozenset()
+
+    words = [f"word{number}" for number in range(40)]
+    assert Words(words=frozenset(words)).published() == {"words": sorted(words)}

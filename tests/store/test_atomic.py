@@ -154,3 +154,10 @@ def test_a_named_pipe_is_written_if_somebody_reads_it_and_never_waited_for(tmp_p
     write(pipe, b"a grid", "--save")
     assert os.read(reader, 100) == b"a grid"
     os.close(reader)
+
+
+def test_the_whole_content_is_in_the_file_before_it_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    publish(tmp_path / "file", b"content")
+    assert sizes[0] == len(b"content")

@@ -155,3 +155,9 @@ def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(stor
     thread.join()
     store.tidy(RECORD.key)
     assert not (store.work / RECORD.key).exists()
+
+
+def test_a_set_that_a_cell_attacked_stays_even_without_a_record_of_its_own(store: Store) -> None:
+    store.protection_path(RECORD.protect_key).unlink()
+    assert store.blob_path(RECORD.protect_key) not in [one.path for one in gc(store, delete=True)]
+    assert store.blob_path(RECORD.protect_key).exists()

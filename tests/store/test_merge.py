@@ -10,6 +10,7 @@ from tests.store.test_seal import of_set, protected_set
 from uebench.errors import UsageError
 from uebench.regular_files import read_regular
 from uebench.store.merge import merge
+from uebench.store.record import ProtectionRecord
 from uebench.store.store import Store
 
 ONE, TWO = made_up("lsp"), made_up("ue")
@@ -166,3 +167,20 @@ def test_a_set_of_any_size_is_merged(here: Store, there: Store, monkeypatch: pyt
     monkeypatch.setattr("uebench.store.seal.read_regular", read)
     merge(here, there)
     assert limits[there.blob_path(ONE.protect_key)] is None
+
+
+def test_a_cell_is_not_taken_if_other_code_made_its_set(here: Store, there: Store) -> None:
+    name = ONE.method.name
+
+    def by(digest: str, level: int) -> ProtectionRecord:
+        made = of_set(ONE, level)
+        return made.model_copy(update={"provenance": ONE.provenance.model_copy(update={"sources": {name: digest}})})
+
+    mine = ONE.model_copy(update={"provenance": ONE.provenance.model_copy(update={"sources": {name: "aa" * 32}})})
+    there.write_cell(mine)
+    for digest, level, outcome in (("aa" * 32, 3, "taken"), ("bb" * 32, 3, "conflict")):
+        here.cell_path(ONE.key).unlink(missing_ok=True)
+        here.write_protection(by(digest, level))
+        reasons = {one.path.stem: one for one in merge(here, there)}
+        assert reasons[ONE.key].outcome == outcome
+    assert f"other code of '{name}' made its protected set" in reasons[ONE.key].reason

@@ -55,6 +55,15 @@ METHOD = {
         "return images.clamp(0, 1)", "self._pattern = self._pattern / 2; return images.clamp(0, 1)",
         "again", "perturb gives other images when it is called again", "def perturb",
     ),
+    "draws for a batch": Fault(
+        "self._pattern[batch.labels]",
+        'self._pattern[batch.labels] * torch.rand(len(batch.labels), 1, 1, 1, generator=ctx.rng("batch"))',
+        "batches", "in batches of 7 and of 4; draw random numbers in fit for every image", "def perturb",
+    ),
+    "mixes a batch": Fault(
+        "self._pattern[batch.labels]", "self._pattern[batch.labels] * (batch.images > batch.images.mean(0))",
+        "batches", "let no image of a batch change another", "def perturb",
+    ),
     "not deterministic": Fault(
         'generator=ctx.rng("epoch", epoch))', "generator=torch.Generator().manual_seed(torch.seed() % 2**60))",
         "repeats", "two runs with the same seed differ", "def fit",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,72 @@ def test_packing_keeps_model_and_optimiser(optimizer: str) -> None:
     again = pack(other, second)
     assert packed.keys() == again.keys()
     assert all(torch.equal(packed[name], again[name]) for name in packed)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "oscillating", "warm_cosine"])
+def test_every_step_has_the_rate_of_the_schedule(
+    schedule: str, ctx: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def noted(self: torch.optim.Adam) -> None:
+        rates.append(self.param_groups[0]["lr"])
+        step(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    options = Training(lr=1e-3, batch=4, epochs=3, schedule=schedule)
+    supervised(fresh(), two_colours(), options, (), ctx)
+    assert rates == pytest.approx([learning_rate(options, number, 3) for number in range(9)])
+
+
+def test_an_optimiser_is_of_the_kind_and_has_the_options_that_are_asked_for() -> None:
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    for name, kind in kinds.items():
+        made = make_optimizer(fresh(), Training(optimizer=name, lr=0.3, weight_decay=0.02))
+        assert type(made) is kind
+        assert (made.param_groups[0]["lr"], made.param_groups[0]["weight_decay"]) == (0.3, 0.02)
+        assert made.param_groups[0].get("momentum") == (0.9 if name == "sgd" else None)
+
+
+class Breaks(Countermeasure[Config]):
+    name = "rogue"
+    version = 1
+    info = Info(title="breaks a batch")
+    Config = Config
+    place = "step"
+    broken: Callable[[Tensor], Tensor]
+
+    def on_step(self, images: Tensor, targets: Tensor, model: torch.nn.Module, rng: torch.Generator) -> Tensor:
+        return self.broken(images)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda images: images * 255, r"countermeasures 'rogue': made pixels in \[0, \d+\]; keep them in \[0, 1\]"),
+        (lambda images: images / 0 * 0, "made pixels in"),
+        (lambda images: images[..., :20], r"made \(4, 3, 32, 20\) and 4 targets of a batch \(4, 3, 32, 32\)"),
+        (lambda images: torch.cat([images, images]), r"made \(8, 3, 32, 32\) and 4 targets"),
+    ],
+)
+def test_a_batch_that_a_countermeasure_breaks_is_refused(
+    broken: Callable[[Tensor], Tensor], message: str, ctx: RunContext
+) -> None:
+    measure = Breaks(Config())
+    measure.broken = broken
+    with pytest.raises(CellError, match=message):
+        supervised(fresh(), two_colours(), OPTIONS, (measure,), ctx)
+
+
+def test_a_countermeasure_on_the_set_cannot_change_its_labels(ctx: RunContext) -> None:
+    class Relabels(Countermeasure[Config]):
+        name, version, info, place = "rogue", 1, Info(title="changes labels"), "set"
+        Config = Config
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            train.labels.zero_()
+            return train.images
+
+    train = two_colours()
+    assert torch.equal(on_set(train, (Relabels(Config()),), ctx).labels, two_colours().labels)

@@ -89,6 +89,7 @@ class ChosenMethod:
             progress: Called with (done, total, text).
             checkpoints: Arguments of ``RunContext`` that say where checkpoints are kept.
         """
-        ctx = RunContext(self.device, self.seed, progress=progress, **checkpoints)
+        sources = {self.part.name: self.part.entry.source_digest}
+        ctx = RunContext(self.device, self.seed, sources=sources, progress=progress, **checkpoints)
         seed_everything(ctx)
         return ctx

@@ -111,7 +111,10 @@ def fit_in(
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         report = both(progress, claim.tell) if progress else claim.tell
-        ctx = RunContext(torch_device, seed, store=store, key=address, stage="fit", progress=report, stop=stop)
+        digests = {part.name: part.entry.source_digest}
+        ctx = RunContext(
+            torch_device, seed, store=store, key=address, stage="fit", sources=digests, progress=report, stop=stop
+        )
         with process_restored():
             seed_everything(ctx)
             plugin.fit(referee.image_set(dataset.train, dataset.num_classes, torch_device), ctx)

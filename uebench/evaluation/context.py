@@ -57,6 +57,7 @@ class RunContext:
         store: Store | None = None,
         key: str = "",
         stage: str = "",
+        sources: Mapping[str, str] | None = None,
         progress: Progress | None = None,
         examine: Callable[[Classifier], dict[str, Any]] | None = None,
         stop: Stop | None = None,
@@ -69,13 +70,14 @@ class RunContext:
             store: The store for checkpoints, from which a killed task resumes; None for no checkpoints.
             key: The key of the cell or protected set.
             stage: The name of the task among those of the key, such as ``fit`` or ``train``.
+            sources: The source digest of each plugin of the task, by name. A checkpoint of other code is not used.
             progress: Called with (done, total, what).
             examine: Tests a classifier on the clean test set; the result goes into the epoch's entry in the curve.
             stop: Decides when the task must end early, at a checkpoint.
         """
         self.device = device
         self.seed = seed
-        self._store, self._key, self._stage = store, key, stage
+        self._store, self._key, self._stage, self._sources = store, key, stage, dict(sources or {})
         self._progress, self._examine = progress, examine
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
@@ -135,21 +137,25 @@ class RunContext:
             return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         meta = {
-            "uebench": json.dumps({"step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds})
-        }
-        self._store.write_checkpoint(self._key, self._stage, save(tensors, metadata=meta))
+            "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds, "sources": self._sources,
+        }  # fmt: skip
+        content = save(tensors, metadata={"uebench": json.dumps(meta)})
+        self._store.write_checkpoint(self._key, self._stage, content)
         written = time.perf_counter()
         self._next = written + (written - started) / SHARE
         if ends:
             raise Stopped
 
     def restore(self) -> Checkpoint | None:
-        """Return the last checkpoint, or None if there is none or it is damaged; the store checks its digest."""
+        """Return the last checkpoint, or None if there is none, or it is damaged, or of other code."""
         content = self._store.read_checkpoint(self._key, self._stage) if self._store else None
         if content is None:
             return None
         head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         meta = json.loads(head["__metadata__"]["uebench"])
+        if meta.get("sources", self._sources) != self._sources:
+            self.progress(0, 0, "starting anew: the code has changed since the checkpoint")
+            return None
         self._clock.resume(meta["seconds"])
         saved: list[dict[str, Any]] = meta.get("rounds", [])
         if len(saved) > len(self._rounds):

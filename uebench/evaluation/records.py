@@ -71,7 +71,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     check_curve(cell.attacker.written, trained)
     best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
     shared, meta = _shared(cell.protection, protected), protected.meta
-    sources = {part.name: part.entry.source_digest for part in cell.parts()}
+    sources = digests(cell)
     if meta.provenance:  # the source of the method that made the set, which may have changed since
         sources |= meta.provenance.sources
     return Record.model_validate(
@@ -110,6 +110,11 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "provenance": provenance(sources, device),
         }
     )
+
+
+def digests(spec: CellSpec | ProtectionSpec) -> dict[str, str]:
+    """Return the source digest of each plugin of a cell or protected set, by name."""
+    return {part.name: part.entry.source_digest for part in spec.parts()}
 
 
 def check_curve(attacker: str, trained: Trained) -> None:

@@ -96,6 +96,7 @@ class Runner:
                 store=self.store,
                 key=cell.key,
                 stage="train",
+                sources=records.digests(cell),
                 progress=progress,
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
@@ -140,8 +141,8 @@ class Runner:
 
         def context(stage: str) -> RunContext:
             return RunContext(
-                self.device, spec.method_seed, store=self.store, key=spec.key, stage=stage, progress=progress,
-                stop=self._stop,
+                self.device, spec.method_seed, store=self.store, key=spec.key, stage=stage,
+                sources=records.digests(spec), progress=progress, stop=self._stop,
             )  # fmt: skip
 
         dataset = self._load(spec.data)

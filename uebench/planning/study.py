@@ -130,7 +130,8 @@ class StudySpec(Config):
         label: The table's label in LaTeX.
         metrics: Names of ``METRICS`` that the table shows beside the accuracy.
         reported: Numbers that others report; in the TOML file, the name of a CSV file.
-        plugin: Python files with plugins, relative to the working directory. Reading the study runs their code.
+        plugin: Python files with plugins, beside the study or else in the working directory. Reading the study runs
+            their code.
     """
 
     title: str

@@ -59,6 +59,7 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
     options["attacker"] = _entries(what, "attacker", options, "attacker", StudyAttacker)
     numbers = options.pop("reported", None)
     spec: StudySpec = validate(StudySpec, options, what)
+    spec = spec.model_copy(update={"plugin": tuple(_beside(file, plugin) for plugin in spec.plugin)})
     methods = [one.name for one in (spec.reference, *spec.methods)]
     if spec.baseline and spec.baseline not in methods:
         raise UsageError(
@@ -77,6 +78,11 @@ def read_study(study: str | Path, data: Iterable[str] = ()) -> StudySpec:
         "data": [one.name for one in spec.data],
     }
     return spec.model_copy(update={"reported": read_reported(file.parent / numbers, names)})
+
+
+def _beside(study: Path, plugin: str) -> str:
+    """Return the path of a plugin file that a study names: beside the study, else from the working directory."""
+    return str(study.parent / plugin) if (study.parent / plugin).exists() else plugin
 
 
 def _file(study: str | Path) -> tuple[Path, str]:

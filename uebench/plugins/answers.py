@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from uebench.errors import PluginError, UebenchError, line_of
+from uebench.norms import NORMS
 from uebench.plugins.base import Attacker, Budget, Listing, Method, Plugin, Shape, Source
 from uebench.plugins.scan import CONTRACTS
 
@@ -48,7 +50,21 @@ def assets(plugin: Plugin[Any], size: int) -> tuple[Path, ...]:
 
 def budget(method: Method[Any], size: int) -> Budget:
     """Return a method's budget for images of ``size`` pixels."""
-    return _answer(method, "budget", lambda: method.budget(size), _is(Budget), "a Budget")
+    found = _answer(method, "budget", lambda: method.budget(size), _is(Budget), "a Budget")
+    if fault := _of_budget(found):
+        raise PluginError(f"{described(type(method))}: budget returned {found}; {fault}")
+    return found
+
+
+def _of_budget(budget: Budget) -> str:
+    """Return what is wrong with a budget, and the remedy; empty if nothing is."""
+    if budget.norm not in NORMS:
+        return f"its norm must be one of {', '.join(map(repr, NORMS))}"
+    if not isinstance(budget.eps, Real) or not math.isfinite(budget.eps) or budget.eps < 0:
+        return "its eps must be a finite number that is not negative"
+    if budget.norm == "linf" and budget.eps > 1:
+        return "its eps is on the [0, 1] pixel scale; write 8/255 for 8 grey levels"
+    return ""
 
 
 def streams(method: Method[Any], size: int) -> bool:
@@ -82,13 +98,15 @@ def read(source: Source[Any], size: int) -> tuple[Split, Split]:
 def blamed(plugin: type[Plugin[Any]], hook: str) -> Iterator[None]:
     """Turn an unexpected error in the block into one that names the plugin, its hook and the line.
 
-    Errors of the file system pass, because the command line explains them.
+    Errors of the file system that name a file pass, because the command line explains them.
     """
     try:
         yield
-    except (UebenchError, OSError):
+    except UebenchError:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         what = "ends the process" if isinstance(error, SystemExit) else f"fails: {type(error).__name__}"
         line = line_of(error, {_file(cls) for cls in plugin.__mro__}) or line_of(error)
         message = " ".join(str(error).split())
@@ -108,7 +126,9 @@ def _answer(
         answer = ask()
     if is_right(answer):
         return answer
-    given = "others" if isinstance(answer, tuple) else type(answer).__name__
+    given = type(answer).__name__
+    if isinstance(answer, tuple):
+        given = f"a tuple ({', '.join(type(part).__name__ for part in answer)})"
     raise PluginError(f"{described(type(plugin))}: {hook} returned {given}; it must return {expected}")
 
 

@@ -11,6 +11,9 @@ from uebench.plugins.scan import CONTRACTS, Kind
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
+RESERVED: Mapping[Kind, frozenset[str]] = {"method": frozenset({"preset", "labels", "embedding"})}
+"""Options that every plugin of a kind has, so that its own cannot have these names; of other kinds, ``preset``."""
+
 
 def fault(plugin: object, kind: Kind) -> str:
     """Return what is wrong with a class, and the remedy; empty if nothing is.
@@ -32,6 +35,8 @@ def fault(plugin: object, kind: Kind) -> str:
     except Exception as error:  # of pydantic or of the plugin's annotations
         reason = str(error).splitlines()[0]
         return f"has a Config with unknown types: {reason}; import them outside `if TYPE_CHECKING`"
+    if taken := sorted(RESERVED.get(kind, {"preset"}) & config.model_fields.keys()):
+        return f"has an option {taken[0]!r}, which uebench itself reads in name({taken[0]}=...); rename it"
     return _of_tables(plugin) or _of_places(plugin)
 
 

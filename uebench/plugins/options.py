@@ -79,9 +79,10 @@ class Config(BaseModel):
         return {name: texts.get(name, "") for name in cls.model_fields}
 
     def published(self) -> dict[str, Any]:
-        """Return the options as JSON values, as keys and records hold them; of a path, only the file's name."""
+        """Return the options as JSON values, for keys and records: of a path, only the name; sets sorted."""
         plain = self.model_dump(mode="json")
         plain |= {name: value.name for name, value in self if isinstance(value, Path)}
+        plain |= {name: sorted(plain[name], key=repr) for name, value in self if isinstance(value, set | frozenset)}
         return {name: value for name, value in plain.items() if not self._is_as_before(name)}
 
     def _is_as_before(self, name: str) -> bool:

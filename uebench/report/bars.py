@@ -101,6 +101,6 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -
         return
     mean, (low, high) = one.pairing.accuracy, one.pairing.interval
     axes.bar(
-        x, mean, 0.9 * width, yerr=[[mean - low], [high - mean]], capsize=2, edgecolor="white",
+        x, mean, 0.9 * width, yerr=[[max(0.0, mean - low)], [max(0.0, high - mean)]], capsize=2, edgecolor="white",
         error_kw={"linewidth": 0.8}, linewidth=0.5, **style,
     )  # fmt: skip

@@ -86,10 +86,24 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
             record = seal.unless_damaged(Store.read_protection, store, key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
+        if isinstance(theirs, Record) and _of_another_set(store, theirs):
+            return MergedFile(path, "conflict", f"{path}: other code of {theirs.method.name!r} made its protected set")
         if kind == "models" and not _share_cell(store, other, key):
             return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
         store.put(place(store, key), content)
     return MergedFile(path, "taken")
+
+
+def _of_another_set(store: Store, cell: Record) -> bool:
+    """Return whether a cell's set differs from the one here, and was made by other code under the same version.
+
+    The same code may draw a set twice, as on a GPU; these cells are of the same method.
+    """
+    ours = seal.unless_damaged(store.read_protection, cell.protect_key)
+    if ours is None or ours.provenance is None or ours.audit == cell.audit:
+        return False
+    name = cell.method.name
+    return ours.provenance.sources.get(name) != cell.provenance.sources.get(name)
 
 
 def _share_cell(store: Store, other: Store, key: str) -> bool:

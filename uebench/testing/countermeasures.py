@@ -188,6 +188,12 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
         if not self.is_repeatable:
             raise SkipTest("two calls with the same generator differ")
         self.require_form()
+        try:
+            self.range()
+        except ContractError:
+            raise SkipTest("a training would refuse what it returns") from None
+        except SkipTest:
+            pass  # what it returns has no range
         whole = self.train()
         for number in kills(whole):
             resumed = self.train(whole[:number])

@@ -25,6 +25,10 @@ from uebench.testing.samples import people, shuffled
 
 BATCH = 7
 """Images per batch. The last batch of the 18 images is smaller."""
+SMALL = 4
+"""Images per batch when the batches must not matter."""
+ROUNDING = 0.5 / 255
+"""How far the pixels of an image may then differ: sums of floats depend on the size of a batch."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
         return Protection(method, images, batches, budget, ctx.saved)
 
     def perturb(
-        self, method: Method[Any], clean: ImageSet, seed: int = 0, *, seeded: bool = True
+        self, method: Method[Any], clean: ImageSet, seed: int = 0, *, seeded: bool = True, size: int = BATCH
     ) -> tuple[Tensor, ...]:
         """Protect a set with a fitted method.
 
@@ -96,6 +100,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
             clean: The set.
             seed: The method's seed.
             seeded: Seed the global generators first, as in a task.
+            size: Images per batch.
 
         Returns:
             The return value of ``perturb`` for each batch.
@@ -105,7 +110,7 @@ class MethodSuite(Suite[Method[Any], Protection]):
             seed_everything(ctx)
         self.watch_generators()
         images = []
-        for batch in clean.batches(BATCH):
+        for batch in clean.batches(size):
             self.give(**{"batch.images": batch.images, "batch.labels": batch.labels, "batch.index": batch.index})
             with torch.no_grad():
                 images.append(method.perturb(batch, ctx).clone())
@@ -205,6 +210,23 @@ class MethodSuite(Suite[Method[Any], Protection]):
         with self.at_work():
             again = self.perturb(done.method, self.photographs(), seeded=False)
         return not same(done.images, again)
+
+    @proves("an image is protected alike in batches of any size")
+    def batches(self) -> None:
+        """Protect the set in smaller batches, as on a machine with less memory."""
+        if self.is_inconsistent:
+            raise SkipTest("perturb gives other images when it is called again")
+        if self.refusal(self.whole):
+            raise SkipTest("the referee refuses its images")
+        with self.at_work():
+            small = torch.cat(self.perturb(self.whole.method, self.photographs(), size=SMALL))
+        apart = (small - torch.cat(self.whole.images)).abs().amax()
+        if float(apart) > ROUNDING:
+            raise ContractError(
+                f"the same image differs by {255 * float(apart):.3g}/255 in batches of {BATCH} and of {SMALL}; draw "
+                "random numbers in fit for every image of the set, and let no image of a batch change another",
+                self.line("perturb"),
+            )
 
     @proves("load(state()) protects as fit does")
     def state(self) -> None:

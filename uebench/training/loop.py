@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import CellError
 from uebench.lazy import torch
+from uebench.norms import TOLERANCE
 from uebench.ops import flip_crop, seed_torch
 from uebench.plugins.base import Context, Countermeasure, ImageSet, Trained, Training
 from uebench.training.batches import trainable_images
@@ -86,7 +88,7 @@ def on_set(train: ImageSet, countermeasures: Sequence[Countermeasure[Any]], ctx:
         CellError: If one of them returns something other than images of the same shape.
     """
     for number, measure in enumerate(countermeasures):
-        images = measure.on_set(train, ctx.rng("set", number))
+        images = measure.on_set(replace(train, labels=train.labels.clone()), ctx.rng("set", number))
         if not isinstance(images, torch.Tensor):
             raise CellError(f"countermeasure {measure.name!r}: on_set returned {images!r:.40}; return the images")
         if images.shape != train.images.shape or images.dtype != torch.uint8:
@@ -157,6 +159,8 @@ class _Run:
         for number, batch in enumerate(self.train.batches(self.options.batch, order=order)):
             set_rate(self.optimizer, learning_rate(self.options, epoch * self.steps + number, self.steps))
             images, targets = self._prepared(batch.images, one_hot[batch.labels], rng)
+            if self.countermeasures and not number:
+                self._check(batch.images, images, targets)
             loss, logits = self._step(images, targets, rng)
             total += loss * len(batch.labels)
             correct += (logits.argmax(1) == targets.argmax(1)).sum()
@@ -170,6 +174,22 @@ class _Run:
         for measure in self.countermeasures:
             images = measure.on_step(images, targets, self.model, rng)
         return images, targets
+
+    def _check(self, given: Tensor, images: Tensor, targets: Tensor) -> None:
+        """Check what the countermeasures made of a batch; once in an epoch, because a GPU waits for it.
+
+        Raises:
+            CellError: If it is not a batch of as many images and targets, with pixels in [0, 1].
+        """
+        if images.shape != given.shape or len(targets) != len(given):
+            got = f"{tuple(images.shape)} and {len(targets)} targets"
+            raise CellError(f"{self._named()}: made {got} of a batch {tuple(given.shape)}; keep its shape")
+        low, high = (float(end) for end in images.detach().aminmax())
+        if not -TOLERANCE <= low <= high <= 1 + TOLERANCE:
+            raise CellError(f"{self._named()}: made pixels in [{low:.3g}, {high:.3g}]; keep them in [0, 1]")
+
+    def _named(self) -> str:
+        return f"countermeasures {' and '.join(repr(measure.name) for measure in self.countermeasures)}"
 
     def _step(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Take an optimiser step; return the loss and the logits before it."""

@@ -43,6 +43,7 @@ class BitDepth(Countermeasure[Config]):
         """Return the coarser images."""
         if self.config.levels == "truncated":
             level = 2 ** (8 - self.config.bits)
-            return train.images // level * level
+            truncated: Tensor = train.images // level * level
+            return truncated
         top = 2**self.config.bits - 1
         return map_levels(train.images, lambda images: (images * top).round() / top)
