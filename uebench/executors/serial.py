@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import redirect_stdout
 
 from uebench import lazy
 from uebench.evaluation.settings import Settings
@@ -26,7 +28,8 @@ def serial(
 
     def submit(task: Task) -> Future[TaskStatus]:
         future: Future[TaskStatus] = Future()
-        future.set_result(runner.perform(task))
+        with redirect_stdout(sys.stderr):  # of a plugin that prints; stdout is for results
+            future.set_result(runner.perform(task))
         return future
 
     return run_graph(tasks, submit, runner.store, jobs=1, limit=settings.limit)

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
@@ -83,7 +84,8 @@ class Entry:
         from uebench.plugins.class_form import fault
 
         try:
-            plugin = getattr(self._imported(), self.class_name)
+            with redirect_stdout(sys.stderr):  # of a module that prints; stdout is for results
+                plugin = getattr(self._imported(), self.class_name)
         except UebenchError:
             raise
         except (Exception, SystemExit) as error:

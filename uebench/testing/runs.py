@@ -6,7 +6,7 @@ import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cached_property
 from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
@@ -123,7 +123,7 @@ class Runs(ABC, Generic[P, R]):
         """Run the block under the conditions of a task: offline, on one thread, with newly seeded global generators."""
         self._given.clear()
         self._generators.clear()
-        with process_restored(), offline(self.files) as attempts:
+        with process_restored(), redirect_stdout(sys.stderr), offline(self.files) as attempts:
             if torch.get_num_threads() != 1:
                 torch.set_num_threads(1)
             salt = next(_salts)
