@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from uebench.analysis.paired_tests import ALPHA
 from uebench.analysis.statistics import Difference, Runs, difference, holm, interval
 
 Verdict = Literal["poisoned", "not detected", "cannot tell"]
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Detector:
     @property
     def alarms(self) -> bool:
         """Return whether the set stands out: the network recognises it better than the clean photographs."""
-        return self.difference.value > 0 and self.p < LEVEL
+        return self.difference.value > 0 and self.p < ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def detection(
     detectors = []
     for (view, (on_set, on_clean)), gap, p, least_p in zip(runs.items(), gaps, corrected, least, strict=True):
         counts, intervals = (sum(published[view]), sum(clean[view]), on_set.n), (interval(on_set), interval(on_clean))
-        detectors.append(Detector(*view, *counts, *intervals, gap, p, has_room=least_p < LEVEL))
+        detectors.append(Detector(*view, *counts, *intervals, gap, p, has_room=least_p < ALPHA))
     return Detection(name, data, identities, on_set.photographs, tuple(detectors))
 
 

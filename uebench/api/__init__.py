@@ -1,1 +1,1 @@
-"""The Python API; the command line is a thin wrapper over it."""
+"""The Python API; commands of the command line call the same functions."""

@@ -1,1 +1,1 @@
-"""The command line: one file per command, each a thin wrapper over one public function."""
+"""The command line: one file per command. A command reads options, calls functions of the package, and prints."""

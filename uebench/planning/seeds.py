@@ -68,12 +68,12 @@ def seeds_of(given: Any, name: str) -> tuple[int, ...]:  # noqa: ANN401
         raise UsageError(f"{name}={shortened(format_value(first['input']))} {refusal(first)}") from None
 
 
-def seed_of(given: int, name: str = "seed") -> int:
+def seed_of(given: int) -> int:
     """Return a single seed.
 
     Raises:
         UsageError: If it is not one.
     """
     if not _is_whole(given):
-        raise UsageError(f"{name}={shortened(format_value(given))} is not a seed; write one whole number, such as 0")
-    return seeds_of(given, name)[0]
+        raise UsageError(f"seed={shortened(format_value(given))} is not a seed; write one whole number, such as 0")
+    return seeds_of(given, "seed")[0]
