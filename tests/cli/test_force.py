@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import TINY, Answer, Command
 from tests.soak.trials import PLUGIN, state
+from uebench.evaluation.context import RunContext
 from uebench.store.record import Record
 from uebench.store.store import Store
 
@@ -56,3 +58,25 @@ def test_a_forced_run_without_time_says_that_its_cells_are_left(uebench: Command
     answer = forced(uebench, "--force", "--time-limit", "0.001s")
     assert (answer.code, statuses(answer)) == (5, ["left"] * 3)
     assert "3 cells left" in answer.err
+
+
+def test_a_forced_run_does_not_resume_what_was_begun_before(
+    tiny_run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uebench.evaluation.context.EARLY", 0.0)
+    grid = ("--method", "clean", "--attacker", "resnet18", "--json")
+    (cell,) = tiny_run(*grid).json
+    store, record = Store(tmp_path / "results"), cell["record"]
+
+    def begin() -> None:
+        store.cell_path(record["key"]).unlink(missing_ok=True)
+        sources = record["provenance"]["sources"]
+        ctx = RunContext(torch.device("cpu"), 0, store=store, key=record["key"], stage="train", sources=sources)
+        ctx.save({"weights": torch.zeros(1)}, 1)  # of another training, so that resuming it fails
+
+    begin()
+    resumed = tiny_run(*grid)
+    assert resumed.code == 1
+    assert "the checkpoint belongs to another training" in resumed.err
+    begin()
+    assert statuses(tiny_run(*grid, "--force")) == ["computed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from uebench.evaluation import referee
 from uebench.evaluation.attack import attack
 from uebench.evaluation.context import RunContext
 from uebench.planning.parts import attacker_parts
-from uebench.plugins.base import Split
+from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Split
 from uebench.plugins.registry import Registry
 from uebench.store import answers
 from uebench.store.store import Store
@@ -92,3 +93,24 @@ def test_the_answers_of_every_epoch_survive_a_kill(
             run(Store(tmp_path), stop)
     assert run(Store(tmp_path)) == whole
     assert all(answers.decode(epoch["test_answers"], sum(unsorted.info.test_counts)) for epoch in whole)
+
+
+def test_what_a_countermeasure_on_the_set_draws_does_not_change_the_training(unsorted: Dataset) -> None:
+    class Draws(Countermeasure[Config]):
+        name, version, info, place = "draws", 1, Info(title="draws from the global generator"), "set"
+        Config = Config
+
+        def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
+            torch.rand(1)
+            return train.images
+
+    part = attacker_parts(Registry(), "timm(model=test_resnet, epochs=1, batch=3)", "smoke")[0]
+    drawing = SimpleNamespace(build=lambda: Draws(Config()))
+
+    def weights(*measures: object) -> list[Tensor]:
+        ctx = RunContext(CPU, 0, examine=referee.Examiner(unsorted, CPU))
+        done = attack(part, measures, unsorted, np.zeros((), np.int8), ctx)  # type: ignore[arg-type]
+        assert isinstance(done.trained.classifier, torch.nn.Module)
+        return list(done.trained.classifier.state_dict().values())
+
+    assert all(map(torch.equal, weights(), weights(drawing)))
