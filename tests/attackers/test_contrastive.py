@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from tests.attackers.test_attackers import TRAIN, fit, state
-from uebench.plugins.base import ImageSet, Trained
+from uebench.plugins.base import ImageSet, Trained, Training
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.testing import MemoryContext
+from uebench.training.loop import supervised
 
 NAMES = ("simclr", "moco", "byol", "simsiam")
 
@@ -86,3 +87,15 @@ def test_all_train_as_simclr_does_unless_their_authors_settings_are_asked_for(na
         assert {key: value for key, value in config(name, preset).items() if key in shared} == shared
     for official in ("moco(preset=official)", "simsiam(preset=official)"):
         assert config(official, "desk")["optimizer"] == "sgd"
+
+
+def test_the_probe_trains_for_its_epochs_and_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def seen(model: object, train: object, options: Training, *rest: object, **named: object) -> Trained:
+        asked.append((options.epochs, options.lr))
+        return supervised(model, train, options, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("uebench_attackers.contrastive.supervised", seen)
+    fit("simclr(model=test_resnet, epochs=1, probe_epochs=2, probe_lr=0.07, batch=6)")
+    assert asked == [(2, 0.07)]

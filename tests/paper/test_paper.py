@@ -269,3 +269,20 @@ def test_the_lowest_method_seed_gives_quality_and_the_mean_over_sets_gives_secon
     tables = [fill_table(TABLES[name], {MAIN: data}, records) for name in ("7", "9")]
     quality, cost = (next(one for one in table.places if one.place.row == "segue") for table in tables)
     assert (quality.value, cost.value, len(cost.keys)) == (30.0, 4.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("row", "setting", "column", "method", "attacker"),
+    [
+        ("clean", "", "rho_a=0/255", "clean", "resnet18"),
+        ("ue", "", "rho_a=3/255", "ue", "resnet18+adversarial(rho=3/255)"),
+        ("rue", "rho_d=0/255", "rho_a=4/255", "rue(rho_d=0/255)", "resnet18+adversarial(rho=4/255)"),
+        ("rue", "rho_d=2/255", "rho_a=0/255", "rue(rho_d=2/255)", "resnet18"),
+        ("segue", "rho_d=1/255", "rho_a=2/255", "segue(rho_d=1/255, weights=none)", "resnet18+adversarial(rho=2/255)"),
+    ],
+)
+def test_table_8_crosses_the_radii_of_defenders_and_attackers(
+    row: str, setting: str, column: str, method: str, attacker: str
+) -> None:
+    (place,) = [one for one in TABLES["8"].places if (one.row, one.setting, one.column) == (row, setting, column)]
+    assert (place.method, place.attacker) == (method, attacker)
