@@ -10,10 +10,11 @@ from statistics import fmean
 from typing import TypeVar
 
 from uebench.analysis.statistics import Runs, interval
+from uebench.data.protected_set import Protected
 from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
-from uebench.planning.parts import MADE_ELSEWHERE, REFERENCE
+from uebench.planning.parts import REFERENCE
 from uebench.plugins import presets
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
@@ -143,7 +144,7 @@ def seconds(records: Iterable[Record]) -> float | None:
         None for a set made by other code, because its record has only the time to read it.
     """
     made = one_of_each_set(records)
-    if any(record.method.name == MADE_ELSEWHERE for record in made):
+    if any(record.method.name == Protected.name for record in made):
         return None
     timings = [record.timings for record in made]
     return fmean(one.fit_seconds + one.protect_seconds for one in timings)

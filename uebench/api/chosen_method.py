@@ -13,6 +13,7 @@ from uebench.planning.parts import REFERENCE, method_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import answers
 from uebench.plugins.base import Shape, Split
+from uebench.plugins.part import source_digests
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.progress import Progress
@@ -89,7 +90,6 @@ class ChosenMethod:
             progress: Called with (done, total, text).
             checkpoints: Arguments of ``RunContext`` that say where checkpoints are kept.
         """
-        sources = {self.part.name: self.part.entry.source_digest}
-        ctx = RunContext(self.device, self.seed, sources=sources, progress=progress, **checkpoints)
+        ctx = RunContext(self.device, self.seed, sources=source_digests([self.part]), progress=progress, **checkpoints)
         seed_everything(ctx)
         return ctx

@@ -16,6 +16,7 @@ from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import answers, presets
 from uebench.plugins.base import Method
+from uebench.plugins.part import source_digests
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both
 
@@ -111,9 +112,15 @@ def fit_in(
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         report = both(progress, claim.tell) if progress else claim.tell
-        digests = {part.name: part.entry.source_digest}
         ctx = RunContext(
-            torch_device, seed, store=store, key=address, stage="fit", sources=digests, progress=report, stop=stop
+            torch_device,
+            seed,
+            store=store,
+            key=address,
+            stage="fit",
+            sources=source_digests([part]),
+            progress=report,
+            stop=stop,
         )
         with process_restored():
             seed_everything(ctx)

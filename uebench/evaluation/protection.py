@@ -18,6 +18,7 @@ from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
 from uebench.plugins import answers
 from uebench.plugins.base import Split
+from uebench.plugins.part import source_digests
 from uebench.store.record import ProtectedMeta
 from uebench.store.record_parts import Audit, Fit, SideInformationRecord
 from uebench.store.store import Protected
@@ -60,7 +61,7 @@ def make(
         side_information=SideInformationRecord.model_validate(side) if side else None,
         fit_seconds=fit_seconds,
         protect_seconds=protect_seconds,
-        provenance=provenance({spec.method.name: spec.method.entry.source_digest}, device),
+        provenance=provenance(source_digests(spec.parts()), device),
         fit=fitted,
         peak_memory_mib=memory,
     )

@@ -15,6 +15,7 @@ from uebench.evaluation.provenance import provenance
 from uebench.metrics import Lpips, quality
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.plugins.base import Trained
+from uebench.plugins.part import source_digests
 from uebench.progress import Progress
 from uebench.store.record import FORMAT, ProtectionRecord, Record
 from uebench.store.record_parts import Epoch, ProtectionTimings, Quality, Timings, TrainingRecord
@@ -71,7 +72,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
     check_curve(cell.attacker.written, trained)
     best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
     shared, meta = _shared(cell.protection, protected), protected.meta
-    sources = digests(cell)
+    sources = source_digests(cell.parts())
     if meta.provenance:  # the source of the method that made the set, which may have changed since
         sources |= meta.provenance.sources
     return Record.model_validate(
@@ -110,11 +111,6 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "provenance": provenance(sources, device),
         }
     )
-
-
-def digests(spec: CellSpec | ProtectionSpec) -> dict[str, str]:
-    """Return the source digest of each plugin of a cell or protected set, by name."""
-    return {part.name: part.entry.source_digest for part in spec.parts()}
 
 
 def check_curve(attacker: str, trained: Trained) -> None:

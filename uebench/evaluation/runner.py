@@ -20,6 +20,7 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.metrics import Lpips
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
+from uebench.plugins.part import source_digests
 from uebench.progress import Progress, ProgressFor, both, guarded
 from uebench.store.record import ProtectionRecord
 from uebench.store.seal import unless_damaged
@@ -96,7 +97,7 @@ class Runner:
                 store=self.store,
                 key=cell.key,
                 stage="train",
-                sources=records.digests(cell),
+                sources=source_digests(cell.parts()),
                 progress=progress,
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
@@ -142,7 +143,7 @@ class Runner:
         def context(stage: str) -> RunContext:
             return RunContext(
                 self.device, spec.method_seed, store=self.store, key=spec.key, stage=stage,
-                sources=records.digests(spec), progress=progress, stop=self._stop,
+                sources=source_digests(spec.parts()), progress=progress, stop=self._stop,
             )  # fmt: skip
 
         dataset = self._load(spec.data)

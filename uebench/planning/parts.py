@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.protected_set import Protected, ProtectedConfig
+from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
@@ -18,8 +18,6 @@ from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
 """The method that leaves the images as they are; its cells are the reference for all others."""
-MADE_ELSEWHERE = Protected.name
-"""The method that reads a protected set made by other code."""
 ALL = "all"
 """The word for every plugin without required options."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -64,3 +65,8 @@ def _restore(entry: Entry, options: bytes, written: str) -> Part[Any]:
     config: Config = object.__new__(entry.plugin.Config)
     config.__setstate__(pickle.loads(options))
     return Part(entry, config, written)
+
+
+def source_digests(parts: Iterable[Part[Plugin[Any]]]) -> dict[str, str]:
+    """Return the source digest of each plugin, by name, as records and checkpoints hold them."""
+    return {part.name: part.entry.source_digest for part in parts}
