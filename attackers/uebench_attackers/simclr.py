@@ -8,7 +8,7 @@ Deviation from the authors' code: the projector has no batch normalisation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from uebench.lazy import networks
 from uebench.plugins.base import ImageSet, Info
@@ -31,6 +31,9 @@ class SimClrAttacker(ContrastiveAttacker[ContrastiveOptions]):
         family="label-free",
     )
     Config = ContrastiveOptions
+    earlier: ClassVar = {
+        "13dbd23b0a1f0d6eafec0d67104d6a71ebc0de62b805a88f859fd4d8c17715a6": "the digest left out imported modules",
+    }
 
     def learner(self, encoder: FaceClassifier, width: int, train: ImageSet) -> ContrastiveLearner:
         """Return SimCLR."""

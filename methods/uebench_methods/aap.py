@@ -81,6 +81,7 @@ class Aap(tap.Tap):
     }
     earlier: ClassVar = {
         "6e9cf5298f129ae5c60d9d9b9a8f51a283ee54c82afb543d4f1a851e4d522259": "it was no subclass of tap",
+        "1b708be669312dad90fac1bb67cffa066abe1a0460a64b000f509a314b826189": "the digest left out imported modules",
     }
 
     config: AapConfig

@@ -132,6 +132,7 @@ class Segue(Method[Config]):
 
     earlier: ClassVar = {
         "8cf40d340ce2acfbc3c8e1ac98eae6cc0528c34d61d694eedabe5156b4a2b3ce": "both learning rates followed one schedule",
+        "776e315a573e901728e6e51337467409e8c765a5083f17d95377dedada979afd": "the digest left out imported modules",
     }
 
     fresh_surrogates: ClassVar = False

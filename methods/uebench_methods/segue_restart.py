@@ -39,6 +39,7 @@ class SegueRestart(Segue):
     }
     earlier: ClassVar = {
         "d34b0e107cfad15c5a67111d78e6612b8bc20c713d3d4ef52473f739a7adce12": "both learning rates followed one schedule",
+        "fcee1bd9a4a78238a7a01343e52190c722445190e0d7e0e8af65b09ed4868c49": "the digest left out imported modules",
     }
 
     fresh_surrogates: ClassVar = True

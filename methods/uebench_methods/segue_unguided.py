@@ -38,4 +38,5 @@ class SegueUnguided(Segue):
     Config = UnguidedConfig
     earlier: ClassVar = {
         "fcd4ea86ddf3997c8d537f99991c0d289660e5090ee8666900745f66dcfb377f": "both learning rates followed one schedule",
+        "6ef962241ce687e33dd39a3b5d842e3a4595d0d753dbe5493830289bc3319376": "the digest left out imported modules",
     }

@@ -62,6 +62,10 @@ class Sem(rue.Rue):
         "desk64": "as the desk64 of rue",
     }
 
+    earlier: ClassVar = {
+        "3d7790ba1e9da6fb8b220941a05596739f03f9cecc03498d46c2aa295a7a3cda": "the digest left out imported modules",
+    }
+
     def improve(self, model: rue.Loss, batch: Batch, noise: Noise, rng: torch.Generator) -> Tensor:
         """Take RUE's steps, but against an adversary that stays at its uniform random start."""
         random = rue.Rue(self.config.model_copy(update={"rho_steps": 0}))

@@ -25,7 +25,7 @@ def test_the_report_has_a_line_for_each_check_and_says_what_is_wrong_and_where(
     assert "  ok       repeats   it reads the same every time" in lines
     assert "  skipped  listing   its listing is what it reads (it lists no files)" in lines
     assert any(line.startswith("  FAILED   form      mine.py:37: the labels must be 0..K-1") for line in lines)
-    assert lines[-2] == "  11 ok, 1 skipped, 1 failed"
+    assert lines[-2] == "  12 ok, 1 skipped, 1 failed"
     found = uebench("check", file, "--json").json
     assert [(one["check"], one["line"]) for one in found if one["status"] == "failed"] == [("form", "mine.py:37")]
 

@@ -61,6 +61,18 @@ def test_code_that_names_an_earlier_digest_goes_on_with_the_sets_and_records_of_
     assert "0 cells" in uebench("status", "--stale", "--plugin", plugin).out
 
 
+def test_a_run_says_that_other_code_made_earlier_cells(tiny_run: Command, plugin: Path) -> None:
+    def run(seed: int) -> str:
+        return tiny_run("--plugin", plugin, "--method", "mine", "--attacker", "resnet18", "--method-seed", seed).err
+
+    write(plugin, levels=2)
+    assert "its source has changed" not in run(0) + run(1)
+    write(plugin, levels=4)
+    assert "mine version 1: its source has changed since 2 of the cells in" in run(2)
+    write(plugin, levels=4, version=2)
+    assert "its source has changed" not in run(3)
+
+
 def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(
     tiny_run: Command, plugin: Path, tmp_path: Path
 ) -> None:

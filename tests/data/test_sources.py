@@ -219,3 +219,31 @@ def test_a_photograph_that_is_replaced_by_one_of_the_same_size_and_time_is_read_
 
 def test_a_folder_is_an_identity_whatever_its_name_ends_in(photos: Photos, registry: Registry) -> None:
     assert load(str(photos({"ann": 3, "j.png": 3})), 16, registry).num_classes == 2
+
+
+ARRAYS = """
+import numpy as np
+from uebench.plugins.base import Config, Info, Source, Split
+
+class Mine(Source[Config]):
+    name = "mine"
+    version = 1
+    info = Info(title="arrays")
+    Config = Config
+    def label(self): return "mine"
+    def read(self, size):
+        train, test = np.random.default_rng(0).integers(0, 256, (2, 6, 3, size, size), np.uint8)
+        test[:{shared}] = train[-{shared}:]
+        return tuple(Split(images, np.arange(3).repeat(2)) for images in (train, test))
+"""
+
+
+@pytest.mark.parametrize(
+    ("shared", "message"),
+    [(1, "1 of the 6 test images is also a training image; leave it out"), (2, "2 of the 6 test images are also")],
+)
+def test_a_source_without_files_may_not_test_on_training_images(tmp_path: Path, shared: int, message: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(ARRAYS.format(shared=shared))
+    with pytest.raises(DataError, match=message):
+        load("mine", 16, Registry([file]))

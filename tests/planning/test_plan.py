@@ -12,8 +12,9 @@ from tests.conftest import TINY
 from tests.records import made_up, protection_of
 from uebench.api.run import grid_of
 from uebench.errors import DataError, UebenchError, UsageError
-from uebench.planning.grid import Grid, PlannedCell, Planner, staleness
+from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
+from uebench.planning.staleness import staleness
 from uebench.planning.tasks import Task
 from uebench.plugins.base import Budget
 from uebench.plugins.entry import Entry
@@ -258,7 +259,7 @@ def test_a_set_of_the_same_source_made_with_another_budget_is_stale(
     record = protection_of(cell, None).model_copy(update={"protect_key": spec.key, "provenance": made})
     store.write_protection(record)
     norm, eps = record.audit.norm, record.audit.eps
-    monkeypatch.setattr("uebench.planning.grid.answers.budget", lambda *_: Budget(norm, eps))
+    monkeypatch.setattr("uebench.planning.staleness.answers.budget", lambda *_: Budget(norm, eps))
     assert staleness(spec, store) == ""
-    monkeypatch.setattr("uebench.planning.grid.answers.budget", lambda *_: Budget(norm, 2 * eps))
+    monkeypatch.setattr("uebench.planning.staleness.answers.budget", lambda *_: Budget(norm, 2 * eps))
     assert "made with a different budget of lsp" in staleness(spec, store)

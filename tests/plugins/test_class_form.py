@@ -28,8 +28,7 @@ class Options(Config):
 def faces():
     import numpy as np
     from uebench.plugins.base import Split
-    split = Split(np.zeros((4, 3, 32, 32), np.uint8), np.array([0, 0, 1, 1]))
-    return split, split
+    return tuple(Split(np.full((4, 3, 32, 32), grey, np.uint8), np.array([0, 0, 1, 1])) for grey in (0, 9))
 
 class Mine({base}):
     "Mine."
@@ -58,6 +57,7 @@ METHOD = {
     "    def obstacle(self, shape): return shape.colour": "obstacle fails: AttributeError in mine.py:",
     "    def obstacle(self, shape): return False": "obstacle returned bool; it must return a string or None",
     "    def assets(self, size): return ('weights.pt',)": "assets returned a tuple (str); it must return a tuple of",
+    "    earlier = dict(a='b')": "has an `earlier` that is not a literal; write {digest: sentence}",
     "    class Config(Options):\n        labels: int = 3": "has an option 'labels', which uebench itself reads",
     "    class Config(Options):\n        preset: str = 'x'": "has an option 'preset', which uebench itself reads",
     "    def assets(self, size): 1 / 0": "assets fails: ZeroDivisionError in mine.py:",
@@ -178,3 +178,31 @@ def test_a_set_of_words_has_one_order_in_every_process() -> None:
 
     words = [f"word{number}" for number in range(40)]
     assert Words(words=frozenset(words)).published() == {"words": sorted(words)}
+
+
+FILE_OPTION = """
+    class Config(Options):
+        table: Path = Path("none")
+"""
+
+
+def asking(tmp_path: Path, table: Path, body: str = "") -> tuple[Path, ...]:
+    file = write(tmp_path, "Method", FILE_OPTION + body)
+    return answers.assets(Registry([file]).build("method", parse(f"mine(table={str(table)!r})")), 32)
+
+
+def test_a_file_that_an_option_names_enters_the_key(tmp_path: Path) -> None:
+    table = tmp_path / "table.npy"
+    assert asking(tmp_path, table) == ()
+    table.write_bytes(b"1")
+    assert asking(tmp_path, table) == (table,)
+    assert asking(tmp_path, table, "    def assets(self, size): return (self.config.table,)") == (table,)
+
+
+def test_a_folder_that_an_option_names_needs_its_files_in_the_key(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="option 'table' names a folder, but assets returns none of its files"):
+        asking(tmp_path, folder)
+    body = "    def assets(self, size): return (self.config.table / 'a.npy',)"
+    assert asking(tmp_path, folder, body) == (folder / "a.npy",)

@@ -7,6 +7,7 @@ import pytest
 from uebench.errors import UsageError
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
+from uebench.plugins.scan import declarations
 
 BODY = """
     name = "{name}"
@@ -111,6 +112,44 @@ def test_the_digest_covers_a_method_that_is_inherited_from(tmp_path: Path, monke
         source = f"{INFO}from base_of_mine import Base\nclass Mine(Base):{BODY.format(name='mine')}"
         digests.append(found(tmp_path, source).source_digest)
     assert digests[0] != digests[1]
+
+
+STRIPES = {
+    "__init__.py": "",
+    "mine.py": f"{INFO}from .engine import paint\nclass Mine(Method):{BODY.format(name='mine')}",
+    "engine.py": "from stripe_methods import colours\ndef paint(): return colours.RED\n",
+    "colours.py": "RED = 1\n",
+    "unused.py": "BLUE = 2\n",
+}
+
+
+def digest_in_package(folder: Path, edited: str = "", content: str = "") -> str:
+    """Return the digest of a method of a package, after one of its modules was edited."""
+    package = folder / "stripe_methods"
+    package.mkdir(parents=True)
+    for name, source in (STRIPES | ({edited: content} if edited else {})).items():
+        (package / name).write_text(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        (declared,) = declarations("stripe_methods.mine", package / "mine.py")
+        entry = Entry("method", "mine", 3, {}, declared.class_name, "stripe_methods.mine", package / "mine.py")
+        return entry.source_digest
+
+
+@pytest.mark.parametrize(
+    ("edited", "content", "is_other"),
+    [
+        ("engine.py", STRIPES["engine.py"] + "# with a comment\n", False),
+        ("engine.py", STRIPES["engine.py"].replace("RED", "RED + 1"), True),
+        ("colours.py", "RED = 3\n", True),
+        ("unused.py", "BLUE = 3\n", False),
+    ],
+)
+def test_the_digest_covers_the_modules_of_its_package_that_a_plugin_imports(
+    tmp_path: Path, edited: str, content: str, is_other: bool
+) -> None:
+    before = digest_in_package(tmp_path / "before")
+    assert (digest_in_package(tmp_path / "after", edited, content) != before) == is_other
 
 
 def test_an_info_may_be_written_without_names(tmp_path: Path) -> None:

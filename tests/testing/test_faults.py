@@ -242,6 +242,10 @@ SET = {
     "float set": Fault(".to(torch.uint8)", "", "form", "return torch.uint8 (18, 3, 32, 32)"),
 }  # fmt: skip
 SOURCE = {
+    "shows a training image in the test": Fault(
+        "return Split(images[0], labels)", "images[1, 2] = images[0, 3]; return Split(images[0], labels)",
+        "splits", "1 of the 6 test images is also a training image",
+    ),
     "labels from 1": Fault("np.arange(3)", "np.arange(1, 4)", "form", "the labels must be 0..K-1", "return Split"),
     "float images": Fault(
         "Split(images[0],", "Split(images[0] / 255,", "form", "the train images are (6, 3, 32, 32) float64; return"

@@ -9,6 +9,7 @@ from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
 from uebench.hashing import file_digest
 from uebench.planning.cell import ProtectionSpec
+from uebench.planning.staleness import staleness
 from uebench.progress import ProgressFor, silent
 from uebench.store.record import ProtectionRecord
 from uebench.store.store import DamagedError, Store
@@ -42,16 +43,14 @@ def audit_in(
 def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionRecord | None:
     """Return the record of a set, if nothing speaks against using it.
 
-    It must be undamaged, as must the set if the store still has it; today's source code of the method must have made
-    the set; and with ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
+    It must be undamaged, as must the set if the store still has it; today's method must make the same
+    set; and with ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
     """
     try:
         record = store.read_protection(spec.key)
         store.read_protected(spec.key)
     except DamagedError:
         return None
-    if record is None or (trunk and record.quality.trunk != trunk):
+    if record is None or staleness(spec, store) or (trunk and record.quality.trunk != trunk):
         return None
-    sources = record.provenance.sources if record.provenance else {}
-    made_by = sources.get(spec.method.name)
-    return record if made_by is None or spec.method.entry.computes_as(made_by) else None
+    return record

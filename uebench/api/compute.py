@@ -17,7 +17,8 @@ from uebench.executors.base import Statuses
 from uebench.executors.choice import choose
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.estimates import Conditions, Estimates
-from uebench.planning.grid import Plan, PlannedCell, staleness
+from uebench.planning.grid import Plan, PlannedCell
+from uebench.planning.staleness import staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, numbered, silent

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
 from uebench.planning.cell import CellSpec, ProtectionSpec
+from uebench.planning.staleness import changed_plugins
 from uebench.store.record import Failure, ProtectionRecord, Record
 
 if TYPE_CHECKING:
@@ -98,10 +99,9 @@ class CellResult:
     failure: Failure | None = None
 
     @property
-    def changed_sources(self) -> list[str]:
+    def changed_sources(self) -> tuple[str, ...]:
         """Return the plugins whose source code has changed without a new version since the record was made."""
-        sources = self.record.provenance.sources if self.record else {}
-        return [part.name for part in self.spec.parts() if not part.entry.computes_as(sources.get(part.name))]
+        return changed_plugins(self.record, (part.entry for part in self.spec.parts())) if self.record else ()
 
     @property
     def as_asked(self) -> Record | None:

@@ -16,6 +16,7 @@ from uebench.hashing import abbreviated
 from uebench.planning.cell import CellSpec
 from uebench.planning.estimates import Estimates
 from uebench.planning.grid import Plan, PlannedCell
+from uebench.planning.staleness import other_code
 from uebench.report import text
 
 
@@ -90,11 +91,14 @@ def options_in_force(plan: Plan) -> list[str]:
 
 
 def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return advice where this machine computes a plan more slowly, or isolates plugins less, than it could.
+    """Return warnings about the plugins of a plan, and about what this machine computes more slowly than it could.
 
-    It concerns bfloat16 on a processor without such arithmetic, and the network that isolated plugins can still use.
+    They concern plugins whose code has changed since earlier cells, the network that isolated plugins can still use,
+    and bfloat16 on a processor without such arithmetic.
     """
-    warnings = _isolation_warnings(how) if plan.chosen(force=how.force) else []
+    chosen = plan.chosen(force=how.force)
+    entries = {(part.entry.kind, part.name): part.entry for cell in chosen for part in cell.parts()}
+    warnings = [*_isolation_warnings(how), *other_code(entries.values(), workspace.store)] if chosen else []
     specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
     parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
     slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")

@@ -1,4 +1,4 @@
-"""The check of the arrays that a source returns."""
+"""The checks of the arrays that a source returns."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def fault(train: Split, test: Split, size: int) -> str:
             "the labels must be 0..K-1 with at least two people, each of them in both splits; add photographs of "
             "whoever lacks them, or leave that person out"
         )
+    return ""
+
+
+def repeated(train: Split, test: Split) -> str:
+    """Return a line that says how many test images are training images, with the remedy; empty if none is."""
+    known = {image.tobytes() for image in train.images}
+    if count := sum(image.tobytes() in known for image in test.images):
+        are = "is also a training image; leave it" if count == 1 else "are also training images; leave them"
+        return f"{count} of the {len(test.labels)} test images {are} out, because they measure memorisation"
     return ""
 
 

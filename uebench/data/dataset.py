@@ -11,7 +11,7 @@ import numpy as np
 import PIL
 
 from uebench.data import cache as files
-from uebench.data.checks import fault
+from uebench.data.checks import fault, repeated
 from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
 from uebench.data.names import source_of_label
@@ -221,7 +221,7 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
         description, train, test = cached
     else:
         train, test = answers.read(source, size)
-        if reason := fault(train, test, size):
+        if reason := fault(train, test, size) or ("" if listing else repeated(train, test)):
             raise DataError(f"data {part.written!r}: {reason}")
         description = files.Description.of(train, test)
         if cache:

@@ -14,12 +14,12 @@ from uebench.data.dataset import describe
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.parts import REFERENCE, attacker_parts, every, has_seed, method_part
 from uebench.planning.seeds import AnySeeds, Seeds, seeds_of
+from uebench.planning.staleness import staleness
 from uebench.planning.tasks import Task, attack_tasks
-from uebench.plugins import answers, presets
+from uebench.plugins import presets
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.store.seal import unless_damaged
 from uebench.store.store import DamagedError, Store
 
 Status = Literal["done", "to do", "damaged", "stale", "impossible"]
@@ -188,20 +188,3 @@ class Planner:
             stale[cell.protect_key] = staleness(cell.protection, self.store)
         reason = stale[cell.protect_key]
         return PlannedCell(cell, "stale", reason) if reason else PlannedCell(cell)
-
-
-def staleness(protection: ProtectionSpec, store: Store) -> str:
-    """Return why a method would no longer make the protected set that is stored or on record; empty if it would."""
-    key = protection.key
-    known = store.read_protected_meta(key) or unless_damaged(store.read_protection, key)
-    if known is None:
-        return ""
-    entry = protection.method.entry
-    remedy = "raise its version, or use force to make the set again"
-    made_by = known.provenance.sources.get(entry.name) if known.provenance else None
-    if made_by is not None and not entry.computes_as(made_by):
-        return f"its protected set was made by different source code of {entry.name} version {entry.version}; {remedy}"
-    budget = answers.budget(protection.method.plugin, protection.data.size)
-    if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):
-        return f"its protected set was made with a different budget of {entry.name} version {entry.version}; {remedy}"
-    return ""

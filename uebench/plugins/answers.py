@@ -44,8 +44,23 @@ def obstacle(plugin: Plugin[Any], shape: Shape) -> str:
 
 
 def assets(plugin: Plugin[Any], size: int) -> tuple[Path, ...]:
-    """Return the files that a plugin's outputs depend on, for images of ``size`` pixels."""
-    return _answer(plugin, "assets", lambda: _as_tuple(plugin.assets(size)), _are_paths, "a tuple of pathlib.Path")
+    """Return the files that a plugin's outputs depend on, for images of ``size`` pixels.
+
+    Files that its options name are among them, even if its own ``assets`` leaves them out.
+
+    Raises:
+        PluginError: If an option names a folder of which ``assets`` returns no file.
+    """
+    expected = "a tuple of pathlib.Path"
+    files = _answer(plugin, "assets", lambda: _as_tuple(plugin.assets(size)), _are_paths, expected)
+    named = {name: value for name, value in plugin.config if isinstance(value, Path)}
+    for name, path in named.items():
+        if path.is_dir() and not any(path in (file, *file.parents) for file in files):
+            raise PluginError(
+                f"{described(type(plugin))}: option {name!r} names a folder, but assets returns none of its files; "
+                "return there what the plugin reads, so that it enters the key"
+            )
+    return (*files, *(path for path in named.values() if path.is_file() and path not in files))
 
 
 def budget(method: Method[Any], size: int) -> Budget:

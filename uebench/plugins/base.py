@@ -82,7 +82,7 @@ class Plugin(Generic[C]):
     def assets(self, size: int) -> tuple[Path, ...]:
         """Return the files (trained weights) that the outputs depend on, for images of ``size`` pixels.
 
-        Their digests enter the key.
+        Their digests enter the key. So do those of files that options name. Of a folder, return the files.
         """
         return ()
 

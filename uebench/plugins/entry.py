@@ -9,15 +9,16 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import PluginError, UebenchError, UsageError
+from uebench.plugins.helpers import helpers
 from uebench.plugins.scan import Kind
-from uebench.plugins.source_digest import source_digest
+from uebench.plugins.source_digest import module_digest, source_digest
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -39,6 +40,7 @@ class Entry:
         module: The name under which its module is imported.
         source: The file of the module, absolute.
         inherited: File and name of each class of another plugin file that it inherits from.
+        earlier: Source digests of earlier code of this version that computes the same outputs, each with what changed.
     """
 
     kind: Kind
@@ -49,10 +51,11 @@ class Entry:
     module: str
     source: Path
     inherited: tuple[tuple[Path, str], ...] = ()
+    earlier: Mapping[str, str] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the fields only; the other process imports the class."""
-        return Entry, tuple(getattr(self, field.name) for field in fields(self))
+        return Entry, tuple(getattr(self, one.name) for one in fields(self))
 
     @property
     def origin(self) -> str:
@@ -63,15 +66,18 @@ class Entry:
     def source_digest(self) -> str:
         """Return the digest of the class's source code, for provenance.
 
-        It covers what the class uses from its module, and the classes of other plugin files that it inherits from.
+        It covers what the class uses from its module, the other modules of its package that this module imports, and
+        the classes of other packages that it inherits from.
         """
         own = source_digest(self._content(), self.class_name)
-        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited]
+        beside = helpers(self.module, self.source)
+        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited if file not in beside]
+        others += [module_digest(file.read_bytes()) for file in beside]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
     def computes_as(self, digest: str | None) -> bool:
         """Return whether source code of this digest and of the same version computes what today's code does."""
-        return digest == self.source_digest or digest in self.plugin.earlier
+        return digest == self.source_digest or digest in self.earlier
 
     @cached_property
     def plugin(self) -> type[Plugin[Any]]:
@@ -90,9 +96,13 @@ class Entry:
             raise
         except (Exception, SystemExit) as error:
             raise UsageError(f"plugin {self.name!r}: {self.source} cannot be imported: {error!r}") from error
-        if reason := fault(plugin, self.kind):
+        if reason := fault(plugin, self.kind) or self._unread(plugin):
             raise PluginError(f"{self.kind} {self.name!r}: class {self.class_name} of {self.source.name} {reason}")
         return plugin  # type: ignore[no-any-return]
+
+    def _unread(self, plugin: type[Plugin[Any]]) -> str:
+        """Return the fault of a class whose ``earlier`` cannot be read without importing it; empty if it has none."""
+        return "has an `earlier` that is not a literal; write {digest: sentence}" * (plugin.earlier != self.earlier)
 
     def _imported(self) -> ModuleType:
         """Import the plugin's module by its name, or from its file if it is a plugin file."""

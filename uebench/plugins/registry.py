@@ -233,4 +233,5 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
             )
         if not is_word(name):
             raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
-        yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited)
+        earlier = one.literals.get("earlier", {})
+        yield Entry(one.kind, name, version, info, one.class_name, module, source.resolve(), one.inherited, earlier)

@@ -25,7 +25,7 @@ CONTRACTS: Mapping[str, Kind] = {
     "Source": "source",
 }
 KINDS = tuple(CONTRACTS.values())
-DECLARED = ("name", "version", "info")
+DECLARED = ("name", "version", "info", "earlier")
 INFO = tuple(field.name for field in fields(Info))
 
 
@@ -36,8 +36,8 @@ class Declaration:
     Attributes:
         class_name: Its name.
         kind: The kind of plugin; None if none of its bases leads to a contract.
-        literals: Those of ``name``, ``version`` and ``info`` that are literals: the class's own name, and a version and
-            an info of its own or inherited.
+        literals: Those of ``name``, ``version``, ``info`` and ``earlier`` that are literals: the class's own name, and
+            the others of its own or inherited.
         inherited: File and name of each class of another file that it inherits from, except those of the core.
     """
 
@@ -191,7 +191,7 @@ def _parse(module: str, file: Path, source: bytes) -> Module:
                     bound = one.name if one.asname else one.name.split(".")[0]  # ``import a.b`` binds ``a``
                     names[one.asname or bound] = (bound, ())
             case ast.ImportFrom(names=imported):
-                origin = _origin(statement, package)
+                origin = origin_of(statement, package)
                 for one in imported:
                     if one.name == "*":
                         stars.append(origin)
@@ -202,7 +202,8 @@ def _parse(module: str, file: Path, source: bytes) -> Module:
     return Module(module, file, classes, names, tuple(stars))
 
 
-def _origin(statement: ast.ImportFrom, package: str) -> str:
+def origin_of(statement: ast.ImportFrom, package: str) -> str:
+    """Return the module that ``from ... import`` names, for a statement of a module of ``package``; empty if none."""
     try:
         return resolve_name("." * statement.level + (statement.module or ""), package)
     except ImportError:  # a relative import outside a package

@@ -33,7 +33,16 @@ def source_digest(source: bytes, class_name: str) -> str:
     while todo:
         used |= todo
         todo = {other for name in todo for other in uses[name] if other in contents} - used
-    return hashlib.sha256(json.dumps([contents[name] for name in sorted(used)]).encode()).hexdigest()
+    return _digest([contents[name] for name in sorted(used)])
+
+
+def module_digest(source: bytes) -> str:
+    """Return a sha256 of all that a module computes; see ``source_digest``."""
+    return _digest(_content(ast.parse(source).body, set()))
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _defined(statement: ast.AST) -> list[str]:

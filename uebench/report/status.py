@@ -8,6 +8,7 @@ from typing import Any
 
 from uebench.hashing import abbreviated
 from uebench.planning.identity import plugins_of
+from uebench.planning.staleness import changed_plugins
 from uebench.plugins.registry import Registry
 from uebench.report import text
 from uebench.store.record import Failure
@@ -105,11 +106,5 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
 
 
 def _stale(record: Summary, registry: Registry) -> tuple[str, ...]:
-    """Return the plugins of a record whose source code differs from today's, although the version is the same."""
-    stale = []
-    for kind, part in plugins_of(record):
-        if (kind, part.name) in registry:
-            entry = registry.entry(kind, part.name)
-            if entry.version == part.version and not entry.computes_as(record.provenance.sources.get(part.name)):
-                stale.append(part.name)
-    return tuple(stale)
+    known = [(kind, part.name) for kind, part in plugins_of(record) if (kind, part.name) in registry]
+    return changed_plugins(record, (registry.entry(kind, name) for kind, name in known))

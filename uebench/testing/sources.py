@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 from unittest import SkipTest
 
-from uebench.data.checks import fault
+from uebench.data.checks import fault, repeated
 from uebench.data.dataset import Dataset
 from uebench.plugins.base import Listing, Source, Split
 from uebench.testing.checks import ContractError, proves
@@ -52,6 +52,12 @@ class SourceSuite(Suite[Source[Any], Reading]):
     def form(self) -> None:
         """Check shapes, dtypes and labels."""
         if reason := fault(self.whole.train, self.whole.test, self.size):
+            raise self.returns(reason)
+
+    @proves("no test image is a training image")
+    def splits(self) -> None:
+        """Compare the images of both splits."""
+        if reason := repeated(self.whole.train, self.whole.test):
             raise self.returns(reason)
 
     @proves("its label is short and names no folder")
