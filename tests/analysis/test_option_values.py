@@ -56,3 +56,11 @@ def test_files_of_weights_and_labels_are_values_too() -> None:
     )
     assert len(compare_across("weights", [trained, packaged])) == 1
     assert compare_across("lr", [trained, packaged, made_up(attacker=[("resnet18", {"lr": 1})])]) == []
+
+
+def test_what_has_other_weights_as_well_is_not_the_same() -> None:
+    def one(lr: float, sha256: str) -> Record:
+        return made_up("segue", [("resnet18", {"lr": lr})], assets=[{"file": "a.safetensors", "sha256": sha256 * 64}])
+
+    assert len(compare_across("lr", [one(0.1, "0"), one(0.01, "0")])) == 1
+    assert compare_across("lr", [one(0.1, "0"), one(0.01, "1")]) == []

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
 from uebench.analysis.statistics import Runs, difference, holm, interval, wilson
 
@@ -345,3 +345,29 @@ def test_copies_without_answers_count_as_one_photograph_each() -> None:
     assert interval(runs) == wilson(5, 10)
     with pytest.raises(ValueError, match="of each photograph"):
         difference(runs, replace(runs, of_each=1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_runs_of_one_set_on_several_images_of_each_photograph_have_the_interval_of_the_formula(seed: int) -> None:
+    """Variances of seeds and photographs, their common part taken off once, and Satterthwaite's degrees of freedom."""
+    runs, photographs, each = 4, 30, 3
+    rng = np.random.default_rng(seed)
+    odds = np.repeat(rng.normal(-0.5, 2.0, photographs), each) + rng.normal(0, 1.0, (runs, 1))
+    right = rng.random((runs, photographs * each)) < expit(odds)
+    answers = {(0, run): right[run].tolist() for run in range(runs)}
+    shares = {one: sum(given) / len(given) for one, given in answers.items()}
+
+    table = right.reshape(runs, photographs, each).mean(-1)
+    middles = np.concatenate([table.mean(0), [0, 0, 1, 1]])
+    of_photographs = middles.var(ddof=1) / (photographs + 4)
+    of_seeds = table.mean(1).var(ddof=1) / runs
+    common = max(0.0, (table.var(0, ddof=1).mean() / runs - of_seeds) / (photographs - 1))
+    variance = of_seeds + of_photographs - common
+    assert 0 < common < of_seeds  # so that each part counts
+    degrees = variance**2 / (of_seeds**2 / (runs - 1) + of_photographs**2 / (photographs - 1))
+    mean = table.mean()
+    middle = (mean * photographs + 2) / (photographs + 4)
+    independent = photographs * middle * (1 - middle) / (photographs + 3) / variance
+    effective = independent * (1.959963984540054 / float(stdtrit(degrees, 0.975))) ** 2
+    expected = wilson(mean * effective, effective)
+    assert interval(Runs(shares, photographs * each, answers, each)) == pytest.approx(expected, rel=1e-9)
