@@ -22,7 +22,7 @@ from uebench.planning.staleness import staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, numbered, silent
-from uebench.store.requests import done, requested
+from uebench.store.requests import done, is_since, requested
 from uebench.store.store import Store
 
 LEFT = "the time limit was reached first"
@@ -219,7 +219,7 @@ def _execute(
 
 def _is_written(store: Store, key: str, since: float) -> bool:
     """Return whether there is a record of a cell that is not older than ``since``."""
-    return store.read_cell_or_none(key) is not None and store.cell_path(key).stat().st_mtime >= since
+    return store.read_cell_or_none(key) is not None and is_since(store.cell_path(key), since)
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from uebench.data.dataset import Dataset, DatasetInfo
@@ -23,6 +21,7 @@ from uebench.planning.tasks import Task, TaskStatus
 from uebench.plugins.part import source_digests
 from uebench.progress import Progress, ProgressFor, both, guarded
 from uebench.store.record import ProtectionRecord
+from uebench.store.requests import is_since
 from uebench.store.seal import unless_damaged
 from uebench.store.store import Protected, Store
 
@@ -77,7 +76,7 @@ class Runner:
             record = unless_damaged(self.store.read_protection, spec.key)
             has_set = unless_damaged(self.store.read_protected, spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
-            if is_finished and not self._is_old(self.store.protection_path(spec.key)):
+            if is_finished and is_since(self.store.protection_path(spec.key), self.settings.redo_before):
                 return "done"
             self._protected(spec, both(progress, claim.tell), force=bool(self.settings.redo_before))
             return "computed"
@@ -85,9 +84,10 @@ class Runner:
     def _attack(self, cell: CellSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(cell.key, cell.title, progress) as claim:
             progress = both(progress, claim.tell)
-            if unless_damaged(self.store.read_cell, cell.key) and not self._is_old(self.store.cell_path(cell.key)):
+            since = self.settings.redo_before
+            if unless_damaged(self.store.read_cell, cell.key) and is_since(self.store.cell_path(cell.key), since):
                 return "done"
-            self.store.forget_work_before(self.settings.redo_before, cell.key)
+            self.store.forget_work_before(since, cell.key)
             with self.store.claims.claim(cell.protect_key, progress=progress):
                 protected = self._protected(cell.protection, progress)
             dataset = self._load(cell.data)
@@ -151,10 +151,6 @@ class Runner:
             protected = make(spec, dataset, self.device, context)
         self.store.write_protected(spec.key, protected)
         return protected
-
-    def _is_old(self, record: Path) -> bool:
-        """Return whether an existing record must be made again."""
-        return record.stat().st_mtime < self.settings.redo_before
 
     def _load(self, info: DatasetInfo) -> Dataset:
         if self._dataset is None or self._dataset.key != info.key:

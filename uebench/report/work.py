@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from uebench.store.claims import Note
 from uebench.store.record import Failure
-from uebench.store.requests import RunRequest, requests
+from uebench.store.requests import RunRequest, is_since, requests
 from uebench.store.store import Store
 
 
@@ -53,7 +51,7 @@ def look(store: Store) -> Work:
         failure
         for failure in store.failures()
         if failure.key not in working
-        and not (failure.key in requested and _modification_time(store.failure_path(failure.key)) < start)
+        and not (failure.key in requested and not is_since(store.failure_path(failure.key), start))
     ]
     to_do = requested - finished - working.keys() - {failure.key for failure in failures}
     done = len(finished - working.keys() if under_way else cells)
@@ -64,12 +62,4 @@ def _is_new_enough(store: Store, key: str, request: RunRequest) -> bool:
     """Return whether the record of a key serves a request; a forced request needs one written since its start."""
     if not request.force:
         return True
-    paths = (store.cell_path(key), store.protection_path(key))
-    return max(map(_modification_time, paths)) >= request.since
-
-
-def _modification_time(path: Path) -> float:
-    """Return when a file was changed, in seconds; 0 if there is none."""
-    with suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0
+    return any(is_since(path, request.since) for path in (store.cell_path(key), store.protection_path(key)))

@@ -40,6 +40,14 @@ class RunRequest:
     since: float
 
 
+def is_since(file: Path, moment: float) -> bool:
+    """Return whether there is a file that was written at a moment of the file system's clock or later."""
+    try:
+        return file.stat().st_mtime >= moment
+    except OSError:
+        return False
+
+
 @contextmanager
 def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[RunRequest]:
     """Write a request and hold it while a run works on it; ``done`` removes it.
