@@ -24,10 +24,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uebench.errors import UsageError, nearest
-
-Stem = Literal["imagenet", "small", "by_size"]
-Precision = Literal["float32", "bfloat16"]
-Inputs = Literal["scaled", "raw", "centred"]
+from uebench.network_options import Inputs, Precision, Stem
 
 NORMALISATIONS: Mapping[Inputs, tuple[float, float]] = {"scaled": (0.5, 0.5), "raw": (0.0, 1.0), "centred": (0.5, 1.0)}
 """Mean and standard deviation that normalise images in [0, 1] to [-1, 1], [0, 1] or [-0.5, 0.5]."""

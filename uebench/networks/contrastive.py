@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from uebench.networks.classifier import FaceClassifier, Inputs, Precision, Stem, classifier
+from uebench.network_options import Inputs, Precision, Stem
+from uebench.networks.classifier import FaceClassifier, classifier
 
 
 class ContrastiveLearner(nn.Module):

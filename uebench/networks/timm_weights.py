@@ -14,7 +14,8 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from uebench.errors import DataError, in_words
-from uebench.networks.classifier import FaceClassifier, Precision, Stem, classifier, in_head
+from uebench.network_options import Precision, Stem
+from uebench.networks.classifier import FaceClassifier, classifier, in_head
 from uebench.regular_files import open_uncompressed
 
 

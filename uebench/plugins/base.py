@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from uebench.lazy import torch
-from uebench.plugins.options import Added, Config, Inputs, Optimization, Precision, Radius, Stem, Training
+from uebench.network_options import Inputs, Precision, Stem
+from uebench.plugins.options import Added, Config, Optimization, Radius, Training
 from uebench.plugins.values import (
     Batch,
     Budget,

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from uebench.network_options import Precision
+
 
 def _pixel_scale(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 1:
@@ -28,17 +30,6 @@ class Added:
 
     Write ``Annotated[int, Added()] = 0``. The default must give the results from before the option existed.
     """
-
-
-Precision = Literal["float32", "bfloat16"]
-"""A network's number format: float32, or bfloat16 by torch's autocast, with weights and losses in float32."""
-
-Stem = Literal["imagenet", "small", "by_size"]
-"""A ResNet's first layers. ``imagenet``: 7x7 with stride 2 and max-pooling; ``small``: 3x3 with stride 1, no pooling;
-``by_size``: small up to 112 pixels, else imagenet."""
-
-Inputs = Literal["scaled", "raw", "centred"]
-"""How a network's images are normalised: to [-1, 1]; not at all, so that they stay in [0, 1]; or to [-0.5, 0.5]."""
 
 
 def at_home(path: Path) -> Path:
