@@ -22,6 +22,9 @@ def compare(
     across: Annotated[
         str, typer.Option(metavar="OPTION", help="Compare the values of this option, such as precision, not methods.")
     ] = "",
+    tested: Annotated[
+        bool, typer.Option("--tested", help="Only pairs with a p value, in which both have several runs.")
+    ] = False,
     form: Format = "text",
     results: ReadResults = RESULTS,
     as_json: AsJson = False,
@@ -43,5 +46,6 @@ def compare(
     records, damaged = select(Store(results), preset, data or ())
     chosen = (records, method or (), attacker or (), peak)
     pairs = compare_across(across, *chosen) if across else compare_methods(*chosen)
-    output.print_page(comparisons.page(pairs, peak, across), form, as_json)
+    pairs = [pair for pair in pairs if pair.test.p is not None or not tested]
+    output.print_page(comparisons.page(pairs, peak, across, tested), form, as_json)
     output.note_damaged(damaged)

@@ -21,27 +21,28 @@ NO_VALUES = "no two records on the same data set under the same preset differ in
 UNPAIRED = "*: the records do not say which photographs were recognised, so they are not paired; this is conservative"
 
 
-def page(comparisons: Sequence[Comparison], peak: bool = False, across: str = "") -> Page:
+def page(comparisons: Sequence[Comparison], peak: bool = False, across: str = "", tested: bool = False) -> Page:
     """Return the page of comparisons, with a block for each data set and attacker.
 
     Args:
         comparisons: The comparisons.
         peak: Whether they compare best epochs, for the title.
         across: The option whose values they compare; empty if they compare methods.
+        tested: Whether pairs without a p value are left out.
     """
     rows = [comparison.document() for comparison in comparisons]
     blocks = []
     for title, group in groupby(rows, lambda row: f"{row['attacker']} on {row['data']}, preset {row['preset']}"):
         header = ("method a", "method b", "difference [95%]", "p", "p (Holm)", "seeds", "n")
         blocks.append(Block(title, header, [_line(row) for row in group]))
-    tested = sum(row["p"] is not None for row in rows)
-    notes = [*NOTES, f"p (Holm): corrected for the number of tests shown, {tested}"]
+    tests = sum(row["p"] is not None for row in rows)
+    notes = [*NOTES, f"p (Holm): corrected for the number of tests shown, {tests}"]
     if across:
         notes.append(f"attackers: that of a / that of b, where these differ in {across} too")
     if not all(row["paired"] for row in rows):
         notes.append(UNPAIRED)
     if not rows:
-        notes = [NO_VALUES.format(across) if across else NO_METHODS]
+        notes = [(NO_VALUES.format(across) if across else NO_METHODS) + ", each with several runs" * tested]
     what = f"values of {across}" if across else "methods"
     title = f"Paired comparisons of {what}{', each attacker after its best epoch' * peak}"
     return Page(title, blocks, notes, rows, tuple(COLUMNS))
