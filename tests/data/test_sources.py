@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 from uebench.data.dataset import load
+from uebench.data.files import split_files
 from uebench.data.folders import natural_names
 from uebench.errors import DataError, UsageError
 from uebench.plugins.registry import Registry
@@ -247,3 +248,9 @@ def test_a_source_without_files_may_not_test_on_training_images(tmp_path: Path, 
     file.write_text(ARRAYS.format(shared=shared))
     with pytest.raises(DataError, match=message):
         load("mine", 16, Registry([file]))
+
+
+@pytest.mark.parametrize(("share", "files", "train"), [(0.99, 3, 2), (0.01, 5, 1), (0.5, 4, 2), (0.7, 10, 7)])
+def test_a_share_leaves_each_identity_a_photograph_in_both_splits(share: float, files: int, train: int) -> None:
+    listing = split_files({"ann": [Path(f"{number}.png") for number in range(files)]}, share, 0)
+    assert (len(listing.train), len(listing.test)) == (train, files - train)

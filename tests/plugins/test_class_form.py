@@ -206,3 +206,20 @@ def test_a_folder_that_an_option_names_needs_its_files_in_the_key(tmp_path: Path
         asking(tmp_path, folder)
     body = "    def assets(self, size): return (self.config.table / 'a.npy',)"
     assert asking(tmp_path, folder, body) == (folder / "a.npy",)
+
+
+def test_the_peak_is_the_first_epoch_of_the_best(tmp_path: Path) -> None:
+    body = """
+    def fit(self, train, countermeasures, ctx):
+        from uebench.plugins.base import Trained
+        from uebench.networks import classifier
+        net = classifier("resnet18", train.num_classes, train.images.shape[-1]).eval()
+        curve = tuple({"epoch": epoch, "loss": 1.0, "train_correct": 0} | ctx.examine(net) for epoch in (1, 2, 3))
+        return Trained(net, curve, "epochs", 3, 0.0, 3, details={})
+"""
+    file = write(tmp_path, "Attacker", body)
+    done = uebench.run("clean", "mine", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
+    (record,) = (cell.record for cell in done.cells)
+    assert record, done.cells[0].reason
+    assert len({epoch.test_correct for epoch in record.curve}) == 1
+    assert record.peak.epoch == 1
