@@ -122,3 +122,12 @@ def test_a_total_counts_the_cells_of_which_nothing_is_known(known: Known, tmp_pa
     unknown = planned(tmp_path, method="random").tasks(store)
     assert known().total(unknown) == (18 * 3 / 9, 1)  # its set
     assert known().total(unknown[:1]) == (0, 1)
+
+
+def test_the_same_variant_of_a_method_counts_before_the_same_machine(known: Known, tmp_path: Path) -> None:
+    spec = cell(tmp_path, method="tue(variant=paper, rounds=2)").protection
+    here = made(method="tue(variant=demo, rounds=2)", fit=1, protect=1)
+    elsewhere = made(method="tue(variant=paper, rounds=2)", fit=70, protect=30, machine="Darwin arm64, 8 cores", seed=1)
+    assert known(here, elsewhere).protection(spec) == pytest.approx(100)
+    nearer = made(method="tue(variant=paper, rounds=2)", fit=5, protect=5, seed=2)
+    assert known(here, elsewhere, nearer).protection(spec) == pytest.approx(10)
