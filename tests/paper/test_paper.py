@@ -15,10 +15,11 @@ from uebench.errors import UsageError
 from uebench.hashing import key
 from uebench.paper.fill import FilledPlace, fill_table
 from uebench.paper.match import DataName, Plugins, RecordIndex, address
+from uebench.paper.place import MAIN, ROLES, by_role
 from uebench.paper.reported import reported
 from uebench.paper.request import TableRequest
 from uebench.paper.requirements import REQUIREMENTS, circles
-from uebench.paper.tables import CONTROL, MAIN, ROLES, TABLES, VARIANT, by_role, named
+from uebench.paper.tables import CONTROL, TABLES, VARIANT, named
 from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity

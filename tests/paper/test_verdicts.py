@@ -8,8 +8,9 @@ import pytest
 from uebench.analysis.statistics import Runs
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledPlace, FilledTable
+from uebench.paper.place import TablePlace
 from uebench.paper.reported import reported
-from uebench.paper.tables import TABLES, TablePlace
+from uebench.paper.tables import TABLES
 from uebench.paper.verdicts import Order, learned, near_chance, orders
 from uebench.report.paper_table import page
 

@@ -16,8 +16,9 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import address
 from uebench.paper.order import in_order
+from uebench.paper.place import Table
 from uebench.paper.request import TableRequest
-from uebench.paper.tables import TABLES, Table, named
+from uebench.paper.tables import TABLES, named
 from uebench.planning.grid import Plan
 from uebench.planning.seeds import AnySeeds
 from uebench.planning.time_limit import TimeLimit

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from uebench.paper.fill import FilledPlace, FilledTable
-from uebench.paper.tables import BASELINES, JPEG, MAIN
+from uebench.paper.place import MAIN
+from uebench.paper.tables import BASELINES, JPEG
 from uebench.paper.verdicts import FAILED, HELD, TIMES, learned, learned_between, near_chance, signs
 
 Answer = Literal["yes", "on average", "no", "single run"] | None

@@ -10,8 +10,8 @@ from typing import Any
 from uebench.analysis.records import Identity, chance, most_recognised, runs_of
 from uebench.analysis.statistics import Runs, interval
 from uebench.paper.match import RecordIndex, Roles
+from uebench.paper.place import Table, TablePlace
 from uebench.paper.reported import reported
-from uebench.paper.tables import Table, TablePlace
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import Fit
 

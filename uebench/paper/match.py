@@ -15,7 +15,7 @@ from typing import NamedTuple
 from uebench.analysis.records import one_of_each_set
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
-from uebench.paper.tables import MAIN, ROLES, TablePlace
+from uebench.paper.place import MAIN, ROLES, TablePlace
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part

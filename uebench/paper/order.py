@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from uebench.paper.match import address
-from uebench.paper.tables import Table
+from uebench.paper.place import Table
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.grid import PlannedCell
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from uebench.paper.match import RecordIndex
-from uebench.paper.tables import JPEG, SIDES, TABLES, Table, TablePlace
+from uebench.paper.place import Table, TablePlace
+from uebench.paper.tables import JPEG, SIDES, TABLES
 
 ARCHITECTURE = "resnet18"
 """The paper's default attacker (section 5.1.4)."""

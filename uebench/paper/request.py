@@ -10,7 +10,7 @@ from uebench.paper.claims import CLAIMS
 from uebench.paper.fill import FilledPlace
 from uebench.paper.match import DataName, Plugins, RecordIndex, address
 from uebench.paper.order import Worth, rank
-from uebench.paper.tables import MAIN, Table, TablePlace, by_role
+from uebench.paper.place import MAIN, Table, TablePlace, by_role
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.planning.parts import REFERENCE

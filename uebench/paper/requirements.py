@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import Literal
 
 from uebench.paper.fill import FilledPlace, FilledTable
-from uebench.paper.tables import MAIN, METHODS
+from uebench.paper.place import MAIN
+from uebench.paper.tables import METHODS
 from uebench.paper.verdicts import FAILED, HELD, learned
 
 Tables = Mapping[str, FilledTable]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind
-from uebench.paper.tables import ROLES
+from uebench.paper.place import ROLES
 from uebench.report.style import COLOURS, GREY
 from uebench.store.record import Record
 

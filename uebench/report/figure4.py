@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind, fill_table
 from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.panels import ARCHITECTURE, PLAIN, panels
-from uebench.paper.tables import MAIN, SIDE, SIDES, TablePlace
+from uebench.paper.place import MAIN, TablePlace
+from uebench.paper.tables import SIDE, SIDES
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
 from uebench.report.style import COLOURS, GREY, write_no_record

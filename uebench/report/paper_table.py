@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from uebench.analysis.records import lack_answers
 from uebench.paper.fill import FilledPlace, FilledTable
-from uebench.paper.tables import CONTROL, ROLES, VARIANT
+from uebench.paper.place import ROLES
+from uebench.paper.tables import CONTROL, VARIANT
 from uebench.paper.verdicts import NEAR_CHANCE, near_chance, order_rule, orders
 from uebench.report.caveats import WORST_IDENTITY, about_early, about_gaps, caveats
 from uebench.report.formats import Block, Page

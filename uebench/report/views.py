@@ -8,7 +8,8 @@ from pathlib import Path
 
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import Plugins, RecordIndex
-from uebench.paper.tables import MAIN, by_role, named
+from uebench.paper.place import MAIN, by_role
+from uebench.paper.tables import named
 from uebench.plugins.registry import Registry
 from uebench.report import claims, paper_table
 from uebench.report.formats import Page
