@@ -69,7 +69,7 @@ class Plugin(Generic[C]):
     """For each preset, one sentence on what differs and why."""
     earlier: ClassVar[Mapping[str, str]] = {}
     """Source digests of earlier code of this version that computes the same outputs, each with what changed since.
-    Records that this code made are not stale."""
+    Records that this code made are not stale. A literal, because it is read without importing the plugin."""
     Config: type[C]
 
     def __init__(self, config: C) -> None:
