@@ -152,6 +152,11 @@ def test_the_digest_covers_the_modules_of_its_package_that_a_plugin_imports(
     assert (digest_in_package(tmp_path / "after", edited, content) != before) == is_other
 
 
+def test_a_broken_module_that_a_plugin_imports_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"colours\.py: not valid Python, and a plugin imports it"):
+        digest_in_package(tmp_path, "colours.py", "RED = (\n")
+
+
 def test_an_info_may_be_written_without_names(tmp_path: Path) -> None:
     body = BODY.format(name="mine").replace('title="t"', "'A title', 'V', year=2000")
     assert found(tmp_path, f"{INFO}class Mine(Method):{body}").info == {"title": "A title", "venue": "V", "year": 2000}

@@ -43,8 +43,8 @@ def audit_in(
 def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> ProtectionRecord | None:
     """Return the record of a set, if nothing speaks against using it.
 
-    It must be undamaged, as must the set if the store still has it; today's method must make the same
-    set; and with ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
+    It must be undamaged, as must the set if the store still has it; today's method must make the same set; and with
+    ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
     """
     try:
         record = store.read_protection(spec.key)

@@ -35,7 +35,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
 
     Args:
         entries: The plugins of today. Those that come with uebench are passed over: a release does not change them
-            without a new version, and reading all records of a large store takes a minute.
+            without a new version, and to read all records of a large store takes long.
         store: The store.
     """
     entries = [entry for entry in entries if entry.origin not in (*PACKAGES, CORE)]
@@ -43,7 +43,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
     for _, record in store.summaries() if entries else ():
         count.update(changed_plugins(record, entries) if record else ())
     return [
-        f"{entry.name} version {entry.version}: its source has changed since {number} of the cells in {store.root}; "
+        f"{entry.name} version {entry.version}: {number} of the cells in {store.root} were made by other source code; "
         "raise its version, so that no table mixes both"
         for entry in entries
         if (number := count[entry.name])

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from uebench.errors import UsageError
 from uebench.plugins.scan import CORE, find, origin_of
 
 
@@ -17,6 +18,9 @@ def helpers(module: str, file: Path) -> list[Path]:
     Args:
         module: The name under which the module is imported.
         file: Its file, which is parsed and not run.
+
+    Raises:
+        UsageError: If one of the files is not Python.
     """
     found: dict[str, Path] = {}
     todo = [(module, file)] if module.partition(".")[0] != CORE else []
@@ -32,7 +36,7 @@ def _imported(module: str, file: Path) -> Iterator[tuple[str, Path]]:
     """Yield name and file of each module of the same package that a file imports."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     top = module.partition(".")[0] + "."
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(_parsed(file)):
         names: list[str] = []
         match node:
             case ast.Import(names=imported):
@@ -44,3 +48,10 @@ def _imported(module: str, file: Path) -> Iterator[tuple[str, Path]]:
             spec = find(name) if f"{name}.".startswith(top) else None
             if spec and spec.origin and spec.origin.endswith(".py"):
                 yield name, Path(spec.origin)
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{file}: not valid Python, and a plugin imports it: {error}") from None
