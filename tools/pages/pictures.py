@@ -17,6 +17,7 @@ from unittest.mock import patch
 from PIL import Image
 
 from tools.pages import ROOT
+from tools.pages.committed import results
 from uebench.cli.app import main
 
 PICTURES = {
@@ -30,7 +31,7 @@ PICTURES = {
 
 def printed(*words: str) -> str:
     """Return what a command prints about the committed results."""
-    given = ["uebench", *words, "--results", str(ROOT / "results")]
+    given = ["uebench", *words, "--results", str(results())]
     with patch.object(sys, "argv", given), redirect_stdout(io.StringIO()) as made:
         try:
             main()

@@ -15,7 +15,8 @@ import re
 import shlex
 from functools import cache
 
-from tools.pages import ROOT, machines, trials, verdicts
+from tools.pages import machines, trials, verdicts
+from tools.pages.committed import results
 from tools.pages.pictures import printed
 from uebench.analysis.records import runs_of
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
@@ -71,7 +72,7 @@ def _value(kind: str, keys: list[str]) -> float:
 
 @cache
 def _records(folder: str) -> dict[str, Record]:
-    return {record.key[:8]: record for _, record in Store(ROOT / "results" / folder).cells() if record}
+    return {record.key[:8]: record for _, record in Store(results() / folder).cells() if record}
 
 
 def _block(found: re.Match[str]) -> str:
