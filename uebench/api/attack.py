@@ -117,7 +117,8 @@ def attack(
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
     torch_device = choose_device(device)
-    ctx = RunContext(torch_device, seed, progress=progress, examine=referee.Examiner(dataset, torch_device))
+    examine = referee.Examiner(dataset, torch_device)
+    ctx = RunContext(torch_device, seed, role="attacker", progress=progress, examine=examine)
     with generators_restored(torch_device):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     check_curve(attacker, done.trained)

@@ -54,6 +54,7 @@ class RunContext:
         device: torch.device,
         seed: int,
         *,
+        role: str = "",
         store: Store | None = None,
         key: str = "",
         stage: str = "",
@@ -67,6 +68,7 @@ class RunContext:
         Args:
             device: The device that the plugin should compute on.
             seed: The seed of all random streams.
+            role: Whose streams they are; streams of two roles differ under the same seed.
             store: The store for checkpoints, from which a killed task resumes; None for no checkpoints.
             key: The key of the cell or protected set.
             stage: The name of the task among those of the key, such as ``fit`` or ``train``.
@@ -77,6 +79,7 @@ class RunContext:
         """
         self.device = device
         self.seed = seed
+        self._root: object = [seed, role] if role else seed
         self._store, self._key, self._stage, self._sources = store, key, stage, dict(sources or {})
         self._progress, self._examine = progress, examine
         self._clock = Clock()
@@ -104,8 +107,8 @@ class RunContext:
         return part
 
     def rng(self, *stream: str | int) -> torch.Generator:
-        """Return a new CPU generator, seeded only by the seed and the name of the stream."""
-        name = json.dumps([self.seed, *stream]).encode()
+        """Return a new CPU generator, seeded only by the seed, the role and the name of the stream."""
+        name = json.dumps([self._root, *stream]).encode()
         return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1)
 
     def progress(self, done: int, total: int, text: str) -> None:

@@ -82,6 +82,7 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "attacker": [part.published() for part in cell.chain],
             "attacker_assets": _assets(cell.attacker_assets),
             "seed": cell.seed,
+            "own_streams": cell.own_streams,
             "written": {**shared["written"], "attacker": cell.attacker_text},
             "counts": counts,
             "peak": {

@@ -94,6 +94,7 @@ class Runner:
             ctx = RunContext(
                 self.device,
                 cell.seed,
+                role="attacker" if cell.own_streams else "",
                 store=self.store,
                 key=cell.key,
                 stage="train",

@@ -13,6 +13,7 @@ from uebench.data.protected_set import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
+from uebench.planning.streams import needs_own_streams
 from uebench.plugins import answers
 from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin
 from uebench.plugins.part import Part
@@ -109,7 +110,13 @@ class CellSpec:
     @cached_property
     def key(self) -> str:
         """Return the key of the cell and of its record."""
-        return _cell_key(self.protect_key, self.seed, self.identity)
+        return _cell_key(self.protect_key, self.seed, self.identity, own_streams=self.own_streams)
+
+    @cached_property
+    def own_streams(self) -> bool:
+        """Return whether the attacker draws from streams of its own; see ``uebench.planning.streams``."""
+        method = self.protection
+        return needs_own_streams(method.method.published(), method.method_seed, self.attacker.name, self.seed)
 
     @property
     def identity(self) -> AttackerIdentity:
@@ -147,15 +154,17 @@ def has_its_own_key(record: Record | ProtectionRecord) -> bool:
         return False
     if isinstance(record, ProtectionRecord):
         return True
-    return record.key == _cell_key(record.protect_key, record.seed, AttackerIdentity.of(record))
+    attacker = AttackerIdentity.of(record)
+    return record.key == _cell_key(record.protect_key, record.seed, attacker, own_streams=record.own_streams)
 
 
 def _protect_key(data: str, method_seed: int, method: MethodIdentity) -> str:
     return key(data=data, seed=method_seed, **method.key_parts())
 
 
-def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity) -> str:
-    return key(protect=protect_key, evaluation=EVALUATION, seed=seed, **attacker.key_parts())
+def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity, *, own_streams: bool) -> str:
+    streams = {"streams": "attacker"} if own_streams else {}
+    return key(protect=protect_key, evaluation=EVALUATION, seed=seed, **attacker.key_parts(), **streams)
 
 
 def _obstacle(parts: Iterable[Part[Plugin[Any]]], data: DatasetInfo) -> str:

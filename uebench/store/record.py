@@ -114,13 +114,15 @@ class Record(_Common):
     """The record of a finished cell.
 
     ``answers`` are the predictions behind ``counts``, one per test photograph; see ``uebench.store.answers``. Early
-    records lack them. ``robust`` is None unless a countermeasure trains on adversarial examples.
+    records lack them. ``robust`` is None unless a countermeasure trains on adversarial examples. ``own_streams`` says
+    whether the attacker drew from random streams of its own, because its seed equals the method's.
     """
 
     key: Key
     attacker: list[PluginRecord] = Field(min_length=1)
     attacker_assets: list[Asset] = Field(default_factory=list)
     seed: int
+    own_streams: bool = False
     counts: Counts
     peak: Peak
     per_identity: list[Counts] = Field(min_length=1)

@@ -1,0 +1,55 @@
+"""Which random streams an attacker draws from, so that it never begins with the weights of the surrogate model.
+
+A task's random streams depend on its seed and on their names. A method that builds a ResNet-18 as its surrogate model,
+and an attacker that builds one under the same seed, therefore begin with the same weights. The protection then holds
+much better than against any other start: see ``docs/numbers.md``. An attacker whose seed equals the method's draws from
+streams of its own, unless neither can begin like the other. These pairs keep the streams that they were measured with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from uebench.store.record import Record
+
+OTHER_METHODS = frozenset({
+    "clean", "random", "protected", "lsp", "ar", "ops", "cuda", "pil", "uc", "segue", "segue_restart", "gue", "deepconfuse",
+})  # fmt: skip
+"""Methods without a surrogate model, or with one whose weights come from a stream of the method's own."""
+
+OTHER_ATTACKERS = frozenset({"mobilenet_v1", "inception_v3", "efficientnet_b1", "finetune", "linear_probe", "knn"})
+"""Attackers whose network has other layers than a surrogate model, or begins with weights from a file."""
+
+
+def needs_own_streams(method: Mapping[str, Any], method_seed: int, attacker: str, seed: int) -> bool:
+    """Return whether an attacker must draw from streams of its own.
+
+    Args:
+        method: Name and options of the method, as ``Part.published`` gives them.
+        method_seed: The method's seed.
+        attacker: Name of the attacker.
+        seed: Its seed.
+    """
+    if seed != method_seed or attacker in OTHER_ATTACKERS or method["name"] in OTHER_METHODS:
+        return False
+    return _has_untrained_surrogate(method["name"], method["config"])
+
+
+def shares_start(record: Record) -> bool:
+    """Return whether the attacker of a record began, or may have begun, with the weights of the surrogate model.
+
+    Such records were made before version 0.3.0.
+    """
+    needs = needs_own_streams(record.method.identity, record.method_seed, record.attacker[0].name, record.seed)
+    return needs and not record.own_streams
+
+
+def _has_untrained_surrogate(name: str, config: Mapping[str, Any]) -> bool:
+    match name:
+        case "tue":  # an encoder of weight 0 is not built
+            weight = config["ssl_weight"]
+            return bool(config["variant"] == "paper" if weight is None else weight)
+        case "bait":
+            return config["surrogate"] is None
+    return True
