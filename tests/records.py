@@ -10,6 +10,7 @@ from typing import Any
 from tests.conftest import ROOT
 from uebench.hashing import digest, file_digest
 from uebench.planning.parts import attacker_parts, method_part
+from uebench.planning.streams import needs_own_streams
 from uebench.plugins import presets
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
@@ -132,6 +133,8 @@ def _record(changes: Mapping[str, object]) -> Record:
     record = json.loads(min(PUBLISHED.glob("??/*.json")).read_text())
     del record["digest"]
     record |= {"side_information": None, "assets": [], "data": PEOPLE, "seed": 0, **changes}
+    first = record["attacker"][0]["name"]
+    record["own_streams"] = needs_own_streams(record["method"], record["method_seed"], first, record["seed"])
     counts, people = record["counts"], DataRecord.model_validate(record["data"]).num_classes
     record |= {
         "per_identity": _people(people, **counts),

@@ -35,6 +35,16 @@ def test_without_a_method_only_quick_ones_are_audited_and_the_others_named(ueben
     assert methods | left_out == set(Registry().ready("method"))
 
 
+def test_a_damaged_record_does_not_keep_a_set_from_being_audited_again(uebench: Command, tmp_path: Path) -> None:
+    assert uebench(*AUDIT, "--method", "lsp").code == 0
+    for kind in ("protected", "blobs"):
+        (file,) = (one for one in (tmp_path / "results" / kind).rglob("*") if one.is_file())
+        file.write_text("{}") if kind == "protected" else file.unlink()
+    answer = uebench(*AUDIT, "--json")
+    assert answer.code == 0, answer.err
+    assert "lsp" in {row["written"]["method"] for row in answer.json}
+
+
 def test_the_table_shows_separability_beside_chance(uebench: Command) -> None:
     answer = uebench(*AUDIT, "--method", "lsp", "--method", "random")
     header, lsp, random = answer.out.splitlines()

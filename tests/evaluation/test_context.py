@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from uebench.evaluation.context import RunContext
+from uebench.evaluation.context import RunContext, seed_everything
+from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.networks import classifier
 from uebench.planning.time_limit import TimeLimit
@@ -158,6 +161,41 @@ def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
     assert steps == [1, 2, 3]  # the fourth would end after the limit
     found = ctx.restore()
     assert found is not None and found.step == 3
+
+
+def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
+    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: now)
+    stop = Stop(TimeLimit.of(110))
+    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit", stop=stop)
+    surrogate = ctx.stage("surrogate")
+    for step in range(1, 7):
+        now += 10
+        surrogate.save({"weights": torch.zeros(1)}, step)
+    assert ctx.restore() is None
+    now += 10
+    ctx.save({"noise": torch.zeros(1)}, 1)  # 40 s are left
+
+
+def test_tensors_of_a_checkpoint_may_share_memory(tmp_path: Path) -> None:
+    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
+    noise = torch.ones(2)
+    ctx.save({"noise": noise, "best": noise}, 1)
+    found = ctx.restore()
+    assert found is not None and torch.equal(found.state["best"], noise)
+
+
+def test_the_global_generators_follow_from_the_seed() -> None:
+    def drawn(seed: int) -> tuple[float, ...]:
+        seed_everything(RunContext(torch.device("cpu"), seed))
+        return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002, S311
+
+    with process_restored():
+        assert drawn(1) == drawn(1)
+        assert not set(drawn(1)) & set(drawn(2))
 
 
 def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path) -> None:

@@ -20,6 +20,18 @@ CLEAN = torch.full((2, 3, 4, 4), 0.5)
 BALL = Budget("linf", 8 / 255)
 
 
+@pytest.mark.parametrize("frozen_part", [False, True])
+def test_a_network_in_train_mode_is_not_examined(frozen_part: bool) -> None:
+    dataset = load("synthetic(identities=3, train=6, test=4)", 32, Registry(), None)
+    examiner = referee.Examiner(dataset, torch.device("cpu"))
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
+    network.eval()
+    assert examiner(network)["test_correct"] <= 12
+    (network[1] if frozen_part else network).train()
+    with pytest.raises(CellError, match=r"is in train mode, .*; call eval\(\) before ctx.examine"):
+        examiner(network)
+
+
 def refused(images: object, budget: Budget = BALL) -> str:
     with pytest.raises(CellError) as caught:
         referee.check("rogue", images, CLEAN, budget)

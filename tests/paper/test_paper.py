@@ -221,7 +221,7 @@ def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins
         parts = MethodIdentity.of(record).key_parts()
         assert key(data=record.data_key, seed=record.method_seed, **parts) == record.protect_key
     for cell in records:
-        parts = AttackerIdentity.of(cell).key_parts()
+        parts = AttackerIdentity.of(cell).key_parts() | ({"streams": "attacker"} if cell.own_streams else {})
         assert key(protect=cell.protect_key, evaluation=EVALUATION, seed=cell.seed, **parts) == cell.key
 
 

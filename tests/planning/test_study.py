@@ -50,6 +50,10 @@ def test_a_study_without_data_uses_the_set_of_its_preset(tmp_path: Path) -> None
     [
         (SHORT.replace('"random"', '"lsp(eps=6/255)"'), "the methods 'lsp' and 'lsp(eps=6/255)' are the same"),
         (SHORT.replace('["resnet18"]', '["resnet18", "resnet18(epochs=2)"]'), "the attackers 'resnet18' and"),
+        (
+            SHORT.replace('method = ["lsp", "random"]', 'method = [{name = "clean reference", method = "lsp"}]'),
+            "two methods are named 'clean reference'; rename one",
+        ),
         (SHORT.replace("data = [", f'data = ["{TINY[:-1]}, seed=0)", '), "the data sets"),
         (STUDY.replace("Noise 2", "LSP"), "mine.toml: method 3: the name 'LSP' is taken"),
         (

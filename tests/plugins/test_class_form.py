@@ -158,7 +158,7 @@ def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(
     def fit(self, train, countermeasures, ctx):
         from uebench.plugins.base import Trained
         from uebench.networks import classifier
-        net = classifier("resnet18", train.num_classes, train.images.shape[-1])
+        net = classifier("resnet18", train.num_classes, train.images.shape[-1]).eval()
         return Trained(net, ({"epoch": 1, "loss": 0.0},), "epochs", 1, 0.0, 1, details={})
 """
     file = write(tmp_path, "Attacker", body)

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 from tools.pages import ROOT
 
-KINDS = ("results/cells", "results/protected", "results/again")
+KINDS = ("results/cells", "results/protected", "results/again", "results/equal_seeds")
 
 
 @cache

@@ -3,7 +3,8 @@
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, ``<!-- peak KEY KEY -->`` for the mean after each run's best epoch, ``<!-- again KEY -->`` for a
-cell that was computed a second time (``results/again``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
+cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker began with
+the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
 that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
 one cell on several machines after ``<!-- machines -->``, and the verdicts on the paper's claims after
 ``<!-- verdicts -->``.
@@ -38,7 +39,7 @@ BLOCK = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
-STATED = re.compile(r"(<!-- (cell|peak|again|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
+STATED = re.compile(r"(<!-- (cell|peak|again|equal|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
 PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\.\d+)?\s?%")
@@ -58,7 +59,7 @@ def unbound(text: str) -> list[str]:
 
 
 def _value(kind: str, keys: list[str]) -> float:
-    known = _records("again" if kind == "again" else "")
+    known = _records({"again": "again", "equal": "equal_seeds"}.get(kind, ""))
     records = [known[key[:8]] for key in keys]
     assert all(record.key.startswith(key) for record, key in zip(records, keys, strict=True))
     about = {(one.data_key, MethodIdentity.of(one).text, AttackerIdentity.of(one).text) for one in records}

@@ -15,6 +15,7 @@ from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE
+from uebench.planning.streams import shares_start
 from uebench.plugins import presets
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
@@ -31,7 +32,7 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
         data: Only records of these data sets; empty for all.
 
     Returns:
-        The records, and the files of damaged records, which are left out.
+        The records, and the files of damaged records, which are left out; see also ``independent``.
 
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
@@ -39,12 +40,23 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     if preset is not None:
         presets.get(preset)
     readable, damaged = store.readable_cells()
-    records = [record for record in readable if preset in (None, record.preset)]
+    records = independent(record for record in readable if preset in (None, record.preset))
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
             raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
     return [record for record in records if not data or record.data.name in data], damaged
+
+
+def independent(records: Iterable[Record]) -> list[Record]:
+    """Leave out runs whose attacker began with the surrogate's weights, if the same pairing has other runs."""
+    records = list(records)
+    others = {_pairing(record) for record in records if not shares_start(record)}
+    return [record for record in records if not shares_start(record) or _pairing(record) not in others]
+
+
+def _pairing(record: Record) -> tuple[str, str, str, str]:
+    return record.preset, record.data_key, MethodIdentity.of(record).text, AttackerIdentity.of(record).text
 
 
 class Labels:

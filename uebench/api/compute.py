@@ -23,6 +23,7 @@ from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, is_since, requested
+from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 LEFT = "the time limit was reached first"
@@ -218,8 +219,11 @@ def _execute(
 
 
 def _is_written(store: Store, key: str, since: float) -> bool:
-    """Return whether there is a record of a cell that is not older than ``since``."""
-    return store.read_cell_or_none(key) is not None and is_since(store.cell_path(key), since)
+    """Return whether there is a cell, or a protected set with its record, that is not older than ``since``."""
+    if store.read_cell_or_none(key):
+        return is_since(store.cell_path(key), since)
+    is_stored = unless_damaged(store.read_protection, key) and store.blob_path(key).is_file()
+    return bool(is_stored) and is_since(store.protection_path(key), since)
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:

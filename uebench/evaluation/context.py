@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import math
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -138,7 +139,7 @@ class RunContext:
         self._saved = started
         if self._store is None or (started < self._next and not ends):
             return
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
         meta = {
             "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds, "sources": self._sources,
         }  # fmt: skip
@@ -151,6 +152,7 @@ class RunContext:
 
     def restore(self) -> Checkpoint | None:
         """Return the last checkpoint, or None if there is none, or it is damaged, or of other code."""
+        self._saved = time.perf_counter()  # steps begin now, perhaps after another stage
         content = self._store.read_checkpoint(self._key, self._stage) if self._store else None
         if content is None:
             return None
@@ -172,7 +174,8 @@ class RunContext:
 
 
 def seed_everything(ctx: RunContext) -> None:
-    """Seed torch's and NumPy's global generators from the context, for plugins that use them."""
+    """Seed the global generators of torch, NumPy and Python from the context, for plugins that use them."""
     start = int(torch.randint(2**31, (), generator=ctx.rng("global")))
+    random.seed(start)
     torch.manual_seed(start)
     np.random.seed(start)  # noqa: NPY002

@@ -183,6 +183,17 @@ def apply(dataset: Dataset, delta: NDArray[Any], spared: NDArray[np.bool_] | Non
     return Split(perturbed(dataset.train.images, applied), dataset.train.labels)
 
 
+IN_TRAINING = (
+    "the attacker's classifier is in train mode, where batch normalisation and dropout change its answers; call eval() "
+    "before ctx.examine, and before fit returns"
+)
+
+
+def is_in_training(classifier: Classifier) -> bool:
+    """Return whether a network, or a part of it, is in train mode."""
+    return isinstance(classifier, torch.nn.Module) and any(part.training for part in classifier.modules())
+
+
 class Examiner:
     """Tests classifiers on the clean test set.
 
@@ -198,7 +209,13 @@ class Examiner:
         self._labels = split.labels
 
     def predict(self, classifier: Classifier) -> NDArray[np.int64]:
-        """Return the predicted identity of each photograph, (N,) int64."""
+        """Return the predicted identity of each photograph, (N,) int64.
+
+        Raises:
+            CellError: If the classifier is in train mode: batch normalisation would learn from the test photographs.
+        """
+        if is_in_training(classifier):
+            raise CellError(IN_TRAINING)
         return predict(classifier, self.test).numpy()
 
     def __call__(self, classifier: Classifier) -> dict[str, Any]:

@@ -51,13 +51,13 @@ def _attack(classifier: Classifier, batch: Batch, radius: float, rng: torch.Gene
 
 
 def _has_gradient(classifier: Classifier, test: ImageSet) -> bool:
-    """Return whether the classifier has a gradient. It has none if, say, it uses NumPy or rounds its images."""
+    """Return whether the classifier has a gradient: not if it uses NumPy, and not if it rounds its images."""
     point = test.batch(torch.zeros(1, dtype=torch.int64, device=test.images.device)).images.requires_grad_()
     try:
         with torch.enable_grad():
-            torch.autograd.grad(classifier(point).sum(), point)
+            (gradient,) = torch.autograd.grad(classifier(point).amax(), point)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError):  # the output has no graph, or a tensor with a graph was passed to NumPy
         return False
-    return True
+    return bool(gradient.any())

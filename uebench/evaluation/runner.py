@@ -13,6 +13,7 @@ from uebench.evaluation.failures import failure_of
 from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.protection import make
+from uebench.evaluation.provenance import CHECKOUT, commit_of
 from uebench.evaluation.settings import Settings
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.metrics import Lpips
@@ -43,6 +44,7 @@ class Runner:
         """
         self.store = Store(settings.results)
         self.settings = settings
+        commit_of(CHECKOUT)  # is read once; later, it may not be that of the imported code any more
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = choose_device(settings.device)

@@ -53,6 +53,8 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
             return done
 
         def settle(answer: Future[Answer]) -> None:
+            if reference not in running:  # cancelled below, which is no failure of its own
+                return
             running.discard(reference)
             try:
                 status = _status(cluster, answer, task, store)
@@ -70,7 +72,9 @@ def ray(tasks: Sequence[Task], settings: Settings, jobs: int, progress: Progress
         with contextlib.redirect_stdout(sys.stderr):  # Ray prints the output of its processes
             return run_graph(tasks, submit, store, jobs, settings.limit)
     finally:
-        for reference in list(running):  # after an interrupt, or at the time limit
+        cancelled = list(running)  # after an interrupt, or at the time limit
+        running.clear()
+        for reference in cancelled:
             cluster.cancel(reference, force=True)
         if connected_here:
             cluster.shutdown()

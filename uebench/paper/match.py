@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from uebench.analysis.records import one_of_each_set
+from uebench.analysis.records import independent, one_of_each_set
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
 from uebench.paper.place import MAIN, ROLES, TablePlace
@@ -117,7 +117,7 @@ class RecordIndex:
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
         cells, self.damaged = plugins.store.readable_cells()
-        self.cells = [record for record in cells if record.preset == plugins.preset]
+        self.cells = independent(record for record in cells if record.preset == plugins.preset)
         listed = list(plugins.store.protections())
         self.damaged += [path for path, record in listed if record is None]
         protections = [record for _, record in listed if record and record.preset == plugins.preset]

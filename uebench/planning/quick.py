@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from uebench.planning.cell import ProtectionSpec
+from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 QUICK = 60
@@ -35,7 +36,7 @@ def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> Chosen:
 def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
     if store.blob_path(spec.key).exists():
         return True
-    if record := store.read_protection(spec.key):
+    if record := unless_damaged(store.read_protection, spec.key):
         return record.timings.fit_seconds < QUICK
     is_trained = spec.method.entry.info.get("family") not in ("control", "training-free")
     return not is_trained or bool(spec.assets)

@@ -14,7 +14,8 @@ from typing import Any
 from uebench.store.record import Record
 
 OTHER_METHODS = frozenset({
-    "clean", "random", "protected", "lsp", "ar", "ops", "cuda", "pil", "uc", "segue", "segue_restart", "gue", "deepconfuse",
+    "clean", "random", "protected", "lsp", "ar", "ops", "cuda", "pil", "uc", "segue", "segue_restart", "gue",
+    "deepconfuse",
 })  # fmt: skip
 """Methods without a surrogate model, or with one whose weights come from a stream of the method's own."""
 
@@ -37,10 +38,7 @@ def needs_own_streams(method: Mapping[str, Any], method_seed: int, attacker: str
 
 
 def shares_start(record: Record) -> bool:
-    """Return whether the attacker of a record began, or may have begun, with the weights of the surrogate model.
-
-    Such records were made before version 0.3.0.
-    """
+    """Return whether the attacker of an early record may have begun with the weights of the surrogate model."""
     needs = needs_own_streams(record.method.identity, record.method_seed, record.attacker[0].name, record.seed)
     return needs and not record.own_streams
 
@@ -48,8 +46,8 @@ def shares_start(record: Record) -> bool:
 def _has_untrained_surrogate(name: str, config: Mapping[str, Any]) -> bool:
     match name:
         case "tue":  # an encoder of weight 0 is not built
-            weight = config["ssl_weight"]
-            return bool(config["variant"] == "paper" if weight is None else weight)
+            weight = config.get("ssl_weight")
+            return bool(config.get("variant") == "paper" if weight is None else weight)
         case "bait":
-            return config["surrogate"] is None
+            return config.get("surrogate") is None
     return True

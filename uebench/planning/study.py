@@ -267,6 +267,8 @@ def _names_by_identity(spec: StudySpec, cell: CellSpec, registry: Registry) -> t
 def _add_name(names: dict[str, str], identity: str, kind: str, name: str) -> None:
     if identity in names:
         raise UsageError(f"study: the {kind} {names[identity]!r} and {name!r} are the same; leave one out")
+    if name in names.values():
+        raise UsageError(f"study: two {kind} are named {name!r}; rename one")
     names[identity] = name
 
 

@@ -84,7 +84,7 @@ def _of_budget(budget: Budget) -> str:
 
 def streams(method: Method[Any], size: int) -> bool:
     """Return whether a method protects images of ``size`` pixels one by one."""
-    return _answer(method, "streams", lambda: bool(method.streams(size)), _is(bool), "True or False")
+    return _answer(method, "streams", lambda: method.streams(size), _is(bool), "True or False")
 
 
 def epochs(attacker: Attacker[Any]) -> int | None:

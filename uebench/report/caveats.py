@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from uebench.analysis.study import MeasuredPlace
 from uebench.planning.parts import REFERENCE
+from uebench.planning.streams import shares_start
 from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
 
@@ -42,8 +43,8 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     records = list(records)
     presets = {record.preset for record in records} | {preset}
     return [
-        *of_presets(presets), *unchanged(records), *_varied(records), *_budgets(records), *_enlarged(records),
-        *_stems(records),
+        *of_presets(presets), *unchanged(records), *_shared_starts(records), *_varied(records), *_budgets(records),
+        *_enlarged(records), *_stems(records),
     ]  # fmt: skip
 
 
@@ -70,6 +71,16 @@ def unchanged(records: Iterable[Record]) -> list[str]:
         "changed, so they measure unprotected photographs"
         for (method, data, preset), idle in sorted(runs.items())
         if any(idle)
+    ]
+
+
+def _shared_starts(records: Iterable[Record]) -> list[str]:
+    found = {f"{one.written['method']} against {one.written['attacker']}" for one in records if shares_start(one)}
+    if not found:
+        return []
+    return [
+        f"{', '.join(sorted(found))}: the attacker's ResNet began with the weights of the method's surrogate model, "
+        "because both had the same seed. This favours the method; run the commands again to replace these runs"
     ]
 
 

@@ -134,7 +134,9 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
 
     @proves("the classifier returns finite logits, one for each identity")
     def logits(self) -> None:
-        """Check the logits of the training images."""
+        """Check the logits of the training images, and that the classifier is in eval mode."""
+        if referee.is_in_training(self.whole.trained.classifier):
+            raise ContractError(referee.IN_TRAINING, self.line("fit"))
         logits, expected = self.whole.logits, (len(people(self.size).train.labels), 3)
         if tuple(logits.shape) != expected or not logits.is_floating_point():
             reason = f"returns {tuple(logits.shape)} {logits.dtype} for {expected[0]} images of {expected[1]} people"
