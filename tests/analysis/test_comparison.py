@@ -39,11 +39,13 @@ def test_a_comparison_is_in_points_with_an_interval_and_corrected_for_the_number
     assert alone.test.p_holm == alone.test.p == pytest.approx(good["p"])
 
 
-def test_a_single_run_is_shown_and_not_tested() -> None:
+@pytest.mark.parametrize("runs", [1, 2])
+def test_one_or_two_runs_are_shown_and_not_tested(runs: int) -> None:
     several = [
-        made_up(name, correct=right, method_seed=seed) for name, right in (("a", 20), ("b", 80)) for seed in (0, 1)
+        made_up(name, correct=right, method_seed=seed) for name, right in (("a", 20), ("b", 80)) for seed in range(3)
     ]
-    found = frame(compare([*several, made_up("alone", correct=150)]))
+    few = [made_up("few", correct=150, method_seed=seed) for seed in range(runs)]
+    found = frame(compare([*several, *few]))
     tested = found[found["p"].notna()]
     assert list(zip(tested["method_a"], tested["method_b"], strict=True)) == [("a", "b")]
     assert (tested["p_holm"] == tested["p"]).all()  # corrected for one test, not for three rows

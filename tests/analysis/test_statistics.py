@@ -178,7 +178,7 @@ def without(runs: Runs, *missing: tuple[int, int]) -> Runs:
     return Runs({seeds: runs.shares[seeds] for seeds in answers}, runs.n, answers)
 
 
-@pytest.mark.parametrize("missing", [[(2, 2)], [(2, 2), (1, 2)]])
+@pytest.mark.parametrize("missing", [[(2, 2)], [(2, 2), (1, 2)], [(0, 0), (1, 1), (2, 2)]])
 def test_a_missing_run_does_not_make_shared_attacker_seeds_independent(missing: list[tuple[int, int]]) -> None:
     rng = np.random.default_rng(29)
     held = 0
@@ -190,7 +190,7 @@ def test_a_missing_run_does_not_make_shared_attacker_seeds_independent(missing: 
 
 
 def rejections(
-    seeds: tuple[int, int], shift: float, experiments: int = EXPERIMENTS, with_answers: bool = True
+    seeds: tuple[int, int], shift: float, experiments: int = EXPERIMENTS, with_answers: bool = True, below: float = 0.05
 ) -> float:
     rng = np.random.default_rng(23)
     wrong = 0
@@ -199,7 +199,7 @@ def rejections(
         if seeds[0] == 1:  # one protected set each: the question is about these two, which must be alike
             world.sizes = (0.0, world.sizes[1], world.sizes[2] * (seeds[1] > 1))
         one, other = (as_runs(world.method(by)[0], with_answers) for by in (0.0, shift))
-        wrong += difference(one, other).p < 0.05
+        wrong += difference(one, other).p < below
     return wrong / experiments
 
 
@@ -302,6 +302,12 @@ def test_a_single_run_would_be_told_apart_too_often(seeds: tuple[int, int]) -> N
         world.attacker = world.attacker[:1]
         wrong += difference(one, as_runs(world.method()[0])).p < 0.05
     assert wrong / EXPERIMENTS > 0.1
+
+
+def test_two_runs_reject_too_often_at_the_p_values_that_corrections_for_many_tests_ask_for() -> None:
+    """Why ``ENOUGH`` is three."""
+    two, three = (rejections((runs, 1), 0.0, experiments=1500, below=0.05 / 28) for runs in (2, 3))
+    assert two > 2 * max(0.05 / 28, three)
 
 
 PHOTOGRAPHS, OF_EACH = 30, 7

@@ -98,7 +98,7 @@ def test_bold_in_latex_is_a_method_that_is_proven_better_than_all_others(
 
 def test_the_notes_say_that_a_single_run_is_not_tested_and_may_have_any_rank(uebench: Command, measured: None) -> None:
     said = (
-        "A method with a single run is not tested, because one run does not tell how much others would differ; it may "
+        "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may "
         "have any rank"
     )
     for command in ("leaderboard", "compare"):

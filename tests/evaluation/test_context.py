@@ -191,7 +191,7 @@ def test_tensors_of_a_checkpoint_may_share_memory(tmp_path: Path) -> None:
 def test_the_global_generators_follow_from_the_seed() -> None:
     def drawn(seed: int) -> tuple[float, ...]:
         seed_everything(RunContext(torch.device("cpu"), seed))
-        return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002, S311
+        return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002
 
     with process_restored():
         assert drawn(1) == drawn(1)

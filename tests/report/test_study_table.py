@@ -271,7 +271,7 @@ def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_
     spec, places = measured(
         written(tmp_path, single), Store(tmp_path), {"clean reference": 0.9, "LSP": 0.2, "Noise 2": 0.5}
     )
-    said = "a number from a single run (seeds 1 x 1) says nothing about other seeds, and is not tested"
+    said = "a number from one or two runs says little about other seeds, and is not tested"
     table = arrange(spec, places)
     text = study_forms.render(table, "text")
     assert said in table.notes and said in text and not set("‡†*") & set(text)
@@ -282,4 +282,4 @@ def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_
 
 
 def test_a_table_of_several_runs_says_nothing_about_single_ones(table: StudyTable) -> None:
-    assert not any("single run" in note for note in table.notes)
+    assert not any("one or two runs" in note for note in table.notes)

@@ -51,19 +51,24 @@ class Pairing:
         return most_recognised(self.records)
 
     @cached_property
+    def clean_runs(self) -> Runs | None:
+        """Return the runs of the clean reference, or None if there is none."""
+        return runs_of(self.clean) if self.clean else None
+
+    @cached_property
     def reference(self) -> float | None:
         """Return the mean accuracy of the clean reference in percent, or None if there is none."""
-        return 100 * runs_of(self.clean).mean if self.clean else None
+        return 100 * self.clean_runs.mean if self.clean_runs else None
 
     @cached_property
     def reference_interval(self) -> tuple[float, float] | None:
         """Return the 95% interval of the clean reference in percent, or None if there is none."""
-        return _interval(runs_of(self.clean)) if self.clean else None
+        return _interval(self.clean_runs) if self.clean_runs else None
 
     @property
     def can_be_tested(self) -> bool:
-        """Return whether a test can tell it from the clean reference, which takes several runs of both."""
-        return bool(self.clean) and self.runs.several and runs_of(self.clean).several
+        """Return whether a test can tell it from the clean reference, which takes enough runs of both."""
+        return self.clean_runs is not None and self.runs.can_be_tested and self.clean_runs.can_be_tested
 
     @property
     def drop(self) -> float | None:

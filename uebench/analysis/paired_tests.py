@@ -1,7 +1,7 @@
 """Paired tests of methods, corrected for their number. Importable without numpy.
 
-A method with a single run is not tested: its interval leaves out how much runs differ by seeds, and other methods do
-not tell. On the ORL faces, the standard deviation over nine runs is 23 points for one method and 1 for another.
+A method with one or two runs is not tested: they hardly tell how much runs differ by seeds, and other methods do not
+tell either. On the ORL faces, the standard deviation over nine runs is 23 points for one method and 1 for another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class PairedTest(NamedTuple):
 
     Attributes:
         difference: The difference of their accuracies.
-        p: Its p value, or None if either method has a single run.
+        p: Its p value, or None if either method has fewer than three runs.
         p_holm: The same, corrected for all tests that were made together.
     """
 
@@ -42,7 +42,7 @@ def paired_tests(pairs: Iterable[tuple[Runs, Runs]]) -> list[PairedTest]:
     Args:
         pairs: The pairs; p values are corrected (Holm) for those of them that can be tested.
     """
-    compared = [(difference(one, other), one.several and other.several) for one, other in pairs]
+    compared = [(difference(one, other), one.can_be_tested and other.can_be_tested) for one, other in pairs]
     corrected = iter(holm([gap.p for gap, can_be_tested in compared if can_be_tested]))
     return [
         PairedTest(gap, gap.p, next(corrected)) if can_be_tested else PairedTest(gap, None, None)

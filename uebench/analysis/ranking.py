@@ -12,7 +12,7 @@ from uebench.analysis.statistics import Runs
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
-    """The range of ranks that a method may have; a method with a single run may have any.
+    """The range of ranks that a method may have; a method with one or two runs may have any.
 
     With Holm's correction over all pairs, these ranges hold for all methods at once (Mogstad, Romano, Shaikh and
     Wilhelm 2024, Inference for Ranks).
@@ -46,7 +46,7 @@ def shown_to_protect(methods: Mapping[str, Runs], clean: Runs) -> set[str]:
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
     """Rank methods by the attacker's accuracy; less is better.
 
-    Methods with several runs come first, in the order of their ranks. Those with the same rank are ordered by their
+    Methods that can be tested come first, in the order of their ranks. Those with the same rank are ordered by their
     number of runs, most first, and then by mean accuracy.
 
     Args:
@@ -68,6 +68,6 @@ def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:
 
     def place(name: str) -> tuple[bool, Rank, int, float]:
         runs = methods[name]
-        return not runs.several, found[name], -len(runs.shares), runs.mean
+        return not runs.can_be_tested, found[name], -len(runs.shares), runs.mean
 
     return {name: found[name] for name in sorted(methods, key=place)}

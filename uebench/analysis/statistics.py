@@ -9,7 +9,8 @@ them. Photographs are crossed with both kinds of seeds, since all runs see the s
 seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis is
 valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine draws.
 Attacker seeds that differ between method seeds are nested in them. If some runs of a grid are missing, the variance
-comes from the attacker seeds that occur with every method seed, where there are several.
+comes from the attacker seeds that occur with every method seed. Where these are fewer than two, missing runs are
+replaced by what both seeds add up to in the others (Yates 1933).
 
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 
 Z = 1.959963984540054
 """The standard normal quantile of 95% intervals."""
+
+ENOUGH = 3
+"""The fewest runs for a test: at the small p values that a correction for many tests asks for, two runs reject
+several times too often."""
 
 PSEUDO = 2.0
 """How many photographs, recognised by all runs or by none, are added of each kind for a variance."""
@@ -131,6 +136,11 @@ class Runs:
     def several(self) -> bool:
         """Return whether there is more than one run."""
         return len(self.shares) > 1
+
+    @property
+    def can_be_tested(self) -> bool:
+        """Return whether there are enough runs for a test. Two that happen to be close would prove too much."""
+        return len(self.shares) >= ENOUGH
 
 
 def interval(runs: Runs) -> tuple[float, float]:
@@ -239,19 +249,26 @@ def _table(runs: Runs) -> Floats:
     """Return the answers of runs as (method seeds, attacker seeds, photographs): 0, 1, or a share of several images.
 
     Without answers, the last axis holds the accuracy alone. If attacker seeds are nested, their axis has length 1.
+    Missing runs are replaced by estimates, which need not lie in [0, 1].
     """
     import numpy as np
 
     answers: Mapping[tuple[int, int], Sequence[float]]
     answers = runs.answers or {seeds: (share,) for seeds, share in runs.shares.items()}
-    rows = [
-        np.array([answers[method_seed, seed] for seed in seeds], np.float64)
-        for method_seed, seeds in runs.by_method_seed.items()
-    ]
+    pairs = sorted(answers)
+    known = np.array([answers[pair] for pair in pairs], np.float64)
     if runs.answers and runs.of_each > 1:
-        rows = [row.reshape(len(row), -1, runs.of_each).mean(-1) for row in rows]
-    if len({tuple(seeds) for seeds in runs.by_method_seed.values()}) > 1:
-        rows = [row.mean(0, keepdims=True) for row in rows]
+        known = known.reshape(len(known), -1, runs.of_each).mean(-1)
+    sets, attackers = (sorted(set(seeds)) for seeds in zip(*pairs, strict=True))
+    if len(pairs) == len(sets) * len(attackers):
+        return known.reshape(len(sets), len(attackers), -1)
+    places = np.array([[one == a for a in sets] + [two == b for b in attackers] for one, two in pairs], np.float64)
+    if np.linalg.matrix_rank(places) == len(sets) + len(attackers) - 1:  # each seed can be compared with each other
+        effects = np.linalg.pinv(places) @ known
+        table = effects[: len(sets), None] + effects[None, len(sets) :]
+        table[[sets.index(one) for one, _ in pairs], [attackers.index(two) for _, two in pairs]] = known
+        return table
+    rows = [known[[pair[0] == one for pair in pairs]].mean(0, keepdims=True) for one in sets]
     return np.stack(rows)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from uebench.api.workspace import as_path, plugin_files
+from uebench.api.workspace import Texts, as_path, plugin_files, several
 from uebench.errors import PluginError, UsageError, line_of, nearest
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 PRESET = "smoke"
 
 
-def check(targets: Iterable[str], plugins: str | Path | Iterable[str | Path] = ()) -> Iterator[Outcome]:
+def check(targets: Texts, plugins: Texts = ()) -> Iterator[Outcome]:
     """Run the checks of plugins, and yield the outcome of each check.
 
     Args:
@@ -30,7 +29,7 @@ def check(targets: Iterable[str], plugins: str | Path | Iterable[str | Path] = (
     Raises:
         UsageError: If there is no such file or plugin, or if an option is wrong or missing.
     """
-    targets = tuple(targets)
+    targets = several(targets)
     files = [as_path(target) for target in targets if target.endswith(".py")]
     registry = Registry((*plugin_files(plugins), *files))
     chosen: list[tuple[Entry, Spec]] = []

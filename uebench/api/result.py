@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
+from uebench.api.workspace import Texts, several
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.staleness import changed_plugins
 from uebench.store.record import Failure, ProtectionRecord, Record
@@ -51,9 +52,7 @@ class Records(Sequence[Record]):
 
         return matrix(self._records)
 
-    def compare(
-        self, methods: Iterable[str] = (), attackers: Iterable[str] = (), peak: bool = False, across: str = ""
-    ) -> pd.DataFrame:
+    def compare(self, methods: Texts = (), attackers: Texts = (), peak: bool = False, across: str = "") -> pd.DataFrame:
         """Return one row for every two methods that faced the same attacker on the same photographs.
 
         ``uebench.analysis.comparison`` names the columns. Photographs and attacker seeds are paired, and p values are
@@ -69,7 +68,7 @@ class Records(Sequence[Record]):
         from uebench.analysis.comparison import compare, frame
         from uebench.analysis.option_values import compare_across
 
-        chosen = (self._records, tuple(methods), tuple(attackers), peak)
+        chosen = (self._records, several(methods), several(attackers), peak)
         return frame(compare_across(across, *chosen) if across else compare(*chosen))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from uebench.api.workspace import RESULTS, as_path, existing
+from uebench.api.workspace import RESULTS, Texts, as_path, existing, several
 from uebench.errors import UsageError
 from uebench.planning.cell import has_its_own_key
 from uebench.store import gc as garbage
@@ -49,11 +48,11 @@ def gc(results: str | Path = RESULTS, *, delete: bool = False) -> list[garbage.G
     return garbage.gc(existing(results), delete=delete)
 
 
-def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[merging.MergedFile]:
+def merge(others: Texts, results: str | Path = RESULTS) -> list[merging.MergedFile]:
     """Copy records, protected sets and kept models of other results folders into one. Existing files stay.
 
     Args:
-        others: The folders to copy from.
+        others: The folder, or several, to copy from.
         results: The folder to copy into; it is created if necessary.
 
     Returns:
@@ -64,7 +63,7 @@ def merge(others: Iterable[str | Path], results: str | Path = RESULTS) -> list[m
         StoreError: If a folder cannot be used.
     """
     store = Store(as_path(results))
-    return [file for other in others for file in merging.merge(store, Store(as_path(other)))]
+    return [file for other in several(others) for file in merging.merge(store, Store(as_path(other)))]
 
 
 def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:
@@ -82,15 +81,17 @@ def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int
         StoreError: If there is no such folder, or the file cannot be written.
     """
     from uebench.analysis.frame import frame
+    from uebench.analysis.records import select
 
     file = as_path(file)
-    if file.suffix not in (".csv", ".parquet"):
+    suffix = file.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: end the name with .csv or .parquet")
-    if file.suffix == ".parquet" and find_spec("pyarrow") is None:
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
         raise UsageError(f"{file}: Parquet needs pyarrow (pip install pyarrow); or end the name with .csv")
-    records, damaged = existing(results).readable_cells()
+    records, damaged = select(existing(results))
     table = frame(records)
-    if file.suffix == ".csv":
+    if suffix == ".csv":
         content = table.to_csv(index=False).encode()
     else:
         content = table.astype({"labels": str}).to_parquet(index=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uebench.analysis.records import select
 from uebench.api.compute import Compute, compute_in
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.result import Records, RunResult
@@ -158,7 +159,7 @@ def records(results: str | Path = RESULTS) -> Records:
         >>> uebench.records("results").frame()[["method", "attacker", "n"]].values.tolist()
         [['lsp', 'resnet18', 16]]
     """
-    readable, _ = existing(results).readable_cells()
+    readable, _ = select(existing(results))
     return Records(readable)
 
 

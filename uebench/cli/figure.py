@@ -47,6 +47,8 @@ def figure(
 
     if number not in NUMBERS:
         raise UsageError(f"no figure {number!r}; {nearest(number, NUMBERS)}")
+    if number == "4" and (method or method_seed or device != "auto"):
+        raise UsageError("figure 4: draws finished cells; leave out --method, --method-seed and --device")
     files.check(out, "--out")
     presets.get(preset)
     if number == "4":

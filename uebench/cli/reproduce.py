@@ -92,12 +92,13 @@ def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_jso
     plans = {table.name: request.plan((table,)) for table in request.tables}
     distinct = plan_in(workspace, request, how)
     estimates = how.estimates(workspace.store, len(distinct.possible))
-    sets = {table.name: request.protections((table,)) for table in request.tables}
+    records = request.records()
+    sets = {table.name: request.protections((table,), records) for table in request.tables}
     rows = [
         _row(f"table {name}" if name.isdigit() else name, plan, sets[name], workspace, estimates)
         for name, plan in plans.items()
     ]
-    rows.append(_row("distinct", distinct, request.protections(), workspace, estimates))
+    rows.append(_row("distinct", distinct, request.protections((), records), workspace, estimates))
     first = [f"{place.method} on {request.specs[place.trained_on]}" for place in request.trainings().values()]
     if as_json:
         output.print_json({"tables": rows, "train_first": first})

@@ -63,13 +63,14 @@ class TableRequest:
         files = {self.plugins.weights_file(place, self.roles): place for place in self._places(self.tables)}
         return {file: place for file, place in files.items() if file and not file.is_file()}
 
-    def protections(self, tables: Sequence[Table] = ()) -> list[ProtectionSpec]:
+    def protections(self, tables: Sequence[Table] = (), records: RecordIndex | None = None) -> list[ProtectionSpec]:
         """List the protected sets, each once, that are needed without an attacker and have no record yet.
 
         Args:
             tables: The tables that need them; all if empty.
+            records: What ``records`` returned, to read the store once for several calls.
         """
-        records = self.records()
+        records = records or self.records()
         specs = (
             spec
             for place in self._trained(tables or self.tables)

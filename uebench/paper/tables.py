@@ -209,13 +209,18 @@ WHOLE = ("1", "claims")
 """Views of all tables together."""
 
 
+def plain(name: str) -> str:
+    """Return the name of a table or of a view as ``TABLES`` and ``WHOLE`` write it; ``Table5`` means 5."""
+    return name.lower().removeprefix("table")
+
+
 def named(name: str) -> list[Table]:
-    """Return the tables that a view shows; ``table5`` means 5.
+    """Return the tables that a view shows.
 
     Raises:
         UsageError: If there is none.
     """
-    name = name.lower().removeprefix("table")
+    name = plain(name)
     if name in WHOLE:
         return list(TABLES.values())
     if name not in TABLES:

@@ -10,6 +10,7 @@ from uebench.errors import UsageError
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind
 from uebench.paper.place import ROLES
 from uebench.report.style import COLOURS, GREY
+from uebench.report.text import literal
 from uebench.store.record import Record
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     place = measured.place
     condition = "" if place.column == ROLES[place.role] else f"{place.column}, "
-    axes.set_title(f"{condition}{measured.data}", fontsize=9)
+    axes.set_title(literal(f"{condition}{measured.data}"), fontsize=9)

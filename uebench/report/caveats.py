@@ -14,8 +14,8 @@ SMALL = 112
 """Up to this size in pixels, the Segue authors' ResNet-18 has the small stem."""
 
 SINGLE_RUNS = (
-    "A method with a single run is not tested, because one run does not tell how much others would differ; it may have "
-    "any rank. Other single seeds are held fixed"
+    "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may have "
+    "any rank. Single seeds of other methods are held fixed"
 )
 """The caveat of ranks and tests."""
 COST = "to train the method, or to load one that comes trained, and to protect the set"
@@ -49,9 +49,9 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
 
 
 def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
-    """Return the caveat of a study in which a method has a number from a single run; empty if none has."""
-    alone = any(one.rank and one.pairing and not one.pairing.runs.several for one in measured)
-    return "a number from a single run (seeds 1 x 1) says nothing about other seeds, and is not tested" * alone
+    """Return the caveat of a study in which a method has a number from one or two runs; empty if none has."""
+    few = any(one.rank and one.pairing and not one.pairing.runs.can_be_tested for one in measured)
+    return "a number from one or two runs says little about other seeds, and is not tested" * few
 
 
 def of_presets(names: Collection[str]) -> list[str]:

@@ -22,8 +22,8 @@ HEADER = (
 NOTES = (
     "rank: methods share a rank unless a paired test on the same photographs and seeds tells them apart at the 5% "
     "level, corrected for all pairs (Holm)",
-    "order: by rank, single runs last; of methods with the same rank, those with more runs come first, then those with "
-    "lower accuracy",
+    "order: by rank, methods with one or two runs last; of methods with one rank, those with more runs come first, "
+    "then those with lower accuracy",
     "accuracy: what the attacker recognises of clean test photographs, with its interval over method seeds, attacker "
     "seeds and photographs; drop: how far below the clean reference",
     WORST_IDENTITY,

@@ -9,7 +9,7 @@ from pathlib import Path
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.place import MAIN, by_role
-from uebench.paper.tables import named
+from uebench.paper.tables import named, plain
 from uebench.plugins.registry import Registry
 from uebench.report import claims, paper_table
 from uebench.report.formats import Page
@@ -48,12 +48,13 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     Raises:
         UsageError: If there is no such table, role or measured set.
     """
-    places = [place for table in named(name) for place in table.places]
+    tables = named(name)
+    places = [place for table in tables for place in table.places]
     given = by_role(data)
     records = RecordIndex(Plugins(registry, preset, store))
     roles = records.choose_sets(places, given)
     others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
-    filled = {table.name: fill_table(table, roles, records) for table in named(name)}
+    filled = {table.name: fill_table(table, roles, records) for table in tables}
     return View(
         page=_page(name, filled, preset),
         filled=tuple(filled.values()),
@@ -65,7 +66,7 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
 
 def _page(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
     if len(filled) > 1:
-        page = claims.claims_page if name == "claims" else claims.requirements_page
+        page = claims.claims_page if plain(name) == "claims" else claims.requirements_page
         return page(filled, preset)
     (table,) = filled.values()
     return paper_table.page(table, preset)
