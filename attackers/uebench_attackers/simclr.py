@@ -3,7 +3,8 @@
 Ting Chen, Simon Kornblith, Mohammad Norouzi, Geoffrey Hinton. A Simple Framework for Contrastive Learning of Visual
 Representations. ICML 2020 (arXiv:2002.05709).
 
-Deviation from the authors' code: the projector has no batch normalisation.
+Deviations from the authors' code: the projector has no batch normalisation, the optimiser is not LARS, its rate has no
+warm-up, and the crops are those of ``uebench.ops.contrastive_view``.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ on the clean ones. The classifier is trained again and again. At each of its ste
 step on its images would do to the clean loss (the pseudo-update), but the images that the classifier really learns are
 those of the generator at the start of the trial.
 
-Deviations from the authors' code: the definition of their U-Net for CIFAR-10 was not available, and GUE's stands in for
-it; the bound on CIFAR-10 is 8/255 rather than 0.032; the last generator is kept, theirs is the one against which a new
-classifier has the lowest clean test accuracy; their VGG-11 narrows to two features before its last layer; images for
-224 px are not cropped at random; and the last incomplete batch of a pass is left out.
+The U-Net for small images is the one that APBench loads the authors' checkpoint into; GUE has it, too.
+
+Deviations from the authors' code: the bound on CIFAR-10 is 8/255 rather than 0.032; the last generator is kept, theirs
+is the one against which a new classifier has the lowest clean test accuracy; their VGG-11 narrows to two features
+before its last layer; images for 224 px are not cropped at random; and the last incomplete batch of a pass is left out.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ Shaopeng Fu, Fengxiang He, Yang Liu, Li Shen, Dacheng Tao. Robust Unlearnable Ex
 Adversarial Learning. ICLR 2022 (arXiv:2203.14533), Eqs. 4 to 6 and Algorithm 1.
 
 Deviations from the authors' code: lengths are in passes over the set rather than in iterations, the surrogate's images
-are scaled to [-1, 1] unless ``inputs=centred``, its last incomplete batch is left out, and noise is kept in steps of
-eps/127 rather than of one grey level.
+are scaled to [-1, 1] unless ``inputs=centred``, its last incomplete batch is left out, noise is kept in steps of
+eps/127 rather than of one grey level, and each step ends with a valid image, where theirs clamps inside the objective,
+so that noise which leaves the pixel range has no gradient.
 """
 
 from __future__ import annotations
@@ -104,8 +105,9 @@ class Rue(NoiseMethod[Config]):
     why: ClassVar = why_of_baseline(
         official="the authors' CIFAR-10 command; 5,000 iterations of 128 are 13 passes over its 50,000 images",
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, no "
-        "transformations; unlike theirs, the surrogate trains on adversarial examples and the adversary starts at "
-        "random; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
+        "transformations; unlike theirs, the surrogate trains on adversarial examples, the adversary starts at random "
+        "and stays near the protected image rather than the clean one, no loss ends the search, and batches are new in "
+        "every pass; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
         desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
         "pass to pass, no regeneration, a batch that small sets fill; the best of three optimisers on held-out "
         "photographs, see docs/evidence.md",

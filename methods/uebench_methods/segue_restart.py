@@ -18,7 +18,7 @@ class SegueRestart(Segue):
     name = "segue_restart"
     version = 1
     info = Info(
-        title="A variant of Segue by uebench: a fresh surrogate in every second epoch",
+        title="A variant of Segue by uebench: a fresh surrogate each time it trains",
         family="generator",
     )
     presets: ClassVar = {

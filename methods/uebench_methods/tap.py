@@ -8,8 +8,9 @@ surrogate trains on the protected images; here, it sees clean images only.
 
 Deviations from the authors' code: the surrogate's rate follows a cosine rather than three drops, its SGD is without
 Nesterov's momentum, and its images are scaled to [-1, 1]; images are shifted by whole pixels, not by fractions of one;
-the noise starts uniform rather than normal; the best restart is chosen for each image, not for the whole set; and noise
-is kept in steps of eps/127.
+the noise starts uniform rather than normal; the best restart is chosen for each image without shifts and mirroring, not
+for the whole set with them; noise is kept in steps of eps/127; and ``by_size`` gives the surrogate its small stem up to
+112 pixels, where they use it at 32.
 """
 
 from __future__ import annotations

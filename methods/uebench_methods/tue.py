@@ -9,6 +9,7 @@ last without scale and shift. Views are drawn for each image, theirs of the nois
 
 An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the
 encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam.
+Their third command, with MoCo and a contrastive loss of weight 1, is not offered.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Config(NoiseOptions):
     """Options of ``tue``.
 
     Attributes:
-        variant: ``demo``: what the authors' published command computes: the contrastive loss has weight 0, and the
+        variant: ``demo``: what two of the authors' three commands compute: the contrastive loss has weight 0, and the
             spread of an identity's noise has no gradient (``detached``), so only the centres are driven apart and the
             encoder has no influence. ``paper``: the joint objective of Eq. 6 (``free``).
         encoder: The contrastive learner: ``simclr`` or ``simsiam``.

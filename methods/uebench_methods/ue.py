@@ -4,9 +4,10 @@ Hanxun Huang, Xingjun Ma, Sarah Monazam Erfani, James Bailey, Yisen Wang. Unlear
 Unexploitable. ICLR 2021 (arXiv:2101.04898), Eq. 1 and section 3.2.
 
 Deviations from the authors' code: the surrogate sees the images in random order (a face set is sorted by identity)
-and, unless ``inputs=raw``, scaled to [-1, 1]; protected images are clamped to the pixel range also while it trains; the
-noise is kept as int8 in steps of eps/127, and protected images are rounded to the nearest grey level; ``rounds`` ends a
-search that the authors end by its error alone; and ``subset`` draws the part that improves anew in every round.
+and, unless ``inputs=raw``, scaled to [-1, 1]; protected images are clamped to the pixel range also while it trains (the
+Segue authors' baseline does not clamp in the steps of the noise either); the noise is kept as int8 in steps of eps/127,
+and protected images are rounded to the nearest grey level; ``rounds`` ends a search that the authors end by its error
+alone; and ``subset`` draws the part that improves anew in every round.
 
 Deviation of ``variant=error_max``: in each round its surrogate trains ``train_steps`` batches on the protected images,
 which are clean in the first round only. The authors train theirs on clean images to the end and never again. They stop
@@ -97,6 +98,7 @@ class Ue(NoiseMethod[Config]):
     presets: ClassVar = of_baseline(
         AUTHORS,
         SEGUE_PAPER,
+        official_classwise={**AUTHORS, "noise": "classwise", "steps": 1, "subset": 0.2},
         official_face={
             **AUTHORS, "noise": "classwise", "eps": 16 / 255, "steps": 1, "step": 1.6 / 255, "train_steps": 30,
             "stop_error": 0.1, "batch": 32,
@@ -107,6 +109,7 @@ class Ue(NoiseMethod[Config]):
     )  # fmt: skip
     why: ClassVar = why_of_baseline(
         official="the authors' sample-wise CIFAR-10 command, two-sided; their data sets apply one_sided=true",
+        official_classwise="the authors' class-wise CIFAR-10 command: one step, on a fifth of the images in each round",
         official_face="the options of the authors' command for faces (class-wise, 112 px), with a ResNet-18 and its "
         "rate in place of their InceptionResnetV1; their bound is 16/255, twice the usual one",
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, and "

@@ -47,10 +47,22 @@ def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # no
     return replace(accuracy(filled, value, 2.0), **more)
 
 
-def test_near_chance_means_that_the_interval_holds_chance() -> None:
+def test_near_chance_means_that_little_was_learned() -> None:
     assert near_chance(at("segue", 11.5, 10.5))
-    assert not near_chance(at("segue", 12.5, 10.5))
+    assert near_chance(at("segue", 12.5, 10.5))
+    assert near_chance(at("segue", 25.0, 10.5)) is False
+    assert near_chance(replace(at("segue", 11.5, 10.5), runs=Runs({(0, 0): 0.115}, 200))) is None
     assert near_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
+
+
+def test_more_runs_with_the_same_mean_never_turn_a_yes_into_a_no() -> None:
+    few, many = (near_chance(at("segue", 13.0, 10.5, low=13.0 - half, high=13.0 + half)) for half in (4.0, 1.0))
+    assert few is many is True
+
+
+def test_an_uncertain_reference_makes_a_verdict_uncertain() -> None:
+    assert near_chance(at("segue", 18.0, 10.5)) is True
+    assert near_chance(at("segue", 18.0, 10.5, clean_interval=(70.0, 90.0))) is None
 
 
 def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
@@ -109,7 +121,7 @@ def with_one_other(table: str, label: str, column: str, value: float, half: floa
 @pytest.mark.parametrize(
     ("table", "label", "column", "value"),
     [
-        ("5", "segue", "resnet50", 20.0),
+        ("5", "segue", "resnet50", 28.0),
         ("5", "lsp", "inception_v3", 30.0),
         ("6", "segue", "CelebA10", 40.0),
         ("8", "segue(rho_d=4/255)", "rho_a=4/255", 34.0),
@@ -139,9 +151,9 @@ def test_a_measurement_whose_interval_reaches_the_claim_decides_nothing(
 
 @pytest.mark.parametrize(("runs", "against"), [(1, 0), (3, 1)])
 def test_a_single_run_decides_no_claim(runs: int, against: int) -> None:
-    tables = with_one_other("5", "segue", "resnet50", 20.0, 3)
+    tables = with_one_other("5", "segue", "resnet50", 28.0, 3)
     places = (
-        accuracy(e, 20.0, runs=runs) if e.place.column == "resnet50" and e.place.row == "segue" else e
+        accuracy(e, 28.0, runs=runs) if e.place.column == "resnet50" and e.place.row == "segue" else e
         for e in tables["5"].places
     )
     first, *_ = judge(tables | {"5": FilledTable(TABLES["5"], {}, tuple(places))})

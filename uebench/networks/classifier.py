@@ -30,7 +30,7 @@ NORMALISATIONS: Mapping[Inputs, tuple[float, float]] = {"scaled": (0.5, 0.5), "r
 """Mean and standard deviation that normalise images in [0, 1] to [-1, 1], [0, 1] or [-0.5, 0.5]."""
 
 SMALL_UP_TO = 112
-"""Largest image size in pixels at which the stem ``by_size`` is ``small``, as in the code of UE, TUE and Segue."""
+"""Largest image size in pixels at which the stem ``by_size`` is ``small``, as in the code of Segue."""
 
 MIN_SIZE = {"inception_v3": 75}
 """The smallest images, in pixels, that an architecture takes; smaller ones are enlarged."""

@@ -57,7 +57,8 @@ def contrastive_view(
     A view is a crop of ``least_area`` to 100% of the area with an aspect ratio of 3/4 to 4/3, resized to ``size``
     pixels, and mirrored with probability 1/2. With s = ``strength``, its colours change with probability 0.8 s:
     brightness, contrast and saturation by a factor of 1 - 0.4 s to 1 + 0.4 s, and the hue by up to 0.1 s. It becomes
-    grey with probability 0.2 s. (Chen et al., ICML 2020, appendix A, with s = 1 and crops of at least 8%.)
+    grey with probability 0.2 s. With s = 1, these are the colours of Chen et al., ICML 2020, for CIFAR-10 (appendix
+    B.9; half as strong as those for ImageNet in appendix A), with crops of at least 8%.
 
     Args:
         images: (B, 3, H, W) in [0, 1].

@@ -31,6 +31,7 @@ class FilledPlace:
         worst: The identity that the attacker recognises best, with its share in [0, 1].
         chance: Accuracy of guessing, in %.
         clean: The attacker's accuracy without protection, in %; the mean over seeds.
+        clean_interval: Its 95% interval.
         reported: The paper's value.
         keys: Keys of the records behind the value.
         cells: The records behind an accuracy, one for each pair of seeds.
@@ -50,6 +51,7 @@ class FilledPlace:
     worst: Identity | None = None
     chance: float | None = None
     clean: float | None = None
+    clean_interval: tuple[float, float] | None = None
     reported: float | None = None
     keys: tuple[str, ...] = ()
     cells: tuple[Record, ...] = field(default=(), repr=False)
@@ -143,6 +145,8 @@ def _measured(
 def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any]:
     runs = runs_of(cells)
     low, high = interval(runs)
+    without = runs_of(clean) if clean else None
+    ends = interval(without) if without else None
     return {
         "value": 100 * runs.mean,
         "low": 100 * low,
@@ -151,7 +155,8 @@ def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any
         "n": runs.n,
         "worst": most_recognised(cells),
         "chance": chance(cells[0]),
-        "clean": 100 * runs_of(clean).mean if clean else None,
+        "clean": 100 * without.mean if without else None,
+        "clean_interval": (100 * ends[0], 100 * ends[1]) if ends else None,
         "keys": tuple(record.key for record in cells),
         "cells": tuple(cells),
         "runs": runs,

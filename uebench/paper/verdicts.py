@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from uebench.analysis.paired_tests import paired_tests
 from uebench.analysis.statistics import Z
@@ -21,8 +21,8 @@ FAILED = 0.5
 TIMES = 2
 
 NEAR_CHANCE = (
-    f"near chance: the 95% interval holds chance, and at most {100 * HELD:.0f}% of what lies between chance and the "
-    "clean reference. Undecided: it holds chance and more, or there is no such reference"
+    f"near chance: the attacker learned at most {100 * HELD:.0f}% of what lies between chance and the clean reference, "
+    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or a single run"
 )
 
 
@@ -44,36 +44,42 @@ def order_rule(metric: str) -> str:
 
 
 def near_chance(filled: FilledPlace) -> bool | None:
-    """Return whether the interval holds chance and little else; None if nothing was measured, or too little to tell.
+    """Return whether the attacker learned little; None if nothing was measured, or too little to tell.
 
     An attacker that learns nothing from clean photographs either says nothing about a protection.
     """
-    if filled.interval is None or filled.chance is None:
+    if filled.interval is None or filled.chance is None or filled.is_single_run:
         return None
-    low, high = filled.interval
-    if not low <= filled.chance <= high:
+    ends = learned_between(filled) or (_share(filled.interval[0], filled.chance, 100.0), None)
+    least, most = ends
+    if least is not None and least > HELD:
         return False
-    most = _share(high, filled)
     return True if most is not None and most <= HELD else None
 
 
 def learned(filled: FilledPlace) -> float | None:
     """Return (accuracy - chance) / (clean reference - chance); None without both, or if clean training fails."""
-    return None if filled.value is None else _share(filled.value, filled)
+    return None if filled.value is None else _share(filled.value, filled.chance, filled.clean)
 
 
 def learned_between(filled: FilledPlace) -> tuple[float, float] | None:
-    """Return ``learned`` at both ends of the 95% interval; None without all that it needs."""
+    """Return the least and the most that was learned, by the 95% intervals of both accuracies.
+
+    Returns:
+        None without all that it needs.
+    """
     if filled.interval is None:
         return None
-    low, high = (_share(end, filled) for end in filled.interval)
-    return None if low is None or high is None else (low, high)
+    cleans = filled.clean_interval or (filled.clean, filled.clean)
+    shares = [_share(end, filled.chance, clean) for end, clean in product(filled.interval, cleans)]
+    known = [share for share in shares if share is not None]
+    return (min(known), max(known)) if len(known) == len(shares) else None
 
 
-def _share(accuracy: float, filled: FilledPlace) -> float | None:
-    if filled.chance is None or filled.clean is None or filled.clean <= filled.chance:
+def _share(accuracy: float, chance: float | None, clean: float | None) -> float | None:
+    if chance is None or clean is None or clean <= chance:
         return None
-    return (accuracy - filled.chance) / (filled.clean - filled.chance)
+    return (accuracy - chance) / (clean - chance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ WHY_PROTOCOLS: Mapping[str, str] = MappingProxyType(
         "desk": "what a laptop can afford on small sets, in bfloat16; the default of desk",
         "desk64": "the same in float32: what desk was in version 0.1; the default of desk64",
         "segue_paper": "the Segue authors' attacker: Adam 5e-4, batches of 16, at most 40 epochs; the default of paper",
-        "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop",
+        "sgd": "the training of the UE authors' attacker: SGD 0.1, momentum 0.9, a cosine, 60 epochs, flip, crop; its "
+        "gradients are not clipped, and the rate falls at each step rather than each epoch",
     }
 )
 

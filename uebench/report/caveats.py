@@ -75,12 +75,15 @@ def unchanged(records: Iterable[Record]) -> list[str]:
 
 
 def _shared_starts(records: Iterable[Record]) -> list[str]:
-    found = {f"{one.written['method']} against {one.written['attacker']}" for one in records if shares_start(one)}
-    if not found:
+    names = sorted(
+        {f"{one.written['method']} against {one.written['attacker']}" for one in records if shares_start(one)}
+    )
+    if not names:
         return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return [
-        f"{', '.join(sorted(found))}: the attacker's ResNet began with the weights of the method's surrogate model, "
-        "because both had the same seed. This favours the method; run the commands again to replace these runs"
+        "equal seeds: the attacker may have begun with the weights of the surrogate model, which favours the method "
+        f"({', '.join(names[:3])}{more}). Run the commands again to replace these runs"
     ]
 
 
