@@ -16,7 +16,7 @@ replaced by what both seeds add up to in the others (Yates 1933).
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen
 2007) estimates the same, but with a bias at few levels and with the noise of resampling: three seeds have ten
 resamples, and their percentiles cover far less than 95%. Quantiles are Student's, with the degrees of freedom of
-Satterthwaite (1946), which are few for few seeds. In simulations, intervals from three seeds cover 94 to 98%, and about
+Satterthwaite (1946), which are few for few seeds. In simulations, intervals from three seeds cover 92 to 98%, and about
 90% where seeds differ so much that accuracies range over tens of points. A factor with one level is held fixed: an
 interval from one method seed is about this one protected set, and one from a single run about this one run.
 
