@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import uebench
-from tests.conftest import QUICK, ROOT
+from tests.conftest import QUICK, ROOT, Command
 from uebench.api import results_folder
 from uebench.api.check import check
 from uebench.api.new import new
@@ -77,6 +77,18 @@ def test_what_all_functions_share_knows_the_home_folder(home: Path) -> None:
     assert workspace.store.root == home / "results"
     assert workspace.plugins == (home / "mine.py",)
     assert Workspace("~/results").store.root == home / "results"
+
+
+def test_commands_that_read_know_the_home_folder(home: Path, uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UEBENCH_RESULTS", "~/results")
+    asked = "--preset", "smoke", "--data", "~/faces", "--plugin", "~/mine.py"
+    assert uebench("run", "--method", "stripes", "--attacker", QUICK, *asked).code == 0
+    for command in (("leaderboard",), ("compare",), ("status",)):
+        answer = uebench(*command)
+        assert answer.code == 0 and "no record" not in answer.out + answer.err, answer
+    assert "stripes" in uebench("status").out
+    assert "stripes" in uebench("list", "methods", "--plugin", "~/mine.py").out
+    assert (home / "results" / "cells").is_dir()
 
 
 def test_a_user_that_there_is_not_is_named() -> None:

@@ -153,6 +153,12 @@ def test_a_budget_that_is_none_is_the_failure_of_its_cells(tmp_path: Path, budge
     assert reason.startswith("method 'mine': budget returned ") and reason.endswith(fault)
 
 
+def test_a_fit_without_a_result_is_the_failure_of_its_cells(tmp_path: Path) -> None:
+    file = write(tmp_path, "Attacker", "    def fit(self, train, countermeasures, ctx): pass")
+    done = uebench.run("clean", "mine", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
+    assert [cell.reason for cell in done.cells] == ["attacker 'mine': fit returned NoneType; return a Trained"]
+
+
 def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(tmp_path: Path) -> None:
     body = """
     def fit(self, train, countermeasures, ctx):

@@ -104,11 +104,11 @@ def test_a_plugin_without_a_literal_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_digest_covers_a_method_that_is_inherited_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = tmp_path / "base_of_mine.py"
-    monkeypatch.syspath_prepend(tmp_path)
     digests = []
     for radius in (1, 2):
-        base.write_text(f"{INFO}class Base(Method[Config]):\n    radius = {radius}\n")
+        (folder := tmp_path / str(radius)).mkdir()
+        (folder / "base_of_mine.py").write_text(f"{INFO}class Base(Method[Config]):\n    radius = {radius}\n")
+        monkeypatch.syspath_prepend(folder)
         source = f"{INFO}from base_of_mine import Base\nclass Mine(Base):{BODY.format(name='mine')}"
         digests.append(found(tmp_path, source).source_digest)
     assert digests[0] != digests[1]

@@ -108,3 +108,12 @@ def test_the_interval_under_attack_counts_photographs_as_that_of_the_clean_accur
     assert shown["PGD-20 acc. %"].startswith(shown["clean test acc. %"].partition(",")[0])
     assert percent(record.counts) in lines(record)["PGD-20 acc. %"]
     assert percent(record.counts) not in shown["PGD-20 acc. %"]
+
+
+def test_a_set_that_was_made_twice_with_other_noise_is_named() -> None:
+    first, again = made_up("ue"), made_up("ue", seed=1)
+    assert not caveats([first, again])
+    other = again.model_copy(update={"audit": again.audit.model_copy(update={"l2_mean": again.audit.l2_mean + 0.01})})
+    assert caveats([first, other]) == [
+        "the protected set was made more than once, with other noise each time: ue (method seed 0)"
+    ]

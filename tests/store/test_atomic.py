@@ -119,13 +119,15 @@ def test_a_full_disk_leaves_the_former_file_and_names_the_option(tmp_path: Path)
     [
         ("report", "--html"),
         ("run", "--method", "lsp", "--attacker", "resnet18", "--preset", "smoke", "--dry-run", "--save"),
+        ("figure", "4", "--out"),
     ],
     ids=" ".join,
 )
 def test_a_command_on_a_full_disk_leaves_the_former_file(
     uebench: Command, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    file = tmp_path / f"file.{'toml' if '--save' in command else 'html'}"
+    suffix = {"--html": "html", "--save": "toml", "--out": "png"}[command[-1]]
+    file = tmp_path / f"file.{suffix}"
     file.write_text("before")
     with full_after(16):
         answer = uebench(*command, file)

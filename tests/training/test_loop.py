@@ -293,10 +293,11 @@ class Breaks(Countermeasure[Config]):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (lambda images: images * 255, r"countermeasures 'rogue': made pixels in \[0, \d+\]; keep them in \[0, 1\]"),
+        (lambda images: images * 255, r"countermeasure 'rogue': made pixels in \[0, \d+\]; keep them in \[0, 1\]"),
         (lambda images: images / 0 * 0, "made pixels in"),
         (lambda images: images[..., :20], r"made \(4, 3, 32, 20\) and 4 targets of a batch \(4, 3, 32, 32\)"),
         (lambda images: torch.cat([images, images]), r"made \(8, 3, 32, 32\) and 4 targets"),
+        (lambda _: None, "countermeasure 'rogue': returned NoneType; on_batch returns images and targets"),
     ],
 )
 def test_a_batch_that_a_countermeasure_breaks_is_refused(

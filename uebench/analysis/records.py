@@ -103,11 +103,6 @@ def is_clean(record: Record) -> bool:
     return record.method.name == REFERENCE
 
 
-def percent(record: Record) -> float:
-    """Return a record's clean test accuracy in percent."""
-    return 100 * record.counts.correct / record.counts.n
-
-
 def chance(record: Record) -> float:
     """Return the accuracy of guessing in percent."""
     return 100 / record.data.num_classes

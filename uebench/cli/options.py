@@ -19,10 +19,22 @@ if TYPE_CHECKING:
 
 
 def _folder(text: str | Path) -> Path:
-    """Return the folder of a name; an empty name, such as an unset variable of the shell, is refused."""
+    """Return the folder of a name, in which ``~`` may stand for the home folder.
+
+    Raises:
+        UsageError: If the name is empty, such as an unset variable of the shell.
+    """
+    from uebench.data.folders import expanded
+
     if text == "":
         raise UsageError("--results '': names nothing; write . for the current folder")
-    return Path(text)
+    return expanded(Path(text))
+
+
+def _plugin_file(text: str | Path) -> Path:
+    from uebench.data.folders import expanded
+
+    return expanded(Path(text))
 
 
 def _existing(ctx: typer.Context, folder: Path) -> Path:
@@ -40,7 +52,8 @@ Results = Annotated[Path, typer.Option("--results", **_RESULTS)]
 ReadResults = Annotated[Path, typer.Option("--results", **_RESULTS, callback=_existing)]
 RESULTS = Path("results")
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="A Python file with plugins. Repeatable.")
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", parser=_plugin_file, help="A Python file with plugins. Repeatable."),
 ]
 Protected = Annotated[
     list[str] | None,

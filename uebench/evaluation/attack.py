@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.data.dataset import Dataset
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.robustness import robustness
@@ -74,6 +75,8 @@ def attack(
     seed_everything(ctx)  # so that random draws of a countermeasure on the set do not change the training
     in_training = tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING)
     trained = attacker.build().fit(train, in_training, ctx)
+    if not isinstance(trained, Trained):
+        raise CellError(f"attacker {attacker.written!r}: fit returned {type(trained).__name__}; return a Trained")
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
     sizes = dataset.info.test_counts

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from uebench import lazy
 from uebench.data.dataset import Dataset
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.memory import peak_memory
@@ -21,6 +23,7 @@ from uebench.plugins.base import Split
 from uebench.plugins.part import source_digests
 from uebench.store.record import ProtectedMeta
 from uebench.store.record_parts import Audit, Fit, SideInformationRecord
+from uebench.store.seal import complaint
 from uebench.store.store import Protected
 
 
@@ -55,9 +58,16 @@ def make(
         protect_seconds = ctx.seconds
         memory = peak()
     measured = audit(delta, budget.norm) | {"separable": separability(delta, dataset.train.labels)}
+    try:
+        found = Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps})
+    except ValidationError as error:
+        raise CellError(
+            f"method {spec.method.name!r}: {complaint(error)}; whole grey levels can exceed a small budget, so choose "
+            "a larger one"
+        ) from None
     meta = ProtectedMeta(
         protect_key=spec.key,
-        audit=Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps}),
+        audit=found,
         side_information=SideInformationRecord.model_validate(side) if side else None,
         fit_seconds=fit_seconds,
         protect_seconds=protect_seconds,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
@@ -19,6 +20,7 @@ from uebench.plugins.part import source_digests
 from uebench.progress import Progress
 from uebench.store.record import FORMAT, ProtectionRecord, Record
 from uebench.store.record_parts import Epoch, ProtectionTimings, Quality, Timings, TrainingRecord
+from uebench.store.seal import complaint
 from uebench.store.store import Protected
 
 
@@ -132,7 +134,12 @@ def check_curve(attacker: str, trained: Trained) -> None:
 def epochs(trained: Trained) -> list[Epoch]:
     """Return the curve for the record, without the answers of each epoch, which would be most of the file."""
     counts = ({name: value for name, value in epoch.items() if name != "test_answers"} for epoch in trained.curve)
-    return [Epoch.model_validate(epoch) for epoch in counts]
+    try:
+        return [Epoch.model_validate(epoch) for epoch in counts]
+    except ValidationError as error:
+        raise CellError(
+            f"an epoch of the attacker's curve cannot be recorded ({complaint(error)}); see Trained"
+        ) from None
 
 
 def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:

@@ -71,8 +71,8 @@ class Entry:
         """
         own = source_digest(self._content(), self.class_name)
         beside = helpers(self.module, self.source)
-        others = [source_digest(file.read_bytes(), name) for file, name in self.inherited if file not in beside]
-        others += [module_digest(file.read_bytes()) for file in beside]
+        others = [source_digest(_installed(file), name) for file, name in self.inherited if file not in beside]
+        others += [module_digest(_installed(file)) for file in beside]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
     def computes_as(self, digest: str | None) -> bool:
@@ -142,7 +142,7 @@ class Entry:
 
 @cache
 def _installed(file: Path) -> bytes:
-    """Return the source of an installed module as this process first read it, which is the code that it runs."""
+    """Return the source of an installed module as this process first read it: most likely the code that it runs."""
     return file.read_bytes()
 
 

@@ -43,8 +43,8 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     records = list(records)
     presets = {record.preset for record in records} | {preset}
     return [
-        *of_presets(presets), *unchanged(records), *_shared_starts(records), *_varied(records), *_budgets(records),
-        *_enlarged(records), *_stems(records),
+        *of_presets(presets), *unchanged(records), *_redrawn(records), *_shared_starts(records), *_varied(records),
+        *_budgets(records), *_enlarged(records), *_stems(records),
     ]  # fmt: skip
 
 
@@ -72,6 +72,18 @@ def unchanged(records: Iterable[Record]) -> list[str]:
         for (method, data, preset), idle in sorted(runs.items())
         if any(idle)
     ]
+
+
+def _redrawn(records: Iterable[Record]) -> list[str]:
+    """Return the caveat of protected sets that were made more than once, with other noise, as on a GPU."""
+    sets: dict[tuple[str, int, str], set[tuple[float, int]]] = {}
+    for one in records:
+        where = one.written["method"], one.method_seed, one.protect_key
+        sets.setdefault(where, set()).add((one.audit.l2_mean, one.audit.changed))
+    found = sorted({f"{method} (method seed {seed})" for (method, seed, _), made in sets.items() if len(made) > 1})
+    if not found:
+        return []
+    return [f"the protected set was made more than once, with other noise each time: {', '.join(found)}"]
 
 
 def _shared_starts(records: Iterable[Record]) -> list[str]:

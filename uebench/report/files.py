@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import StoreError, UsageError, in_words
 from uebench.hashing import digest
+from uebench.store.atomic import write
 from uebench.store.record import ProtectionRecord, Record
 
 if TYPE_CHECKING:
@@ -48,25 +49,6 @@ def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)
         raise StoreError(f"{name} {file}: the folder {file.parent} cannot be written to; choose another")
 
 
-@contextmanager
-def writing(file: Path, name: str) -> Iterator[None]:
-    """Turn an error of the system in the block into a message, where a library writes ``file``.
-
-    Content at hand is written with ``uebench.store.atomic.write``.
-
-    Args:
-        file: The file.
-        name: See ``check``.
-
-    Raises:
-        StoreError: If the file cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"{name} {file}: cannot be written ({in_words(error)})") from None
-
-
 def save(figure: Figure, file: Path, name: str, records: Iterable[Record | ProtectionRecord]) -> None:
     """Write a figure as PNG, SVG or PDF, with the marks of its records in the metadata.
 
@@ -80,8 +62,9 @@ def save(figure: Figure, file: Path, name: str, records: Iterable[Record | Prote
         StoreError: If the file cannot be written.
     """
     marks = " ".join(sorted({mark(record) for record in records}))
-    with writing(file, name):
-        figure.savefig(file, dpi=150, metadata={FIGURES[file.suffix.lower()]: f"uebench {marks}".strip()})
+    kind, content = file.suffix.lower(), io.BytesIO()
+    figure.savefig(content, format=kind[1:], dpi=150, metadata={FIGURES[kind]: f"uebench {marks}".strip()})
+    write(file, content.getvalue(), name)
 
 
 def mark(record: Record | ProtectionRecord) -> str:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from uebench import __version__
 from uebench.analysis.frame import frame
 from uebench.analysis.leaderboard import Pairing, benchmarks
-from uebench.analysis.records import identities, interval_of, is_clean, percent
+from uebench.analysis.records import identities, interval_of, is_clean
 from uebench.plugins.registry import Registry
 from uebench.report import caveats, charts, citation, html_views, record_text, strips, text
 from uebench.report.command import commands
@@ -80,7 +80,7 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
     environment.filters |= {"breakable": _breakable, "uri": _image_url, "duration": _duration}
     environment.globals |= {
         "version": __version__, "charts": charts, "credit": strips.CREDIT, "magnified": strips.MAGNIFIED,
-        "percent": percent, "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
+        "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
         "single_runs": caveats.SINGLE_RUNS, "cost": caveats.COST,
         "commands": commands_of, "options": text.options, "details": record_text.lines,
     }  # fmt: skip

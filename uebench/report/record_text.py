@@ -36,7 +36,7 @@ def _cell(record: Record) -> Lines:
         "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
         "clean test acc. %": f"{text.accuracy(record)}, chance {100 * record.data.chance:.1f}",
         "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
-        "peak %": f"{100 * peak.correct / peak.n:.1f} in epoch {peak.epoch}",
+        "peak %": f"{100 * peak.share:.1f} in epoch {peak.epoch}",
         **_robust(record),
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",
         "audit": _audit(record.audit),

@@ -44,7 +44,7 @@ class CellLine:
         seed = text.seed(record.seed, record.method_seed)
         mark = f"  (stale: {', '.join(self.stale)})" if self.stale else ""
         return (
-            f"{record.key[:12]}  {100 * counts.correct / counts.n:5.1f}%  {record.preset:5}  {record.data.name}: "
+            f"{record.key[:12]}  {100 * counts.share:5.1f}%  {record.preset:5}  {record.data.name}: "
             f"{abbreviated(record.written['method'])} vs {abbreviated(record.written['attacker'])}, seed {seed}{mark}"
         )
 

@@ -76,12 +76,11 @@ def write(table: StudyTable, file: Path, form: str) -> None:
         UsageError: If the format needs a package that is missing.
         StoreError: If the file cannot be written.
     """
-    if form != "parquet":
+    if form == "parquet":
+        _check_parquet(file)
+        atomic.write(file, frame(table).to_parquet(index=False), "--out")
+    else:
         atomic.write(file, render(table, form), "--out")
-        return
-    _check_parquet(file)
-    with files.writing(file, "--out"):
-        frame(table).to_parquet(file, index=False)
 
 
 def page(table: StudyTable, form: str = "text") -> formats.Page:

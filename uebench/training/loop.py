@@ -158,38 +158,33 @@ class _Run:
         one_hot = torch.eye(self.train.num_classes, device=device)
         for number, batch in enumerate(self.train.batches(self.options.batch, order=order)):
             set_rate(self.optimizer, learning_rate(self.options, epoch * self.steps + number, self.steps))
-            images, targets = self._prepared(batch.images, one_hot[batch.labels], rng)
-            if self.countermeasures and not number:
-                self._check(batch.images, images, targets)
+            images, targets = self._prepared(batch.images, one_hot[batch.labels], rng, check=not number)
             loss, logits = self._step(images, targets, rng)
             total += loss * len(batch.labels)
             correct += (logits.argmax(1) == targets.argmax(1)).sum()
         return float(total) / self.images, int(correct)
 
-    def _prepared(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return a batch as the model trains on it: augmented, and changed by countermeasures."""
+    def _prepared(self, images: Tensor, targets: Tensor, rng: torch.Generator, *, check: bool) -> tuple[Tensor, Tensor]:
+        """Return a batch as the model trains on it: augmented, and changed by countermeasures.
+
+        Args:
+            images: (B, 3, S, S) in [0, 1].
+            targets: (B, K).
+            rng: A CPU generator.
+            check: Check what each countermeasure returns; once in an epoch, because a GPU waits for it.
+        """
         images = flip_crop(images, rng, flip=self.options.flip, crop=self.options.crop)
         for measure in self.countermeasures:
-            images, targets = measure.on_batch(images, targets, rng)
+            made = measure.on_batch(images, targets, rng)
+            if check:
+                _check(measure, images, *(made if isinstance(made, tuple) and len(made) == 2 else (made, targets)))
+            images, targets = made
         for measure in self.countermeasures:
-            images = measure.on_step(images, targets, self.model, rng)
+            changed = measure.on_step(images, targets, self.model, rng)
+            if check:
+                _check(measure, images, changed, targets)
+            images = changed
         return images, targets
-
-    def _check(self, given: Tensor, images: Tensor, targets: Tensor) -> None:
-        """Check what the countermeasures made of a batch; once in an epoch, because a GPU waits for it.
-
-        Raises:
-            CellError: If it is not a batch of as many images and targets, with pixels in [0, 1].
-        """
-        if images.shape != given.shape or len(targets) != len(given):
-            got = f"{tuple(images.shape)} and {len(targets)} targets"
-            raise CellError(f"{self._named()}: made {got} of a batch {tuple(given.shape)}; keep its shape")
-        low, high = (float(end) for end in images.detach().aminmax())
-        if not -TOLERANCE <= low <= high <= 1 + TOLERANCE:
-            raise CellError(f"{self._named()}: made pixels in [{low:.3g}, {high:.3g}]; keep them in [0, 1]")
-
-    def _named(self) -> str:
-        return f"countermeasures {' and '.join(repr(measure.name) for measure in self.countermeasures)}"
 
     def _step(self, images: Tensor, targets: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Take an optimiser step; return the loss and the logits before it."""
@@ -214,3 +209,21 @@ class _Run:
             details=self.model.details,
             chosen=self.choice.epoch if self.choice else None,
         )
+
+
+def _check(measure: Countermeasure[Any], given: Tensor, images: object, targets: object) -> None:
+    """Check what a countermeasure made of a batch.
+
+    Raises:
+        CellError: If it is not a batch of as many images and targets, with pixels in [0, 1].
+    """
+    name = f"countermeasure {measure.name!r}"
+    if not isinstance(images, torch.Tensor) or not isinstance(targets, torch.Tensor):
+        wrong = images if not isinstance(images, torch.Tensor) else targets
+        raise CellError(f"{name}: returned {type(wrong).__name__}; on_batch returns images and targets, on_step images")
+    if images.shape != given.shape or len(targets) != len(given):
+        got = f"{tuple(images.shape)} and {len(targets)} targets"
+        raise CellError(f"{name}: made {got} of a batch {tuple(given.shape)}; keep its shape")
+    low, high = (float(end) for end in images.detach().aminmax())
+    if not -TOLERANCE <= low <= high <= 1 + TOLERANCE:
+        raise CellError(f"{name}: made pixels in [{low:.3g}, {high:.3g}]; keep them in [0, 1]")
