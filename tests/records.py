@@ -50,7 +50,7 @@ def made_up(
             "written": {"method": method, "attacker": "+".join(words)},
             "counts": {"correct": correct, "n": 200},
             "seed": seed,
-            "curve": [{"epoch": e, "loss": 1 / e, "train_correct": 9, "test_correct": correct} for e in (1, 2)],
+            "curve": [{"epoch": e, "loss": 1 / e, "train_correct": 1200, "test_correct": correct} for e in (1, 2)],
             **changes,
         }
     )

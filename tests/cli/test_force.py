@@ -53,6 +53,22 @@ def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
     assert "resumes" not in answer.err
 
 
+def test_a_forced_run_of_other_code_does_not_resume_one_that_was_interrupted(uebench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN.read_text())
+
+    def run(*args: object) -> Answer:
+        grid = ("--method", "soak_pattern", "--attacker", "soak_means", "--seed", "0-2", "--plugin", file)
+        return uebench("run", *grid, "--preset", "smoke", "--data", TINY, "--json", *args)
+
+    assert statuses(run()) == ["computed"] * 3
+    assert statuses(run("--force", "--time-limit", "0.001s")) == ["left"] * 3
+    file.write_text(PLUGIN.read_text().replace("pattern / 2 +", "pattern / 3 +"))
+    answer = run("--force")
+    assert statuses(answer) == ["computed"] * 3
+    assert "resumes" not in answer.err
+
+
 def test_a_forced_run_without_time_says_that_its_cells_are_left(uebench: Command) -> None:
     forced(uebench)
     answer = forced(uebench, "--force", "--time-limit", "0.001s")

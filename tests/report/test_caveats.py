@@ -117,3 +117,12 @@ def test_a_set_that_was_made_twice_with_other_noise_is_named() -> None:
     assert caveats([first, other]) == [
         "the protected set was made more than once, with other noise each time: ue (method seed 0)"
     ]
+
+
+def test_an_attacker_that_did_not_learn_its_own_photographs_is_named() -> None:
+    learned = made_up("lsp")
+    few = [learned.curve[-1].model_copy(update={"train_correct": 649})]  # of 1,300
+    failed, smoke = (learned.model_copy(update={"preset": name, "curve": few}) for name in ("desk", "smoke"))
+    assert not any("less than half" in line for line in caveats([learned, smoke]))
+    (said,) = [line for line in caveats([learned, failed]) if "less than half" in line]
+    assert said.startswith("resnet18(epochs=2) after lsp: recognises less than half of the photographs")

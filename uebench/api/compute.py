@@ -15,12 +15,14 @@ from uebench.evaluation.hardware import available_cores, check_device, machine, 
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
 from uebench.executors.choice import choose
-from uebench.planning.cell import ProtectionSpec
+from uebench.hashing import digest
+from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.estimates import Conditions, Estimates
 from uebench.planning.grid import Plan, PlannedCell
 from uebench.planning.staleness import staleness
 from uebench.planning.tasks import Task, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
+from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, is_since, requested
 from uebench.store.seal import unless_damaged
@@ -206,7 +208,8 @@ def _execute(
         estimates = how.estimates(workspace.store, planned)
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
     jobs = min(how.jobs_for(planned), len(tasks))
-    with requested(workspace.store, keys, force=how.force) as request:
+    code = code_of(task.spec for task in tasks) if how.force else ""
+    with requested(workspace.store, keys, force=how.force, code=code) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
         statuses = dict(choose(how.executor).function(tasks, settings, jobs, numbered(progress, len(tasks))))
@@ -216,6 +219,11 @@ def _execute(
         if "left" not in statuses.values():
             done(request)
     return statuses
+
+
+def code_of(specs: Iterable[CellSpec | ProtectionSpec]) -> str:
+    """Return a digest of the source code of all plugins of some cells and protected sets."""
+    return digest(source_digests(part for spec in specs for part in spec.parts()))
 
 
 def _is_written(store: Store, key: str, since: float) -> bool:

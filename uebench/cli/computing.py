@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import typer
 
-from uebench.api.compute import Compute, compute_in
+from uebench.api.compute import Compute, code_of, compute_in
 from uebench.api.protected_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
@@ -41,7 +41,10 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
 
 def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     """Return a note if a forced run resumes an interrupted one."""
-    began = interrupted(workspace.store, [cell.spec.key for cell in plan.possible]) if how.force else None
+    if not how.force:
+        return []
+    specs = [cell.spec for cell in plan.possible]
+    began = interrupted(workspace.store, [spec.key for spec in specs], code_of(specs))
     if began is None:
         return []
     start = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))

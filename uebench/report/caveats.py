@@ -25,6 +25,9 @@ WORST_IDENTITY = (
     "chance, its face may not have been learned: a network that always answers one name is always right about it"
 )
 
+_SHORT = [name for name, preset in PRESETS.items() if preset.caveat]
+"""Presets under which no attacker learns much; their own caveat says so."""
+
 OTHER_BUDGETS = {
     "l2": "bounded in L2, not at each pixel; a pixel may change by more than with the others",
     "l0": "bounded in the number of changed pixels, which may change by as much as they can",
@@ -43,8 +46,8 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
     records = list(records)
     presets = {record.preset for record in records} | {preset}
     return [
-        *of_presets(presets), *unchanged(records), *_redrawn(records), *_shared_starts(records), *_varied(records),
-        *_budgets(records), *_enlarged(records), *_stems(records),
+        *of_presets(presets), *unchanged(records), *_redrawn(records), *_shared_starts(records), *_untrained(records),
+        *_varied(records), *_budgets(records), *_enlarged(records), *_stems(records),
     ]  # fmt: skip
 
 
@@ -84,6 +87,21 @@ def _redrawn(records: Iterable[Record]) -> list[str]:
     if not found:
         return []
     return [f"the protected set was made more than once, with other noise each time: {', '.join(found)}"]
+
+
+def _untrained(records: Iterable[Record]) -> list[str]:
+    """Return the caveat of attackers that did not learn even the photographs they trained on."""
+    names = sorted({
+        f"{one.written['attacker']} after {one.written['method']}"
+        for one in records
+        if one.curve[-1].train_correct < one.data.train_images / 2 and one.preset not in _SHORT
+    })  # fmt: skip
+    if not names:
+        return []
+    return [
+        f"{', '.join(names)}: recognises less than half of the photographs that it trained on, so its accuracy says "
+        "little about the protection"
+    ]
 
 
 def _shared_starts(records: Iterable[Record]) -> list[str]:

@@ -21,6 +21,7 @@ from uebench.store.store import Store
 class _File(BaseModel):
     force: bool
     keys: tuple[str, ...]
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def is_since(file: Path, moment: float) -> bool:
 
 
 @contextmanager
-def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iterator[RunRequest]:
+def requested(store: Store, keys: Iterable[str], *, force: bool = False, code: str = "") -> Iterator[RunRequest]:
     """Write a request and hold it while a run works on it; ``done`` removes it.
 
     The file of a forced request that was interrupted is kept, so that its results are not computed again.
@@ -58,6 +59,7 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iter
         store: The results folder.
         keys: The keys of all cells of the request, finished or not.
         force: Whether earlier results are computed again.
+        code: A digest of the plugins' source code. A forced request does not continue one of other code.
 
     Yields:
         The request.
@@ -65,7 +67,7 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iter
     Raises:
         StoreError: If it cannot be written.
     """
-    content = _File(force=force, keys=tuple(keys))
+    content = _File(force=force, keys=tuple(keys), code=code if force else "")
     path = _path(store, content)
     with store.claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
         if not (force and path.is_file()):
@@ -73,10 +75,10 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False) -> Iter
         yield RunRequest(path, content.keys, force, path.stat().st_mtime)
 
 
-def interrupted(store: Store, keys: Iterable[str]) -> float | None:
-    """Return the start of an unfinished forced run of these keys, by the file system's clock, or None."""
+def interrupted(store: Store, keys: Iterable[str], code: str = "") -> float | None:
+    """Return the start of an unfinished forced run of these keys and this code, by the file system's clock, or None."""
     with suppress(OSError):
-        return _path(store, _File(force=True, keys=tuple(keys))).stat().st_mtime
+        return _path(store, _File(force=True, keys=tuple(keys), code=code)).stat().st_mtime
     return None
 
 
@@ -102,7 +104,7 @@ def files(store: Store) -> list[Path]:
 
 
 def _path(store: Store, content: _File) -> Path:
-    return folder(store) / f"{digest(content.model_dump())[:32]}.json"
+    return folder(store) / f"{digest(content.model_dump(exclude_defaults=True))[:32]}.json"
 
 
 def folder(store: Store) -> Path:
