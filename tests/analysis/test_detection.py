@@ -37,6 +37,13 @@ def test_what_chance_may_do_is_no_alarm() -> None:
     assert "the clearest difference is " in sentence(protected)
 
 
+def test_few_photographs_need_the_exact_test() -> None:
+    """Six of 20 photographs differ, all in one direction: McNemar's exact p is 2 / 2^6."""
+    (few,) = detection("lsp", "faces", 4, {ONE: first(12, 20)}, {ONE: first(6, 20)}).detectors
+    assert few.p == pytest.approx(1 / 32)
+    assert few.difference.p < 1 / 100
+
+
 def test_p_values_are_corrected_for_the_number_of_networks() -> None:
     alone = detection("lsp", "faces", 4, {ONE: first(18)}, {ONE: first(12)}).detectors[0]
     both = found((18, 12), (12, 12)).detectors[0]

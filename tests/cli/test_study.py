@@ -126,7 +126,7 @@ def test_a_study_of_the_package_is_listed_planned_and_shown_by_its_name(uebench:
     assert len(answer.json) == 64
     shown = uebench("study", "table", "today", "--results", ROOT / "results").out
     (line,) = [one for one in shown.partition("relative")[0].splitlines() if " UE " in one]
-    assert " 18.6 [9.7, 32.6]" in line
+    assert " 27.6 [15.7, 43.8]" in line
     assert "PSNR, dB" in shown
 
 

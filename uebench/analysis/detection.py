@@ -101,8 +101,8 @@ def detection(
     """
     runs = {view: (_runs(published[view], of_each), _runs(clean[view], of_each)) for view in published}
     gaps = [difference(*pair) for pair in runs.values()]
-    largest_gaps = [difference(_runs([True] * on_clean.n, of_each), on_clean) for _, on_clean in runs.values()]
-    corrected, least = (holm([gap.p for gap in found]) for found in (gaps, largest_gaps))
+    most = [(_runs([True] * on_clean.n, of_each), on_clean) for _, on_clean in runs.values()]
+    corrected, least = (holm([_p(*pair) for pair in pairs]) for pairs in (list(runs.values()), most))
     detectors = []
     for (view, (on_set, on_clean)), gap, p, least_p in zip(runs.items(), gaps, corrected, least, strict=True):
         counts, intervals = (sum(published[view]), sum(clean[view]), on_set.n), (interval(on_set), interval(on_clean))
@@ -112,3 +112,19 @@ def detection(
 
 def _runs(answers: Sequence[bool], of_each: int) -> Runs:
     return Runs({(0, 0): sum(answers) / len(answers)}, len(answers), {(0, 0): answers}, of_each)
+
+
+def _p(on_set: Runs, on_clean: Runs) -> float:
+    """Return the p value of a difference, not below that of the sign test, which is exact also for few photographs.
+
+    With one image of each photograph, the sign test is McNemar's exact test.
+    """
+    import numpy as np
+    from scipy.stats import binomtest
+
+    both = [one.answers for one in (on_set, on_clean) if one.answers]
+    recognised = [np.reshape(answers[0, 0], (-1, on_set.of_each)).sum(1) for answers in both]
+    gaps = recognised[0] - recognised[1]
+    more, less = int((gaps > 0).sum()), int((gaps < 0).sum())
+    exact = float(binomtest(more, more + less).pvalue) if more + less else 1.0
+    return max(exact, difference(on_set, on_clean).p)

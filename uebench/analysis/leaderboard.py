@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from uebench.analysis.ranking import Rank, ranks, shown_to_protect
+from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
 from uebench.analysis.statistics import Runs, interval
 from uebench.store.record import Record
@@ -222,12 +222,11 @@ class Benchmark:
             if len(ranked) > 1:
                 pairings = {method: self.pairings[method, attacker] for method in ranked}
                 runs = {method: pairing.runs for method, pairing in pairings.items()}
-                leader = next(iter(ranked))
-                protecting = shown_to_protect(runs, runs_of(pairings[leader].clean))
-                first = next((method for method in ranked if method in protecting), leader)
-                as_good = tuple(method for method in ranked if ranked[method].first == 1 and method != first)
+                clean = runs_of(next(iter(pairings.values())).clean)
+                found = leaders(runs, clean, ranked)
+                protects = found.first in found.protecting
                 tested = any(pairing.can_be_tested for pairing in pairings.values())
-                best.append(Best(pairings[first], first in protecting, tested, len(ranked) - 1, as_good))
+                best.append(Best(pairings[found.first], protects, tested, len(ranked) - 1, found.as_good))
         return best
 
     def proven_best(self, attacker: str) -> str:

@@ -30,17 +30,35 @@ class Rank:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def shown_to_protect(methods: Mapping[str, Runs], clean: Runs) -> set[str]:
-    """Return the methods after which the attacker is proven to recognise less than without protection.
+@dataclass(frozen=True, slots=True)
+class Leaders:
+    """The best methods against one attacker.
+
+    Attributes:
+        protecting: Those after which the attacker is proven to recognise less than without protection.
+        first: The first of these in the order of ranks; without any, the first method.
+        as_good: All others that no method is proven better than.
+    """
+
+    protecting: frozenset[str]
+    first: str
+    as_good: tuple[str, ...]
+
+
+def leaders(methods: Mapping[str, Runs], clean: Runs, order: Mapping[str, Rank]) -> Leaders:
+    """Return the best methods.
 
     The tests are those of ``ranks``, against the clean reference, and corrected for the number of methods.
 
     Args:
         methods: See ``ranks``.
         clean: The runs of the same attacker on unprotected photographs.
+        order: What ``ranks`` returned for ``methods``.
     """
     tests = paired_tests((runs, clean) for runs in methods.values())
-    return {name for name, test in zip(methods, tests, strict=True) if test.sign < 0}
+    protecting = frozenset(name for name, test in zip(methods, tests, strict=True) if test.sign < 0)
+    first = next((name for name in order if name in protecting), next(iter(order)))
+    return Leaders(protecting, first, tuple(name for name in order if order[name].first == 1 and name != first))
 
 
 def ranks(methods: Mapping[str, Runs]) -> dict[str, Rank]:

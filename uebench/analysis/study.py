@@ -9,7 +9,7 @@ from functools import cached_property
 
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.paired_tests import PairedTest, paired_tests
-from uebench.analysis.ranking import Rank, ranks, shown_to_protect
+from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.statistics import Runs
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
@@ -116,12 +116,13 @@ def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPla
     runs = {one.place.method.name: one.pairing.runs for one in column if one.pairing}
     clean = runs.pop(reference, None)
     order = ranks(runs) if len(runs) > 1 else {}
-    protecting = shown_to_protect(runs, clean) if clean and order else set()
-    best = next((name for name in order if name in protecting), None)
-    as_good = {name for name, rank in order.items() if best and name != best and rank.first == 1}
     names = [one.place.method.name for one in column]
+    column = [replace(one, rank=order.get(name)) for one, name in zip(column, names, strict=True)]
+    found = leaders(runs, clean, order) if clean and order else None
+    if found is None or found.first not in found.protecting:
+        return column
     return [
-        replace(one, rank=order.get(name), protects=name in protecting, best=name == best, as_good=name in as_good)
+        replace(one, protects=name in found.protecting, best=name == found.first, as_good=name in found.as_good)
         for one, name in zip(column, names, strict=True)
     ]
 

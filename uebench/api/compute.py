@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from uebench.api.protected_sets import examine
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import Workspace
 from uebench.errors import UsageError
@@ -128,6 +130,13 @@ def collected_in(workspace: Workspace, plan: Plan) -> RunResult:
         for cell in plan.cells
     )
     return RunResult(results, workspace)
+
+
+def compute_with_remarks(workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor) -> RunResult:
+    """Do what ``compute_in`` does, after warnings about the plan's protected sets made by other code."""
+    for remark in examine(plan.tasks(workspace.store, force=how.force), workspace):
+        warnings.warn(remark, stacklevel=3)
+    return compute_in(workspace, plan, how, progress)
 
 
 def protect_sets_in(

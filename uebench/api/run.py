@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.records import select
-from uebench.api.compute import Compute, compute_in
-from uebench.api.protected_sets import examine, method_texts
+from uebench.api.compute import Compute, compute_with_remarks
+from uebench.api.protected_sets import method_texts
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, existing, several
 from uebench.errors import UsageError
@@ -138,10 +137,7 @@ def run(
         keep_models=keep_models,
     )  # fmt: skip
     how.check()
-    planned = workspace.planner.plan(grid)
-    for remark in examine(planned.tasks(workspace.store, force=force), workspace):
-        warnings.warn(remark, stacklevel=2)
-    return compute_in(workspace, planned, how, progress)
+    return compute_with_remarks(workspace, workspace.planner.plan(grid), how, progress)
 
 
 def records(results: str | Path = RESULTS) -> Records:

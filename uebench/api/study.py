@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.study import MeasuredPlace, measure
-from uebench.api.compute import Compute, compute_in
-from uebench.api.protected_sets import examine
+from uebench.api.compute import Compute, compute_with_remarks
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
@@ -105,10 +103,7 @@ class Study:
         how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=limit)
         how.check()
         self._measured = None
-        planned = self.plan()
-        for remark in examine(planned.tasks(self.workspace.store, force=force), self.workspace):
-            warnings.warn(remark, stacklevel=2)
-        return compute_in(self.workspace, planned, how, progress)
+        return compute_with_remarks(self.workspace, self.plan(), how, progress)
 
     @property
     def places(self) -> list[MeasuredPlace]:

@@ -39,6 +39,13 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
         return compute_in(workspace, plan, how, progress)
 
 
+def show_plan(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
+    """Print a plan instead of computing it, after remarks about its protected sets made by other code."""
+    for text in remarks(plan, workspace, how):
+        output.note(text)
+    plan_output.show(plan, workspace, how, as_json)
+
+
 def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     """Return a note if a forced run resumes an interrupted one."""
     if not how.force:

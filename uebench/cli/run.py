@@ -88,7 +88,7 @@ def run(
     from uebench.api.compute import collected_in
     from uebench.api.protected_sets import method_texts, parse_protected
     from uebench.api.workspace import plugin_files
-    from uebench.cli import computing, output, plan_output, run_output
+    from uebench.cli import computing, output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import files
@@ -118,9 +118,7 @@ def run(
         write_grid(save, grid)
         output.note(f"{save}: written; uebench run {save} computes this grid")
     if dry_run:
-        for text in computing.remarks(plan, workspace, how):
-            output.note(text)
-        plan_output.show(plan, workspace, how, as_json)
+        computing.show_plan(plan, workspace, how, as_json)
         return
     result = collected_in(workspace, plan) if collect else computing.computed(plan, workspace, how)
     run_output.show(result, as_json, models=keep_models, collected=collect)

@@ -55,7 +55,7 @@ def run(
 
     Only missing cells are computed.
     """
-    from uebench.cli import computing, output, plan_output, run_output
+    from uebench.cli import computing, output, run_output
     from uebench.planning.time_limit import TimeLimit
     from uebench.report import study_forms
 
@@ -63,9 +63,7 @@ def run(
     how.check()
     plan = study.plan()
     if dry_run:
-        for text in computing.remarks(plan, workspace, how):
-            output.note(text)
-        plan_output.show(plan, workspace, how, as_json)
+        computing.show_plan(plan, workspace, how, as_json)
         return
     result = computing.computed(plan, workspace, how)
     output.print_page(study_forms.page(study.arranged()), "text", as_json)
