@@ -11,7 +11,7 @@ import uebench
 from uebench.api.check import check
 from uebench.data.side_information import SideInformation
 from uebench.errors import UsageError
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Config
 from uebench.plugins.class_form import RESERVED
 from uebench.plugins.registry import Registry
@@ -131,7 +131,7 @@ def test_check_validates_every_preset(tmp_path: Path) -> None:
 def test_the_epochs_of_an_attacker_are_a_number(tmp_path: Path) -> None:
     attacker = Registry([write(tmp_path, "Attacker", "    epochs = 'ten'")]).build("attacker", parse("mine"))
     with pytest.raises(UsageError, match="attacker 'mine': epochs returned str; it must return a whole number or None"):
-        answers.epochs(attacker)  # type: ignore[arg-type]
+        questions.epochs(attacker)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ FILE_OPTION = """
 
 def asking(tmp_path: Path, table: Path, body: str = "") -> tuple[Path, ...]:
     file = write(tmp_path, "Method", FILE_OPTION + body)
-    return answers.assets(Registry([file]).build("method", parse(f"mine(table={str(table)!r})")), 32)
+    return questions.assets(Registry([file]).build("method", parse(f"mine(table={str(table)!r})")), 32)
 
 
 def test_a_file_that_an_option_names_enters_the_key(tmp_path: Path) -> None:

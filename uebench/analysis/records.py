@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from uebench.analysis.statistics import Runs, interval
-from uebench.data.protected_set import Protected
+from uebench.data.protected_method import Protected
 from uebench.errors import UsageError, nearest
 from uebench.hashing import abbreviated
 from uebench.planning.identity import AttackerIdentity, MethodIdentity

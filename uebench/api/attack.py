@@ -22,7 +22,7 @@ from uebench.evaluation.isolation import generators_restored
 from uebench.evaluation.records import check_curve, epochs
 from uebench.planning.parts import attacker_parts
 from uebench.planning.seeds import seed_of
-from uebench.plugins import answers, presets
+from uebench.plugins import presets, questions
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 from uebench.progress import Progress
@@ -112,7 +112,7 @@ def attack(
     seed = seed_of(seed)
     chain = attacker_parts(Registry(plugin_files(plugins)), attacker, preset)
     for part in chain:
-        if reason := answers.obstacle(part.plugin, dataset.info.shape):
+        if reason := questions.obstacle(part.plugin, dataset.info.shape):
             raise UsageError(f"attacker {attacker!r}: {reason}")
         if getattr(part.plugin, "place", "") == "scope":
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")

@@ -11,7 +11,7 @@ from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
 from uebench.planning.parts import REFERENCE, method_part
 from uebench.planning.seeds import seed_of
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.part import source_digests
 from uebench.plugins.registry import Registry
@@ -51,9 +51,9 @@ class ChosenMethod:
         self.part, self.side = method_part(registry, parse(text), preset)
         self.plugin = self.part.build()
         self.device = choose_device(device)
-        if reason := self.side.obstacle() or answers.obstacle(self.plugin, shape):
+        if reason := self.side.obstacle() or questions.obstacle(self.plugin, shape):
             raise UsageError(f"method {text!r}: {reason}")
-        self.assets: tuple[Path, ...] = (*answers.assets(self.plugin, shape.size), *self.side.assets())
+        self.assets: tuple[Path, ...] = (*questions.assets(self.plugin, shape.size), *self.side.assets())
 
     def fit(self, split: Split, num_classes: int, *, store: Store | None, key: str, progress: Progress | None) -> None:
         """Fit the method to the images.

@@ -14,7 +14,7 @@ from uebench.evaluation.stopping import Stop
 from uebench.hashing import file_digest, key
 from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
-from uebench.plugins import answers, presets
+from uebench.plugins import presets, questions
 from uebench.plugins.base import Method
 from uebench.plugins.part import source_digests
 from uebench.plugins.spec import Spec, parse
@@ -105,10 +105,10 @@ def fit_in(
     part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
     dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
     plugin = part.build()
-    if reason := answers.obstacle(plugin, dataset.info.shape):
+    if reason := questions.obstacle(plugin, dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
     config = part.config.published()
-    files = [file_digest(file) for file in answers.assets(plugin, dataset.size)]
+    files = [file_digest(file) for file in questions.assets(plugin, dataset.size)]
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         report = both(progress, claim.tell) if progress else claim.tell

@@ -14,7 +14,7 @@ from uebench.api.protected_sets import method_texts, photographs
 from uebench.api.workspace import RESULTS, Workspace
 from uebench.data.alignment import order_in_words
 from uebench.data.dataset import Dataset, load
-from uebench.data.protected_set import ProtectedConfig, alignment_of, objection
+from uebench.data.protected_method import ProtectedConfig, alignment_of, objection
 from uebench.errors import DataError, UsageError
 from uebench.metrics import separability
 from uebench.planning.parts import method_part

@@ -16,7 +16,7 @@ from uebench.data.images import perturbed
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import array_digest, file_digest, key
-from uebench.plugins import answers, presets
+from uebench.plugins import presets, questions
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
 from uebench.progress import Progress
@@ -89,7 +89,7 @@ def _protected(
     with generators_restored(chosen.device), store.claims.claim(address, progress=progress) if store else nullcontext():
         labels, _ = chosen.side.make(original, num_classes, chosen.seed)
         chosen.fit(Split(original.images, labels), num_classes, store=store, key=address, progress=progress)
-        budget = answers.budget(chosen.plugin, original.images.shape[-1])
+        budget = questions.budget(chosen.plugin, original.images.shape[-1])
         clean = referee.image_set(Split(original.images, labels), num_classes, chosen.device)
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     chosen.check_changed(bool(delta.any()))

@@ -35,7 +35,7 @@ from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import generators_restored
 from uebench.hashing import file_digest
 from uebench.metrics import audit
-from uebench.plugins import answers, presets
+from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.progress import Progress
 from uebench.store.store import Store
@@ -144,7 +144,7 @@ class _Copying:
     def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
         """Fit the method, then write all copies; return what is to be added to the manifest."""
         chunks, added = self._decoded(), {}
-        streams = answers.streams(self.chosen.plugin, self.shape.size) and self.chosen.side.true
+        streams = questions.streams(self.chosen.plugin, self.shape.size) and self.chosen.side.true
         decoded = [next(chunks)] if streams else list(chunks)
         images = np.concatenate([chunk.images for chunk in decoded])
         if not streams:
@@ -176,7 +176,7 @@ class _Copying:
     def _perturbed(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, NDArray[np.int16] | None]]:
         """Yield each chunk with protected minus clean in grey levels, or with None if its copies exist already."""
         plugin, ctx = self.chosen.plugin, self.chosen.context(None)
-        budget = answers.budget(plugin, self.shape.size)
+        budget = questions.budget(plugin, self.shape.size)
         for chunk in chunks:
             if self.folder.holds(chunk):
                 yield chunk, None

@@ -12,7 +12,7 @@ import numpy as np
 
 from uebench.data.dataset import Dataset
 from uebench.data.protected_files import Photographs
-from uebench.data.protected_set import ProtectedConfig, checked
+from uebench.data.protected_method import ProtectedConfig, checked
 from uebench.errors import UsageError
 from uebench.hashing import array_digest
 from uebench.lazy import torch

@@ -15,7 +15,7 @@ from uebench.data.folders import is_folder
 from uebench.data.repeats import Repeat, repeats, repeats_within
 from uebench.data.sources import FolderConfig
 from uebench.errors import DataError, UsageError
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
 from uebench.progress import ProgressFor, silent
@@ -96,13 +96,13 @@ def verify_data(
     options = source.config
     folder = options.path if isinstance(options, FolderConfig) else None
     manifest = compare_with_manifest(folder) if folder and is_folder(folder) and (folder / NAME).exists() else None
-    listing = answers.listing(source)
+    listing = questions.listing(source)
     if listing is None:
         raise UsageError(f"data {part.written!r}: has no files to compare; name a set of photographs")
     test, train = ([file for file, _ in split] for split in (listing.test, listing.train))
-    show = progress(answers.label(source))
+    show = progress(questions.label(source))
     return Verification(
-        name=answers.label(source),
+        name=questions.label(source),
         train_images=len(train),
         test_images=len(test),
         test=repeats(test, train, show),

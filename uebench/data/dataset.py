@@ -17,7 +17,7 @@ from uebench.data.images import image_stamp
 from uebench.data.names import source_of_label
 from uebench.errors import DataError, UsageError
 from uebench.hashing import digest, key
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Listing, Shape, Source, Split
 from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
@@ -91,7 +91,7 @@ class DatasetInfo:
         Empty if the images do not have a file each, as when they are generated or several come from one photograph.
         """
         source = self.source.build() if self.source else None
-        listing = answers.listing(source) if source else None
+        listing = questions.listing(source) if source else None
         if listing is None or len(listing.train) != self.train_images:
             return ()
         return tuple(f"{file.parent.name}/{file.stem}" for file, _ in listing.train)
@@ -171,7 +171,7 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
     """
     part = source_part(text, registry)
     source = part.build()
-    listing = answers.listing(source) if cache else None
+    listing = questions.listing(source) if cache else None
     if cache and listing and (cached := files.fetch_description(cache, _fingerprint(part, listing, size))):
         return _info(part, size, cached)
     return _load(part, size, cache).info
@@ -213,14 +213,14 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
 
 def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
     source = part.build()
-    listing = answers.listing(source)
+    listing = questions.listing(source)
     cache = cache if listing else None  # without files, nothing tells whether the images are still the same
     fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
     cached = files.fetch(cache, fingerprint) if cache else None
     if cached:
         description, train, test = cached
     else:
-        train, test = answers.read(source, size)
+        train, test = questions.read(source, size)
         if reason := fault(train, test, size) or ("" if listing else repeated(train, test)):
             raise DataError(f"data {part.written!r}: {reason}")
         description = files.Description.of(train, test)
@@ -238,7 +238,7 @@ def _info(part: Part[Source[Any]], size: int, description: files.Description) ->
     spec = {"source": source.name, "options": options, "size": size}
     address = key(data=spec, arrays=list(description.arrays))
     counts = description.train_counts, description.test_counts
-    name = answers.label(source).encode("utf-8", "backslashreplace").decode()  # a folder's name may be any bytes
+    name = questions.label(source).encode("utf-8", "backslashreplace").decode()  # a folder's name may be any bytes
     return DatasetInfo(part, name, options, address, size, *counts)
 
 

@@ -18,7 +18,7 @@ from uebench.evaluation.memory import peak_memory
 from uebench.evaluation.provenance import provenance
 from uebench.metrics import audit, separability
 from uebench.planning.cell import ProtectionSpec
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Split
 from uebench.plugins.part import source_digests
 from uebench.store.record import ProtectedMeta
@@ -43,7 +43,7 @@ def make(
     """
     lazy.load("sklearn.datasets", "sklearn.cluster", "sklearn.linear_model")
     method = spec.method.build()
-    budget = answers.budget(method, dataset.size)
+    budget = questions.budget(method, dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
     clean = replace(clean, names=spec.data.train_names())

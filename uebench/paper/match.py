@@ -19,7 +19,7 @@ from uebench.paper.place import MAIN, ROLES, TablePlace
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
-from uebench.plugins import answers, presets
+from uebench.plugins import presets, questions
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.record import ProtectionRecord, Record
@@ -92,7 +92,7 @@ class Plugins:
         if (method, attacker) not in self._wanted:
             part, side = method_part(self.registry, parse(method), self.preset)
             chain = [p.published() for p in attacker_parts(self.registry, attacker, self.preset)] if attacker else []
-            files = [file for file in (*answers.assets(part.plugin, self.size), *side.assets()) if file.is_file()]
+            files = [file for file in (*questions.assets(part.plugin, self.size), *side.assets()) if file.is_file()]
             own = MethodIdentity(part.published(), {} if side.true else side.published(), ())
             self._wanted[method, attacker] = Wanted(
                 _digest(own, AttackerIdentity(chain)), {file.name: file_digest(file) for file in files}

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from uebench.data.dataset import DatasetInfo
-from uebench.data.protected_set import ProtectedConfig
+from uebench.data.protected_method import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.streams import needs_own_streams
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Attacker, Countermeasure, Method, Plugin
 from uebench.plugins.part import Part
 from uebench.store.record import ProtectionRecord, Record
@@ -55,7 +55,7 @@ class ProtectionSpec:
     @cached_property
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the protected set depends on."""
-        files = (*answers.assets(self.method.plugin, self.data.size), *self.side.assets())
+        files = (*questions.assets(self.method.plugin, self.data.size), *self.side.assets())
         return _digests(files, folders=isinstance(self.method.config, ProtectedConfig))
 
     @property
@@ -126,7 +126,7 @@ class CellSpec:
     @cached_property
     def attacker_assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the attack depends on."""
-        return _digests(file for part in self.chain for file in answers.assets(part.plugin, self.data.size))
+        return _digests(file for part in self.chain for file in questions.assets(part.plugin, self.data.size))
 
     @property
     def attacker_text(self) -> str:
@@ -169,7 +169,7 @@ def _cell_key(protect_key: str, seed: int, attacker: AttackerIdentity, *, own_st
 
 def _obstacle(parts: Iterable[Part[Plugin[Any]]], data: DatasetInfo) -> str:
     for part in parts:
-        if reason := answers.obstacle(part.plugin, data.shape):
+        if reason := questions.obstacle(part.plugin, data.shape):
             return f"{part.written}: {reason}"
     return ""
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Training
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import DataRecord, PluginRecord, Provenance
@@ -101,7 +101,7 @@ class Estimates:
         names = [part.name for part in cell.countermeasures]
         kinds = [names] if any(part.plugin.place == "step" for part in cell.countermeasures) else [names, []]
         options = _options(part.published() for part in cell.chain)
-        epochs = answers.epochs(cell.attacker.plugin)
+        epochs = questions.epochs(cell.attacker.plugin)
         alike = [
             record
             for record in self._cells.get(cell.attacker.name, ())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.identity import plugins_of
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import PACKAGES
 from uebench.plugins.scan import CORE
@@ -61,7 +61,7 @@ def staleness(protection: ProtectionSpec, store: Store) -> str:
     made_by = known.provenance.sources.get(entry.name) if known.provenance else None
     if made_by is not None and not entry.computes_as(made_by):
         return f"its protected set was made by different source code of {entry.name} version {entry.version}; {remedy}"
-    budget = answers.budget(protection.method.plugin, protection.data.size)
+    budget = questions.budget(protection.method.plugin, protection.data.size)
     if (known.audit.norm, known.audit.eps) != (budget.norm, budget.eps):
         return f"its protected set was made with a different budget of {entry.name} version {entry.version}; {remedy}"
     return ""

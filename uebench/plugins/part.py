@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
-from uebench.plugins import answers
+from uebench.plugins import questions
 from uebench.plugins.base import Config, Plugin
 from uebench.plugins.entry import Entry
 
@@ -41,7 +41,7 @@ class Part(Generic[P]):
 
     def build(self) -> P:
         """Return a new instance, so that cells share no state."""
-        return cast(P, answers.instance(self.entry.plugin, self.config))
+        return cast(P, questions.instance(self.entry.plugin, self.config))
 
     def published(self) -> dict[str, Any]:
         """Return name, version and options, as keys and records hold them."""

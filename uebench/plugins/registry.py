@@ -23,7 +23,7 @@ from uebench.plugins.validation import validate
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
-OWN_SOURCES = ("sources", "orl", "protected_set")
+OWN_MODULES = ("sources", "orl", "protected_method")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
 MEASURED: Mapping[Kind, str] = {
     "method": "a method", "attacker": "an attacker", "countermeasure": "a countermeasure",
@@ -133,12 +133,12 @@ class Registry:
         Raises:
             UsageError: If the name or an option is unknown, or a value is refused.
         """
-        from uebench.plugins import answers
+        from uebench.plugins import questions
 
         plugin = self.entry(kind, spec.name).plugin
         given = {name: value for name, value in spec.options.items() if name != "preset"}
         options = self.preset_options(kind, spec, preset) | given
-        return answers.instance(plugin, validate(plugin.Config, options, f"{kind} {spec.name!r}"))
+        return questions.instance(plugin, validate(plugin.Config, options, f"{kind} {spec.name!r}"))
 
 
 def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
-    for name in OWN_SOURCES:
+    for name in OWN_MODULES:
         yield f"uebench.data.{name}", Path(__file__).parents[1] / "data" / f"{name}.py"
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.data.names import folder_of
-from uebench.data.protected_set import Protected
+from uebench.data.protected_method import Protected
 from uebench.errors import UebenchError
 from uebench.planning.identity import MethodIdentity, plugins_of
 from uebench.planning.parts import REFERENCE, attacker_parts, method_part
