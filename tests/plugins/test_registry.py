@@ -87,11 +87,6 @@ def test_a_name_can_be_taken_once(tmp_path: Path) -> None:
         Registry([write(tmp_path, "lsp")])
 
 
-def test_plugins_that_a_record_names_have_different_names(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="method 'knn': the name of an attacker"):
-        Registry([write(tmp_path, "knn")])
-
-
 def test_a_file_without_a_plugin_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "empty.py"
     file.write_text("x = 1\n")

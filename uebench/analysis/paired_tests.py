@@ -1,7 +1,7 @@
 """Paired tests of methods, corrected for their number. Importable without numpy.
 
 A method with one or two runs is not tested: they hardly tell how much runs differ by seeds, and other methods do not
-tell either. On the ORL faces, the standard deviation over nine runs is 23 points for one method and 1 for another.
+tell either. On the ORL faces, the standard deviation over nine runs is 24 points for one method and 1 for another.
 """
 
 from __future__ import annotations

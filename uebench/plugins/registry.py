@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 OWN_MODULES = ("sources", "orl", "protected_method")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
-MEASURED: Mapping[Kind, str] = {
-    "method": "a method", "attacker": "an attacker", "countermeasure": "a countermeasure",
-}  # fmt: skip
-"""The kinds whose plugins a record of a cell names, in words."""
-
 PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
 
@@ -62,12 +57,6 @@ class Registry:
             if (other.source, other.class_name) != (entry.source, entry.class_name):  # else it was named twice
                 where = f"{other.source} and {entry.source}"
                 raise UsageError(f"{entry.kind} {entry.name!r}: defined twice, in {where}; rename one of them")
-            for kind, another in MEASURED.items():
-                if entry.kind in MEASURED and kind != entry.kind and (kind, entry.name) in self._entries:
-                    raise UsageError(
-                        f"{entry.kind} {entry.name!r}: the name of {another}, and records tell plugins apart by their "
-                        "names; rename one"
-                    )
 
     def __contains__(self, kind_and_name: tuple[Kind, str]) -> bool:
         """Return whether there is a plugin of this kind and name."""

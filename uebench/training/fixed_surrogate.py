@@ -47,6 +47,7 @@ class FixedSurrogateOptions(NoiseOptions, Training):
 class Augmentation(Countermeasure[Config]):
     """Applies a function to each batch of a surrogate's training; not a plugin."""
 
+    name = "augmentation"
     place = "batch"
 
     def __init__(self, change: Callable[[Tensor, torch.Generator], Tensor]) -> None:
