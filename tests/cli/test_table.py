@@ -187,7 +187,8 @@ def test_a_clean_clone_shows_its_records(uebench: Command, tmp_path: Path) -> No
     answer = uebench("table", "3", "--json", "--data", "webface10", "--preset", "desk64")
     found = {(row["row"], row["role"]): row for row in answer.json["rows"]}
     for row in ("clean", "ue", "lsp", "rue", "tue", "segue_restart"):
-        assert found[row, "webface10"]["runs"] >= 3
+        left_out = row in ("ue", "rue")  # the run whose attacker began with the surrogate's weights
+        assert found[row, "webface10"]["runs"] >= 3 - left_out
         assert found[row, "webface10"]["clean"] > 75
 
 
