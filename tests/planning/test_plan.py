@@ -259,7 +259,7 @@ def test_a_set_of_the_same_source_made_with_another_budget_is_stale(
     record = protection_of(cell, None).model_copy(update={"protect_key": spec.key, "provenance": made})
     store.write_protection(record)
     norm, eps = record.audit.norm, record.audit.eps
-    monkeypatch.setattr("uebench.planning.staleness.answers.budget", lambda *_: Budget(norm, eps))
+    monkeypatch.setattr("uebench.planning.staleness.questions.budget", lambda *_: Budget(norm, eps))
     assert staleness(spec, store) == ""
-    monkeypatch.setattr("uebench.planning.staleness.answers.budget", lambda *_: Budget(norm, 2 * eps))
+    monkeypatch.setattr("uebench.planning.staleness.questions.budget", lambda *_: Budget(norm, 2 * eps))
     assert "made with a different budget of lsp" in staleness(spec, store)

@@ -90,6 +90,7 @@ def test_the_same_seed_gives_the_same_weights_without_streams_of_its_own(
         ("segue", {}, "resnet18", (0, 0), False),
         ("somebody's", {}, "resnet18", (0, 0), True),
         ("somebody's", {}, "somebody's", (0, 0), True),
+        ("somebody's", {}, "inception_v3", (0, 0), True),  # it may be the surrogate model, too
         ("tue", {"variant": "demo", "ssl_weight": None}, "resnet18", (0, 0), False),
         ("tue", {"variant": "demo", "ssl_weight": 0.5}, "resnet18", (0, 0), True),
         ("tue", {"variant": "paper", "ssl_weight": None}, "resnet18", (0, 0), True),

@@ -4,6 +4,7 @@ A task's random streams depend on its seed and on their names. A method that bui
 and an attacker that builds one under the same seed, therefore begin with the same weights. The protection then holds
 much better than against any other start: see ``docs/numbers.md``. An attacker whose seed equals the method's draws from
 streams of its own, unless neither can begin like the other. These pairs keep the streams that they were measured with.
+A method that is not listed here may have any surrogate model.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ OTHER_METHODS = frozenset({
 })  # fmt: skip
 """Methods without a surrogate model, or with one whose weights come from a stream of the method's own."""
 
+WITH_RESNET = frozenset({"ue", "rue", "tue", "sem", "tap", "hypocritical", "aue", "aap", "bait"})
+"""Methods whose surrogate model, if any, is a ResNet-18 that begins like the attacker's of the same seed."""
+
 OTHER_ATTACKERS = frozenset({"mobilenet_v1", "inception_v3", "efficientnet_b1", "finetune", "linear_probe", "knn"})
-"""Attackers whose network has other layers than a surrogate model, or begins with weights from a file."""
+"""Attackers whose network has other layers than a ResNet, or begins with weights from a file."""
 
 
 def needs_own_streams(method: Mapping[str, Any], method_seed: int, attacker: str, seed: int) -> bool:
@@ -32,9 +36,12 @@ def needs_own_streams(method: Mapping[str, Any], method_seed: int, attacker: str
         attacker: Name of the attacker.
         seed: Its seed.
     """
-    if seed != method_seed or attacker in OTHER_ATTACKERS or method["name"] in OTHER_METHODS:
+    name = method["name"]
+    if seed != method_seed or name in OTHER_METHODS:
         return False
-    return _has_untrained_surrogate(method["name"], method["config"])
+    if name in WITH_RESNET:
+        return attacker not in OTHER_ATTACKERS and _has_untrained_surrogate(name, method["config"])
+    return True
 
 
 def shares_start(record: Record) -> bool:
