@@ -84,7 +84,7 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
         button.send_keys(Keys.ENTER)
         assert head.get_attribute("aria-sort") == way
         found = [float(text) for text in texts(browser, "#cells tbody td:nth-child(6) b")]
-        assert len(found) == 9 and found == order(found)
+        assert len(found) == 12 and found == order(found)
 
     choose(browser, "attacker", "+blur")
     assert set(texts(browser, "#cells tbody th")) == {"clean", "ue"}
