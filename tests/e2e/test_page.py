@@ -98,7 +98,7 @@ def test_the_page_works_without_a_mouse_and_asks_for_nothing(browser: webdriver.
 
     browser.find_element(By.ID, "search").send_keys("ue blur")
     assert texts(browser, "#cells tbody th") == ["ue"]
-    assert "1 of 9" in browser.find_element(By.ID, "shown").text
+    assert "1 of 12" in browser.find_element(By.ID, "shown").text
     browser.find_element(By.CSS_SELECTOR, "#cells tbody tr:not([hidden]) button").send_keys(Keys.ENTER)
     record = browser.find_element(By.CSS_SELECTOR, ".record:popover-open")
     for fact in (
