@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import numpy as np
@@ -143,19 +142,29 @@ def test_progress_that_is_no_number_fails_in_the_plugin() -> None:
         ctx.progress("half", 2, "looking")  # type: ignore[arg-type]
 
 
-def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time()
-    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
-    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: now)
+class Clock:
+    """A clock that a test moves on, in seconds."""
+
+    now = 1e9
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let checkpoints and time limits look at a clock of the test's."""
+    clock = Clock()
+    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: clock.now)
+    return clock
+
+
+def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     stop = Stop(TimeLimit.of(36))
     ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
-    ctx._next = now + 1000  # as if the last checkpoint were new enough
+    ctx._next = clock.now + 1000  # as if the last checkpoint were new enough
     steps = []
     with pytest.raises(Stopped):
         for step in range(1, 10):
-            now += 10
+            clock.now += 10
             steps.append(step)
             ctx.save({"weights": torch.zeros(1)}, step)
     assert steps == [1, 2, 3]  # the fourth would end after the limit
@@ -163,20 +172,15 @@ def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
     assert found is not None and found.step == 3
 
 
-def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time()
-    monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
-    monkeypatch.setattr("uebench.planning.time_limit.time.time", lambda: now)
+def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(tmp_path: Path, clock: Clock) -> None:
     stop = Stop(TimeLimit.of(110))
     ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit", stop=stop)
     surrogate = ctx.stage("surrogate")
     for step in range(1, 7):
-        now += 10
+        clock.now += 10
         surrogate.save({"weights": torch.zeros(1)}, step)
     assert ctx.restore() is None
-    now += 10
+    clock.now += 10
     ctx.save({"noise": torch.zeros(1)}, 1)  # 40 s are left
 
 
