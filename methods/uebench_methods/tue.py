@@ -5,11 +5,13 @@ Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable 
 
 Deviations from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``, and always
 clamped to the pixel range; SimCLR's projector has no batch normalisation, and SimSiam's has three layers, not two, the
-last without scale and shift. Views are drawn for each image, theirs of the noise for a batch (``views=batch``).
+last without scale and shift; MoCo's batch normalisation is not split, its queue holds at most half the set, and its
+passes over the noise leave out no incomplete batch. Views are drawn for each image, theirs of the noise for a batch
+(``views=batch``).
 
 An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the
-encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam.
-Their third command, with MoCo and a contrastive loss of weight 1, is not offered.
+encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam,
+one for MoCo. Only MoCo's contrastive loss has a weight other than 0 there.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from uebench.training.optimizers import make_optimizer, take_step
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from uebench.networks import SimClr, SimSiam
+    from uebench.networks import ContrastiveLearner
 
 
 class Config(NoiseOptions):
@@ -42,7 +44,7 @@ class Config(NoiseOptions):
         variant: ``demo``: what two of the authors' three commands compute: the contrastive loss has weight 0, and the
             spread of an identity's noise has no gradient (``detached``), so only the centres are driven apart and the
             encoder has no influence. ``paper``: the joint objective of Eq. 6 (``free``).
-        encoder: The contrastive learner: ``simclr`` or ``simsiam``.
+        encoder: The contrastive learner: ``simclr``, ``simsiam`` or ``moco``.
         ssl_weight: Weight of the contrastive loss; none: 0 for ``demo``, 1 for ``paper``.
         view: Side of the contrastive views, in pixels; 0 for the size of the images.
         views: Whether crop, mirroring and colours are drawn for ``each`` image or once for a whole ``batch``.
@@ -61,7 +63,7 @@ class Config(NoiseOptions):
     """
 
     variant: Literal["demo", "paper"] = "demo"
-    encoder: Literal["simclr", "simsiam"] = "simclr"
+    encoder: Literal["simclr", "simsiam", "moco"] = "simclr"
     ssl_weight: float | None = Field(None, ge=0)
     view: Annotated[int, Field(ge=0), Added()] = 0
     views: Annotated[Literal["each", "batch"], Added()] = "each"
@@ -124,6 +126,10 @@ class Tue(NoiseMethod[Config]):
             "encoder": "simsiam", "rounds": 200, "train_steps": 25, "noise_mode": "train", "optimizer": "sgd",
             "lr": 0.06, "weight_decay": 5e-4, "inputs": "raw",
         },
+        official_moco={
+            "encoder": "moco", "ssl_weight": 1, "csd_weight": 1, "rounds": 200, "train_steps": 0, "steps": 5,
+            "start": "zero", "optimizer": "sgd", "lr": 0.3, "weight_decay": 1e-4, "inputs": "raw",
+        },
         segue_code=SEGUE_PAPER | {"views": "batch", "spread": "detached", "order": "same"},
         desk={"stem": "imagenet", "precision": "bfloat16"},
         desk64={"batch": 128, "stem": "imagenet"},
@@ -133,6 +139,7 @@ class Tue(NoiseMethod[Config]):
         official="the authors' SimCLR command, whose contrastive loss has weight 0; each of its 40 epochs is 5 rounds",
         official_simsiam="the authors' SimSiam command; its contrastive loss has weight 0 too, and each of its 50 "
         "epochs is 4 rounds",
+        official_moco="the authors' MoCo command, the only one whose contrastive loss has an effect on the noise",
         segue_paper="the Segue authors' own baseline: SimSiam on views of 32 pixels, both losses, 5 steps for each "
         "image in passes 3 to 40, and an encoder that trains in passes 1, 2, 6, 11 and so on to 36",
         segue_code="segue_paper with what only their code has: the same batches in all passes, views that a batch "
@@ -146,6 +153,7 @@ class Tue(NoiseMethod[Config]):
         "f03d161e0e026104779c701fbf69226516f1029a58da4bc4db8011d286fef876": "views always had the size of the images",
         "d17196dc9d1fbf9fc3226d3cba12ec414d444425de41d6fa3f8af74dde0ea324": "there were no warm-up and no noise_mode",
         "fff1dfa8a2a1186bd61ced007039c52e35bf41f633afbb016cd0d3f60fccd0bc": "there were no spread, order and views",
+        "006cbd02df80d44418f3e158a459d2209bd5bb0bdfc66bf3b940dc3b5a183c8e": "there was no moco",
     }
 
     def obstacle(self, shape: Shape) -> str | None:
@@ -159,7 +167,9 @@ class Tue(NoiseMethod[Config]):
         config, first, encoder, learner = self.config, 0, None, None
         if config.contrastive:
             options = config.model_dump(include={"stem", "precision", "inputs"})
-            encoder = networks.contrastive(config.encoder, config.view or train.size, **options).to(ctx.device)
+            queue = max(1, min(4096, len(train) // 2))
+            encoder = networks.contrastive(config.encoder, config.view or train.size, queue=queue, **options)
+            encoder = encoder.to(ctx.device)
             learner = encoder, make_optimizer(encoder, config)
         if saved := ctx.restore():
             if learner:
@@ -178,7 +188,7 @@ class Tue(NoiseMethod[Config]):
 
     def _train_encoder(
         self,
-        encoder: SimClr | SimSiam,
+        encoder: ContrastiveLearner,
         optimizer: torch.optim.Optimizer,
         noise: Noise,
         train: ImageSet,
@@ -196,7 +206,7 @@ class Tue(NoiseMethod[Config]):
 
     def _improve(
         self,
-        encoder: SimClr | SimSiam | None,
+        encoder: ContrastiveLearner | None,
         noise: Noise,
         train: ImageSet,
         rng: torch.Generator,

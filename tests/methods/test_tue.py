@@ -56,7 +56,7 @@ def test_one_identity_alone_has_no_separability() -> None:
     assert not torch.autograd.grad(value, delta)[0].any()
 
 
-@pytest.mark.parametrize("encoder", ["simclr", "simsiam"])
+@pytest.mark.parametrize("encoder", ["simclr", "simsiam", "moco"])
 def test_the_joint_objective_uses_the_encoder_and_the_demo_does_not(encoder: str, ctx: RunContext) -> None:
     options = f"encoder={encoder}, rounds=1, batch=9, train_steps=1, steps=1, stem=imagenet"
     train, noise = faces(), {}
@@ -109,7 +109,15 @@ def test_an_epoch_of_the_authors_holds_a_noise_pass_for_each_train_steps_batches
     for preset, epochs in (("official", 40), ("official_simsiam", 50)):
         config = build(f"tue(preset={preset})").config
         assert config.rounds == epochs * math.ceil(batches / config.train_steps)
+    config = build("tue(preset=official_moco)").config
+    assert (config.rounds, config.train_steps, config.contrastive, config.detaches) == (200, 0, 1, True)
     assert build("tue").config.rounds == 40
+
+
+def test_mocos_queue_holds_at_most_half_of_a_small_set() -> None:
+    ctx = MemoryContext()
+    build("tue(preset=official_moco, rounds=1, batch=9, steps=1, stem=imagenet)").fit(faces(), ctx)
+    assert len(ctx.saved[0].state["model.queue"]) == 9
 
 
 def test_an_encoder_without_weight_is_not_kept() -> None:

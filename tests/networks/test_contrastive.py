@@ -108,6 +108,22 @@ def test_byols_loss_is_the_distance_of_normalised_predictions_and_targets_in_bot
     assert found == pytest.approx(sum(float(rest.square().sum(1).mean()) for rest in distances), rel=1e-4)
 
 
+def test_noise_reaches_mocos_keys_whose_encoder_stands_still_meanwhile() -> None:
+    learner = MoCo(encoder(), 8, queue=6, momentum=0.9)
+    train(learner, 0)
+    first, second = (view.requires_grad_() for view in views(1))
+    learner(first, second).backward()
+    assert first.grad is not None
+    assert second.grad is None
+    target, queue = weights(learner.target), learner.queue.clone()
+    learner(first, second, key_gradient=True).backward()
+    assert second.grad is not None
+    assert second.grad.any()
+    assert all(map(torch.equal, target, weights(learner.target)))
+    assert torch.equal(learner.queue[:2], queue[4:])  # the authors' queue takes these keys too
+    assert not learner.queue.requires_grad
+
+
 @pytest.mark.parametrize("learner", [MoCo(encoder(), 8, queue=4), Byol(encoder(), 8, steps=9)])
 def test_no_gradient_reaches_a_target(learner: MoCo | Byol) -> None:
     learner(*views(0)).backward()

@@ -15,9 +15,10 @@ from uebench.networks.classifier import FaceClassifier, classifier
 
 
 class ContrastiveLearner(nn.Module):
-    """Maps two views (B, 3, S, S) of the same images to a loss that trains its ``encoder``."""
+    """Maps two views (B, 3, S, S) of the same images to a loss that trains its ``encoder`` and ``projector``."""
 
     encoder: nn.Module
+    projector: nn.Module
 
 
 class SimClr(ContrastiveLearner):
@@ -37,7 +38,7 @@ class SimClr(ContrastiveLearner):
         Args:
             first: A view.
             second: The other, of the same images in the same order.
-            key_gradient: Accepted so that ``tue`` may call either learner alike; SimCLR has no side without gradient.
+            key_gradient: Accepted so that ``tue`` may call all learners alike; SimCLR has no side without gradient.
         """
         points = functional.normalize(self.projector(self.encoder(torch.cat([first, second]))), dim=1)
         similarity = points @ points.T / self.temperature
@@ -102,14 +103,22 @@ class MoCo(ContrastiveLearner):
         self.momentum, self.temperature = momentum, temperature
         self.register_buffer("queue", functional.normalize(torch.randn(queue, 128), dim=1))
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the cross-entropy of finding each image's key; the keys then replace the oldest in the queue."""
-        _follow(self.target, (self.encoder, self.projector), 1 - self.momentum)
+    def forward(self, first: Tensor, second: Tensor, *, key_gradient: bool = False) -> Tensor:
+        """Return the cross-entropy of finding each image's key; the keys then replace the oldest in the queue.
+
+        Args:
+            first: A view.
+            second: The other.
+            key_gradient: Let the gradient through the keys too, and do not move the target; noise needs this, training
+                does not.
+        """
+        if not key_gradient:
+            _follow(self.target, (self.encoder, self.projector), 1 - self.momentum)
         queries = functional.normalize(self.projector(self.encoder(first)), dim=1)
-        with torch.no_grad():
+        with torch.set_grad_enabled(key_gradient):
             keys = functional.normalize(self.target(second), dim=1)
         similarity = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ self.queue.T], 1) / self.temperature
-        self.queue = torch.cat([self.queue, keys])[-len(self.queue) :]
+        self.queue = torch.cat([self.queue, keys.detach()])[-len(self.queue) :]
         return functional.cross_entropy(similarity, torch.zeros(len(keys), dtype=torch.int64, device=keys.device))
 
 
@@ -172,16 +181,32 @@ def backbone(
 
 
 def contrastive(
-    learner: Literal["simclr", "simsiam"],
+    learner: Literal["simclr", "simsiam", "moco"],
     size: int,
     *,
+    queue: int = 4096,
     stem: Stem = "imagenet",
     precision: Precision = "float32",
     inputs: Inputs = "scaled",
-) -> SimClr | SimSiam:
-    """Make an untrained learner with a ResNet-18; the arguments after the first are those of ``backbone``."""
+) -> ContrastiveLearner:
+    """Make an untrained learner with a ResNet-18, as the authors of TUE have it (arXiv:2210.10114).
+
+    Args:
+        learner: Its name.
+        size: Height and width of the images in pixels.
+        queue: MoCo's keys that serve as negatives.
+        stem: The first layers; see ``classifier``.
+        precision: The encoder's number format.
+        inputs: How images are normalised; see ``classifier``.
+    """
     encoder, width = backbone(size, stem=stem, precision=precision, inputs=inputs)
-    return SimClr(encoder, width) if learner == "simclr" else SimSiam(encoder, width)
+    match learner:
+        case "simclr":
+            return SimClr(encoder, width)
+        case "simsiam":
+            return SimSiam(encoder, width)
+        case "moco":
+            return MoCo(encoder, width, queue=queue, momentum=0.99, temperature=0.2)
 
 
 def _block(before: int, after: int) -> list[nn.Module]:
