@@ -214,7 +214,7 @@ def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path)
     assert found is not None and found.step == 2
 
 
-def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
 
     def context(digest: str) -> RunContext:
@@ -227,7 +227,10 @@ def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path) -> None:
     found = context("aa").restore()
     assert found is not None and found.step == 4
     assert context("bb").restore() is None
-    assert shown == ["resuming after step 4", "starting anew: the code has changed since the checkpoint"]
+    monkeypatch.setattr("uebench.evaluation.context.__version__", "0")
+    assert context("aa").restore() is None
+    anew = "starting anew: the code has changed since the checkpoint"
+    assert shown == ["resuming after step 4", anew, anew]
 
 
 def test_a_stage_with_fewer_rounds_than_are_logged_keeps_those(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import PIL
 
+from uebench import __version__
 from uebench.data import cache as files
 from uebench.data.checks import fault, repeated
 from uebench.data.folders import expanded, is_folder
@@ -245,11 +246,11 @@ def _info(part: Part[Source[Any]], size: int, description: files.Description) ->
 def _fingerprint(part: Part[Source[Any]], listing: Listing, size: int) -> str:
     """Return a digest of the listed files with their sizes and times, of the source and the image size.
 
-    The source's code and options count, and so does the version of Pillow, which decodes.
+    The source's code and options count, and so do the versions of Pillow and uebench, which decode.
     """
     stamps = [
         [str(file.absolute()), label, split, *image_stamp(file, with_ctime=True)]
         for split, listed in enumerate((listing.train, listing.test))
         for file, label in listed
     ]
-    return digest([part.published(), part.entry.source_digest, PIL.__version__, size, stamps])
+    return digest([part.published(), part.entry.source_digest, PIL.__version__, __version__, size, stamps])

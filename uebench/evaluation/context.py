@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
+from uebench import __version__
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.plugins.base import Checkpoint, Classifier
 from uebench.progress import Progress
@@ -73,7 +74,8 @@ class RunContext:
             store: The store for checkpoints, from which a killed task resumes; None for no checkpoints.
             key: The key of the cell or protected set.
             stage: The name of the task among those of the key, such as ``fit`` or ``train``.
-            sources: The source digest of each plugin of the task, by name. A checkpoint of other code is not used.
+            sources: The source digest of each plugin of the task, by name. A checkpoint of other code, or
+                of another version of uebench, is not used.
             progress: Called with (done, total, what).
             examine: Tests a classifier on the clean test set; the result goes into the epoch's entry in the curve.
             stop: Decides when the task must end early, at a checkpoint.
@@ -81,7 +83,8 @@ class RunContext:
         self.device = device
         self.seed = seed
         self._root: object = [seed, role] if role else seed
-        self._store, self._key, self._stage, self._sources = store, key, stage, dict(sources or {})
+        self._store, self._key, self._stage = store, key, stage
+        self._code = {"uebench": __version__, "plugins": dict(sources or {})}
         self._progress, self._examine = progress, examine
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
@@ -141,7 +144,7 @@ class RunContext:
             return
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
         meta = {
-            "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds, "sources": self._sources,
+            "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds, "code": self._code,
         }  # fmt: skip
         content = save(tensors, metadata={"uebench": json.dumps(meta)})
         self._store.write_checkpoint(self._key, self._stage, content)
@@ -158,7 +161,7 @@ class RunContext:
             return None
         head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         meta = json.loads(head["__metadata__"]["uebench"])
-        if meta.get("sources", self._sources) != self._sources:
+        if meta.get("code") != self._code:
             self.progress(0, 0, "starting anew: the code has changed since the checkpoint")
             return None
         self._clock.resume(meta["seconds"])
