@@ -7,11 +7,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -21,10 +22,13 @@ from tests.e2e.test_processes import run
 from uebench.errors import UsageError
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
-from uebench.executors.choice import SlurmOptions
-from uebench.executors.ray import _connect, _perform
+from uebench.executors.choice import RayOptions, SlurmOptions
+from uebench.executors.ray import _connect, _perform, ray
 from uebench.executors.slurm import REQUEUES, Arrays, _queue
+from uebench.planning.grid import Grid, Planner
 from uebench.planning.tasks import Task
+from uebench.planning.time_limit import TimeLimit
+from uebench.plugins.registry import Registry
 from uebench.store.store import Store
 
 GRID = [
@@ -201,6 +205,22 @@ def test_ray_does_not_change_what_a_termination_does(monkeypatch: pytest.MonkeyP
         assert signal.getsignal(signal.SIGTERM) is before
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_what_ray_is_told_to_cancel_is_left_and_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = MagicMock(spec_set=["remote", "cancel", "exceptions"])
+    cluster.exceptions.RayError = RuntimeError
+    endless: Future[Any] = Future()
+    cluster.remote().return_value.remote.return_value.future.return_value = endless
+    cluster.cancel.side_effect = lambda *_, **__: endless.set_exception(RuntimeError("cancelled"))
+    monkeypatch.setattr("uebench.executors.ray._connect", lambda _: (cluster, False))
+    store = Store(tmp_path)
+    grid = Grid(method=("clean",), attacker=("resnet18",), data=(TINY,), preset="smoke")
+    task = Planner(Registry(), store).plan(grid).tasks(store)[0]
+    settings = Settings(results=tmp_path, limit=TimeLimit.of(0.1))
+    assert ray([task], settings, 1, lambda _: lambda *_: None, RayOptions()) == {task.key: "left"}
+    cluster.cancel.assert_called_once()
+    assert store.read_failure(task.key) is None
 
 
 def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
