@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uebench.api.workspace import RESULTS, Workspace, as_path
-from uebench.data.dataset import load
+from uebench.data.dataset import Dataset, load
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
 from uebench.hashing import file_digest, key
@@ -16,9 +16,17 @@ from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Method
-from uebench.plugins.part import source_digests
+from uebench.plugins.part import Part, source_digests
+from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from uebench.evaluation.context import RunContext
+
+NOTHING = "learns nothing, so there are no weights to save"
 
 
 def fit(
@@ -82,28 +90,15 @@ def fit_in(
     Raises:
         Stopped: At a checkpoint, if ``stop`` asks for it; the next call resumes there.
     """
-    from uebench.evaluation import referee
-    from uebench.evaluation.context import RunContext, seed_everything
+    from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
-    from uebench.evaluation.isolation import process_restored
     from uebench.pretrained import weights
 
-    registry, store = workspace.registry, workspace.store
-    seed = seed_of(seed)
-    torch_device = choose_device(device)
+    store, seed, torch_device = workspace.store, seed_of(seed), choose_device(device)
     store.check_writable()
     chosen = presets.get(preset)
-    spec = parse(method)
-    kind: Any = registry.entry("method", spec.name).plugin
-    if kind.state is Method.state:
-        raise UsageError(f"{method}: learns nothing, so there are no weights to save")
-    if "weights" not in kind.Config.model_fields:
-        raise UsageError(
-            f"{method}: has no option weights, so nothing could use the file; let uebench run train it on each set, or "
-            "add the option (see CONTRIBUTING.md)"
-        )
-    part = make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
-    dataset = load(data or chosen.data, chosen.size, registry, workspace.cache)
+    part = _part_with_weights(workspace.registry, method, preset)
+    dataset = load(data or chosen.data, chosen.size, workspace.registry, workspace.cache)
     plugin = part.build()
     if reason := questions.obstacle(plugin, dataset.info.shape):
         raise UsageError(f"{method}: {reason}")
@@ -111,36 +106,44 @@ def fit_in(
     files = [file_digest(file) for file in questions.assets(plugin, dataset.size)]
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
-        report = both(progress, claim.tell) if progress else claim.tell
         ctx = RunContext(
-            torch_device,
-            seed,
-            store=store,
-            key=address,
-            stage="fit",
-            sources=source_digests([part]),
-            progress=report,
-            stop=stop,
-        )
-        with process_restored():
-            seed_everything(ctx)
-            plugin.fit(referee.image_set(dataset.train, dataset.num_classes, torch_device), ctx)
-            state = plugin.state()
+            torch_device, seed, store=store, key=address, stage="fit", sources=source_digests([part]),
+            progress=both(progress, claim.tell) if progress else claim.tell, stop=stop,
+        )  # fmt: skip
+        state = _learned(plugin, dataset, ctx)
         if not state:
-            raise UsageError(f"{method}: learns nothing, so there are no weights to save")
+            raise UsageError(f"{method}: {NOTHING}")
         words = ["uebench", "fit", part.written, "--data", dataset.name, "--preset", preset, "--method-seed", str(seed)]
         meta = {
-            "method": part.name,
-            "version": part.entry.version,
-            "config": config,
-            "data": dataset.name,
-            "size": dataset.size,
-            "num_classes": dataset.num_classes,
-            "counts": dataset.info.train_counts,
-            "seed": seed,
-            "seconds": ctx.seconds,
-            "command": shlex.join(words),
-        }
+            "method": part.name, "version": part.entry.version, "config": config, "data": dataset.name,
+            "size": dataset.size, "num_classes": dataset.num_classes, "counts": dataset.info.train_counts,
+            "seed": seed, "seconds": ctx.seconds, "command": shlex.join(words),
+        }  # fmt: skip
         weights.save(out, state, meta)
         store.forget_work(address)
     return meta
+
+
+def _part_with_weights(registry: Registry, method: str, preset: str) -> Part[Method[Any]]:
+    """Return a method whose weights can be saved, without weights."""
+    spec = parse(method)
+    kind: Any = registry.entry("method", spec.name).plugin
+    if kind.state is Method.state:
+        raise UsageError(f"{method}: {NOTHING}")
+    if "weights" not in kind.Config.model_fields:
+        raise UsageError(
+            f"{method}: has no option weights, so nothing could use the file; let uebench run train it on each set, or "
+            "add the option (see CONTRIBUTING.md)"
+        )
+    return make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
+
+
+def _learned(method: Method[Any], dataset: Dataset, ctx: RunContext) -> dict[str, Tensor]:
+    from uebench.evaluation import referee
+    from uebench.evaluation.context import seed_everything
+    from uebench.evaluation.isolation import process_restored
+
+    with process_restored():
+        seed_everything(ctx)
+        method.fit(referee.image_set(dataset.train, dataset.num_classes, ctx.device), ctx)
+        return method.state()
