@@ -21,7 +21,7 @@ class Stripes(Method[StripesConfig]):
 
     name = "stripes"
     version = 1
-    info = Info(title="Stripes at an angle that tells the identity", family="example", ignores_seed=True)
+    info = Info(title="Stripes at an angle that tells the identity", family="example", ignores_seed=True, trains=False)
     Config = StripesConfig
 
     def perturb(self, batch: Batch, ctx: Context) -> torch.Tensor:

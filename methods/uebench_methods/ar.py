@@ -66,6 +66,7 @@ class Ar(Method[Config]):
         year=2022,
         url="https://arxiv.org/abs/2206.03693",
         family="training-free",
+        trains=False,
     )
     Config = Config
     presets: ClassVar = {"official": {}, "desk": {}, "desk64": {}, "smoke": {}}

@@ -15,7 +15,7 @@ class Clean(Method[Config]):
 
     name = "clean"
     version = 1
-    info = Info(title="No protection: the reference", family="control", ignores_seed=True)
+    info = Info(title="No protection: the reference", family="control", ignores_seed=True, trains=False)
     Config = Config
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:

@@ -46,6 +46,7 @@ class Cuda(Method[Config]):
         year=2023,
         url="https://arxiv.org/abs/2303.04278",
         family="training-free",
+        trains=False,
     )
     Config = Config
     presets: ClassVar = {"official": {}, "desk": {}, "desk64": {}, "smoke": {}}

@@ -53,6 +53,7 @@ class Lsp(Method[Config]):
         year=2022,
         url="https://doi.org/10.1145/3534678.3539241",
         family="training-free",
+        trains=False,
     )
     Config = Config
     presets: ClassVar = of_baseline({}, {"patch": 56}, desk={"patch": 12}, desk64={"patch": 16})

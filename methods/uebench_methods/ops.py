@@ -37,6 +37,7 @@ class Ops(Method[Config]):
         year=2023,
         url="https://arxiv.org/abs/2205.12141",
         family="training-free",
+        trains=False,
         ignores_seed=True,
     )
     Config = Config

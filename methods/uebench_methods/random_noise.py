@@ -31,7 +31,7 @@ class RandomNoise(Method[Config]):
 
     name = "random"
     version = 1
-    info = Info(title="Random noise, sample-wise or class-wise", family="control")
+    info = Info(title="Random noise, sample-wise or class-wise", family="control", trains=False)
     Config = Config
     earlier: ClassVar = {
         "b5787ebcbc5f1c6fe314d263ae258e75c8b8886ecee4171f0625877a2d76326a": "all values were uniform",

@@ -190,9 +190,10 @@ def difference(one: Runs, other: Runs) -> Difference:
     """Compare two methods by the accuracy of the same attacker on the same photographs.
 
     Photographs are paired, and so are attacker seeds: only those that occur with every method seed of both methods
-    count. Seeds of two methods are independent, so their variances add. Where a method with several runs would be left
-    with one, or with none, all runs count and attacker seeds are not paired. For the variance, half a photograph for
-    either side and one for neither are added (Agresti and Min 2005), so that no interval has zero width.
+    count. Seeds of two methods are independent, so their variances add. Where a method would be left with too few runs
+    for a test, or with one instead of several, all runs count and attacker seeds are not paired. For the variance, half
+    a photograph for either side and one for neither are added (Agresti and Min 2005), so that no interval has zero
+    width.
 
     Args:
         one: The first method.
@@ -209,7 +210,10 @@ def difference(one: Runs, other: Runs) -> Difference:
     n = one.photographs
     common = set.intersection(*(set(seeds) for runs in (one, other) for seeds in runs.by_method_seed.values()))
     paired = [one.only(common), other.only(common)] if common else []
-    seeds_are_paired = bool(paired) and [runs.several for runs in paired] == [one.several, other.several]
+    seeds_are_paired = bool(paired) and all(
+        (kept.several, kept.can_be_tested) == (whole.several, whole.can_be_tested)
+        for kept, whole in zip(paired, (one, other), strict=True)
+    )
     if seeds_are_paired:
         one, other = paired
     tables = [_table(one), _table(other)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from uebench.api.protected_sets import examine
 from uebench.api.result import CellResult, ProtectionResult, RunResult
@@ -22,13 +23,15 @@ from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.estimates import Conditions, Estimates
 from uebench.planning.grid import Plan, PlannedCell
 from uebench.planning.staleness import staleness
-from uebench.planning.tasks import Task, protect_tasks
+from uebench.planning.tasks import Task, TaskStatus, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, is_since, requested
 from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
+
+T = TypeVar("T", CellResult, ProtectionResult)
 
 LEFT = "the time limit was reached first"
 """The reason of what a time limit left for a later run."""
@@ -170,14 +173,8 @@ def protect_sets_in(
             results.append(ProtectionResult(spec, "impossible", reason=spec.obstacle))
         elif reason := stale.get(spec.key):
             results.append(ProtectionResult(spec, "stale", reason=reason))
-        elif statuses[spec.key] == "left":
-            results.append(ProtectionResult(spec, "left", reason=LEFT))
-        elif statuses[spec.key] == "failed":
-            failure = store.read_failure(spec.key)
-            results.append(ProtectionResult(spec, "failed", reason=failure.message if failure else DELETED))
         else:
-            record = store.read_protection(spec.key)
-            results.append(ProtectionResult(spec, statuses[spec.key], record))
+            results.append(_ended(ProtectionResult, spec, statuses[spec.key], store.read_protection, store))
     return results
 
 
@@ -246,13 +243,24 @@ def _is_written(store: Store, key: str, since: float) -> bool:
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
     store, spec = workspace.store, planned.spec
     status = statuses.get(spec.key, planned.status)
-    if status in ("done", "computed"):
-        if record := store.read_cell(spec.key):
-            return CellResult(spec, status, record)
-        return CellResult(spec, "failed", reason=f"its record is not in {store.root}; another process deleted it")
+    if status in ("done", "computed", "failed", "left"):
+        return _ended(CellResult, spec, status, store.read_cell, store)
+    return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)
+
+
+def _ended(
+    result: Callable[..., T],
+    spec: CellSpec | ProtectionSpec,
+    status: TaskStatus,
+    read: Callable[[str], object],
+    store: Store,
+) -> T:
+    """Return the result of a task that was computed or finished before, failed, or was left for a later run."""
+    if status == "left":
+        return result(spec, status, reason=LEFT)
     if status == "failed":
         failure = store.read_failure(spec.key)
-        return CellResult(spec, status, reason=failure.message if failure else DELETED, failure=failure)
-    if status == "left":
-        return CellResult(spec, "left", reason=LEFT)
-    return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)
+        return result(spec, status, reason=failure.message if failure else DELETED, failure=failure)
+    if record := read(spec.key):
+        return result(spec, status, record)
+    return result(spec, "failed", reason=f"its record is not in {store.root}; another process deleted it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
 
 from uebench.api.workspace import Texts, several
 from uebench.planning.cell import CellSpec, ProtectionSpec
@@ -78,8 +78,28 @@ class Records(Sequence[Record]):
         return latex(self._records, caption, label)
 
 
+S = TypeVar("S", CellSpec, ProtectionSpec)
+R = TypeVar("R", Record, ProtectionRecord)
+
+
 @dataclass(frozen=True, slots=True)
-class CellResult:
+class _Result(Generic[S, R]):
+    """The result of a cell or a protected set; ``CellResult`` describes the attributes."""
+
+    spec: S
+    status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
+    record: R | None = None
+    reason: str = ""
+    failure: Failure | None = None
+
+
+class ProtectionResult(_Result[ProtectionSpec, ProtectionRecord]):
+    """The result of a protected set."""
+
+    __slots__ = ()
+
+
+class CellResult(_Result[CellSpec, Record]):
     """The result of a cell.
 
     Attributes:
@@ -91,11 +111,7 @@ class CellResult:
         failure: The failure with its traceback, if it failed.
     """
 
-    spec: CellSpec
-    status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
-    record: Record | None = None
-    reason: str = ""
-    failure: Failure | None = None
+    __slots__ = ()
 
     @property
     def changed_sources(self) -> tuple[str, ...]:
@@ -107,16 +123,6 @@ class CellResult:
         """Return the record with the texts of this request, which may differ from those that computed it."""
         written = {"method": self.spec.protection.method.written, "attacker": self.spec.attacker_text}
         return self.record.model_copy(update={"written": written}) if self.record else None
-
-
-@dataclass(frozen=True, slots=True)
-class ProtectionResult:
-    """The result of a protected set; see ``CellResult`` for the attributes."""
-
-    spec: ProtectionSpec
-    status: Literal["done", "computed", "failed", "impossible", "stale", "left"]
-    record: ProtectionRecord | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,5 +38,4 @@ def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
         return True
     if record := unless_damaged(store.read_protection, spec.key):
         return record.timings.fit_seconds < QUICK
-    is_trained = spec.method.entry.info.get("family") not in ("control", "training-free")
-    return not is_trained or bool(spec.assets)
+    return not spec.method.entry.info.get("trains", True) or bool(spec.assets)

@@ -30,6 +30,7 @@ class Info:
         url: A page about it.
         family: For listings, such as "min-min", "generator", "control".
         ignores_seed: Whether the outputs are the same for every seed, by design.
+        trains: Whether ``fit`` trains a network. Commands that choose methods themselves leave out slow ones.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Info:
     url: str = ""
     family: str = ""
     ignores_seed: bool = False
+    trains: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Template(Method[TemplateConfig]):
 
     name = "template"
     version = 1  # raise it whenever outputs change
-    info = Info(title="Coloured squares, a pattern for each identity", family="mine")
+    info = Info(title="Coloured squares, a pattern for each identity", family="mine", trains=False)
     Config = TemplateConfig
     # Options by preset, for users who write template(preset=coarse), and a sentence on each:
     # presets = {"coarse": {"patch": 16}}
