@@ -271,6 +271,10 @@ def test_only_common_attacker_seeds_are_compared() -> None:
     elsewhere = Runs({(0, 9): one.shares[0, 0]}, N, {(0, 9): one.answers[0, 0]})
     assert difference(three, elsewhere).seeds == ("1 x 3", "1 x 1")
     assert difference(three, elsewhere).value == pytest.approx(three.mean - one.mean)
+    assert three.answers
+    answers = {(0, seed + 1): given for (_, seed), given in three.answers.items()}
+    later = Runs({(0, seed + 1): share for (_, seed), share in three.shares.items()}, N, answers)
+    assert difference(three, later).seeds == ("1 x 3", "1 x 3")  # with the two that both have, nothing could be tested
     with pytest.raises(ValueError, match="200 and 3 images"):
         difference(three, Runs({(0, 0): 1.0}, 3))
 
