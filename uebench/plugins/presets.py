@@ -87,7 +87,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "chance even on clean photographs",
         ),
         "desk": Preset(
-            title="real conclusions on a laptop",
+            title="results at 96 pixels, on a laptop",
             data="orl_varied",
             size=96,
             training=PROTOCOLS["desk"],
