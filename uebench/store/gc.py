@@ -13,7 +13,7 @@ from pathlib import Path
 from uebench.errors import StoreError
 from uebench.store import requests, seal
 from uebench.store.atomic import TEMPORARY
-from uebench.store.store import DamagedError, Store
+from uebench.store.store import SUFFIX, DamagedError, Store
 
 Hold = Callable[[str], AbstractContextManager[bool]]
 """Returns a context that yields whether a key is free, and holds it if something is to be deleted."""
@@ -44,7 +44,7 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
     """
-    folders = [store.root / kind for kind in ("cells", "protected", "blobs", "models", "work")]
+    folders = [store.root / kind for kind in (*SUFFIX, "work")]
     temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
