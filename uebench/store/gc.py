@@ -135,7 +135,7 @@ def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _is_finished(store: Store, key: str) -> bool:
     try:
-        return bool(store.read_cell(key) or store.read_protected(key))
+        return bool(store.read_cell(key) or store.read_blob(key))
     except StoreError:  # it is damaged, or cannot be read now
         return False
 

@@ -17,7 +17,7 @@ Stored = Record | ProtectionRecord | Protected | str
 
 KINDS: dict[FileKind, Callable[[Store, str], Stored | None]] = {
     "protected": Store.read_protection,
-    "blobs": Store.read_protected,
+    "blobs": Store.read_blob,
     "cells": Store.read_cell,
     "models": Store.read_model,
 }

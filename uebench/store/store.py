@@ -215,7 +215,7 @@ class Store:
         """Return the path of a protected set, whether or not it exists."""
         return self.path("blobs", key)
 
-    def read_protected(self, key: str) -> Protected | None:
+    def read_blob(self, key: str) -> Protected | None:
         """Return a protected set, or None if there is none.
 
         Raises:
@@ -228,11 +228,11 @@ class Store:
                 raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
         return protected
 
-    def read_protected_meta(self, key: str) -> ProtectedMeta | None:
+    def read_blob_meta(self, key: str) -> ProtectedMeta | None:
         """Return the metadata of a protected set without checking its digest; None if it is missing or unreadable."""
         return seal.unless_damaged(blob.load_meta, self.blob_path(key))
 
-    def write_protected(self, key: str, protected: Protected) -> None:
+    def write_blob(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
         self.put(self.blob_path(key), blob.content(protected))
 

@@ -64,7 +64,7 @@ def _records(paths: list[Path], kind: type[Record] | type[ProtectionRecord], own
 
 
 def _check_blob(store: Store, path: Path) -> None:
-    protected = store.read_protected(path.stem)
+    protected = store.read_blob(path.stem)
     if path != store.blob_path(path.stem):
         raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
     record = seal.unless_damaged(store.read_protection, path.stem)  # a damaged one is reported with the records
