@@ -29,6 +29,7 @@ from uebench.evaluation.context import RunContext
 from uebench.evaluation.memory import peak_memory
 from uebench.networks import bait_generator
 from uebench.plugins.registry import Registry
+from uebench.store.store import Store
 
 ROOT = Path(__file__).parent.parent
 _HEAD = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
@@ -65,6 +66,7 @@ class Answer:
 
 
 Command = Callable[..., Answer]
+NewContext = Callable[..., RunContext]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,6 +179,16 @@ def registry() -> Registry:
 @pytest.fixture
 def ctx() -> RunContext:
     return RunContext(torch.device("cpu"), seed=0)
+
+
+@pytest.fixture
+def new_context(tmp_path: Path) -> NewContext:
+    """Make contexts of one task: each reads from ``tmp_path`` what an earlier one saved, as after a kill."""
+
+    def make(stage: str = "train", **options: Any) -> RunContext:  # noqa: ANN401
+        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage=stage, **options)
+
+    return make
 
 
 @pytest.fixture(scope="session")

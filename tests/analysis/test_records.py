@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.records import PUBLISHED, made_up
+from tests.conftest import ROOT
+from tests.records import made_up
 from uebench.analysis.records import identities, images_of_each, runs_of
 from uebench.store import answers
 from uebench.store.record import Record
@@ -27,7 +28,7 @@ def test_every_person_has_the_answers_of_their_own_photographs() -> None:
 @pytest.fixture(scope="module")
 def varied() -> Record:
     """Return a committed record of images of which seven are made of each photograph, with another best epoch."""
-    records = (record for _, record in Store(PUBLISHED.parent).cells() if record and record.data.name == "orl_varied10")
+    records = (record for _, record in Store(ROOT / "results").cells() if record and record.data.name == "orl_varied10")
     return next(one for one in records if one.correct_at_peak and one.correct and one.correct != one.correct_at_peak)
 
 

@@ -61,7 +61,7 @@ def test_the_record_says_how_the_methods_training_went(uebench: Command, store: 
     assert (record.peak_memory_mib is not None) == (sys.platform == "linux")
     assert [one.surrogate is None for one in record.fit.curve] == [False, True]
     assert all(one.objective for one in record.fit.curve)
-    found = store.read_protected(record.protect_key)
+    found = store.read_blob(record.protect_key)
     assert found is not None and found.meta.fit == record.fit
     shown = uebench("show", record.protect_key[:8]).out
     assert f"2 rounds, stopped: rounds, surrogate loss {record.fit.curve[0].surrogate:.3g}" in shown
@@ -88,10 +88,10 @@ def test_a_record_that_is_missing_comes_from_the_stored_set(uebench: Command, st
 def test_a_set_of_an_earlier_version_gets_a_record_without_provenance(tiny_run: Command, store: Store) -> None:
     tiny_run(*ATTACK)
     _, record = only(store)
-    found = store.read_protected(record.protect_key)
+    found = store.read_blob(record.protect_key)
     assert found is not None
     old = Protected(found.delta, found.meta.model_copy(update={"provenance": None, "protect_key": None}))
-    store.write_protected(record.protect_key, old)
+    store.write_blob(record.protect_key, old)
     shutil.rmtree(store.root / "protected")
     tiny_run(*ATTACK, "--seed", 1)
     assert only(store)[1] == record.model_copy(update={"provenance": None, "protected_digest": old.digest})

@@ -120,7 +120,7 @@ def test_a_record_names_the_source_that_made_its_set(tiny_run: Command, plugin: 
     assert record and protection and protection.provenance
     assert record.provenance.sources["mine"] == protection.provenance.sources["mine"]
     assert record.protected_digest == protection.protected_digest
-    stored = Store(tmp_path / "results").read_protected(record.protect_key)
+    stored = Store(tmp_path / "results").read_blob(record.protect_key)
     assert stored and stored.digest == record.protected_digest
 
 
@@ -142,7 +142,7 @@ def test_a_set_that_is_made_again_has_a_record_of_its_own(tiny_run: Command, plu
     assert attack(tiny_run, plugin, "resnet18(epochs=1)", "--force")[0] == 0
     ((_, protection),) = store.protections()
     assert protection and protection.audit.max_levels == 4
-    stored = store.read_protected(protection.protect_key)
+    stored = store.read_blob(protection.protect_key)
     assert stored and stored.digest == protection.protected_digest
 
 

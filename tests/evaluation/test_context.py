@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import NewContext
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.stopping import Stop, Stopped
@@ -39,32 +40,28 @@ def test_checkpoints_take_a_fiftieth_of_the_time(tmp_path: Path, monkeypatch: py
     assert sorted(set(saved)) == [1, 11, 21, 31]  # a hundred seconds after the end of the last one
 
 
-def test_a_stage_keeps_its_own_checkpoint_and_shares_seeds_and_time(tmp_path: Path) -> None:
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
-
-    first = context()
+def test_a_stage_keeps_its_own_checkpoint_and_shares_seeds_and_time(new_context: NewContext) -> None:
+    first = new_context()
     first.stage("pretrain").save({"weights": torch.ones(1)}, 7)
     first.stage("probe").save({"weights": torch.zeros(1)}, 3, loss=0.5)
-    again = context()
+    again = new_context()
     found = [again.stage(name).restore() for name in ("pretrain", "probe", "other")]
     assert [one and (one.step, dict(one.values)) for one in found] == [(7, {}), (3, {"loss": 0.5}), None]
     assert again.restore() is None
     assert torch.equal(torch.rand(3, generator=again.rng("x")), torch.rand(3, generator=again.stage("probe").rng("x")))
 
 
-def test_the_time_of_a_stage_counts_for_the_whole_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_a_stage_counts_for_the_whole_task(
+    new_context: NewContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 0.0
     monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
 
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
-
-    killed = context()
+    killed = new_context("fit")
     now = 100.0
     killed.stage("first").save({"weights": torch.ones(1)}, 1)
     now = 1000.0
-    resumed = context()
+    resumed = new_context("fit")
     resumed.stage("first").restore()
     now = 1005.0
     assert resumed.seconds == 105.0
@@ -82,7 +79,7 @@ REGIONS = {"digest": 5, "length of the header": 32, "header": 60, "tensors": 100
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("bit", [0, 6])
 def test_a_flipped_bit_in_a_checkpoint_is_noticed_and_the_training_begun_again(
-    region: str, bit: int, tmp_path: Path, whole: list[torch.Tensor]
+    region: str, bit: int, tmp_path: Path, whole: list[torch.Tensor], new_context: NewContext
 ) -> None:
     train(Store(tmp_path), epochs=1)
     (file,) = tmp_path.rglob("*.checkpoint")
@@ -90,27 +87,24 @@ def test_a_flipped_bit_in_a_checkpoint_is_noticed_and_the_training_begun_again(
     assert len(content) > 200_000
     content[REGIONS[region]] ^= 1 << bit
     file.write_bytes(content)
-    assert RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train").restore() is None
+    assert new_context().restore() is None
     assert all(torch.equal(one, other) for one, other in zip(whole, train(Store(tmp_path), epochs=2), strict=True))
 
 
 @pytest.mark.parametrize("length", [0, 31, 32, 200])
-def test_a_checkpoint_that_was_cut_off_is_noticed(length: int, tmp_path: Path) -> None:
+def test_a_checkpoint_that_was_cut_off_is_noticed(length: int, tmp_path: Path, new_context: NewContext) -> None:
     train(Store(tmp_path), epochs=1)
     (file,) = tmp_path.rglob("*.checkpoint")
     file.write_bytes(file.read_bytes()[:length])
-    assert RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train").restore() is None
+    assert new_context().restore() is None
 
 
-def test_what_a_method_logs_survives_a_kill(tmp_path: Path) -> None:
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
-
-    killed = context()
+def test_what_a_method_logs_survives_a_kill(new_context: NewContext) -> None:
+    killed = new_context("fit")
     killed.log(surrogate=0.5, objective=float("nan"))
     killed.save({"noise": torch.zeros(1)}, 1)
     killed.log(surrogate=0.4)  # of a round whose checkpoint was not written
-    again = context()
+    again = new_context("fit")
     assert again.rounds == []
     again.restore()
     again.log(objective=torch.tensor(0.25), stopped="enough")  # type: ignore[arg-type]
@@ -157,9 +151,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(tmp_path: Path, clock: Clock) -> None:
+def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
+    new_context: NewContext, clock: Clock
+) -> None:
     stop = Stop(TimeLimit.of(36))
-    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
+    ctx = new_context(stop=stop)
     ctx._next = clock.now + 1000  # as if the last checkpoint were new enough
     steps = []
     with pytest.raises(Stopped):
@@ -172,9 +168,9 @@ def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
     assert found is not None and found.step == 3
 
 
-def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(tmp_path: Path, clock: Clock) -> None:
+def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(new_context: NewContext, clock: Clock) -> None:
     stop = Stop(TimeLimit.of(110))
-    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit", stop=stop)
+    ctx = new_context("fit", stop=stop)
     surrogate = ctx.stage("surrogate")
     for step in range(1, 7):
         clock.now += 10
@@ -184,8 +180,8 @@ def test_a_stage_that_follows_a_long_one_is_not_expected_to_take_as_long(tmp_pat
     ctx.save({"noise": torch.zeros(1)}, 1)  # 40 s are left
 
 
-def test_tensors_of_a_checkpoint_may_share_memory(tmp_path: Path) -> None:
-    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
+def test_tensors_of_a_checkpoint_may_share_memory(new_context: NewContext) -> None:
+    ctx = new_context("fit")
     noise = torch.ones(2)
     ctx.save({"noise": noise, "best": noise}, 1)
     found = ctx.restore()
@@ -202,9 +198,9 @@ def test_the_global_generators_follow_from_the_seed() -> None:
         assert not set(drawn(1)) & set(drawn(2))
 
 
-def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path) -> None:
+def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(new_context: NewContext) -> None:
     stop = Stop()
-    ctx = RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train", stop=stop)
+    ctx = new_context(stop=stop)
     stage = ctx.stage("probe")
     stage.save({"weights": torch.zeros(1)}, 1)
     stop.ask()
@@ -214,14 +210,11 @@ def test_a_task_that_is_told_to_stop_ends_at_its_next_checkpoint(tmp_path: Path)
     assert found is not None and found.step == 2
 
 
-def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_other_code_is_not_used(new_context: NewContext, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
 
     def context(digest: str) -> RunContext:
-        return RunContext(
-            torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit", sources={"mine": digest},
-            progress=lambda _done, _total, text: shown.append(text),
-        )  # fmt: skip
+        return new_context("fit", sources={"mine": digest}, progress=lambda _done, _total, text: shown.append(text))
 
     context("aa").save({"weights": torch.ones(1)}, 4)
     found = context("aa").restore()
@@ -233,14 +226,11 @@ def test_a_checkpoint_of_other_code_is_not_used(tmp_path: Path, monkeypatch: pyt
     assert shown == ["resuming after step 4", anew, anew]
 
 
-def test_a_stage_with_fewer_rounds_than_are_logged_keeps_those(tmp_path: Path) -> None:
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="fit")
-
-    first = context()
+def test_a_stage_with_fewer_rounds_than_are_logged_keeps_those(new_context: NewContext) -> None:
+    first = new_context("fit")
     first.log(surrogate=1.0)
     first.stage("one").save({"weights": torch.ones(1)}, 1)
-    again = context()
+    again = new_context("fit")
     again.log(surrogate=1.0)
     again.log(surrogate=0.5)
     again.stage("one").restore()

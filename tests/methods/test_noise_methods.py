@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.conftest import NewContext
 from tests.methods.surrogates import SHORT, a_surrogate, grey, rand
 from tests.methods.test_methods import build, faces, raw
 from uebench.errors import UsageError
@@ -18,7 +19,6 @@ from uebench.ops import Noise
 from uebench.plugins.base import ImageSet, Shape
 from uebench.pretrained import weights
 from uebench.progress import Progress
-from uebench.store.store import Store
 
 
 def test_noise_keeps_what_it_is_given_to_a_fraction_of_a_grey_level() -> None:
@@ -77,7 +77,7 @@ def test_a_frozen_surrogate_answers_the_same_without_batch_normalisation() -> No
         "tue(variant=paper, rounds=2, batch=9, train_steps=1, steps=1, stem=imagenet)",
     ],
 )
-def test_a_killed_fit_ends_with_the_same_noise(text: str, tmp_path: Path) -> None:
+def test_a_killed_fit_ends_with_the_same_noise(text: str, new_context: NewContext) -> None:
     class KilledError(Exception):
         pass
 
@@ -85,11 +85,11 @@ def test_a_killed_fit_ends_with_the_same_noise(text: str, tmp_path: Path) -> Non
         if done == 1:
             raise KilledError
 
-    train, whole, store = faces(), build(text), Store(tmp_path)
+    train, whole = faces(), build(text)
 
     def context(progress: Progress | None = None) -> RunContext:
         torch.manual_seed(0)
-        return RunContext(torch.device("cpu"), 0, store=store, key="k", stage="fit", progress=progress)
+        return new_context("fit", progress=progress)
 
     torch.manual_seed(0)
     whole.fit(train, RunContext(torch.device("cpu"), 0))

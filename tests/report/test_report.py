@@ -164,7 +164,7 @@ def orl_record(store: Store, delta: int, key: str = "5e7", data_key: str = "") -
     meta = ProtectedMeta.model_validate(
         {"protect_key": "5e7", "audit": made_up().audit, "fit_seconds": 1.0, "protect_seconds": 1.0}
     )
-    store.write_protected("5e7", Protected(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
+    store.write_blob("5e7", Protected(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
     return made_up(data=dataset.info.record, data_key=data_key or dataset.key, protect_key=key)
 
 

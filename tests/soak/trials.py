@@ -83,7 +83,7 @@ def measured(results: Path) -> dict[str, Any]:
             record.pop(name, None)
         found[f"{path.parent.parent.name} {path.stem}"] = record
     for path in store.files("blobs"):
-        protected = store.read_protected(path.stem)
+        protected = store.read_blob(path.stem)
         assert protected
         found[f"blobs {path.stem}"] = protected.delta.tobytes(), protected.meta.audit
     return found

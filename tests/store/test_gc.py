@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
     """A store with a finished cell and its set, a cell under way, and one that failed."""
     store = Store(tmp_path / "results")
     store.write_cell(RECORD)
-    store.write_protected(RECORD.protect_key, protected_set(RECORD.protect_key))
+    store.write_blob(RECORD.protect_key, protected_set(RECORD.protect_key))
     store.write_protection(of_set(RECORD, level=0))
     store.write_checkpoint(OTHER, "train", b"weights")
     store.write_failure(Failure(key="cd" + "0" * 62, title="lsp", kind="CellError", message="diverged"))
@@ -38,7 +38,7 @@ def tree(store: Store) -> dict[Path, tuple[int, bool]]:
 def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     """Leave behind what killed processes leave behind."""
     store.write_checkpoint(key, "train", b"weights" * 100)
-    store.write_protected("ef" + "0" * 62, protected_set("ef" + "0" * 62))
+    store.write_blob("ef" + "0" * 62, protected_set("ef" + "0" * 62))
     store.claims.folder.mkdir()
     left = [
         store.cell_path(key).parent / ".new-abc",
@@ -90,7 +90,7 @@ def test_a_running_process_loses_nothing(store: Store) -> None:
 
 def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Store) -> None:
     key = "ef" + "0" * 62
-    store.write_protected(key, protected_set(key))
+    store.write_blob(key, protected_set(key))
     store.cell_path(RECORD.key).write_text("{}")
     assert gc(store) == []
 
@@ -98,7 +98,7 @@ def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Stor
 @pytest.mark.parametrize(("kind", "models"), [("protected", "listed"), ("cells", "kept")])
 def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind: str, models: str) -> None:
     key = "ef" + "0" * 62
-    store.write_protected(key, protected_set(key))
+    store.write_blob(key, protected_set(key))
     store.put(store.model_path(key), b"weights")
     assert {one.path for one in gc(store)} >= {store.blob_path(key), store.model_path(key)}
     (store.root / kind / "ef").symlink_to(store.root / "not mounted")

@@ -27,7 +27,7 @@ def there(tmp_path: Path) -> Store:
     store = Store(tmp_path / "there")
     store.write_cell(ONE)
     store.write_cell(TWO)
-    store.write_protected(ONE.protect_key, protected_set(ONE.protect_key))
+    store.write_blob(ONE.protect_key, protected_set(ONE.protect_key))
     store.write_protection(of_set(ONE, level=0))
     return store
 
@@ -69,7 +69,7 @@ def test_what_says_something_else_is_named_and_stays_as_it_is(here: Store, there
 def test_a_set_that_is_not_the_one_of_the_record_here_is_not_taken(here: Store, there: Store) -> None:
     here.write_protection(of_set(ONE, level=3))
     assert outcomes(here, there)["conflict"] == [ONE.protect_key] * 2
-    assert here.read_protected(ONE.protect_key) is None
+    assert here.read_blob(ONE.protect_key) is None
 
 
 def test_damage_there_is_refused_and_damage_here_is_mended(here: Store, there: Store) -> None:
@@ -80,7 +80,7 @@ def test_damage_there_is_refused_and_damage_here_is_mended(here: Store, there: S
     found = outcomes(here, there)
     assert sorted(found["damaged"]) == sorted([ONE.key, ONE.protect_key])
     assert here.read_cell(ONE.key) is None
-    assert here.read_protected(ONE.protect_key) is None
+    assert here.read_blob(ONE.protect_key) is None
     assert here.read_cell(TWO.key) == TWO
 
 

@@ -106,8 +106,8 @@ def test_what_is_no_file_is_no_protected_set_no_checkpoint_and_no_failure(tmp_pa
     put(kind, store.work / key / "train.checkpoint")
     put(kind, store.failure_path(key))
     with pytest.raises(DamagedError, match=r"safetensors: damaged protected set"):
-        store.read_protected(key)
-    assert store.read_protected_meta(key) is None
+        store.read_blob(key)
+    assert store.read_blob_meta(key) is None
     assert store.read_checkpoint(key, "train") is None
     assert store.failures() == []
     if kind != "loop":  # which no search finds
@@ -281,11 +281,11 @@ def test_a_protected_set_on_the_path_of_another_is_not_believed_not_even_for_wha
     tmp_path: Path,
 ) -> None:
     store, one, other = Store(tmp_path), "ab" + "0" * 62, "ab" + "1" * 62
-    store.write_protected(one, protected_set(one))
+    store.write_blob(one, protected_set(one))
     shutil.copy(store.blob_path(one), store.blob_path(other))
     with pytest.raises(DamagedError, match="belongs to another key"):
-        store.read_protected(other)
-    assert store.read_protected_meta(other) is None
+        store.read_blob(other)
+    assert store.read_blob_meta(other) is None
 
 
 def test_an_early_set_that_does_not_name_its_key_is_not_believed_if_its_record_is_of_another_one(
@@ -293,10 +293,10 @@ def test_an_early_set_that_does_not_name_its_key_is_not_believed_if_its_record_i
 ) -> None:
     store, cell = Store(tmp_path), made_up()
     key = cell.protect_key
-    store.write_protected(key, protected_set(None))
-    assert store.read_protected(key)
+    store.write_blob(key, protected_set(None))
+    assert store.read_blob(key)
     store.write_protection(of_set(cell, level=0))
-    assert store.read_protected(key)
+    assert store.read_blob(key)
     store.write_protection(of_set(cell, level=3))
     with pytest.raises(DamagedError, match="its record is of another one"):
-        store.read_protected(key)
+        store.read_blob(key)

@@ -97,8 +97,8 @@ def test_a_record_of_a_perturbation_beyond_its_budget_cannot_be_made() -> None:
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8] | type[np.int16]) -> None:
     delta: Any = np.arange(-24, 24).reshape(1, 3, 4, 4).astype(dtype)
-    store.write_protected(KEY, Protected(delta, meta(protect_key=KEY)))
-    found = store.read_protected(KEY)
+    store.write_blob(KEY, Protected(delta, meta(protect_key=KEY)))
+    found = store.read_blob(KEY)
     assert found is not None
     assert found.delta.dtype == dtype
     assert (found.delta == delta).all()
@@ -108,21 +108,21 @@ def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8]
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
 def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, place: float) -> None:
-    store.write_protected(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta()))
+    store.write_blob(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta()))
     path = store.blob_path(KEY)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
     path.write_bytes(content)
     with pytest.raises(DamagedError):
-        store.read_protected(KEY)
+        store.read_blob(KEY)
 
 
 def test_a_protected_set_in_the_place_of_another_is_damaged(store: Store) -> None:
-    store.write_protected(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
+    store.write_blob(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
     other = "ab" + "1" * 62
     store.blob_path(KEY).rename(store.blob_path(other))
     with pytest.raises(DamagedError):
-        store.read_protected(other)
+        store.read_blob(other)
 
 
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(store: Store) -> None:
@@ -220,5 +220,5 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
 
     monkeypatch.setattr(blob, "open_safetensors", refuse)
     with pytest.raises(StoreError, match="cannot be used") as caught:
-        Store(tmp_path).read_protected("ab" * 32)
+        Store(tmp_path).read_blob("ab" * 32)
     assert not isinstance(caught.value, DamagedError)

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.conftest import NewContext
 from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
 from uebench.ops import draw_seed
 from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Training
-from uebench.store.store import Store
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.loop import on_set, supervised
 from uebench.training.optimizers import learning_rate, make_optimizer
@@ -61,19 +60,18 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_a_killed_training_ends_with_the_same_weights(
-    optimizer: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    optimizer: str, new_context: NewContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("uebench.evaluation.context.SHARE", math.inf)
     options = Training(lr=1e-3, batch=4, epochs=4, optimizer=optimizer, schedule="cosine")
     whole = supervised(fresh(), two_colours(), options, (), RunContext(torch.device("cpu"), 0))
-    store = Store(tmp_path_factory.mktemp("store"))
 
     def context(stop: int) -> RunContext:
         def progress(done: int, total: int, text: str) -> None:
             if done == stop:
                 raise KilledError
 
-        return RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train", progress=progress)
+        return new_context(progress=progress)
 
     for stop in (1, 3):
         with pytest.raises(KilledError):
@@ -85,12 +83,10 @@ def test_a_killed_training_ends_with_the_same_weights(
     assert [e["loss"] for e in whole.curve] == [e["loss"] for e in resumed.curve]
 
 
-def test_a_training_that_had_stopped_by_its_rule_does_not_go_on(tmp_path_factory: pytest.TempPathFactory) -> None:
-    store = Store(tmp_path_factory.mktemp("store"))
+def test_a_training_that_had_stopped_by_its_rule_does_not_go_on(new_context: NewContext) -> None:
     options = Training(lr=1e-3, batch=4, epochs=4, stop_loss=1e9)
     for _ in range(2):
-        ctx = RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train")
-        trained = supervised(fresh(), two_colours(), options, (), ctx)
+        trained = supervised(fresh(), two_colours(), options, (), new_context())
         assert len(trained.curve) == 1
         assert trained.stopped == "loss below 1e+09"
 
@@ -121,27 +117,21 @@ def test_fewer_than_two_images_are_refused(images: int, ctx: RunContext) -> None
         supervised(fresh(), two_colours(images), OPTIONS, (), ctx)
 
 
-def test_two_trainings_with_a_stage_each_resume_from_their_own_checkpoints(tmp_path: Path) -> None:
+def test_two_trainings_with_a_stage_each_resume_from_their_own_checkpoints(new_context: NewContext) -> None:
     def train(ctx: RunContext) -> list[list[Tensor]]:
         one = supervised(fresh(), two_colours(), OPTIONS, (), ctx.stage("first"))
         two = supervised(fresh(), two_colours(8), OPTIONS, (), ctx.stage("second"))
         return [weights_of(one.classifier), weights_of(two.classifier)]
 
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
-
-    whole, resumed = train(context()), train(context())
+    whole, resumed = train(new_context()), train(new_context())
     for before, after in zip(whole, resumed, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_the_checkpoint_of_another_training_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    def context() -> RunContext:
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage="train")
-
-    context().save({"weights": torch.zeros(1)}, 1)
+def test_the_checkpoint_of_another_training_is_refused_with_a_remedy(new_context: NewContext) -> None:
+    new_context().save({"weights": torch.zeros(1)}, 1)
     with pytest.raises(CellError, match=r"belongs to another training; give each training its own stage: ctx\.stage"):
-        supervised(fresh(), two_colours(), OPTIONS, (), context())
+        supervised(fresh(), two_colours(), OPTIONS, (), new_context())
 
 
 def test_divergence_is_said(ctx: RunContext) -> None:

@@ -48,7 +48,7 @@ def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> Prot
     """
     try:
         record = store.read_protection(spec.key)
-        store.read_protected(spec.key)
+        store.read_blob(spec.key)
     except DamagedError:
         return None
     if record is None or staleness(spec, store) or (trunk and record.quality.trunk != trunk):

@@ -76,7 +76,7 @@ class Runner:
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.key, spec.title, progress) as claim:
             record = unless_damaged(self.store.read_protection, spec.key)
-            has_set = unless_damaged(self.store.read_protected, spec.key) is not None
+            has_set = unless_damaged(self.store.read_blob, spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
             if is_finished and is_since(self.store.protection_path(spec.key), self.settings.redo_before):
                 return "done"
@@ -127,7 +127,7 @@ class Runner:
             force: Whether to make both again in any case.
         """
         key = spec.key
-        stored = None if force else unless_damaged(self.store.read_protected, key)
+        stored = None if force else unless_damaged(self.store.read_blob, key)
         protected = stored or self._made(spec, progress)
         record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
         known = record if record and record.audit == protected.meta.audit else None  # else of an earlier set
@@ -152,7 +152,7 @@ class Runner:
         dataset = self._load(spec.data)
         with process_restored():
             protected = make(spec, dataset, self.device, context)
-        self.store.write_protected(spec.key, protected)
+        self.store.write_blob(spec.key, protected)
         return protected
 
     def _load(self, info: DatasetInfo) -> Dataset:

@@ -53,7 +53,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
 def staleness(protection: ProtectionSpec, store: Store) -> str:
     """Return why a method would no longer make the protected set that is stored or on record; empty if it would."""
     key = protection.key
-    known = store.read_protected_meta(key) or unless_damaged(store.read_protection, key)
+    known = store.read_blob_meta(key) or unless_damaged(store.read_protection, key)
     if known is None:
         return ""
     entry = protection.method.entry

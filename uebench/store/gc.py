@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 
 from uebench.errors import StoreError
 from uebench.store import requests, seal
 from uebench.store.atomic import TEMPORARY
-from uebench.store.store import DamagedError, Store
+from uebench.store.store import SUFFIX, DamagedError, Store
 
 Hold = Callable[[str], AbstractContextManager[bool]]
 """Returns a context that yields whether a key is free, and holds it if something is to be deleted."""
@@ -42,44 +44,22 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
     """
-    folders = [store.root / kind for kind in ("cells", "protected", "blobs", "models", "work")]
+    folders = [store.root / kind for kind in (*SUFFIX, "work")]
     temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
         temporary = []  # a running process may be writing one of them
     hold: Hold = store.claims.claim_if_free if delete else _without_holding(store)
 
-    def unreferenced() -> Iterator[tuple[Path, str]]:
-        yield from ((path, "was never finished") for path in temporary)
-        for lock in locks:
-            with hold(lock.stem) as free:
-                if free:
-                    is_note = lock.suffix == ".json"
-                    yield lock, "of a process that ended" if is_note else "a lock that nobody holds"
-        for request in requests.files(store):
-            with hold(request.stem) as free:
-                if free:
-                    yield request, "of a run that ended"
-        others = (store.claims.folder, requests.folder(store))
-        for folder in sorted(path for path in store.work.glob("*") if path.is_dir() and path not in others):
-            with hold(folder.name) as free:
-                if free:
-                    yield from _work(store, folder)
-        records, damaged = store.readable_cells()
-        referred = {record.protect_key for record in records}
-        lost = {kind: store.lost_folders(kind) for kind in ("cells", "protected")}
-        # a record that is damaged or out of reach may refer to any of them
-        for blob in store.files("blobs") if not damaged and not lost["protected"] else ():
-            with hold(blob.stem) as free:
-                if free and not store.protection_path(blob.stem).exists() and blob.stem not in referred:
-                    yield blob, "no record refers to this protected set"
-        for model in store.files("models") if not lost["cells"] else ():
-            with hold(model.stem) as free:
-                if free and not store.cell_path(model.stem).exists():
-                    yield model, "the model of a cell that has no record"
-
     garbage = []
-    for path, reason in unreferenced():
+    for path, reason in chain(
+        ((path, "was never finished") for path in temporary),
+        _locks(locks, hold),
+        _requests(store, hold),
+        _unfinished(store, hold),
+        _sets(store, hold),
+        _models(store, hold),
+    ):
         garbage.append(Garbage(path, reason, _size(path)))
         if delete:
             _remove(path)
@@ -94,6 +74,50 @@ def _without_holding(store: Store) -> Hold:
         yield not store.claims.is_held(key)
 
     return look
+
+
+def _free(paths: Iterable[Path], hold: Hold, key: Callable[[Path], str] = attrgetter("stem")) -> Iterator[Path]:
+    """Yield the paths whose keys are free, and hold each key until the next path is asked for."""
+    for path in paths:
+        with hold(key(path)) as free:
+            if free:
+                yield path
+
+
+def _locks(files: Iterable[Path], hold: Hold) -> Iterator[tuple[Path, str]]:
+    for file in _free(files, hold):
+        is_note = file.suffix == ".json"
+        yield file, "of a process that ended" if is_note else "a lock that nobody holds"
+
+
+def _requests(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
+    for request in _free(requests.files(store), hold):
+        yield request, "of a run that ended"
+
+
+def _unfinished(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
+    others = (store.claims.folder, requests.folder(store))
+    folders = sorted(path for path in store.work.glob("*") if path.is_dir() and path not in others)
+    for folder in _free(folders, hold, key=attrgetter("name")):
+        yield from _work(store, folder)
+
+
+def _sets(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
+    records, damaged = store.readable_cells()
+    if damaged or store.lost_folders("protected"):
+        return  # a record that is damaged or out of reach may refer to any of them
+    referred = {record.protect_key for record in records}
+    for blob in _free(store.files("blobs"), hold):
+        if not store.protection_path(blob.stem).exists() and blob.stem not in referred:
+            yield blob, "no record refers to this protected set"
+
+
+def _models(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
+    if store.lost_folders("cells"):
+        return  # a record that is out of reach may be that of any of them
+    for model in _free(store.files("models"), hold):
+        if not store.cell_path(model.stem).exists():
+            yield model, "the model of a cell that has no record"
 
 
 def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
@@ -111,7 +135,7 @@ def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _is_finished(store: Store, key: str) -> bool:
     try:
-        return bool(store.read_cell(key) or store.read_protected(key))
+        return bool(store.read_cell(key) or store.read_blob(key))
     except StoreError:  # it is damaged, or cannot be read now
         return False
 

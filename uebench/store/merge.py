@@ -15,14 +15,14 @@ from uebench.store.store import DamagedError, FileKind, Protected, Store
 Stored = Record | ProtectionRecord | Protected | str
 """A record, a protected set, or the key of a kept model."""
 
-KINDS: dict[FileKind, tuple[Callable[[Store, str], Stored | None], Callable[[Store, str], Path]]] = {
-    "protected": (Store.read_protection, Store.protection_path),
-    "blobs": (Store.read_protected, Store.blob_path),
-    "cells": (Store.read_cell, Store.cell_path),
-    "models": (Store.read_model, Store.model_path),
+KINDS: dict[FileKind, Callable[[Store, str], Stored | None]] = {
+    "protected": Store.read_protection,
+    "blobs": Store.read_blob,
+    "cells": Store.read_cell,
+    "models": Store.read_model,
 }
-"""The folders of a store, with the functions that read a file and return its path. Their order is that of the merge:
-first the records and sets that others refer to, and models after their cells."""
+"""The folders of a store, with the functions that read a file. Their order is that of the merge: first the records and
+sets that others refer to, and models after their cells."""
 
 CIRCUMSTANCES = {"timings", "provenance", "protected_digest", "peak_memory_mib"}
 """Fields that may differ between two records of the same measurement."""
@@ -65,14 +65,13 @@ def merge(store: Store, other: Store) -> list[MergedFile]:
 
 
 def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFile:
-    load, place = KINDS[kind]
-    key = path.stem
+    load, key = KINDS[kind], path.stem
     try:
         theirs = load(other, key)
         content = seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
-    if theirs is None or content is None or path != place(other, key):
+    if theirs is None or content is None or path != other.path(kind, key):
         return MergedFile(path, "damaged", f"{path}: lies in the wrong folder")
     with store.claims.claim_if_free(key) as free:
         if not free:
@@ -90,7 +89,7 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
             return MergedFile(path, "conflict", f"{path}: other code of {theirs.method.name!r} made its protected set")
         if kind == "models" and not _share_cell(store, other, key):
             return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
-        store.put(place(store, key), content)
+        store.put(store.path(kind, key), content)
     return MergedFile(path, "taken")
 
 

@@ -32,6 +32,13 @@ __all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
 RecordKind = Literal["cells", "protected"]
 FileKind = Literal["cells", "protected", "blobs", "models"]
+SUFFIX: dict[FileKind, str] = {
+    "cells": ".json",
+    "protected": ".json",
+    "blobs": ".safetensors",
+    "models": ".safetensors",
+}
+"""The folder of each kind of file, and how the names of its files end."""
 _SHARD = re.compile("[0-9a-f]{2}")
 
 
@@ -64,11 +71,50 @@ class Store:
         except OSError as error:
             raise unusable(self.root, error) from None
 
+    # Files of all kinds
+
+    def path(self, kind: FileKind, key: str) -> Path:
+        """Return the path of a file of one kind, whether or not it exists.
+
+        Args:
+            kind: See ``files``.
+            key: The key of the cell or protected set.
+        """
+        return self.root / kind / key[:2] / f"{key}{SUFFIX[kind]}"
+
+    def files(self, kind: FileKind) -> list[Path]:
+        """Return the paths of all files of one kind.
+
+        Args:
+            kind: ``cells`` or ``protected`` for records, ``blobs`` for protected sets, ``models`` for kept models.
+        """
+        return sorted((self.root / kind).glob(f"*/[!.]*{SUFFIX[kind]}"))
+
+    def lost_folders(self, kind: FileKind) -> list[DamagedError]:
+        """Return an error for each folder of one kind that cannot be read, such as a broken link or a link to itself.
+
+        Args:
+            kind: See ``files``.
+        """
+        folder, lost = self.root / kind, []
+        try:
+            shards = sorted(path for path in folder.iterdir() if _SHARD.fullmatch(path.name))
+        except FileNotFoundError:
+            shards = [folder] if folder.is_symlink() else []
+        except OSError:
+            shards = [folder]
+        for shard in shards:
+            try:
+                os.scandir(shard).close()
+            except OSError as error:
+                lost.append(DamagedError(shard, f"not a folder that can be read ({in_words(error)})"))
+        return lost
+
     # Records
 
     def cell_path(self, key: str) -> Path:
         """Return the path of the record of a cell, whether or not it exists."""
-        return self.root / "cells" / key[:2] / f"{key}.json"
+        return self.path("cells", key)
 
     def read_cell(self, key: str) -> Record | None:
         """Return a record, or None if there is none.
@@ -101,7 +147,7 @@ class Store:
 
     def protection_path(self, key: str) -> Path:
         """Return the path of the record of a protected set, whether or not it exists."""
-        return self.root / "protected" / key[:2] / f"{key}.json"
+        return self.path("protected", key)
 
     def read_protection(self, key: str) -> ProtectionRecord | None:
         """Return the record of a protected set, or None if there is none.
@@ -146,35 +192,6 @@ class Store:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
 
-    def files(self, kind: FileKind) -> list[Path]:
-        """Return the paths of all files of one kind.
-
-        Args:
-            kind: ``cells`` or ``protected`` for records, ``blobs`` for protected sets, ``models`` for kept models.
-        """
-        suffix = ".json" if kind in ("cells", "protected") else ".safetensors"
-        return sorted((self.root / kind).glob(f"*/[!.]*{suffix}"))
-
-    def lost_folders(self, kind: FileKind) -> list[DamagedError]:
-        """Return an error for each folder of one kind that cannot be read, such as a broken link or a link to itself.
-
-        Args:
-            kind: See ``files``.
-        """
-        folder, lost = self.root / kind, []
-        try:
-            shards = sorted(path for path in folder.iterdir() if _SHARD.fullmatch(path.name))
-        except FileNotFoundError:
-            shards = [folder] if folder.is_symlink() else []
-        except OSError:
-            shards = [folder]
-        for shard in shards:
-            try:
-                os.scandir(shard).close()
-            except OSError as error:
-                lost.append(DamagedError(shard, f"not a folder that can be read ({in_words(error)})"))
-        return lost
-
     def keys(self, kind: RecordKind) -> set[str]:
         """Return the keys of all records of cells, or of protected sets; faster than ``files`` for many records.
 
@@ -184,7 +201,7 @@ class Store:
         keys = set[str]()
         for folder in (self.root / kind).glob("*/"):
             with suppress(OSError):
-                keys.update(path.stem for path in folder.iterdir() if path.suffix == ".json")
+                keys.update(path.stem for path in folder.iterdir() if path.suffix == SUFFIX[kind])
         return keys
 
     def _records(self, kind: RecordKind, model: type[R]) -> Iterator[tuple[Path, R | None]]:
@@ -196,9 +213,9 @@ class Store:
 
     def blob_path(self, key: str) -> Path:
         """Return the path of a protected set, whether or not it exists."""
-        return self.root / "blobs" / key[:2] / f"{key}.safetensors"
+        return self.path("blobs", key)
 
-    def read_protected(self, key: str) -> Protected | None:
+    def read_blob(self, key: str) -> Protected | None:
         """Return a protected set, or None if there is none.
 
         Raises:
@@ -211,11 +228,11 @@ class Store:
                 raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
         return protected
 
-    def read_protected_meta(self, key: str) -> ProtectedMeta | None:
+    def read_blob_meta(self, key: str) -> ProtectedMeta | None:
         """Return the metadata of a protected set without checking its digest; None if it is missing or unreadable."""
         return seal.unless_damaged(blob.load_meta, self.blob_path(key))
 
-    def write_protected(self, key: str, protected: Protected) -> None:
+    def write_blob(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
         self.put(self.blob_path(key), blob.content(protected))
 
@@ -223,7 +240,7 @@ class Store:
 
     def model_path(self, key: str) -> Path:
         """Return the path of the kept model of a cell, whether or not it exists."""
-        return self.root / "models" / key[:2] / f"{key}.safetensors"
+        return self.path("models", key)
 
     def read_model(self, key: str) -> str | None:
         """Check the kept model of a cell; return the key, or None if there is none.

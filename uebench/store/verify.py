@@ -8,7 +8,7 @@ from pathlib import Path
 
 from uebench.store import model, seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, FileKind, Store
+from uebench.store.store import SUFFIX, DamagedError, Store
 
 FollowsFrom = Callable[[Record | ProtectionRecord], bool]
 """Returns whether the key of a record follows from its other fields."""
@@ -45,8 +45,7 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     """
     cells, protected = store.files("cells"), store.files("protected")
     blobs, models = store.files("blobs"), store.files("models")
-    kinds: tuple[FileKind, ...] = ("cells", "protected", "blobs", "models")
-    faults = [lost.fault for kind in kinds for lost in store.lost_folders(kind)]
+    faults = [lost.fault for kind in SUFFIX for lost in store.lost_folders(kind)]
     faults += [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
     faults += _faults(models, model.load)
@@ -65,7 +64,7 @@ def _records(paths: list[Path], kind: type[Record] | type[ProtectionRecord], own
 
 
 def _check_blob(store: Store, path: Path) -> None:
-    protected = store.read_protected(path.stem)
+    protected = store.read_blob(path.stem)
     if path != store.blob_path(path.stem):
         raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
     record = seal.unless_damaged(store.read_protection, path.stem)  # a damaged one is reported with the records

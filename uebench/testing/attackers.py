@@ -107,9 +107,9 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
         """Train a new instance, and let the referee count.
 
         Args:
-            size: See ``Runs.run``.
+            size: See ``Trials.run``.
             seed: The attacker's seed.
-            data: See ``Runs.run``.
+            data: See ``Trials.run``.
             resume_from: The checkpoints of a killed run.
             countermeasures: The countermeasures that the attacker gets.
         """

@@ -11,11 +11,11 @@ from uebench.plugins.validation import validate
 from uebench.testing.checks import Check, ContractError, proves
 from uebench.testing.lines import line_of_class
 from uebench.testing.network import NetworkError
-from uebench.testing.runs import P, R, Runs
+from uebench.testing.runs import P, R, Trials
 from uebench.testing.samples import people
 
 
-class Suite(Runs[P, R]):
+class Suite(Trials[P, R]):
     """The checks of one kind of plugin."""
 
     def perform(self, check: str) -> None:
@@ -77,7 +77,7 @@ class Suite(Runs[P, R]):
     @proves("it runs")
     def runs(self) -> None:
         """Run it once."""
-        _, error, *_ = self._first
+        error = self._first.error
         if isinstance(error, NetworkError):
             raise SkipTest("it does not run without the network")
         if error is not None:
@@ -86,33 +86,33 @@ class Suite(Runs[P, R]):
     @proves("it leaves its inputs unchanged")
     def inputs(self) -> None:
         """Compare its inputs with copies."""
-        _, error, changed, _ = self._first
-        if changed:
+        first = self._first
+        if changed := first.changed_inputs:
             line = self.trace(lambda: bool(self._changed_inputs())).culprit
             raise ContractError(f"changes {' and '.join(changed)}; work on a copy", line or self.line(*self.hooks))
-        if error is not None:
+        if first.error is not None:
             raise SkipTest("it does not run")
 
     @proves("it leaves the settings of the process unchanged")
     def settings(self) -> None:
         """Compare torch's and NumPy's settings, the working directory and the environment."""
-        _, error, _, changed = self._first
-        if changed:
+        first = self._first
+        if changed := first.changed_settings:
             line = self.trace(lambda: bool(self._changed_settings())).culprit
             # Settings that only the first run changed were changed by the import of a library
             if again := [name for name in changed if name in self.changed_settings]:
                 raise ContractError(f"changes {' and '.join(again)}; restore them", line or self.line(*self.hooks))
-        if error is not None:
+        if first.error is not None:
             raise SkipTest("it does not run")
 
     @proves("it needs no network")
     def network(self) -> None:
         """Look for attempts to open an internet socket or to look up a host."""
-        _, error, *_ = self._first
+        first = self._first
         if self.attempts:
             line = next(filter(None, self.attempts), self.line(*self.hooks))
             raise ContractError("opens a connection to the network; read files that the user names instead", line)
-        if error is not None:
+        if first.error is not None:
             raise SkipTest("it does not run")
 
     def serves(self, size: int) -> None:

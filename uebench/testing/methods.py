@@ -68,9 +68,9 @@ class MethodSuite(Suite[Method[Any], Protection]):
         """Fit a new instance, or load a state into it, and protect the set.
 
         Args:
-            size: See ``Runs.run``.
+            size: See ``Trials.run``.
             seed: The method's seed.
-            data: See ``Runs.run``.
+            data: See ``Trials.run``.
             resume_from: The checkpoints of a killed run.
             state: The state to load instead of fitting.
         """

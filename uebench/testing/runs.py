@@ -1,4 +1,4 @@
-"""Runs of a plugin for its checks, and the errors that checks raise about them."""
+"""Trials of a plugin for its checks, and the errors that checks raise about them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
@@ -52,7 +53,24 @@ def _bits(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
-class Runs(ABC, Generic[P, R]):
+@dataclass(frozen=True, slots=True)
+class FirstRun(Generic[R]):
+    """The outcome of the first run.
+
+    Attributes:
+        result: Its result; None if it failed.
+        error: Its error, if it failed.
+        changed_inputs: The inputs that it changed.
+        changed_settings: The settings of the process that it changed.
+    """
+
+    result: R | None
+    error: BaseException | None
+    changed_inputs: list[str]
+    changed_settings: list[str]
+
+
+class Trials(ABC, Generic[P, R]):
     """A plugin with its options. ``run`` uses it once; checks examine the result and the attributes.
 
     Attributes:
@@ -158,8 +176,7 @@ class Runs(ABC, Generic[P, R]):
         return [name for name, before in self._settings.items() if now[name] != before]
 
     @cached_property
-    def _first(self) -> tuple[R | None, BaseException | None, list[str], list[str]]:
-        """Return the result of the first run or its error, and the inputs and settings that it changed."""
+    def _first(self) -> FirstRun[R]:
         size = self.size
         result: R | None = None
         error: BaseException | None = None
@@ -169,7 +186,7 @@ class Runs(ABC, Generic[P, R]):
             raise
         except (Exception, SystemExit) as raised:
             error = raised
-        return result, error, self.changed_inputs, self.changed_settings
+        return FirstRun(result, error, self.changed_inputs, self.changed_settings)
 
     @property
     def whole(self) -> R:
@@ -178,10 +195,10 @@ class Runs(ABC, Generic[P, R]):
         Raises:
             SkipTest: If it failed, which the check ``runs`` reports.
         """
-        result, error, *_ = self._first
-        if error is not None or result is None:
+        first = self._first
+        if first.error is not None or first.result is None:
             raise SkipTest("it does not run")
-        return result
+        return first.result
 
     def skip_unless_it_runs(self) -> None:
         """Skip the check if the first run failed; see ``whole``."""
