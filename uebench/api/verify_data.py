@@ -14,7 +14,7 @@ from uebench.data.dataset import source_part
 from uebench.data.folders import is_folder
 from uebench.data.repeats import Repeat, repeats, repeats_within
 from uebench.data.sources import FolderConfig
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, UsageError, counted
 from uebench.plugins import questions
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
@@ -124,7 +124,7 @@ def raise_if_repeats(verification: Verification) -> None:
     count, remedy = len(verification.test), "leave them out of the source, because they also measure memorisation"
     if verification.remedy:
         remedy = f"leave them out with --data '{verification.remedy}'"
-    repeat = "1 test photograph repeats" if count == 1 else f"{count} test photographs repeat"
+    repeat = counted(count, "test photograph repeats", "test photographs repeat")
     raise DataError(f"{verification.name}: {repeat} a training photograph; {remedy}")
 
 

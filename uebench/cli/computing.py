@@ -14,6 +14,7 @@ from uebench.api.protected_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
 from uebench.cli import output, plan_output
+from uebench.errors import counted
 from uebench.planning.grid import Plan
 from uebench.store.requests import interrupted
 
@@ -78,7 +79,7 @@ def end(left: Mapping[str, int], *, failed: bool) -> None:
         typer.Exit: Unless everything is done.
     """
     if any(left.values()):
-        counts = " and ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in left.items() if count)
+        counts = " and ".join(counted(count, kind) for kind, count in left.items() if count)
         command = shlex.join(["uebench", *sys.argv[1:]])
         output.note(f"time limit reached; {counts} left; resume with: {command}")
         raise typer.Exit(LEFT)

@@ -11,7 +11,7 @@ import typer
 from uebench.cli import complete
 from uebench.cli.options import AsJson, TimeLimitText, with_compute, with_workspace
 from uebench.cli.terminal import say
-from uebench.errors import UsageError
+from uebench.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -158,7 +158,7 @@ def report(
     study = _study(name, data, workspace)
     write(html, study.page(), "--html")
     missing = sum(len(place.place.cells) for place in study.places) - len(study.records)
-    remark = f"; {missing} cell{'s' * (missing != 1)} missing: uebench study run computes those that are possible"
+    remark = f"; {counted(missing, 'cell')} missing: uebench study run computes those that are possible"
     note(f"{html}: {len(study.records)} records of {workspace.store.root}{remark if missing else ''}")
 
 
