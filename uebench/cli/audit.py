@@ -70,7 +70,7 @@ def audit(
         if lpips_trunk or method_seed:
             option = "--lpips-trunk" if lpips_trunk else "--method-seed"
             raise UsageError(f"{option}: applies to methods only; leave it out with --protected")
-        _protected(protected, (data or [""])[0], preset, "8/255" if eps is None else eps, workspace, as_json)
+        _protected(protected, (data or [""])[0], preset, eps, workspace, as_json)
         return
     if eps is not None:
         raise UsageError(
@@ -98,12 +98,13 @@ def audit(
         raise typer.Exit(1)
 
 
-def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
-    from uebench.api.inspect_protected import inspect_in, raise_if_refused
+def _protected(texts: list[str], data: str, preset: str, eps: str | None, workspace: Workspace, as_json: bool) -> None:
+    from uebench.api.inspect_protected import EPS, inspect_in, raise_if_refused
     from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
 
-    inspections = inspect_in(workspace, parse_protected(texts), data, preset, _radius(eps))
+    protected = parse_protected(texts)
+    inspections = inspect_in(workspace, protected, data, preset, EPS if eps is None else _radius(eps))
     if as_json:
         output.print_json([inspection.document for inspection in inspections])
     else:
@@ -114,10 +115,11 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
 
 
 def _radius(text: str) -> float:
+    from uebench.plugins.spec import number
+
     try:
-        above, _, below = text.partition("/")
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
+        return number(text)
+    except UsageError:
         raise UsageError(f"eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255") from None
 
 
