@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, methods_option, with_compute, with_workspace
 from uebench.cli.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
@@ -24,12 +23,7 @@ if TYPE_CHECKING:
 @with_compute
 def audit(
     method: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--method",
-            help="name(option=value), or all. Repeatable [default: quick ones].",
-            autocompletion=complete.plugins("method"),
-        ),
+        list[str] | None, methods_option("name(option=value), or all. Repeatable [default: quick ones].")
     ] = None,
     protected: Protected = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,

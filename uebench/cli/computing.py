@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import typer
 
@@ -16,6 +17,7 @@ from uebench.api.workspace import Workspace
 from uebench.cli import output, plan_output
 from uebench.errors import counted
 from uebench.planning.grid import Plan
+from uebench.planning.time_limit import TimeLimit
 from uebench.store.requests import interrupted
 
 FAILED = 1
@@ -66,6 +68,17 @@ def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
         DataError: If a set does not belong to its photographs.
     """
     return examine(plan.tasks(workspace.store, force=how.force), workspace)
+
+
+def limited(how: Compute, time_limit: str | None, *, force: bool = False, keep_models: bool = False) -> Compute:
+    """Return how to compute, with the options of a command that may take long, checked.
+
+    Raises:
+        UsageError: If an option is wrong.
+    """
+    how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
+    how.check()
+    return how
 
 
 def end(left: Mapping[str, int], *, failed: bool) -> None:
