@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uebench.api.workspace import plugin_files
+from uebench.api.workspace import Texts, plugin_files
 from uebench.data.builders.manifest import NAME, Manifest
 from uebench.data.builders.manifest import verify as compare_with_manifest
 from uebench.data.dataset import source_part
@@ -72,9 +71,7 @@ class Verification:
         }
 
 
-def verify_data(
-    data: str | Path, *, plugins: str | Path | Iterable[str | Path] = (), progress: ProgressFor = silent
-) -> Verification:
+def verify_data(data: str | Path, *, plugins: Texts = (), progress: ProgressFor = silent) -> Verification:
     """Compare a built set with its manifest, and look for photographs that repeat others.
 
     Args:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
 
-Texts = list[str] | None
-
 
 @with_workspace
 @with_compute
@@ -36,7 +34,7 @@ def run(
     grid_file: Annotated[Path | None, typer.Argument(metavar="GRID.toml", help="A grid saved with --save.")] = None,
     method: Annotated[list[str] | None, methods_option("name(option=value), or all. Repeatable.")] = None,
     attacker: Annotated[
-        Texts,
+        list[str] | None,
         typer.Option(
             "--attacker",
             help="name(option=value)+countermeasure, or all. Repeatable.",
@@ -44,7 +42,7 @@ def run(
         ),
     ] = None,
     data: Annotated[
-        Texts,
+        list[str] | None,
         typer.Option(
             "--data",
             help="orl_varied, a folder, or name(option=value). Repeatable [default: the faces of the preset].",
