@@ -56,6 +56,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {(swapped or close)[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, such as ``1 cell`` or ``2 cells``.
+
+    Args:
+        count: The number.
+        noun: The noun for one.
+        plural: The noun for any other number; empty for ``noun`` with an ``s``.
+    """
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def in_words(error: OSError) -> str:
     """Return the system's reason in lower case, such as ``permission denied``, for use in parentheses."""
     return (error.strerror or str(error)).lower()

@@ -23,6 +23,7 @@ ASK = {"_UEBENCH_COMPLETE": "complete_bash"}
         ("run --plugin absent.py --method str", []),
         ("new so", ["source"]),
         ("audit --method seg", ["segue", "segue_restart", "segue_unguided"]),
+        ("figure 3 --method seg", ["segue", "segue_restart", "segue_unguided"]),
         ("study table to", ["today"]),
         (f"study run {ROOT}/examples/two_", [f"{ROOT}/examples/two_protections.toml"]),
         ("study figure mine.toml --kind ma", ["matrix"]),

@@ -211,6 +211,7 @@ def test_an_audit_of_perturbations_says_what_it_cannot_see(audit: Command, tmp_p
         (("--lpips-trunk", "absent.pth"), "--lpips-trunk: applies to methods only"),
         (("--eps", ""), "eps : give a radius on the [0, 1] pixel scale, such as 8/255"),
         (("--eps", "8/0"), "eps 8/0: give a radius on the [0, 1] pixel scale, such as 8/255"),
+        (("--eps", "true"), "eps true: give a radius on the [0, 1] pixel scale, such as 8/255"),
         (("--eps", "8"), "eps 8: give a radius on the [0, 1] pixel scale, such as 8/255"),
     ],
 )

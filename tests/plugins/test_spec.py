@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from uebench.errors import UsageError
 from uebench.hashing import canonical, digest, key
-from uebench.plugins.spec import Spec, format_value, parse, parse_chain
+from uebench.plugins.spec import Spec, format_value, number, parse, parse_chain
 
 values = st.recursive(
     st.none()
@@ -112,6 +112,21 @@ def test_a_spec_reads_back_from_its_text(name: str, options: dict[str, object]) 
 def test_format_shows_grey_levels() -> None:
     assert format_value(8 / 255) == "8/255"
     assert format_value(0.2) == "0.2"
+
+
+def test_a_number_is_read_like_the_value_of_an_option() -> None:
+    assert number(" 8/255 ") == 8 / 255
+    assert number("2 * 4 / 255") == 8 / 255
+    assert number("-1") == -1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8/0", "8/", "8,", "true", "none", "nan", "1e400", "'8'", "1) #", "f(1)", "1or 2", "-" * 3000, "1" * 9000],
+)
+def test_a_text_that_is_not_a_number_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        number(text)
 
 
 def test_digest_ignores_the_order_of_names_and_nothing_else() -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
-from uebench.analysis.statistics import Runs, interval
+from uebench.analysis.statistics import Runs, interval, share_learned
 from uebench.store.record import Record
 from uebench.store.record_parts import DataRecord
 
@@ -76,9 +76,8 @@ class Pairing:
         return None if self.reference is None else self.reference - self.accuracy
 
     @property
-    def _room(self) -> float:
-        """Return how many points the reference lies above chance; 0 if it does not, or if there is no reference."""
-        return 0.0 if self.reference is None else max(0.0, self.reference - chance(self.records[0]))
+    def _learned(self) -> float | None:
+        return share_learned(self.accuracy, chance(self.records[0]), self.reference)
 
     @property
     def relative_unlearnability(self) -> float | None:
@@ -87,14 +86,14 @@ class Pairing:
         It is below 0 if the attacker learned more than from clean images, and above 100 if it fell below chance. None
         without a clean reference, or if that is no better than chance.
         """
-        return 100 * self.drop / self._room if self.drop is not None and self._room else None
+        return None if self._learned is None else 100 * (1 - self._learned)
 
     @property
     def depth(self) -> float | None:
         """Return the depth of its colour, from the reference (0) to chance (1), or None if there is no reference."""
-        if self.drop is None:
+        if self.reference is None:
             return None
-        return min(1.0, max(0.0, self.drop / self._room)) if self._room else 0.0
+        return 0.0 if self._learned is None else min(1.0, max(0.0, 1 - self._learned))
 
     @property
     def countermeasures(self) -> tuple[str, ...]:

@@ -76,6 +76,22 @@ def wilson(correct: float, n: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def share_learned(accuracy: float, chance: float | None, reference: float | None) -> float | None:
+    """Return (accuracy - chance) / (reference - chance): how much the attacker learned of what there was to learn.
+
+    Args:
+        accuracy: The accuracy on protected images.
+        chance: The accuracy of guessing, in the same unit; None if it is not known.
+        reference: The accuracy on clean images; None if it is not known.
+
+    Returns:
+        None without ``chance`` or ``reference``, or if the reference is no better than chance.
+    """
+    if chance is None or reference is None or reference <= chance:
+        return None
+    return (accuracy - chance) / (reference - chance)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p values corrected for their number (Holm 1979), so that alpha bounds the risk of any false finding."""
     corrected, largest = [0.0] * len(p_values), 0.0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from uebench.analysis.statistics import wilson
 from uebench.api.arrays import Images, class_numbers, grey_levels
-from uebench.api.workspace import plugin_files
+from uebench.api.workspace import Texts, plugin_files
 from uebench.data.dataset import Dataset, of_arrays
 from uebench.errors import UsageError
 from uebench.evaluation import referee
@@ -75,7 +73,7 @@ def attack(
     seed: int = 0,
     preset: str = presets.DEFAULT,
     device: str = "auto",
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     progress: Progress | None = None,
 ) -> AttackResult:
     """Train an attacker on images, protected or not, and count the clean test images that it recognises.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from uebench.analysis.detection import Detection, detection
 from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.protected_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
-from uebench.api.workspace import RESULTS, Workspace, several
+from uebench.api.workspace import RESULTS, Texts, Workspace, several
 from uebench.data.dataset import Dataset
 from uebench.data.images import perturbed
 from uebench.errors import CellError, StoreError, UsageError
@@ -24,7 +24,6 @@ from uebench.progress import ProgressFor, silent
 
 if TYPE_CHECKING:
     from uebench.api.protected_sets import Protected
-    from uebench.api.workspace import Texts
     from uebench.planning.cell import ProtectionSpec
 
 
@@ -37,7 +36,7 @@ def detect(
     method_seed: int = 0,
     preset: str = presets.DEFAULT,
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     device: str = "auto",
     jobs: int = 0,
     executor: str = "processes",

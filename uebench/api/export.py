@@ -8,7 +8,7 @@ from typing import Any
 
 import uebench
 from uebench.api.stored_set import stored_set
-from uebench.api.workspace import RESULTS, Workspace, as_path
+from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.dataset import Dataset
 from uebench.data.protected_export import check_target, write_protected
 from uebench.store.record import ProtectionRecord, Record
@@ -20,7 +20,7 @@ def export(
     *,
     data: str = "",
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> Mapping[str, Any]:
     """Write a protected set as images: the photographs with the perturbation from the results folder.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.api.workspace import RESULTS, Workspace, as_path
+from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.dataset import Dataset, load
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
@@ -37,7 +36,7 @@ def fit(
     preset: str = presets.DEFAULT,
     seed: int = 0,
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     device: str = "auto",
     progress: Progress | None = None,
 ) -> dict[str, Any]:

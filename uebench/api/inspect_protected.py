@@ -11,7 +11,7 @@ import numpy as np
 
 from uebench.analysis.statistics import wilson
 from uebench.api.protected_sets import method_texts, photographs
-from uebench.api.workspace import RESULTS, Workspace
+from uebench.api.workspace import RESULTS, Texts, Workspace
 from uebench.data.alignment import order_in_words
 from uebench.data.dataset import Dataset, load
 from uebench.data.protected_method import ProtectedConfig, alignment_of, objection
@@ -143,7 +143,7 @@ def inspect_protected(
     preset: str = presets.DEFAULT,
     eps: float = EPS,
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> list[Inspection]:
     """Examine protected sets made by other code: size, order, labels, and the size of the perturbation.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from uebench.api.arrays import Images, class_numbers, grey_levels
 from uebench.api.chosen_method import ChosenMethod
-from uebench.api.workspace import as_path, plugin_files
+from uebench.api.workspace import Texts, as_path, plugin_files
 from uebench.data.images import perturbed
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import generators_restored
@@ -31,7 +30,7 @@ def protect(
     seed: int = 0,
     preset: str = presets.DEFAULT,
     device: str = "auto",
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     results: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Images:

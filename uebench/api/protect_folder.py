@@ -5,7 +5,7 @@ With a method that need not see the whole set (``Method.streams``), memory does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from uebench.api.chosen_method import ChosenMethod
-from uebench.api.workspace import RESULTS, Workspace, as_path
+from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.bounded_map import bounded_map
 from uebench.data.images import quiet
 from uebench.data.protected_folder import (
@@ -52,7 +52,7 @@ def protect_folder(
     seed: int = 0,
     preset: str = presets.DEFAULT,
     device: str = "auto",
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     results: str | Path = RESULTS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:

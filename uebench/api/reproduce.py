@@ -9,7 +9,7 @@ from pathlib import Path
 from uebench.api.compute import Compute, compute_in, protect_sets_in
 from uebench.api.fit import fit_in
 from uebench.api.result import CellResult, ProtectionResult, RunResult
-from uebench.api.workspace import RESULTS, Workspace, several
+from uebench.api.workspace import RESULTS, Texts, Workspace, several
 from uebench.errors import StoreError, UsageError
 from uebench.evaluation.failures import message_of
 from uebench.evaluation.stopping import Stop, Stopped
@@ -56,7 +56,7 @@ def reproduce(
     preset: str = presets.DEFAULT,
     results: str | Path = RESULTS,
     method_seed: AnySeeds = 0,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     device: str = "auto",
     jobs: int = 0,
     executor: str = "processes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ def plan(
     preset: str = presets.DEFAULT,
     with_clean: bool = False,
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> Plan:
     """Return the cells of a request with their status, without computing anything.
 
@@ -75,7 +74,7 @@ def run(
     preset: str = presets.DEFAULT,
     with_clean: bool = False,
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
     device: str = "auto",
     jobs: int = 0,
     executor: str = "processes",

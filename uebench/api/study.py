@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uebench.analysis.study import MeasuredPlace, measure
 from uebench.api.compute import Compute, compute_with_remarks
 from uebench.api.result import Records, RunResult
-from uebench.api.workspace import RESULTS, Workspace, as_path, plugin_files, several
+from uebench.api.workspace import RESULTS, Texts, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
 from uebench.planning.study import StudySpec, plan_study
@@ -36,7 +36,7 @@ def study(
     *,
     data: str | Iterable[str] = (),
     results: str | Path = RESULTS,
-    plugins: Iterable[str | Path] = (),
+    plugins: Texts = (),
 ) -> Study:
     r"""Read a study: data sets, methods, attackers and seeds, with names for tables.
 

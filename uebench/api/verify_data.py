@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uebench.api.workspace import plugin_files
+from uebench.api.workspace import Texts, plugin_files
 from uebench.data.builders.manifest import NAME, Manifest
 from uebench.data.builders.manifest import verify as compare_with_manifest
 from uebench.data.dataset import source_part
 from uebench.data.folders import is_folder
 from uebench.data.repeats import Repeat, repeats, repeats_within
 from uebench.data.sources import FolderConfig
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, UsageError, counted
 from uebench.plugins import questions
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec
@@ -72,9 +71,7 @@ class Verification:
         }
 
 
-def verify_data(
-    data: str | Path, *, plugins: str | Path | Iterable[str | Path] = (), progress: ProgressFor = silent
-) -> Verification:
+def verify_data(data: str | Path, *, plugins: Texts = (), progress: ProgressFor = silent) -> Verification:
     """Compare a built set with its manifest, and look for photographs that repeat others.
 
     Args:
@@ -124,7 +121,7 @@ def raise_if_repeats(verification: Verification) -> None:
     count, remedy = len(verification.test), "leave them out of the source, because they also measure memorisation"
     if verification.remedy:
         remedy = f"leave them out with --data '{verification.remedy}'"
-    repeat = "1 test photograph repeats" if count == 1 else f"{count} test photographs repeat"
+    repeat = counted(count, "test photograph repeats", "test photographs repeat")
     raise DataError(f"{verification.name}: {repeat} a training photograph; {remedy}")
 
 

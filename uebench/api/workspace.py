@@ -32,7 +32,7 @@ def several(texts: Texts) -> tuple[str, ...]:
     return (str(texts),) if isinstance(texts, str | Path) else tuple(map(str, texts))
 
 
-def plugin_files(plugins: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
+def plugin_files(plugins: Texts) -> tuple[Path, ...]:
     """Return the paths of a caller's plugin files, one or several."""
     return tuple(map(as_path, (plugins,) if isinstance(plugins, str | Path) else plugins))
 
@@ -64,7 +64,7 @@ class Workspace:
     use_cache: bool = True
 
     @classmethod
-    def of(cls, results: str | Path, plugins: Iterable[str | Path], use_cache: bool = True) -> Workspace:
+    def of(cls, results: str | Path, plugins: Texts, use_cache: bool = True) -> Workspace:
         """Return the workspace for a caller's arguments; see ``plugin_files`` for ``plugins``."""
         return cls(results, plugin_files(plugins), use_cache)
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, methods_option, with_compute, with_workspace
 from uebench.cli.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
@@ -24,12 +23,7 @@ if TYPE_CHECKING:
 @with_compute
 def audit(
     method: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--method",
-            help="name(option=value), or all. Repeatable [default: quick ones].",
-            autocompletion=complete.plugins("method"),
-        ),
+        list[str] | None, methods_option("name(option=value), or all. Repeatable [default: quick ones].")
     ] = None,
     protected: Protected = None,
     data: Annotated[list[str] | None, typer.Option("--data", help="orl, a folder, or name(option=value).")] = None,
@@ -70,7 +64,7 @@ def audit(
         if lpips_trunk or method_seed:
             option = "--lpips-trunk" if lpips_trunk else "--method-seed"
             raise UsageError(f"{option}: applies to methods only; leave it out with --protected")
-        _protected(protected, (data or [""])[0], preset, "8/255" if eps is None else eps, workspace, as_json)
+        _protected(protected, (data or [""])[0], preset, eps, workspace, as_json)
         return
     if eps is not None:
         raise UsageError(
@@ -98,12 +92,13 @@ def audit(
         raise typer.Exit(1)
 
 
-def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Workspace, as_json: bool) -> None:
-    from uebench.api.inspect_protected import inspect_in, raise_if_refused
+def _protected(texts: list[str], data: str, preset: str, eps: str | None, workspace: Workspace, as_json: bool) -> None:
+    from uebench.api.inspect_protected import EPS, inspect_in, raise_if_refused
     from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
 
-    inspections = inspect_in(workspace, parse_protected(texts), data, preset, _radius(eps))
+    protected = parse_protected(texts)
+    inspections = inspect_in(workspace, protected, data, preset, EPS if eps is None else _radius(eps))
     if as_json:
         output.print_json([inspection.document for inspection in inspections])
     else:
@@ -114,10 +109,11 @@ def _protected(texts: list[str], data: str, preset: str, eps: str, workspace: Wo
 
 
 def _radius(text: str) -> float:
+    from uebench.plugins.spec import number
+
     try:
-        above, _, below = text.partition("/")
-        return float(above) / float(below or 1)
-    except (ValueError, ZeroDivisionError):
+        return number(text)
+    except UsageError:
         raise UsageError(f"eps {text}: give a radius on the [0, 1] pixel scale, such as 8/255") from None
 
 

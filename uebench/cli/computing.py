@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import typer
 
@@ -14,7 +15,9 @@ from uebench.api.protected_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
 from uebench.cli import output, plan_output
+from uebench.errors import counted
 from uebench.planning.grid import Plan
+from uebench.planning.time_limit import TimeLimit
 from uebench.store.requests import interrupted
 
 FAILED = 1
@@ -67,6 +70,17 @@ def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     return examine(plan.tasks(workspace.store, force=how.force), workspace)
 
 
+def limited(how: Compute, time_limit: str | None, *, force: bool = False, keep_models: bool = False) -> Compute:
+    """Return how to compute, with the options of a command that may take long, checked.
+
+    Raises:
+        UsageError: If an option is wrong.
+    """
+    how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
+    how.check()
+    return how
+
+
 def end(left: Mapping[str, int], *, failed: bool) -> None:
     """Exit with the code for the outcome of the work.
 
@@ -78,7 +92,7 @@ def end(left: Mapping[str, int], *, failed: bool) -> None:
         typer.Exit: Unless everything is done.
     """
     if any(left.values()):
-        counts = " and ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in left.items() if count)
+        counts = " and ".join(counted(count, kind) for kind, count in left.items() if count)
         command = shlex.join(["uebench", *sys.argv[1:]])
         output.note(f"time limit reached; {counts} left; resume with: {command}")
         raise typer.Exit(LEFT)

@@ -9,6 +9,7 @@ import typer
 
 from uebench.cli.options import AsJson, Plugins
 from uebench.cli.terminal import say
+from uebench.errors import counted
 
 if TYPE_CHECKING:
     from uebench.data.builders import Manifest
@@ -119,7 +120,7 @@ def cache(
 
         print_json({"folder": folder and str(folder), "sets": sets, "bytes": size})
     elif folder:
-        say(f"{folder}: {sets} decoded data set{'s' * (sets != 1)}, {size / 1e6:.1f} MB")
+        say(f"{folder}: {counted(sets, 'decoded data set')}, {size / 1e6:.1f} MB")
     else:
         say("no cache: UEBENCH_CACHE turns it off, or this user has no home folder")
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uebench.cli import complete
-from uebench.cli.options import AsJson, Format, MethodSeed, PresetName, Protected, with_compute, with_workspace
+from uebench.cli.options import (
+    AsJson,
+    Format,
+    MethodSeed,
+    PresetName,
+    Protected,
+    methods_option,
+    with_compute,
+    with_workspace,
+)
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -26,10 +35,7 @@ def detect(
             metavar="KEY", help="First digits of the key of a cell or of a protected set.", autocompletion=complete.keys
         ),
     ] = "",
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="name(option=value). Repeatable.", autocompletion=complete.plugins("method")),
-    ] = None,
+    method: Annotated[list[str] | None, methods_option("name(option=value). Repeatable.")] = None,
     protected: Protected = None,
     data: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import Device, MethodSeed, with_workspace
+from uebench.cli.options import Device, MethodSeed, methods_option, with_workspace
 from uebench.errors import CellError, UsageError, nearest
 from uebench.plugins.presets import DEFAULT
 
@@ -29,8 +29,7 @@ def figure(
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = DEFAULT,
     method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="For 3: name(option=value). Repeatable [default: quick ones]."),
+        list[str] | None, methods_option("For 3: name(option=value). Repeatable [default: quick ones].")
     ] = None,
     method_seed: MethodSeed = 0,
     device: Device = "auto",

@@ -83,6 +83,8 @@ Cores = Annotated[
         help="Use only N cores, at low priority. 0: all cores.",
     ),
 ]  # fmt: skip
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+Force = Annotated[bool, typer.Option("--force", help="Compute finished cells again.")]
 TimeLimitText = Annotated[
     str | None,
     typer.Option(
@@ -110,6 +112,11 @@ MethodSeeds = Annotated[
 ]
 
 Command = Callable[..., None]
+
+
+def methods_option(description: str) -> object:
+    """Return ``--method``, which names one or several methods and can be completed."""
+    return typer.Option("--method", help=description, autocompletion=complete.plugins("method"))
 
 
 def with_workspace(command: Command) -> Command:

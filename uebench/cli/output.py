@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from uebench.cli.terminal import say, visible
+from uebench.errors import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def note(message: str) -> None:
 
 def note_drawn(file: Path, records: Sized) -> None:
     """Write a note about a figure that was written."""
-    note(f"{file}: drawn from {len(records)} record{'s' * (len(records) != 1)}")
+    note(f"{file}: drawn from {counted(len(records), 'record')}")
 
 
 def note_slow(specs: Sequence[ProtectionSpec]) -> None:

@@ -9,6 +9,7 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli import output
+from uebench.errors import counted
 from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
 from uebench.executors.choice import choose
 from uebench.executors.confinement import can_give_up_network
@@ -55,8 +56,7 @@ def computed_by(plan: Plan, how: Compute) -> str:
     """Return a sentence about the processes and threads that compute a plan."""
     planned = len(plan.possible)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
-    count, unit = (threads, "thread") if threads else (available_cores(), "core")
-    each = f"{count} {unit}{'s' * (count > 1)}"
+    each = counted(threads, "thread") if threads else counted(available_cores(), "core")
     name = choose(how.executor).name
     if name == "serial":
         return f"computed in this process, {each}"
@@ -79,7 +79,7 @@ def duration(seconds: float, unknown: int, jobs: int) -> str:
         jobs: The number of processes.
     """
     known = f"about {text.seconds(seconds / jobs)}, by earlier records" if seconds else ""
-    rest = f"unknown for {unknown} cell{'s' * (unknown != 1)}" if unknown else ""
+    rest = f"unknown for {counted(unknown, 'cell')}" if unknown else ""
     return ", and ".join(filter(None, [known, rest]))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from uebench.cli import complete
 from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.errors import counted
 
 TRAINED = ("segue(weights=auto)", "desk")
 """A method and a preset for which the package has a trained generator, which protects any folder within seconds. There
@@ -44,13 +45,13 @@ def protect(
         progress=output.lines(method),
     )  # fmt: skip
     if left_out := manifest["left_out"]:
-        items = "1 item" if len(left_out) == 1 else f"{len(left_out)} items"
+        items = counted(len(left_out), "item")
         output.note(f"left out: {items} with another suffix or a leading underscore, such as {left_out[0]}")
     if as_json:
         output.print_json(manifest)
         return
     audit, count = manifest["audit"], len(manifest["identities"])
-    people = "1 identity" if count == 1 else f"{count} identities"
+    people = counted(count, "identity", "identities")
     change = f"largest change {audit['max_levels']}/255"
     if audit["psnr_mean"] is not None:
         change += f", PSNR {audit['psnr_mean']:.1f} dB"

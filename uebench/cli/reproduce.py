@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, Format, MethodSeeds, PresetName, TimeLimitText, with_compute, with_workspace
+from uebench.cli.options import (
+    AsJson,
+    DryRun,
+    Format,
+    MethodSeeds,
+    PresetName,
+    TimeLimitText,
+    with_compute,
+    with_workspace,
+)
 from uebench.cli.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
@@ -34,7 +42,7 @@ def reproduce(
         typer.Option("--data", help="orl, a folder or name(option=value) for the main set, or ROLE=SET. Repeatable."),
     ] = None,
     method_seed: MethodSeeds = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    dry_run: DryRun = False,
     time_limit: TimeLimitText = None,
     form: Format = "text",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the tables to this file.")] = None,
@@ -50,7 +58,6 @@ def reproduce(
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import computing, output, run_output
     from uebench.paper.request import TableRequest
-    from uebench.planning.time_limit import TimeLimit
     from uebench.report import files, formats, paper_table
     from uebench.store.atomic import write
 
@@ -59,8 +66,7 @@ def reproduce(
     formats.check(form)
     if out:
         files.check(out, "--out", suffixes=None)
-    how = replace(how, limit=TimeLimit.of(time_limit))
-    how.check()
+    how = computing.limited(how, time_limit)
     chosen = tables_of(EVERYTHING if everything else name)
     request = TableRequest(chosen, data or (), preset, workspace.planner, method_seed or 0)
     if dry_run:

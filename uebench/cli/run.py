@@ -11,10 +11,13 @@ import typer
 from uebench.cli import complete
 from uebench.cli.options import (
     AsJson,
+    DryRun,
+    Force,
     MethodSeeds,
     Protected,
     Seeds,
     TimeLimitText,
+    methods_option,
     with_compute,
     with_workspace,
 )
@@ -24,21 +27,14 @@ if TYPE_CHECKING:
     from uebench.api.compute import Compute
     from uebench.api.workspace import Workspace
 
-Texts = list[str] | None
-
 
 @with_workspace
 @with_compute
 def run(
     grid_file: Annotated[Path | None, typer.Argument(metavar="GRID.toml", help="A grid saved with --save.")] = None,
-    method: Annotated[
-        Texts,
-        typer.Option(
-            "--method", help="name(option=value), or all. Repeatable.", autocompletion=complete.plugins("method")
-        ),
-    ] = None,
+    method: Annotated[list[str] | None, methods_option("name(option=value), or all. Repeatable.")] = None,
     attacker: Annotated[
-        Texts,
+        list[str] | None,
         typer.Option(
             "--attacker",
             help="name(option=value)+countermeasure, or all. Repeatable.",
@@ -46,7 +42,7 @@ def run(
         ),
     ] = None,
     data: Annotated[
-        Texts,
+        list[str] | None,
         typer.Option(
             "--data",
             help="orl_varied, a folder, or name(option=value). Repeatable [default: the faces of the preset].",
@@ -65,10 +61,10 @@ def run(
     with_clean: Annotated[
         bool | None, typer.Option("--with-clean", help="Also train on the unprotected images.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    dry_run: DryRun = False,
     collect: Annotated[bool, typer.Option("--collect", help="Compute nothing; show the cells that are done.")] = False,
     time_limit: TimeLimitText = None,
-    force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
+    force: Force = False,
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep the weights of the attackers' networks, and show their files.")
     ] = False,
@@ -90,7 +86,6 @@ def run(
     from uebench.api.workspace import plugin_files
     from uebench.cli import computing, output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
-    from uebench.planning.time_limit import TimeLimit
     from uebench.report import files
 
     methods = [*(method or ()), *method_texts(parse_protected(protected or ()), workspace)]
@@ -111,8 +106,7 @@ def run(
         from uebench.report import matrix
 
         files.check(figure, "--figure")
-    how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
-    how.check()
+    how = computing.limited(how, time_limit, force=force, keep_models=keep_models)
     plan = workspace.planner.plan(grid)
     if save:
         write_grid(save, grid)

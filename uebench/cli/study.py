@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uebench.cli import complete
-from uebench.cli.options import AsJson, TimeLimitText, with_compute, with_workspace
+from uebench.cli.options import AsJson, DryRun, Force, TimeLimitText, with_compute, with_workspace
 from uebench.cli.terminal import say
-from uebench.errors import UsageError
+from uebench.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from uebench.api.compute import Compute
@@ -43,8 +42,8 @@ Data = Annotated[
 def run(
     name: Name,
     data: Data = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Compute finished cells again.")] = False,
+    dry_run: DryRun = False,
+    force: Force = False,
     time_limit: TimeLimitText = None,
     as_json: AsJson = False,
     *,
@@ -56,11 +55,10 @@ def run(
     Only missing cells are computed.
     """
     from uebench.cli import computing, output, run_output
-    from uebench.planning.time_limit import TimeLimit
     from uebench.report import study_forms
 
-    study, how = _study(name, data, workspace), replace(how, force=force, limit=TimeLimit.of(time_limit))
-    how.check()
+    study = _study(name, data, workspace)
+    how = computing.limited(how, time_limit, force=force)
     plan = study.plan()
     if dry_run:
         computing.show_plan(plan, workspace, how, as_json)
@@ -158,7 +156,7 @@ def report(
     study = _study(name, data, workspace)
     write(html, study.page(), "--html")
     missing = sum(len(place.place.cells) for place in study.places) - len(study.records)
-    remark = f"; {missing} cell{'s' * (missing != 1)} missing: uebench study run computes those that are possible"
+    remark = f"; {counted(missing, 'cell')} missing: uebench study run computes those that are possible"
     note(f"{html}: {len(study.records)} records of {workspace.store.root}{remark if missing else ''}")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.errors import counted
+
 SIDE = 16
 """Height and width, in pixels, at which images are compared: little is left of a small perturbation there."""
 BATCH = 512
@@ -129,7 +131,7 @@ def order_in_words(order: NDArray[np.int64], labels: NDArray[np.int64], names: S
         return "in reverse order"
     shift = int(order[0])
     if (order == np.roll(positions, -shift)).all():
-        return f"shifted by {shift} {'place' if shift == 1 else 'places'}"
+        return f"shifted by {counted(shift, 'place')}"
     texts = list(names) or list(map(str, range(count)))
     if order.tolist() == sorted(range(count), key=texts.__getitem__):
         return "in text order (1, 10, 2), not in natural order (1, 2, 10)"

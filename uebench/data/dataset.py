@@ -11,7 +11,7 @@ import numpy as np
 import PIL
 
 from uebench import __version__
-from uebench.data import cache as files
+from uebench.data import cache as decoded
 from uebench.data.checks import fault, repeated
 from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
@@ -173,7 +173,7 @@ def describe(text: str, size: int, registry: Registry, cache: Path | None = None
     part = source_part(text, registry)
     source = part.build()
     listing = questions.listing(source) if cache else None
-    if cache and listing and (cached := files.fetch_description(cache, _fingerprint(part, listing, size))):
+    if cache and listing and (cached := decoded.fetch_description(cache, _fingerprint(part, listing, size))):
         return _info(part, size, cached)
     return _load(part, size, cache).info
 
@@ -217,22 +217,22 @@ def _load(part: Part[Source[Any]], size: int, cache: Path | None) -> Dataset:
     listing = questions.listing(source)
     cache = cache if listing else None  # without files, nothing tells whether the images are still the same
     fingerprint = _fingerprint(part, listing, size) if cache and listing else ""
-    cached = files.fetch(cache, fingerprint) if cache else None
+    cached = decoded.fetch(cache, fingerprint) if cache else None
     if cached:
         description, train, test = cached
     else:
         train, test = questions.read(source, size)
         if reason := fault(train, test, size) or ("" if listing else repeated(train, test)):
             raise DataError(f"data {part.written!r}: {reason}")
-        description = files.Description.of(train, test)
+        description = decoded.Description.of(train, test)
         if cache:
-            files.keep(cache, fingerprint, description, train, test)
+            decoded.keep(cache, fingerprint, description, train, test)
     for array in (train.images, train.labels, test.images, test.labels):
         array.flags.writeable = False
     return Dataset(_info(part, size, description), train, test)
 
 
-def _info(part: Part[Source[Any]], size: int, description: files.Description) -> DatasetInfo:
+def _info(part: Part[Source[Any]], size: int, description: decoded.Description) -> DatasetInfo:
     source = part.build()
     options = source.config.published()
     options.pop("path", None)

@@ -11,7 +11,7 @@ from pydantic import Field
 from uebench.data.files import Files, decode, split_files
 from uebench.data.folders import SPLITS, identities, is_folder, natural_names
 from uebench.data.memory import check_room
-from uebench.errors import DataError
+from uebench.errors import DataError, counted
 from uebench.plugins.base import Added, Config, Info, Listing, Source, Split
 
 
@@ -126,7 +126,7 @@ class Folder(Files[FolderConfig]):
     def _people(self, root: Path) -> dict[str, list[Path]]:
         people, asked, begin = identities(root), self.config.identities, self.config.first - 1
         if len(people) < 2:
-            found = "1 identity folder" if len(people) == 1 else f"{len(people)} identity folders"
+            found = counted(len(people), "identity folder")
             raise DataError(f"{root}: {found}; recognition needs at least 2 people, one folder per identity")
         if max(asked, 2) > len(people) - begin:
             wanted = f"{asked or 2} identities" + (f" from number {begin + 1} on" if begin else "")

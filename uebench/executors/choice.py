@@ -89,7 +89,7 @@ CLUSTER_JOBS = 100
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenExecutor:
     """An executor with its options."""
 
     name: str
@@ -126,7 +126,7 @@ class Chosen:
         return suitable_threads(self.jobs_for(planned, asked, device, free))
 
 
-def choose(text: str) -> Chosen:
+def choose(text: str) -> ChosenExecutor:
     """Return the executor that ``name`` or ``name(option=value)`` stands for.
 
     Raises:
@@ -136,4 +136,4 @@ def choose(text: str) -> Chosen:
     if spec.name not in EXECUTORS:
         raise UsageError(f"executor {spec.name!r}: unknown; {nearest(spec.name, EXECUTORS)}")
     options: Options = validate(EXECUTORS[spec.name], dict(spec.options), f"executor {spec.name}")
-    return Chosen(spec.name, options)
+    return ChosenExecutor(spec.name, options)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import Any
 
-from uebench.analysis.records import Identity, chance, most_recognised, runs_of
-from uebench.analysis.statistics import Runs, interval
+from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.records import Identity, chance
+from uebench.analysis.statistics import Runs
 from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.place import Table, TablePlace
 from uebench.paper.reported import reported
@@ -110,85 +110,88 @@ def fill_table(
     """
     places = []
     for place in table.places:
-        measured = _measured(place, roles, records, reasons or {}, table.command)
-        if "value" not in measured:
-            measured["reason"] = measured.get("reason") or f"not measured yet: {table.command}"
-        places.append(FilledPlace(place=place, reported=reported().get(table.address(place)), **measured))
+        empty = FilledPlace(place=place, reported=reported().get(table.address(place)))
+        filled = _measured(empty, roles, records, reasons or {}, table.command)
+        if filled.value is None and not filled.reason:
+            filled = replace(filled, reason=f"not measured yet: {table.command}")
+        places.append(filled)
     return FilledTable(table, roles, tuple(places))
 
 
 def _measured(
-    place: TablePlace,
+    empty: FilledPlace,
     roles: Roles,
     records: RecordIndex,
     reasons: Mapping[tuple[str, str], str],
     command: str,
-) -> dict[str, Any]:
-    """Return the fields of a filled place; without ``value`` it is a gap."""
+) -> FilledPlace:
+    """Return a place with its measurement, or with the reason for the gap if that is known."""
+    place = empty.place
     if place.skip:
-        return {"reason": place.skip}
+        return replace(empty, reason=place.skip)
     for role in (place.role, place.trained_on):
         if role and role not in roles:
-            return {"reason": f"no record for role {role}: {command} --data {role}=FOLDER measures it"}
+            return replace(empty, reason=f"no record for role {role}: {command} --data {role}=FOLDER measures it")
     data = roles[place.role]
+    empty = replace(empty, data=data.name)
     if not place.method:
-        return {"data": data.name, "value": float(getattr(records.sets[data], place.metric))}
+        return replace(empty, value=float(getattr(records.sets[data], place.metric)))
     if place.attacker:
         if cells := records.cells_of(place, roles):
-            return {"data": data.name, **_accuracy(cells, records.clean_cells_of(place, roles))}
+            return _accuracy(empty, cells, records.clean_cells_of(place, roles))
     elif sets := records.protections_of(place, roles):
-        return {"data": data.name, **_of_protected_sets(place, sets, records.clean_protections_of(place, roles))}
+        return _of_protected_sets(empty, sets, records.clean_protections_of(place, roles))
     wanted = records.plugins.wanted(records.plugins.method(place, roles), place.attacker)
-    return {"data": data.name, "reason": reasons.get((data.key, wanted.digest))}
+    return replace(empty, reason=reasons.get((data.key, wanted.digest), ""))
 
 
-def _accuracy(cells: Sequence[Record], clean: Sequence[Record]) -> dict[str, Any]:
-    runs = runs_of(cells)
-    low, high = interval(runs)
-    without = runs_of(clean) if clean else None
-    ends = interval(without) if without else None
-    return {
-        "value": 100 * runs.mean,
-        "low": 100 * low,
-        "high": 100 * high,
-        "seeds": runs.seeds,
-        "n": runs.n,
-        "worst": most_recognised(cells),
-        "chance": chance(cells[0]),
-        "clean": 100 * without.mean if without else None,
-        "clean_interval": (100 * ends[0], 100 * ends[1]) if ends else None,
-        "keys": tuple(record.key for record in cells),
-        "cells": tuple(cells),
-        "runs": runs,
-    }
+def _accuracy(empty: FilledPlace, cells: Sequence[Record], clean: Sequence[Record]) -> FilledPlace:
+    pairing = Pairing(empty.place.method, empty.place.attacker, tuple(cells), tuple(clean))
+    low, high = pairing.interval
+    return replace(
+        empty,
+        value=pairing.accuracy,
+        low=low,
+        high=high,
+        seeds=pairing.runs.seeds,
+        n=pairing.runs.n,
+        worst=pairing.worst,
+        chance=chance(cells[0]),
+        clean=pairing.reference,
+        clean_interval=pairing.reference_interval,
+        keys=tuple(record.key for record in cells),
+        cells=pairing.records,
+        runs=pairing.runs,
+    )
 
 
 def _of_protected_sets(
-    place: TablePlace, sets: Sequence[ProtectionRecord | Record], clean: Sequence[ProtectionRecord | Record]
-) -> dict[str, Any]:
-    """Return the fields for mean seconds, or for the quality or the surrogate's loss of the first set.
+    empty: FilledPlace, sets: Sequence[ProtectionRecord | Record], clean: Sequence[ProtectionRecord | Record]
+) -> FilledPlace:
+    """Fill a place with mean seconds, or with the quality or the surrogate's loss of the first set.
 
     A cell's record has PSNR and seconds only.
     """
+    place = empty.place
     if place.metric == "seconds":
         seconds = fmean(_seconds(place, record) for record in sets)
         overhead = fmean(record.timings.protect_seconds for record in clean) if clean else None
-        return {"value": seconds, "keys": tuple(record.protect_key for record in sets), "overhead": overhead}
+        return replace(empty, value=seconds, keys=tuple(record.protect_key for record in sets), overhead=overhead)
     record = sets[0]
     keys = (record.protect_key,)
     if place.metric == "surrogate_loss":
         fit = record.fit if isinstance(record, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}
         if not losses:
-            return {"reason": "early records do not hold how the method was trained"}
-        return {"value": losses[max(losses)], "keys": keys, "fit": fit}
+            return replace(empty, reason="early records do not hold how the method was trained")
+        return replace(empty, value=losses[max(losses)], keys=keys, fit=fit)
     if isinstance(record, ProtectionRecord):
         value, reason = getattr(record.quality, place.metric), record.quality.lpips_reason
     else:
         value, reason = record.audit.psnr_mean if place.metric == "psnr" else None, None
     if value is None:
-        return {"reason": reason if place.metric == "lpips" else None}
-    return {"value": value, "keys": keys}
+        return replace(empty, reason=(reason or "") if place.metric == "lpips" else "")
+    return replace(empty, value=value, keys=keys)
 
 
 def _seconds(place: TablePlace, record: ProtectionRecord | Record) -> float:

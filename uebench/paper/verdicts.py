@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from uebench.analysis.paired_tests import paired_tests
-from uebench.analysis.statistics import Z
+from uebench.analysis.statistics import Z, share_learned
 from uebench.paper.fill import FilledPlace
 
 HELD = 0.15
@@ -50,7 +50,7 @@ def near_chance(filled: FilledPlace) -> bool | None:
     """
     if filled.interval is None or filled.chance is None or filled.is_single_run:
         return None
-    ends = learned_between(filled) or (_share(filled.interval[0], filled.chance, 100.0), None)
+    ends = learned_between(filled) or (share_learned(filled.interval[0], filled.chance, 100.0), None)
     least, most = ends
     if least is not None and least > HELD:
         return False
@@ -59,7 +59,7 @@ def near_chance(filled: FilledPlace) -> bool | None:
 
 def learned(filled: FilledPlace) -> float | None:
     """Return (accuracy - chance) / (clean reference - chance); None without both, or if clean training fails."""
-    return None if filled.value is None else _share(filled.value, filled.chance, filled.clean)
+    return None if filled.value is None else share_learned(filled.value, filled.chance, filled.clean)
 
 
 def learned_between(filled: FilledPlace) -> tuple[float, float] | None:
@@ -71,15 +71,9 @@ def learned_between(filled: FilledPlace) -> tuple[float, float] | None:
     if filled.interval is None:
         return None
     cleans = filled.clean_interval or (filled.clean, filled.clean)
-    shares = [_share(end, filled.chance, clean) for end, clean in product(filled.interval, cleans)]
+    shares = [share_learned(end, filled.chance, clean) for end, clean in product(filled.interval, cleans)]
     known = [share for share in shares if share is not None]
     return (min(known), max(known)) if len(known) == len(shares) else None
-
-
-def _share(accuracy: float, chance: float | None, clean: float | None) -> float | None:
-    if chance is None or clean is None or clean <= chance:
-        return None
-    return (accuracy - chance) / (clean - chance)
 
 
 @dataclass(frozen=True, slots=True)

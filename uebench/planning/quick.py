@@ -13,7 +13,7 @@ QUICK = 60
 """Seconds that the training of a method may take if nobody named the method."""
 
 
-class Chosen(NamedTuple):
+class BySpeed(NamedTuple):
     """Protected sets, sorted by the time that they take.
 
     Attributes:
@@ -25,12 +25,12 @@ class Chosen(NamedTuple):
     slow: list[ProtectionSpec]
 
 
-def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> Chosen:
+def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> BySpeed:
     """Sort protected sets into quick and slow ones, each in their order."""
-    chosen = Chosen([], [])
+    sets = BySpeed([], [])
     for spec in specs:
-        (chosen.quick if _is_quick(spec, store) else chosen.slow).append(spec)
-    return chosen
+        (sets.quick if _is_quick(spec, store) else sets.slow).append(spec)
+    return sets
 
 
 def _is_quick(spec: ProtectionSpec, store: Store) -> bool:

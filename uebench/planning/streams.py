@@ -3,8 +3,10 @@
 A task's random streams depend on its seed and on their names. A method that builds a ResNet-18 as its surrogate model,
 and an attacker that builds one under the same seed, therefore begin with the same weights. The protection then holds
 much better than against any other start: see ``docs/numbers.md``. An attacker whose seed equals the method's draws from
-streams of its own, unless neither can begin like the other. These pairs keep the streams that they were measured with.
-A method that is not listed here may have any surrogate model.
+streams of its own, unless neither can begin like the other.
+
+The lists below are closed, and a new plugin is never added. They only keep the keys of cells that were measured before
+this rule. A method that is not listed counts as one that may have any surrogate model.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uebench.errors import UsageError, nearest
+from uebench.errors import UsageError, counted, nearest
 from uebench.planning.grid_file import read_toml
 from uebench.planning.study import METRICS, Named, StudyAttacker, StudyData, StudyMethod, StudySpec
 from uebench.planning.study_reported import read_reported
@@ -112,7 +112,7 @@ def _filled(what: str, entries: Sequence[StudyData], given: Sequence[str]) -> tu
     for text in given:
         prefix = next((name for name in open_names if text.startswith(f"{name}=")), "")
         if not prefix and (len(open_names) != 1 or _is_named(text)):
-            count = f"{len(open_names)} data set{'s' * (len(open_names) != 1)}"
+            count = counted(len(open_names), "data set")
             remedy = f"write NAME=SET; {nearest(text.partition('=')[0], open_names)}"
             raise UsageError(f"data {text!r}: {what} leaves {count} open; {remedy}")
         name = prefix or open_names[0]

@@ -66,11 +66,8 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
     Raises:
         UsageError: If the text does not follow the grammar.
     """
-    if len(text) > LONGEST:
-        raise UsageError(f"{_shown(text)}: {len(text)} characters; at most {LONGEST} are read")
     try:
-        with warnings.catch_warnings(action="ignore"):  # about "\d", which is read literally
-            tree = ast.parse(text.strip(), mode="eval").body
+        tree = _tree(text)
         links: list[ast.expr] = []
         while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
             links.append(tree.right)
@@ -80,6 +77,21 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
         raise UsageError(f"{_shown(text)}: not of the form name(option=value)+name; put paths in quotes") from None
     except (RecursionError, MemoryError):  # Python's parser raises these for many signs or brackets
         raise UsageError(f"{_shown(text)}: nested too deeply; write it with fewer signs and brackets") from None
+
+
+def number(text: str) -> float:
+    """Read a number that is written like an option's value, such as ``8/255``.
+
+    Raises:
+        UsageError: If the text is not a number.
+    """
+    try:
+        value = _value(_tree(text), text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        value = None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{_shown(text)}: not a number; write 0.03 or 8/255")
+    return float(value)
 
 
 def format_value(value: object) -> str:
@@ -116,6 +128,13 @@ def shortened(text: str) -> str:
 
 def _shown(text: str | ast.expr) -> str:
     return repr(shortened(text if isinstance(text, str) else ast.unparse(text)))
+
+
+def _tree(text: str) -> ast.expr:
+    if len(text) > LONGEST:
+        raise UsageError(f"{_shown(text)}: {len(text)} characters; at most {LONGEST} are read")
+    with warnings.catch_warnings(action="ignore"):  # about "\d", which is read literally
+        return ast.parse(text.strip(), mode="eval").body
 
 
 def _spec(node: ast.expr, text: str) -> Spec:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from uebench import networks
 from uebench.data.dataset import Dataset
+from uebench.errors import counted
 from uebench.evaluation import referee
 from uebench.evaluation.context import seed_everything
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, Training
@@ -125,7 +126,7 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
         count = 2 if place in ("batch", "epoch") else 1
         if len(done.returned) != count:
             expected = {"batch": "images and targets", "epoch": "the images to hold back, and the patience"}
-            number = f"{len(done.returned)} value{'s' * (len(done.returned) != 1)}"
+            number = counted(len(done.returned), "value")
             raise self.returns(f"on_{place} returned {number}; return {expected.get(place, 'one tensor')}")
         if place == "epoch" and type(done.returned[1]) is not int:
             raise self.returns(f"on_epoch returned a patience of {done.returned[1]!r}; return a whole number")
