@@ -59,19 +59,20 @@ def _tabular(blocks: Sequence[DataBlock]) -> Iterator[str]:
 
 def _header(block: DataBlock, grouped: bool) -> Iterator[str]:
     """Yield the groups of attackers with a rule under each, and then the attackers' names."""
-    stub, seeds = 1 + grouped, block.has_seeds
+    stub = ["", "method"] if grouped else ["method"]
+    seeds = ["seeds"] if block.has_seeds else []
     if any(column.group for column in block.columns):
-        cells, rules, start = [""] * stub, [], stub + 1
+        cells, rules, start = [""] * len(stub), [], len(stub) + 1
         for group, members in groupby(column.group for column in block.columns):
             width = len(list(members))
             cells.append(rf"\multicolumn{{{width}}}{{c}}{{{escaped(group)}}}")
             if group:
                 rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
             start += width
-        yield _line([*cells, *[""] * seeds])
+        yield _line([*cells, *[""] * len(seeds)])
         yield " ".join(rules)
     names = [rf"\multicolumn{{1}}{{c}}{{{escaped(column.name)}}}" for column in block.columns]
-    yield _line([*[""] * grouped, "method", *names, *["seeds"] * seeds])
+    yield _line([*stub, *names, *seeds])
 
 
 def _block(block: DataBlock, grouped: bool, blanks: Sequence[str]) -> Iterator[str]:
@@ -80,8 +81,12 @@ def _block(block: DataBlock, grouped: bool, blanks: Sequence[str]) -> Iterator[s
     for group, section in block.sections:
         yield r"\midrule" if group else r"\addlinespace"
         for number, row in enumerate(section):
-            seeds = [row.seeds.replace("x", r"$\times$")] * block.has_seeds
-            yield _line([*[escaped(group) * (number == 0)] * grouped, *_row(row, blanks), *seeds])
+            cells = _row(row, blanks)
+            if grouped:
+                cells.insert(0, escaped(group) if number == 0 else "")
+            if block.has_seeds:
+                cells.append(row.seeds.replace("x", r"$\times$"))
+            yield _line(cells)
 
 
 def _row(row: Row, blanks: Sequence[str]) -> list[str]:

@@ -94,7 +94,7 @@ def _number(one: MeasuredPlace) -> Number:
         return Number()
     low, high = pairing.interval
     differs = one.test is not None and one.test.sign != 0
-    marks = DIFFERS * differs + AS_GOOD * one.as_good
+    marks = (DIFFERS if differs else "") + (AS_GOOD if one.as_good else "")
     return Number(f"{pairing.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
 
 
