@@ -80,7 +80,7 @@ def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
         "difference_high": 100 * gap.high if gap else None, "p": one.test and one.test.p,
         "p_holm": one.test and one.test.p_holm,
         "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
-        "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
+        "reason": "; ".join(map(str, one.gaps)), "keys": [record.key for record in one.records],
     }  # fmt: skip
     values |= {name: metric(one) for name, metric in MEASURES.items()}
     values["worst_identity_accuracy"] = values["worst_identity"]

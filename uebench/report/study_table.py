@@ -142,7 +142,7 @@ def _shows_no_protection(column: Sequence[MeasuredPlace]) -> bool:
 def _gaps(measured: Iterable[MeasuredPlace]) -> list[str]:
     missing: dict[str, list[str]] = {}
     for one in measured:
-        for reason, runs in one.gaps.items():
+        for gap, runs in one.gaps.items():
             share = f" ({runs} of {len(one.place.cells)} runs)" if runs < len(one.place.cells) else ""
-            missing.setdefault(reason, []).append(one.place.title + share)
+            missing.setdefault(str(gap), []).append(one.place.title + share)
     return about_gaps(missing)
