@@ -123,13 +123,13 @@ def _heading(column: Column) -> str:
 
 def _in_text(number: Number) -> str:
     best = NAMES_OF_BEST["text"] if number.best else ""
-    return f"{number.value} {number.interval}{number.marks}{best}".strip()
+    return f"{number.value} {number.beside}{number.marks}{best}".strip()
 
 
 def _in_markdown(number: Number) -> str:
     value = f"**{number.value}**" if number.best else number.value
     marks = number.marks.replace("*", r"\*")
-    return formats.Markup(f"{value} {number.interval}{marks}".strip())
+    return formats.Markup(f"{value} {number.beside}{marks}".strip())
 
 
 def _html(table: StudyTable) -> str:
@@ -168,7 +168,7 @@ def _index(names: Sequence[tuple[str, str]], title: str | None) -> pd.Index:
 def _in_html(number: Number) -> str:
     value = f"<strong>{number.value}</strong>" if number.best else number.value
     marks = f"<sup>{number.marks}</sup>" if number.marks else ""
-    return f"{value} {number.interval}{marks}".strip()
+    return f"{value} {number.beside}{marks}".strip()
 
 
 def _check_parquet(file: Path | None) -> None:

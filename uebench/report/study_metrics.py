@@ -55,7 +55,7 @@ def _of_attacks(spec: StudySpec, name: str, places: Sequence[MeasuredPlace]) -> 
         for line in zip(*columns(places), strict=True)
     }
     header = [Column(attacker.group, attacker.name) for attacker in spec.attackers]
-    return DataBlock(f"{METRICS[name].heading}: {places[0].place.data.name}", header, sections(spec, lines), name)
+    return DataBlock(places[0].place.data.name, header, sections(spec, lines), METRICS[name].heading, name)
 
 
 def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPlace]) -> DataBlock:
@@ -64,8 +64,8 @@ def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPla
         for line in zip(*columns(places), strict=True)
     }
     header = [Column("", METRICS[name].heading) for name in names]
-    title = f"protected sets: {places[0].place.data.name}"
-    return DataBlock(title, header, sections(spec, lines), "sets", has_seeds=False)
+    data = places[0].place.data.name
+    return DataBlock(data, header, sections(spec, lines), "protected sets", "sets", has_seeds=False)
 
 
 def _set_number(name: str, line: Sequence[MeasuredPlace]) -> Number:
@@ -84,4 +84,4 @@ def _number(name: str, one: MeasuredPlace) -> Number:
         remark = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
     elif name == "worst_identity" and one.pairing:
         remark = f"(no. {one.pairing.worst.number})"
-    return Number(f"{value:.{METRICS[name].decimals}f}", remark)
+    return Number(f"{value:.{METRICS[name].decimals}f}", remark=remark)
