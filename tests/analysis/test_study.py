@@ -8,7 +8,7 @@ from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.paired_tests import paired_tests
 from uebench.analysis.ranking import ranks
 from uebench.analysis.records import runs_of
-from uebench.analysis.study import MeasuredPlace
+from uebench.analysis.study import NOT_COMPUTED, Gap, MeasuredPlace
 from uebench.report.study_table import arrange
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -65,15 +65,16 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     _, places = measured(written(tmp_path, ONE), store, {"LSP": 0.2, "Noise 2": 0.3})
     missing = by_method(places)["Noise_1 #2"]
-    assert (missing.pairing, missing.gaps) == (None, {"not computed yet: uebench study run": 6})
+    assert (missing.pairing, missing.gaps) == (None, {NOT_COMPUTED: 6})
+    assert str(NOT_COMPUTED) == "not computed yet: uebench study run"
     keys = [one.spec.key for one in missing.place.cells]
     store.write_failure(Failure(key=keys[0], title="a cell", kind="CellError", message="it broke"))
     store.cell_path(by_method(places)["LSP"].records[0].key).write_text("{}")
     _, places = measured(tmp_path / "mine.toml", store, {})
     found = by_method(places)
-    assert found["Noise_1 #2"].gaps == {"failed: it broke": 1, "not computed yet: uebench study run": 5}
-    (reason,) = found["LSP"].gaps
-    assert reason.startswith("damaged: ")
+    assert found["Noise_1 #2"].gaps == {Gap("failed", "it broke"): 1, NOT_COMPUTED: 5}
+    (gap,) = found["LSP"].gaps
+    assert gap.status == "damaged" and str(gap).startswith("damaged: ")
     assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "2 x 2-3"
 
 

@@ -10,7 +10,6 @@ from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.analysis import study_metrics as metrics
 from uebench.analysis.study import MeasuredPlace
-from uebench.planning.study import METRICS
 from uebench.store.record_parts import Counts, Robustness, Scope
 from uebench.store.store import Store
 
@@ -27,10 +26,6 @@ def changed(one: MeasuredPlace, *updates: dict[str, Any]) -> MeasuredPlace:
     """Return a place with so many of its records, each changed."""
     records = tuple(record.model_copy(update=update) for record, update in zip(one.records, updates, strict=False))
     return replace(one, records=records)
-
-
-def test_every_metric_that_a_study_may_name_is_measured() -> None:
-    assert metrics.MEASURES.keys() == METRICS.keys()
 
 
 def test_relative_unlearnability_is_0_at_the_reference_and_100_at_chance(places: dict[str, MeasuredPlace]) -> None:

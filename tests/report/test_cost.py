@@ -19,6 +19,7 @@ from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
 from uebench.report import cost
 from uebench.report.labels import Labelled, place
+from uebench.report.style import LEAST
 from uebench.store.store import Store
 
 ONE_ATTACKER = STUDY.partition('[[attacker]]\nname = "JPEG"')[0]
@@ -47,7 +48,7 @@ def test_a_method_stands_at_its_seconds_and_at_the_accuracy_that_it_leaves(place
     (axes,) = cost.figure(placed).axes
     wanted = [one.pairing.accuracy for one in placed[1:] if one.pairing]
     assert [y for _, y in points(axes)] == pytest.approx(wanted)
-    assert [x for x, _ in points(axes)] == pytest.approx([max(seconds(one) or 0, cost.LEAST) for one in placed[1:]])
+    assert [x for x, _ in points(axes)] == pytest.approx([max(seconds(one) or 0, LEAST) for one in placed[1:]])
     assert points(axes)[1][0] == pytest.approx(225 * points(axes)[0][0])
     assert [text.get_text() for text in axes.texts] == ["LSP", "Noise_1 #2", "Noise 2"]
     lines = [line for line in axes.lines if line.get_linestyle() in (":", "--")]

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from tests.records import made_up
 from tests.studies import SHARES, STUDY, measured, written
-from uebench.analysis.study import NOT_COMPUTED, MeasuredPlace
+from uebench.analysis.study import NOT_COMPUTED, Gap, MeasuredPlace
 from uebench.errors import UsageError
 from uebench.report import matrix
 from uebench.store.store import Store
@@ -70,7 +70,7 @@ def test_an_attacker_that_no_method_met_keeps_its_column(tmp_path: Path) -> None
 
 def test_a_failed_cell_and_missing_runs_are_told_from_cells_not_measured_yet(places: list[MeasuredPlace]) -> None:
     failed = [
-        replace(one, gaps={"failed: ValueError: no": 6})
+        replace(one, gaps={Gap("failed", "ValueError: no"): 6})
         if not one.records and one.place.attacker.name == "JPEG"
         else replace(one, records=one.records[:2])
         for one in places

@@ -14,7 +14,7 @@ from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.errors import UsageError
 from uebench.planning import study
-from uebench.report import bars, cost, matrix, study_forms
+from uebench.report import bars, cost, matrix, study_forms, study_metrics
 from uebench.report.study_blocks import StudyTable
 from uebench.report.study_rows import COLUMNS
 from uebench.report.study_table import arrange
@@ -92,7 +92,7 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
 def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     rows = list(csv.DictReader(io.StringIO(study_forms.render(table, "csv"))))
     assert list(rows[0]) == list(COLUMNS)
-    assert COLUMNS.keys() >= study.METRICS.keys()
+    assert COLUMNS.keys() >= set(study.METRICS)
     assert len(rows) == 12
     noise = next(row for row in rows if (row["method"], row["attacker"]) == ("Noise_1 #2", "Blur"))
     assert (noise["method_group"], noise["attacker_group"], noise["seeds"]) == (
@@ -105,6 +105,10 @@ def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20, abs=0.1)
     assert len(noise["keys"].split()) == int(noise["runs"]) == 6
     assert study_forms.frame(table).shape == (12, len(COLUMNS))
+
+
+def test_every_metric_that_a_study_may_name_is_measured() -> None:
+    assert tuple(study_metrics.METRICS) == study.METRICS
 
 
 METRICS = 'metrics = ["peak", "ssim", "worst_identity", "psnr"]\n'

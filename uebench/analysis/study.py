@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.paired_tests import PairedTest, paired_tests
@@ -17,7 +18,24 @@ from uebench.store.record import ProtectionRecord, Record
 from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
-NOT_COMPUTED = "not computed yet: uebench study run"
+
+class Gap(NamedTuple):
+    """Why a record is missing.
+
+    Attributes:
+        status: What became of the cell, in a word or a few.
+        reason: Why, or what computes it.
+    """
+
+    status: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return both as one text."""
+        return f"{self.status}: {self.reason}"
+
+
+NOT_COMPUTED = Gap("not computed yet", "uebench study run")
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,7 @@ class MeasuredPlace:
         records: The records of its cells, under the study's names; fewer than cells where some are missing.
         clean: The records of the clean reference of the same attacker.
         protections: The records of the protected sets that were attacked, as far as the store holds them.
-        gaps: Reason for a missing record -> number of cells.
+        gaps: Why records are missing -> number of cells.
         rank: The method's rank against this attacker; None for the clean reference, and for a single method.
         protects: Whether it is shown to protect: a paired test tells it from the clean reference.
         best: Whether it is the best of its column: of the methods that are shown to protect, the first in the order of
@@ -43,7 +61,7 @@ class MeasuredPlace:
     records: tuple[Record, ...]
     clean: tuple[Record, ...]
     protections: tuple[ProtectionRecord, ...]
-    gaps: dict[str, int]
+    gaps: dict[Gap, int]
     rank: Rank | None = None
     protects: bool = False
     best: bool = False
@@ -84,11 +102,11 @@ def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
     return list(groups.values())
 
 
-def _read(place: StudyPlace, store: Store) -> tuple[tuple[Record, ...], dict[str, int]]:
+def _read(place: StudyPlace, store: Store) -> tuple[tuple[Record, ...], dict[Gap, int]]:
     """Return the records of a place's cells, and the number of cells without one for each reason."""
     found = [(cell, store.read_cell_or_none(cell.spec.key)) for cell in place.cells]
     records = tuple(_named(record, place) for _, record in found if record)
-    return records, dict(Counter(_reason(cell, store) for cell, record in found if not record))
+    return records, dict(Counter(_gap(cell, store) for cell, record in found if not record))
 
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
@@ -104,11 +122,11 @@ def _named(record: Record, place: StudyPlace) -> Record:
     return record.model_copy(update={"written": written, "data": data})
 
 
-def _reason(cell: PlannedCell, store: Store) -> str:
+def _gap(cell: PlannedCell, store: Store) -> Gap:
     if cell.reason:
-        return f"{cell.status}: {cell.reason}"
+        return Gap(cell.status, cell.reason)
     failure = store.read_failure(cell.spec.key) or store.read_failure(cell.spec.protect_key)
-    return f"failed: {failure.message}" if failure else NOT_COMPUTED
+    return Gap("failed", failure.message) if failure else NOT_COMPUTED
 
 
 def _ranked(column: Sequence[MeasuredPlace], reference: str) -> list[MeasuredPlace]:

@@ -1,10 +1,9 @@
-"""The metrics that a study's table can show beside the accuracy, from records; see ``planning.study.METRICS``."""
+"""The metrics that a study's table can show beside the accuracy, from records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from statistics import fmean
-from types import MappingProxyType
 
 from uebench.analysis.records import one_of_each_set
 from uebench.analysis.records import seconds as seconds_of
@@ -62,23 +61,6 @@ def memory(one: MeasuredPlace) -> float | None:
     """Return the most memory in MiB that the method needed for a set; None where it was not measured."""
     peaks = (protection.peak_memory_mib for protection in one.protections)
     return max((mib for mib in peaks if mib), default=None)
-
-
-MEASURES: Mapping[str, Callable[[MeasuredPlace], float | None]] = MappingProxyType(
-    {
-        "relative_unlearnability": relative_unlearnability,
-        "peak": peak,
-        "worst_identity": worst_identity,
-        "robust": robust,
-        "unprotected": unprotected,
-        "psnr": psnr,
-        "ssim": ssim,
-        "lpips": lpips,
-        "seconds": seconds,
-        "memory": memory,
-    }
-)
-"""Metric -> function that measures it."""
 
 
 def _percent(counts: Iterable[Counts | None]) -> float | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -31,35 +30,11 @@ class Named(Config):
     name: str = Field(min_length=1)
 
 
-class Metric(NamedTuple):
-    """A metric that a table can show beside the accuracy.
-
-    Attributes:
-        heading: Its name and unit in tables.
-        of_sets: Whether it describes the protected sets, and is therefore the same for every attacker.
-        decimals: The number of decimals in tables.
-    """
-
-    heading: str
-    of_sets: bool = False
-    decimals: int = 1
-
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "relative_unlearnability": Metric("relative unlearnability, %"),
-        "peak": Metric("peak accuracy, % (epoch)"),
-        "worst_identity": Metric("worst identity, % (number)"),
-        "robust": Metric("accuracy under PGD-20, %"),
-        "unprotected": Metric("accuracy of unprotected people, %"),
-        "psnr": Metric("PSNR, dB", of_sets=True, decimals=2),
-        "ssim": Metric("SSIM", of_sets=True, decimals=3),
-        "lpips": Metric("LPIPS", of_sets=True, decimals=3),
-        "seconds": Metric("seconds per 1,000 images", of_sets=True),
-        "memory": Metric("peak memory, MiB", of_sets=True, decimals=0),
-    }
-)
-"""The metrics by name; ``analysis.study_metrics.MEASURES`` has a function for each."""
+METRICS = (
+    "relative_unlearnability", "peak", "worst_identity", "robust", "unprotected", "psnr", "ssim", "lpips", "seconds",
+    "memory",
+)  # fmt: skip
+"""The metrics that a table can show beside the accuracy; ``report.study_metrics.METRICS`` says how."""
 
 
 class StudyData(Named):

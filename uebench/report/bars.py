@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, TypedDict
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
-from uebench.report.style import COLOURS, GREY, name_groups, write_no_record
+from uebench.report.style import (
+    COLOURS,
+    GREY,
+    error_lengths,
+    legend_below,
+    name_groups,
+    reference_handles,
+    write_no_record,
+)
 from uebench.report.text import literal
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -38,7 +47,6 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
         UsageError: If there is no record to draw.
     """
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     if not any(one.records for one in measured):
@@ -54,16 +62,12 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     fig = Figure(figsize=(width, 0.8 + 2.9 * len(panels)), layout="constrained")
     for axes, places in zip(fig.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
         _panel(axes, places, styles)
-    handles: list[Patch | Line2D] = [
+    handles: list[Artist] = [
         Patch(label=_label(name), facecolor=style["color"], hatch=style["hatch"], edgecolor="white")
         for name, style in styles.items()
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=_label(clean.name)))
-    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(
-        handles=handles, title=single_seeds(measured), title_fontsize=8, loc="outside lower center",
-        ncols=max(2, int(width / 1.7)), fontsize=8, frameon=False,
-    )  # fmt: skip
+    handles += reference_handles(_label(clean.name))
+    legend_below(fig, handles, single_seeds(measured), ncols=max(2, int(width / 1.7)))
     return fig
 
 
@@ -99,8 +103,9 @@ def _bar(axes: Axes, x: float, width: float, one: MeasuredPlace, style: Style) -
     if one.pairing is None:
         write_no_record(axes, x)
         return
-    mean, (low, high) = one.pairing.accuracy, one.pairing.interval
+    mean = one.pairing.accuracy
+    errors = [[length] for length in error_lengths(mean, one.pairing.interval)]
     axes.bar(
-        x, mean, 0.9 * width, yerr=[[max(0.0, mean - low)], [max(0.0, high - mean)]], capsize=2, edgecolor="white",
-        error_kw={"linewidth": 0.8}, linewidth=0.5, **style,
+        x, mean, 0.9 * width, yerr=errors, capsize=2, edgecolor="white", error_kw={"linewidth": 0.8}, linewidth=0.5,
+        **style,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind
 from uebench.paper.place import ROLES
-from uebench.report.style import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY, grid, legend_below, reference_handles
 from uebench.report.text import literal
 from uebench.store.record import Record
 
@@ -33,7 +33,6 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
     Raises:
         UsageError: If no accuracy was measured.
     """
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     panels = _panels(tables)
@@ -42,28 +41,21 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
             "figure: no accuracy to draw; tables 3 to 6 and 8 and figures 4.1 to 4.3 have some once their cells are "
             "measured"
         )
-    across = min(ACROSS, len(panels))
-    down = -(-len(panels) // across)
     rows = max(len(places) for places in panels)
-    fig = Figure(figsize=(1.6 + 3.4 * across, 0.8 + down * (0.7 + 0.3 * rows)), layout="constrained")
     shared = len({tuple(filled.place.label for filled in places) for places in panels}) == 1
-    for axes, places in zip(fig.subplots(down, across, squeeze=False, sharey=shared).flat, panels, strict=False):
+    fig, drawn_on = grid(len(panels), ACROSS, margin=(1.6, 0.8), panel=(3.4, 0.7 + 0.3 * rows), sharey=shared)
+    for axes, places in zip(drawn_on, panels, strict=True):
         _draw(axes, places)
-    for axes in fig.axes[len(panels) :]:
-        axes.set_visible(False)
     drawn = [filled for places in panels for filled in places]
     handles = [Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval")]
     if any(filled.reported is not None for filled in drawn):
         handles.append(
             Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label="reported")
         )
-    if any(filled.clean is not None for filled in drawn):
-        handles.append(Line2D([], [], color=GREY, linestyle="--", label="measured without protection"))
-    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(
-        handles=handles, title="clean test accuracy, % (lower: better protection)", title_fontsize=9,
-        loc="outside lower center", ncols=2 if across == 1 else 4, fontsize=8, frameon=False,
-    )  # fmt: skip
+    has_clean = any(filled.clean is not None for filled in drawn)
+    handles += reference_handles("measured without protection" if has_clean else "")
+    title = "clean test accuracy, % (lower: better protection)"
+    legend_below(fig, handles, title, ncols=2 if len(panels) == 1 else 4, title_size=9)
     return fig
 
 

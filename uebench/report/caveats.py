@@ -54,7 +54,7 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
 def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
     """Return the caveat of a study in which a method has a number from one or two runs; empty if none has."""
     few = any(one.rank and one.pairing and not one.pairing.runs.can_be_tested for one in measured)
-    return "a number from one or two runs says little about other seeds, and is not tested" * few
+    return "a number from one or two runs says little about other seeds, and is not tested" if few else ""
 
 
 def of_presets(names: Collection[str]) -> list[str]:

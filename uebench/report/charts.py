@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from uebench.analysis.leaderboard import Pairing
+from uebench.report.style import LEAST
 from uebench.store.record import Record
 
 WIDTH, HEIGHT = 160, 80
@@ -72,7 +73,7 @@ def costs(methods: Iterable[tuple[int, Pairing, float]]) -> Costs | None:
     Args:
         methods: The number, the pairing and the seconds of each method.
     """
-    clamped = [(number, pairing, max(seconds, 0.01)) for number, pairing, seconds in methods]
+    clamped = [(number, pairing, max(seconds, LEAST)) for number, pairing, seconds in methods]
     if len(clamped) < 2:
         return None
     first = math.floor(min(math.log10(seconds) for *_, seconds in clamped))

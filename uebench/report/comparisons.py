@@ -42,9 +42,10 @@ def page(comparisons: Sequence[Comparison], peak: bool = False, across: str = ""
     if not all(row["paired"] for row in rows):
         notes.append(UNPAIRED)
     if not rows:
-        notes = [(NO_VALUES.format(across) if across else NO_METHODS) + ", each with several runs" * tested]
+        nothing = NO_VALUES.format(across) if across else NO_METHODS
+        notes = [f"{nothing}, each with several runs" if tested else nothing]
     what = f"values of {across}" if across else "methods"
-    title = f"Paired comparisons of {what}{', each attacker after its best epoch' * peak}"
+    title = f"Paired comparisons of {what}{', each attacker after its best epoch' if peak else ''}"
     return Page(title, blocks, notes, rows, tuple(COLUMNS))
 
 

@@ -13,7 +13,7 @@ from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
 from uebench.report.labels import Labelled, place
-from uebench.report.style import COLOURS, GREY
+from uebench.report.style import COLOURS, GREY, LEAST, error_lengths, grid, legend_below, reference_handles
 from uebench.report.text import literal
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ ACROSS = 2
 """The most panels in a row."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 """The markers of groups of methods, so that groups differ in more than colour."""
-LEAST = 0.01
-"""The least cost on the logarithmic axis, in seconds. Methods that cost less are drawn there."""
 HOLLOW = "hollow: may change a pixel by more than the others"
 
 
@@ -60,24 +58,17 @@ def figure(measured: Sequence[MeasuredPlace]) -> Figure:
     Raises:
         UsageError: If there is no finished cell of a method to draw.
     """
-    from matplotlib.figure import Figure
-
     panels = [column for column in columns(measured) if _points(column)]
     if not panels:
         raise UsageError("cost: no finished cell of a method to draw; uebench study run computes them")
     groups = dict.fromkeys(one.place.method.group for one in columns(measured)[0][1:])
     styles = {group: (COLOURS[n % len(COLOURS)], MARKERS[n % len(MARKERS)]) for n, group in enumerate(groups)}
-    across = min(ACROSS, len(panels))
-    down = -(-len(panels) // across)
-    fig = Figure(figsize=(7.0 * across, 0.6 + 4.6 * down), layout="constrained")
-    grid = fig.subplots(down, across, squeeze=False).flatten()
-    for axes, column in zip(grid, panels, strict=False):
+    fig, drawn_on = grid(len(panels), ACROSS, margin=(0.0, 0.6), panel=(7.0, 4.6))
+    for axes, column in zip(drawn_on, panels, strict=True):
         _panel(axes, column, styles)
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
     _legend(fig, panels, styles, single_seeds(measured))
     fig.draw_without_rendering()  # makes the layout final, so that labels can be placed
-    for axes, column in zip(grid, panels, strict=False):
+    for axes, column in zip(drawn_on, panels, strict=True):
         place(axes, [_labelled(point) for point in _points(column)], _lines(column))
     return fig
 
@@ -98,10 +89,11 @@ def _panel(axes: Axes, column: Sequence[MeasuredPlace], styles: Mapping[str, tup
     points, attacker, data = _points(column), column[0].place.attacker, column[0].place.data
     for point in points:
         colour, marker = styles[point.group]
-        mean, (low, high) = point.pairing.accuracy, point.pairing.interval
+        mean = point.pairing.accuracy
+        errors = [[length] for length in error_lengths(mean, point.pairing.interval)]
         axes.errorbar(
-            point.seconds, mean, [[max(0.0, mean - low)], [max(0.0, high - mean)]], color=colour, marker=marker,
-            markersize=6.5, markerfacecolor=colour if point.bounded else "white", capsize=2, elinewidth=1, zorder=3,
+            point.seconds, mean, errors, color=colour, marker=marker, markersize=6.5,
+            markerfacecolor=colour if point.bounded else "white", capsize=2, elinewidth=1, zorder=3,
         )  # fmt: skip
     for height, style in zip(_lines(column), (":", "--"), strict=False):
         axes.axhline(height, color=GREY, linestyle=style, linewidth=1, zorder=1)
@@ -148,11 +140,8 @@ def _legend(
     ]
     if not all(point.bounded for point in points):
         handles.append(Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="", label=HOLLOW))
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=literal(panels[0][0].place.method.name)))
-    handles.append(Line2D([], [], color=GREY, linestyle=":", label="chance"))
-    fig.legend(
-        handles=handles, title=title, title_fontsize=8, loc="outside lower center", ncols=3, fontsize=8, frameon=False
-    )
+    handles += reference_handles(literal(panels[0][0].place.method.name))
+    legend_below(fig, handles, title, ncols=3)
 
 
 def _labelled(point: Point) -> Labelled:

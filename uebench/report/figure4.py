@@ -13,7 +13,7 @@ from uebench.paper.place import MAIN, TablePlace
 from uebench.paper.tables import SIDE, SIDES
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
-from uebench.report.style import COLOURS, GREY, write_no_record
+from uebench.report.style import COLOURS, GREY, error_lengths, write_no_record
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -55,7 +55,7 @@ def filled_panels(store: Store, registry: Registry, preset: str, data: str | Non
 
 def drawn_from(tables: Mapping[str, FilledTable]) -> list[Record]:
     """Return the records behind the panels, each once."""
-    return cells_behind(place for table in tables.values() for place in table.places)
+    return cells_behind(filled for table in tables.values() for filled in table.places)
 
 
 def figure(tables: Mapping[str, FilledTable]) -> Figure:
@@ -71,17 +71,17 @@ def figure(tables: Mapping[str, FilledTable]) -> Figure:
     axes = dict(zip(TITLES, fig.subplots(2, 2).flat, strict=True))
     jpeg, augmented = (_by_method(tables[name], beside=PLAIN) for name in ("figure4.1", "figure4.2"))
     side = _by_side_information(tables["figure4.3"])
-    losses = [place for place in tables["figure4.4"].places if place.fit and _method(place.place) in side]
+    losses = [filled for filled in tables["figure4.4"].places if filled.fit and _method(filled.place) in side]
     colours = _colours([*jpeg, *augmented, *side])
     for name, panel in {"figure4.1": jpeg, "figure4.2": augmented, "figure4.3": side, "figure4.4": losses}.items():
         _prepare(axes[name], TITLES[name], "" if panel else tables[name].table.command)
     if jpeg:
         _lines(axes["figure4.1"], jpeg, _qualities(tables["figure4.1"]), colours)
     if augmented:
-        columns = list(dict.fromkeys(place.place.column for place in tables["figure4.2"].places))
+        columns = list(dict.fromkeys(filled.place.column for filled in tables["figure4.2"].places))
         _bars(axes["figure4.2"], augmented, [PLAIN, *(name for name in columns if name != PLAIN)], colours)
     if side:
-        rows = [place.place.row for place in tables["figure4.3"].places if place.place.row in SIDE or place.cells]
+        rows = [filled.place.row for filled in tables["figure4.3"].places if filled.place.row in SIDE or filled.cells]
         rows = sorted(dict.fromkeys(rows), key=lambda row: (row != "true", not row.startswith("0.")))
         _bars(axes["figure4.3"], side, rows, colours)
     _losses(axes["figure4.4"], losses, colours)
@@ -111,18 +111,18 @@ def _chance(tables: Mapping[str, FilledTable]) -> float:
 def _by_method(table: FilledTable, beside: str) -> dict[str, dict[str, FilledPlace]]:
     """Return the measured places by method and column, without methods that were measured only at ``beside``."""
     panel: dict[str, dict[str, FilledPlace]] = {}
-    for place in table.places:
-        if place.value is not None:
-            panel.setdefault(place.place.row, {})[place.place.column] = place
+    for filled in table.places:
+        if filled.value is not None:
+            panel.setdefault(filled.place.row, {})[filled.place.column] = filled
     return {method: columns for method, columns in panel.items() if set(columns) != {beside}}
 
 
 def _by_side_information(table: FilledTable) -> dict[str, dict[str, FilledPlace]]:
     """Return the measured places by method and labels, for methods that were also measured with untrue labels."""
     panel: dict[str, dict[str, FilledPlace]] = {}
-    for place in table.places:
-        if place.value is not None:
-            panel.setdefault(_method(place.place), {})[place.place.row] = place
+    for filled in table.places:
+        if filled.value is not None:
+            panel.setdefault(_method(filled.place), {})[filled.place.row] = filled
     return {method: labels for method, labels in panel.items() if set(labels) - {"true"}}
 
 
@@ -141,7 +141,7 @@ def _colours(methods: Sequence[str]) -> dict[str, str]:
 
 def _qualities(table: FilledTable) -> dict[str, str]:
     """Return the measured columns of panel 1 in the order of JPEG quality, each with its label on the axis."""
-    columns = {place.place.column for place in table.places if place.value is not None} - {PLAIN}
+    columns = {filled.place.column for filled in table.places if filled.value is not None} - {PLAIN}
     numbers = {int(column.partition("=")[2]): column for column in columns}
     return {numbers[number]: str(number) for number in sorted(numbers)} | {PLAIN: PLAIN}
 
@@ -177,12 +177,12 @@ def _bars(axes: Axes, panel: Panel, positions: Sequence[str], colours: Mapping[s
 
 def _losses(axes: Axes, places: Sequence[FilledPlace], colours: Mapping[str, str]) -> None:
     styles = iter(STYLES)
-    for place in places:
-        assert place.fit
-        losses, method = place.fit.surrogate_losses, _method(place.place)
+    for filled in places:
+        assert filled.fit
+        losses, method = filled.fit.surrogate_losses, _method(filled.place)
         axes.semilogy(
             losses.keys(), losses.values(), linestyle=next(styles, STYLES[-1]), color=colours[method], linewidth=1.3,
-            label=place.place.label,
+            label=filled.place.label,
         )  # fmt: skip
     if places:
         axes.set_xlabel("epoch of the method")
@@ -203,12 +203,12 @@ def _label(name: str) -> str:
     return f"{float(name):.0%}" if name.startswith("0.") else name
 
 
-def _value(place: FilledPlace) -> float:
-    assert place.value is not None
-    return place.value
+def _value(filled: FilledPlace) -> float:
+    assert filled.value is not None
+    return filled.value
 
 
-def _errors(place: FilledPlace) -> tuple[float, float]:
+def _errors(filled: FilledPlace) -> tuple[float, float]:
     """Return the lengths of the interval below and above the value."""
-    assert place.low is not None and place.high is not None
-    return max(0.0, _value(place) - place.low), max(0.0, place.high - _value(place))
+    assert filled.interval is not None
+    return error_lengths(_value(filled), filled.interval)

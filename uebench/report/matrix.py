@@ -92,8 +92,7 @@ def of_study(measured: Sequence[MeasuredPlace]) -> Figure:
 
 def _tile(one: MeasuredPlace) -> Tile:
     if one.pairing is None:
-        reason = next((reason for reason in one.gaps if reason != NOT_COMPUTED), "")
-        return Tile(None, reason.partition(":")[0])
+        return Tile(None, next((gap.status for gap in one.gaps if gap != NOT_COMPUTED), ""))
     runs, planned = len(one.records), len(one.place.cells)
     if runs < planned:
         return Tile(one.pairing.accuracy, f"({runs} of {planned} runs)")

@@ -144,9 +144,14 @@ def verdicts(places: Sequence[FilledPlace]) -> Block:
         of_method = [filled for filled in places if filled.place.label == label]
         answers = [near_chance(filled) for filled in of_method if filled.value is not None]
         decided = [answer for answer in answers if answer is not None]
-        chances = [f"{sum(decided)} of {len(decided)}" if decided else "-"] * of_accuracies
-        rows.append((label, str(found[label]), *chances))
-    return Block("Verdicts", ("method", "the paper's order", *["near chance"] * of_accuracies), rows)
+        row = [label, str(found[label])]
+        if of_accuracies:
+            row.append(f"{sum(decided)} of {len(decided)}" if decided else "-")
+        rows.append(row)
+    header = ["method", "the paper's order"]
+    if of_accuracies:
+        header.append("near chance")
+    return Block("Verdicts", header, rows)
 
 
 def gaps(places: Iterable[FilledPlace]) -> list[str]:

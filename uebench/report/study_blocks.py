@@ -36,15 +36,25 @@ class Number:
 
     Attributes:
         value: The mean, or a dash.
-        interval: Its interval or another text after the mean; empty for none.
+        interval: Its 95% interval in percent; None if it has none.
+        remark: A text after a number without an interval; empty for none.
         best: Whether it is the best of its column.
         marks: ``DIFFERS``, ``AS_GOOD``, both or neither.
     """
 
     value: str = "-"
-    interval: str = ""
+    interval: tuple[float, float] | None = None
+    remark: str = ""
     best: bool = False
     marks: str = ""
+
+    @property
+    def beside(self) -> str:
+        """Return what stands beside the mean in plain text, its interval or its remark."""
+        if self.interval is None:
+            return self.remark
+        low, high = self.interval
+        return f"[{low:.1f}, {high:.1f}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +77,25 @@ class DataBlock:
     """Numbers of one kind on one data set.
 
     Attributes:
-        title: The title, with the name of the data set.
+        data: The name of the data set; for accuracies also the number of its test images.
         columns: The columns.
         sections: The rows of the reference and of chance with an empty group, then those of each group of methods.
-        kind: The kind of the numbers. Blocks of one kind are in one table in LaTeX.
+        heading: What the numbers are; empty for accuracies.
+        kind: The kind of the numbers, for labels. Blocks of one kind are in one table in LaTeX.
         has_seeds: Whether rows show their seeds.
     """
 
-    title: str
+    data: str
     columns: Sequence[Column]
     sections: Sequence[tuple[str, Sequence[Row]]]
+    heading: str = ""
     kind: str = "accuracy"
     has_seeds: bool = True
+
+    @property
+    def title(self) -> str:
+        """Return the heading and the data set."""
+        return f"{self.heading}: {self.data}" if self.heading else self.data
 
     @property
     def has_groups(self) -> bool:

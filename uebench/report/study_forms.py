@@ -102,13 +102,18 @@ def notes(table: StudyTable, form: str) -> list[str]:
 
 def _flat(block: DataBlock, write_number: Callable[[Number], str]) -> formats.Block:
     """Return a block without nesting: groups of attackers are in the header, groups of methods in a column."""
-    header = ["method", *map(_heading, block.columns), *["seeds"] * block.has_seeds]
+    groups = ["group"] if block.has_groups else []
+    seeds = ["seeds"] if block.has_seeds else []
     rows = []
     for group, section in block.sections:
         for number, row in enumerate(section):
-            cells = [row.name, *map(write_number, row.numbers), *[row.seeds] * block.has_seeds]
-            rows.append([group * (number == 0), *cells] if block.has_groups else cells)
-    return formats.Block(block.title, [*["group"][: block.has_groups], *header], rows)
+            cells = [row.name, *map(write_number, row.numbers)]
+            if block.has_groups:
+                cells.insert(0, group if number == 0 else "")
+            if block.has_seeds:
+                cells.append(row.seeds)
+            rows.append(cells)
+    return formats.Block(block.title, [*groups, "method", *map(_heading, block.columns), *seeds], rows)
 
 
 def _heading(column: Column) -> str:
@@ -117,14 +122,14 @@ def _heading(column: Column) -> str:
 
 
 def _in_text(number: Number) -> str:
-    best = NAMES_OF_BEST["text"] * number.best
-    return f"{number.value} {number.interval}{number.marks}{best}".strip()
+    best = NAMES_OF_BEST["text"] if number.best else ""
+    return f"{number.value} {number.beside}{number.marks}{best}".strip()
 
 
 def _in_markdown(number: Number) -> str:
     value = f"**{number.value}**" if number.best else number.value
     marks = number.marks.replace("*", r"\*")
-    return formats.Markup(f"{value} {number.interval}{marks}".strip())
+    return formats.Markup(f"{value} {number.beside}{marks}".strip())
 
 
 def _html(table: StudyTable) -> str:
@@ -140,11 +145,13 @@ def _html_block(block: DataBlock) -> str:
     import pandas as pd
 
     rows = [(group, row) for group, section in block.sections for row in section]
-    cells = pd.DataFrame(
-        [[*map(_in_html, row.numbers), *[row.seeds] * block.has_seeds] for _, row in rows],
-        index=_index([(group, row.name) for group, row in rows], "method"),
-        columns=_index([*(column[:2] for column in block.columns), *[("", "seeds")] * block.has_seeds], None),
-    )
+    columns = [(column.group, column.name) for column in block.columns]
+    lines = [list(map(_in_html, row.numbers)) for _, row in rows]
+    if block.has_seeds:
+        columns.append(("", "seeds"))
+        lines = [[*line, row.seeds] for line, (_, row) in zip(lines, rows, strict=True)]
+    names = [(group, row.name) for group, row in rows]
+    cells = pd.DataFrame(lines, index=_index(names, "method"), columns=_index(columns, None))
     return str(cells.to_html(escape=False, border=0, justify="left", index_names=False))
 
 
@@ -161,7 +168,7 @@ def _index(names: Sequence[tuple[str, str]], title: str | None) -> pd.Index:
 def _in_html(number: Number) -> str:
     value = f"<strong>{number.value}</strong>" if number.best else number.value
     marks = f"<sup>{number.marks}</sup>" if number.marks else ""
-    return f"{value} {number.interval}{marks}".strip()
+    return f"{value} {number.beside}{marks}".strip()
 
 
 def _check_parquet(file: Path | None) -> None:

@@ -2,33 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
+from uebench.analysis import study_metrics as measures
 from uebench.analysis.study import MeasuredPlace, columns
-from uebench.analysis.study_metrics import MEASURES
-from uebench.planning.study import METRICS, StudySpec
+from uebench.planning.study import StudySpec
 from uebench.report.caveats import COST, WORST_IDENTITY
 from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
 
-NOTES: Mapping[str, str] = MappingProxyType(
+
+class Metric(NamedTuple):
+    """A metric that a table can show beside the accuracy.
+
+    Attributes:
+        heading: Its name and unit in tables.
+        measure: The function that measures it.
+        note: The note below a table that shows it; empty for none.
+        of_sets: Whether it describes the protected sets, and is therefore the same for every attacker.
+        decimals: The number of decimals in tables.
+        remark: The function that returns the text after a number; None for no text.
+    """
+
+    heading: str
+    measure: Callable[[MeasuredPlace], float | None]
+    note: str = ""
+    of_sets: bool = False
+    decimals: int = 1
+    remark: Callable[[MeasuredPlace], str] | None = None
+
+
+def _epochs(one: MeasuredPlace) -> str:
+    epochs = [record.peak.epoch for record in one.records]
+    first, last = min(epochs), max(epochs)
+    return f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
+
+
+def _worst(one: MeasuredPlace) -> str:
+    return f"(no. {one.pairing.worst.number})" if one.pairing else ""
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "relative_unlearnability": "relative unlearnability: the share of what lies between chance and the clean "
-        "reference that the attacker does not learn; 100: it is left at chance; a dash where it learns nothing from "
-        "clean photographs",
-        "peak": "peak accuracy: that of the epoch that is best on the test photographs, an oracle that no attacker has",
-        "worst_identity": WORST_IDENTITY,
-        "robust": "accuracy under PGD-20: of an attacker that trained adversarially, on test photographs attacked "
-        "within the same radius",
-        "unprotected": "unprotected people: those none of whose images is protected, under the countermeasure partial",
-        "psnr": "PSNR: over the images that the method changed",
-        "lpips": "LPIPS: a dash where no weights for it were given: uebench audit --lpips-trunk",
-        "seconds": f"seconds: {COST}, on the machine of each record; compare ratios",
-        "memory": "peak memory: of the process, with Python and PyTorch, or on a GPU of its tensors; of the whole set, "
-        "since it hardly grows with the number of images; a dash where it was not measured",
+        "relative_unlearnability": Metric(
+            "relative unlearnability, %",
+            measures.relative_unlearnability,
+            "relative unlearnability: the share of what lies between chance and the clean reference that the attacker "
+            "does not learn; 100: it is left at chance; a dash where it learns nothing from clean photographs",
+        ),
+        "peak": Metric(
+            "peak accuracy, % (epoch)",
+            measures.peak,
+            "peak accuracy: that of the epoch that is best on the test photographs, an oracle that no attacker has",
+            remark=_epochs,
+        ),
+        "worst_identity": Metric("worst identity, % (number)", measures.worst_identity, WORST_IDENTITY, remark=_worst),
+        "robust": Metric(
+            "accuracy under PGD-20, %",
+            measures.robust,
+            "accuracy under PGD-20: of an attacker that trained adversarially, on test photographs attacked within "
+            "the same radius",
+        ),
+        "unprotected": Metric(
+            "accuracy of unprotected people, %",
+            measures.unprotected,
+            "unprotected people: those none of whose images is protected, under the countermeasure partial",
+        ),
+        "psnr": Metric(
+            "PSNR, dB", measures.psnr, "PSNR: over the images that the method changed", of_sets=True, decimals=2
+        ),
+        "ssim": Metric("SSIM", measures.ssim, of_sets=True, decimals=3),
+        "lpips": Metric(
+            "LPIPS",
+            measures.lpips,
+            "LPIPS: a dash where no weights for it were given: uebench audit --lpips-trunk",
+            of_sets=True,
+            decimals=3,
+        ),
+        "seconds": Metric(
+            "seconds per 1,000 images",
+            measures.seconds,
+            f"seconds: {COST}, on the machine of each record; compare ratios",
+            of_sets=True,
+        ),
+        "memory": Metric(
+            "peak memory, MiB",
+            measures.memory,
+            "peak memory: of the process, with Python and PyTorch, or on a GPU of its tensors; of the whole set, since "
+            "it hardly grows with the number of images; a dash where it was not measured",
+            of_sets=True,
+            decimals=0,
+        ),
     }
 )
-"""Metric -> note."""
+"""The metrics by name, with those of ``planning.study.METRICS``."""
 
 
 def blocks(spec: StudySpec, sets: Sequence[Sequence[MeasuredPlace]]) -> list[DataBlock]:
@@ -38,50 +106,40 @@ def blocks(spec: StudySpec, sets: Sequence[Sequence[MeasuredPlace]]) -> list[Dat
         spec: The study with its metrics.
         sets: The places of each data set.
     """
-    metrics = dict.fromkeys(spec.metrics)
-    of_sets = [name for name in metrics if METRICS[name].of_sets]
-    attack_blocks = [_of_attacks(spec, name, places) for name in metrics if name not in of_sets for places in sets]
+    names = dict.fromkeys(spec.metrics)
+    of_sets = [METRICS[name] for name in names if METRICS[name].of_sets]
+    of_attacks = [name for name in names if not METRICS[name].of_sets]
+    attack_blocks = [_of_attacks(spec, name, places) for name in of_attacks for places in sets]
     return attack_blocks + [_of_sets(spec, of_sets, places) for places in sets if of_sets]
 
 
 def notes(spec: StudySpec) -> list[str]:
     """Return the notes on the metrics of a study."""
-    return [NOTES[name] for name in dict.fromkeys(spec.metrics) if name in NOTES]
+    return [METRICS[name].note for name in dict.fromkeys(spec.metrics) if METRICS[name].note]
 
 
 def _of_attacks(spec: StudySpec, name: str, places: Sequence[MeasuredPlace]) -> DataBlock:
-    lines = {
-        line[0].place.method.name: Row(line[0].place.method.name, [_number(name, one) for one in line], seeds_of(line))
-        for line in zip(*columns(places), strict=True)
-    }
+    metric = METRICS[name]
+    lines = {}
+    for line in zip(*columns(places), strict=True):
+        method = line[0].place.method.name
+        lines[method] = Row(method, [_number(metric, one) for one in line], seeds_of(line))
     header = [Column(attacker.group, attacker.name) for attacker in spec.attackers]
-    return DataBlock(f"{METRICS[name].heading}: {places[0].place.data.name}", header, sections(spec, lines), name)
+    return DataBlock(places[0].place.data.name, header, sections(spec, lines), metric.heading, name)
 
 
-def _of_sets(spec: StudySpec, names: Sequence[str], places: Sequence[MeasuredPlace]) -> DataBlock:
-    lines = {
-        line[0].place.method.name: Row(line[0].place.method.name, [_set_number(name, line) for name in names])
-        for line in zip(*columns(places), strict=True)
-    }
-    header = [Column("", METRICS[name].heading) for name in names]
-    title = f"protected sets: {places[0].place.data.name}"
-    return DataBlock(title, header, sections(spec, lines), "sets", has_seeds=False)
+def _of_sets(spec: StudySpec, metrics: Sequence[Metric], places: Sequence[MeasuredPlace]) -> DataBlock:
+    lines = {}
+    for line in zip(*columns(places), strict=True):
+        method, fullest = line[0].place.method.name, max(line, key=lambda one: len(one.records))
+        lines[method] = Row(method, [_number(metric, fullest) for metric in metrics])
+    header = [Column("", metric.heading) for metric in metrics]
+    data = places[0].place.data.name
+    return DataBlock(data, header, sections(spec, lines), "protected sets", "sets", has_seeds=False)
 
 
-def _set_number(name: str, line: Sequence[MeasuredPlace]) -> Number:
-    """Return a metric of a method's protected sets, from the place with the most records."""
-    return _number(name, max(line, key=lambda one: len(one.records)))
-
-
-def _number(name: str, one: MeasuredPlace) -> Number:
-    value = MEASURES[name](one)
+def _number(metric: Metric, one: MeasuredPlace) -> Number:
+    value = metric.measure(one)
     if value is None:
         return Number()
-    remark = ""
-    if name == "peak":
-        epochs = [record.peak.epoch for record in one.records]
-        first, last = min(epochs), max(epochs)
-        remark = f"(epoch {first})" if first == last else f"(epochs {first}-{last})"
-    elif name == "worst_identity" and one.pairing:
-        remark = f"(no. {one.pairing.worst.number})"
-    return Number(f"{value:.{METRICS[name].decimals}f}", remark)
+    return Number(f"{value:.{metric.decimals}f}", remark=metric.remark(one) if metric.remark else "")

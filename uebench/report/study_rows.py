@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from uebench.analysis.study import MeasuredPlace
-from uebench.analysis.study_metrics import MEASURES
 from uebench.planning.study import Reported
+from uebench.report.study_metrics import METRICS
 
 COLUMNS = {
     "data": "the study's name of the data set",
@@ -80,9 +80,9 @@ def _row(one: MeasuredPlace, reported: Reported | None) -> dict[str, object]:
         "difference_high": 100 * gap.high if gap else None, "p": one.test and one.test.p,
         "p_holm": one.test and one.test.p_holm,
         "reported": reported.accuracy if reported else None, "source": reported.source if reported else "",
-        "reason": "; ".join(one.gaps), "keys": [record.key for record in one.records],
+        "reason": "; ".join(map(str, one.gaps)), "keys": [record.key for record in one.records],
     }  # fmt: skip
-    values |= {name: metric(one) for name, metric in MEASURES.items()}
+    values |= {name: metric.measure(one) for name, metric in METRICS.items()}
     values["worst_identity_accuracy"] = values["worst_identity"]
     values["worst_identity"] = pairing.worst.number if pairing else None
     return {name: values[name] for name in COLUMNS}

@@ -64,7 +64,7 @@ def _reported(spec: StudySpec, reports: Iterable[Reported], attacker: StudyAttac
     """Return the reported accuracies for an attacker, by method; with several sources, a letter names the source."""
     letters = _letters(spec)
     return {
-        report.method: Number(f"{report.accuracy:g}", f"({letters[report.source]})" if len(letters) > 1 else "")
+        report.method: Number(f"{report.accuracy:g}", remark=f"({letters[report.source]})" if len(letters) > 1 else "")
         for report in reports
         if report.attacker == attacker.name
     }
@@ -92,10 +92,9 @@ def _number(one: MeasuredPlace) -> Number:
     pairing = one.pairing
     if not pairing:
         return Number()
-    low, high = pairing.interval
     differs = one.test is not None and one.test.sign != 0
-    marks = DIFFERS * differs + AS_GOOD * one.as_good
-    return Number(f"{pairing.accuracy:.1f}", f"[{low:.1f}, {high:.1f}]", one.best, marks)
+    marks = (DIFFERS if differs else "") + (AS_GOOD if one.as_good else "")
+    return Number(f"{pairing.accuracy:.1f}", pairing.interval, best=one.best, marks=marks)
 
 
 def _notes(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> list[str]:
@@ -142,7 +141,7 @@ def _shows_no_protection(column: Sequence[MeasuredPlace]) -> bool:
 def _gaps(measured: Iterable[MeasuredPlace]) -> list[str]:
     missing: dict[str, list[str]] = {}
     for one in measured:
-        for reason, runs in one.gaps.items():
+        for gap, runs in one.gaps.items():
             share = f" ({runs} of {len(one.place.cells)} runs)" if runs < len(one.place.cells) else ""
-            missing.setdefault(reason, []).append(one.place.title + share)
+            missing.setdefault(str(gap), []).append(one.place.title + share)
     return about_gaps(missing)
