@@ -255,6 +255,6 @@ def test_a_cell_whose_record_is_elsewhere_is_not_called_computed(
     (cell,) = result.cells
     workspace = Workspace.of(tmp_path, ())
     (made,) = protect_sets_in(workspace, workspace.planner.protections(["lsp"], [TINY], "smoke", 0))
-    for result in (cell, made):
+    for ended in (cell, made):
         reason = f"its record is not in {tmp_path}; another process deleted it"
-        assert (result.status, result.reason) == ("failed", reason)
+        assert (ended.status, ended.reason) == ("failed", reason)

@@ -10,7 +10,7 @@ from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.records import Identity, chance
 from uebench.analysis.statistics import Runs
 from uebench.paper.match import RecordIndex, Roles
-from uebench.paper.place import Table, TablePlace
+from uebench.paper.place import ROLES, Table, TablePlace
 from uebench.paper.reported import reported
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import Fit
@@ -62,15 +62,22 @@ class FilledPlace:
 
     @property
     def difference(self) -> float | None:
-        """Return measured minus reported; None for the size of a data set, which says nothing about the paper's."""
+        """Return measured minus reported; None for sizes of data sets, and for accuracies on other faces."""
         if self.value is None or self.reported is None or not self.place.method:
+            return None
+        if self.place.metric == "accuracy" and not self.is_on_the_papers_set:
             return None
         return self.value - self.reported
 
     @property
-    def is_single_run(self) -> bool:
-        """Return whether a single run is behind it, so that its interval leaves out how much runs differ by seeds."""
-        return self.runs is not None and not self.runs.several
+    def is_on_the_papers_set(self) -> bool:
+        """Return whether it was measured on the paper's own photographs, with or without their repeats."""
+        return self.data.partition(" ")[0].casefold() == ROLES[self.place.role].casefold()
+
+    @property
+    def has_few_runs(self) -> bool:
+        """Return whether too few runs are behind it to know how much runs differ by seeds."""
+        return self.runs is not None and not self.runs.can_be_tested
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -22,7 +22,8 @@ TIMES = 2
 
 NEAR_CHANCE = (
     f"near chance: the attacker learned at most {100 * HELD:.0f}% of what lies between chance and the clean reference, "
-    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or a single run"
+    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or there are only "
+    "one or two runs"
 )
 
 
@@ -48,7 +49,7 @@ def near_chance(filled: FilledPlace) -> bool | None:
 
     An attacker that learns nothing from clean photographs either says nothing about a protection.
     """
-    if filled.interval is None or filled.chance is None or filled.is_single_run:
+    if filled.interval is None or filled.chance is None or filled.has_few_runs:
         return None
     ends = learned_between(filled) or (share_learned(filled.interval[0], filled.chance, 100.0), None)
     least, most = ends

@@ -91,7 +91,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
             ("measured / segue's", _ratios([filled.value for filled in places], places)),
             ("reported / segue's", _ratios([filled.reported for filled in places], places)),
         ]
-    elif places[0].place.method:
+    elif places[0].place.method and (metric != "accuracy" or any(filled.is_on_the_papers_set for filled in places)):
         columns.append(("difference", [number(filled.difference, filled, sign="+") for filled in places]))
     if metric == "accuracy":
         columns += [
