@@ -42,7 +42,7 @@ def as_the_paper_has_it() -> dict[str, FilledTable]:
 
 
 def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
-    place = TablePlace(row=row, column="WebFace10")
+    place = TablePlace(row=row, column="WebFace10", method=row)
     filled = FilledPlace(place=place, data="faces", reported=figure, chance=10.0, clean=80.0)
     return replace(accuracy(filled, value, 2.0), **more)
 

@@ -22,8 +22,8 @@ TIMES = 2
 
 NEAR_CHANCE = (
     f"near chance: the attacker learned at most {100 * HELD:.0f}% of what lies between chance and the clean reference, "
-    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or there are only "
-    "one or two runs"
+    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or one "
+    "or two runs"
 )
 
 
