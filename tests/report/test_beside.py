@@ -34,6 +34,7 @@ def test_each_method_has_what_was_measured_and_what_is_reported(tmp_path: Path) 
     for record in (as_asked("clean", "resnet18", 160), as_asked("lsp", "resnet18", 40)):
         store.write_cell(record)
     (axes,) = beside.figure(filled(tmp_path, "3")).axes  # other sets have no records
+    assert axes.get_title().endswith(" pixels")
     assert points(axes, "o") == {"clean": 80.0, "lsp": 20.0}
     assert points(axes, "D") == {"clean": 75.0, "ue": 12.5, "lsp": 31.5, "rue": 11.5, "tue": 33.5, "segue": 10.5}
     (_, low, high), *_ = [
@@ -62,7 +63,8 @@ def test_the_legend_explains_the_axis_and_only_what_is_drawn(tmp_path: Path) -> 
     drawn = beside.figure(filled(tmp_path, "figure4.3"))
     (legend,) = drawn.legends
     assert legend.get_title().get_text().startswith("clean test accuracy, %")
-    assert [text.get_text() for text in legend.get_texts()] == ["measured, 95% interval", "chance"]
+    assert [text.get_text() for text in legend.get_texts()] == ["measured, 95% interval", "one or two runs", "chance"]
+    assert {line.get_markerfacecolor() for line in drawn.axes[0].lines if line.get_marker() == "o"} == {"white"}
     assert [axes.get_xlabel() for axes in drawn.axes] == ["", ""]
     assert drawn.axes[0].get_shared_y_axes().joined(*drawn.axes)
 

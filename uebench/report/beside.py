@@ -48,10 +48,11 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
         _draw(axes, places)
     drawn = [filled for places in panels for filled in places]
     handles = [Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval")]
-    if any(filled.reported is not None for filled in drawn):
-        handles.append(
-            Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label="reported")
-        )
+    if any(filled.value is not None and filled.has_few_runs for filled in drawn):
+        handles.append(Line2D([], [], color=MEASURED, marker="o", markerfacecolor="white", label="one or two runs"))
+    if sets := {ROLES[filled.place.role] for filled in drawn if filled.reported is not None}:
+        label = f"reported on {sets.pop()}" if len(sets) == 1 else "reported"
+        handles.append(Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label=label))
     has_clean = any(filled.clean is not None for filled in drawn)
     handles += reference_handles("measured without protection" if has_clean else "")
     title = "clean test accuracy, % (lower: better protection)"
@@ -82,7 +83,8 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
             above = row - ABOVE
             axes.plot(filled.reported, above, "D", color=REPORTED, markerfacecolor="white", markersize=5, zorder=3)
         if filled.value is not None and filled.interval is not None:
-            axes.plot(filled.value, row, "o", color=MEASURED, markersize=5, zorder=4)
+            inside = "white" if filled.has_few_runs else MEASURED
+            axes.plot(filled.value, row, "o", color=MEASURED, markerfacecolor=inside, markersize=5, zorder=4)
             axes.hlines(row, *filled.interval, color=MEASURED, linewidth=1.5)
         else:
             axes.text(50, row, "not measured", ha="center", va="center", color=GREY, fontsize=7)
@@ -98,4 +100,5 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     place = measured.place
     condition = "" if place.column == ROLES[place.role] else f"{place.column}, "
-    axes.set_title(literal(f"{condition}{measured.data}"), fontsize=9)
+    size = f", {measured.cells[0].data.size} pixels" if measured.cells else ""
+    axes.set_title(literal(f"{condition}{measured.data}{size}"), fontsize=9)
