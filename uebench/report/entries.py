@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
+from uebench.analysis.records import is_clean
 from uebench.plugins.registry import Registry
 from uebench.report.caveats import of_presets
 from uebench.report.command import spelled_attacker
 from uebench.report.formats import Block, Page
 from uebench.report.text import with_interval
 from uebench.store.entry import EntryResult, LeaderboardEntry
+from uebench.store.record import Record
 from uebench.store.store import Store
 
 MORE_COLUMNS = ("called", "claimed", "claim", "clean", "by", "date", "records")
@@ -22,11 +24,12 @@ HEADER = (
     "date", "records",
 )  # fmt: skip
 NOTES = (
-    "called: the name of the attacker in the study of the submitter",
+    "called: the name of the attacker in the study of the submitter, who named method and data set too",
     "entries: measured accuracies come from the submitter's records, and entries are not ranked. claim: as measured if "
     "the claimed accuracy lies in the interval, not reached if the attacker recognises more, surpassed if less",
     "records: how many of the records behind a number are in this results folder; differs: one has other content than "
-    "the entry says, or they give another number. docs/leaderboard.md says what this proves",
+    "the entry says, or they give another entry; clean unchecked: those of the clean reference are not here. "
+    "docs/leaderboard.md says what this proves",
 )
 
 
@@ -38,7 +41,7 @@ def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
         entries: The entries; at least one.
         store: The store in which their records are looked up.
     """
-    registry = Registry()
+    registry, references = Registry(), [record for record in store.readable_cells()[0] if is_clean(record)]
     groups: dict[tuple[str, str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
     for entry in entries:
         for result in entry.results:
@@ -48,7 +51,7 @@ def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
     for (_, _, preset), pairs in groups.items():
         attacker = spelled_attacker(pairs[0][1].attacker, preset, registry)
         order = sorted(pairs, key=lambda pair: pair[1].measured.mean)
-        block_rows = [_row(attacker, entry, result, store) for entry, result in order]
+        block_rows = [_row(attacker, entry, result, store, references) for entry, result in order]
         data = pairs[0][1].data
         title = f"Entries against {attacker} on {data.name}, preset {preset}, chance {100 * data.chance:.1f}%"
         blocks.append(Block(title, HEADER, [_line(row) for row in block_rows]))
@@ -59,7 +62,9 @@ def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
     )
 
 
-def _row(attacker: str, entry: LeaderboardEntry, result: EntryResult, store: Store) -> dict[str, Any]:
+def _row(
+    attacker: str, entry: LeaderboardEntry, result: EntryResult, store: Store, references: Sequence[Record]
+) -> dict[str, Any]:
     measured, clean = result.measured, result.clean
     return {
         "data": result.data.name, "preset": entry.preset, "attacker": attacker, "called": result.name,
@@ -68,7 +73,7 @@ def _row(attacker: str, entry: LeaderboardEntry, result: EntryResult, store: Sto
         "drop": round(clean.mean - measured.mean, 2) if clean else None, "seeds": result.seeds, "n": result.n,
         "claimed": result.claimed, "claim": _verdict(result),
         "clean": with_interval(clean.mean, clean.low, clean.high) if clean else None, "by": entry.by,
-        "date": entry.date.isoformat(), "records": check(result, store),
+        "date": entry.date.isoformat(), "records": check(entry, result, store, references),
     }  # fmt: skip
 
 
