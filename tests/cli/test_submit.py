@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Command
+from tests.records import made_up
 from tests.studies import measured, written
 from uebench.store.entry import read_entry
 from uebench.store.store import Store
@@ -67,6 +68,27 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     (tmp_path / "none").mkdir()
     elsewhere = uebench("leaderboard", out, "--results", tmp_path / "none", "--json").json
     assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
+
+
+@pytest.mark.parametrize(
+    ("options", "called"),
+    [
+        (("--attacker", "resnet18"), {"ResNet-18"}),
+        (("--attacker", "resnet18+jpeg(quality=50)"), {"JPEG"}),
+        (("--data", "synthetic10"), {"ResNet-18", "JPEG", "Blur"}),
+        (("--data", "people"), set()),
+        (("--preset", "smoke"), {"ResNet-18", "JPEG", "Blur"}),
+        (("--preset", "desk"), set()),
+    ],
+)
+def test_the_leaderboard_shows_only_entries_of_the_chosen_preset_set_and_attacker(
+    uebench: Command, file: Path, tmp_path: Path, options: tuple[str, str], called: set[str]
+) -> None:
+    out = submit(uebench, file)
+    Store(tmp_path / "results").write_cell(made_up())
+    answer = uebench("leaderboard", out, *options, "--json")
+    assert answer.code == 0, answer.err
+    assert {row["called"] for row in answer.json["rows"] if "by" in row} == called
 
 
 def test_entries_are_grouped_by_the_attacker_itself_not_by_what_a_study_calls_it(

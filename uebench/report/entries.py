@@ -8,6 +8,8 @@ from typing import Any
 
 from uebench.analysis.entry import check
 from uebench.analysis.records import is_clean
+from uebench.errors import UebenchError
+from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry
 from uebench.report.caveats import of_presets
 from uebench.report.command import spelled_attacker
@@ -33,33 +35,62 @@ NOTES = (
 )
 
 
-def add(page: Page, entries: Sequence[LeaderboardEntry], store: Store) -> Page:
+def add(
+    page: Page,
+    entries: Sequence[LeaderboardEntry],
+    store: Store,
+    preset: str | None = None,
+    data: Sequence[str] = (),
+    attackers: Sequence[str] = (),
+) -> Page:
     """Return the leaderboard with entries below it, in a block for each data set, preset and attacker.
 
     Args:
         page: The leaderboard.
         entries: The entries; at least one.
         store: The store in which their records are looked up.
+        preset: Only numbers of this preset; None for all.
+        data: Only numbers on these sets, as the records here or the entries name them; empty for all.
+        attackers: Only these attackers, by name or as written; empty for all.
     """
-    registry, references = Registry(), [record for record in store.readable_cells()[0] if is_clean(record)]
+    registry, (records, _) = Registry(), store.readable_cells()
+    references = [record for record in records if is_clean(record)]
+    keys = {record.data_key for record in records if record.data.name in data}
     groups: dict[tuple[str, str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
     for entry in entries:
-        for result in entry.results:
+        for result in entry.results if preset in (None, entry.preset) else ():
+            if data and result.data.name not in data and result.data_key not in keys:
+                continue
+            if attackers and not any(_is(result, text, entry.preset, registry) for text in attackers):
+                continue
             parts = " ".join(part.model_dump_json() for part in result.attacker)
             groups.setdefault((parts, result.data_key, entry.preset), []).append((entry, result))
+    if not groups:
+        return page
     blocks, rows = list(page.blocks), list(page.rows)
-    for (_, _, preset), pairs in groups.items():
-        attacker = spelled_attacker(pairs[0][1].attacker, preset, registry)
+    for (_, _, used), pairs in groups.items():
+        attacker = spelled_attacker(pairs[0][1].attacker, used, registry)
         order = sorted(pairs, key=lambda pair: pair[1].measured.mean)
         block_rows = [_row(attacker, entry, result, store, references) for entry, result in order]
-        data = pairs[0][1].data
-        title = f"Entries against {attacker} on {data.name}, preset {preset}, chance {100 * data.chance:.1f}%"
+        shown = pairs[0][1].data
+        title = f"Entries against {attacker} on {shown.name}, preset {used}, chance {100 * shown.chance:.1f}%"
         blocks.append(Block(title, HEADER, [_line(row) for row in block_rows]))
         rows += block_rows
-    notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({entry.preset for entry in entries})]
+    notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({used for _, _, used in groups})]
     return replace(
         page, blocks=blocks, rows=rows, notes=list(dict.fromkeys(notes)), columns=(*page.columns, *MORE_COLUMNS)
     )
+
+
+def _is(result: EntryResult, text: str, preset: str, registry: Registry) -> bool:
+    """Return whether a number is one against an attacker that a user names."""
+    if text == "+".join(part.name for part in result.attacker):
+        return True
+    try:
+        parts = attacker_parts(registry, text, preset)
+    except UebenchError:
+        return False
+    return [part.published() for part in parts] == [part.identity for part in result.attacker]
 
 
 def _row(
