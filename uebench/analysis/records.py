@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,6 +97,23 @@ def _numbered(written: Mapping[str, str]) -> dict[str, str]:
         taken[text] = taken.get(text, 0) + 1
         named[identity] = text if taken[text] == 1 else f"{text} #{taken[text]}"
     return named
+
+
+def set_names(sets: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], str]:
+    """Return names that tell data sets apart, with the first digits of the key where two of a preset share a name.
+
+    Args:
+        sets: The key, the preset and the name of each.
+
+    Returns:
+        Names by key and preset.
+    """
+    names = {(key, preset): name for key, preset, name in sets}
+    shared = Counter((preset, name) for (_, preset), name in names.items())
+    return {
+        (key, preset): f"{name} ({key[:8]})" if shared[preset, name] > 1 else name
+        for (key, preset), name in names.items()
+    }
 
 
 def is_clean(record: Record) -> bool:

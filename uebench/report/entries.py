@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
-from uebench.analysis.records import is_clean
+from uebench.analysis.records import is_clean, set_names
 from uebench.errors import UebenchError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry
@@ -67,13 +67,15 @@ def add(
             groups.setdefault((parts, result.data_key, entry.preset), []).append((entry, result))
     if not groups:
         return page
+    named = [(record.data_key, record.preset, record.data.name) for record in records]
+    names = set_names([*named, *((key, used, pairs[0][1].data.name) for (_, key, used), pairs in groups.items())])
     blocks, rows = list(page.blocks), list(page.rows)
-    for (_, _, used), pairs in groups.items():
+    for (_, key, used), pairs in groups.items():
         attacker = spelled_attacker(pairs[0][1].attacker, used, registry)
         order = sorted(pairs, key=lambda pair: pair[1].measured.mean)
-        block_rows = [_row(attacker, entry, result, store, references) for entry, result in order]
-        shown = pairs[0][1].data
-        title = f"Entries against {attacker} on {shown.name}, preset {used}, chance {100 * shown.chance:.1f}%"
+        named_set, chance = {"data": names[key, used]}, 100 * pairs[0][1].data.chance
+        block_rows = [_row(attacker, entry, result, store, references) | named_set for entry, result in order]
+        title = f"Entries against {attacker} on {names[key, used]}, preset {used}, chance {chance:.1f}%"
         blocks.append(Block(title, HEADER, [_line(row) for row in block_rows]))
         rows += block_rows
     notes = [*(page.notes if page.rows else ()), *NOTES, *of_presets({used for _, _, used in groups})]
@@ -98,7 +100,7 @@ def _row(
 ) -> dict[str, Any]:
     measured, clean = result.measured, result.clean
     return {
-        "data": result.data.name, "preset": entry.preset, "attacker": attacker, "called": result.name,
+        "preset": entry.preset, "attacker": attacker, "called": result.name,
         "method": entry.name,
         "accuracy": measured.mean, "low": measured.low, "high": measured.high,
         "drop": round(clean.mean - measured.mean, 2) if clean else None, "seeds": result.seeds, "n": result.n,
