@@ -33,7 +33,8 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
         data: Only records of these data sets; empty for all.
 
     Returns:
-        The records, and the files of damaged records, which are left out; see also ``independent``.
+        The records, and the files of damaged records, which are left out, as are those that contradict most others
+        about the people of their data set; see also ``independent``.
 
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
@@ -41,12 +42,29 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     if preset is not None:
         presets.get(preset)
     readable, damaged = store.readable_cells()
+    readable, contradicting = _of_one_size(readable)
+    damaged += [store.cell_path(record.key) for record in contradicting]
     records = independent(record for record in readable if preset in (None, record.preset))
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
             raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
     return [record for record in records if not data or record.data.name in data], damaged
+
+
+def _of_one_size(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the records, and apart those that contradict most others about the people of the same data set."""
+    sizes: dict[str, Counter[tuple[int, ...]]] = {}
+    for record in records:
+        sizes.setdefault(record.data_key, Counter())[_photographs(record)] += 1
+    usual = {key: counted.most_common(1)[0][0] for key, counted in sizes.items()}
+    agrees = {record.key for record in records if _photographs(record) == usual[record.data_key]}
+    return [one for one in records if one.key in agrees], [one for one in records if one.key not in agrees]
+
+
+def _photographs(record: Record) -> tuple[int, ...]:
+    """Return the number of test photographs of each person."""
+    return tuple(counts.n for counts in record.per_identity)
 
 
 def independent(records: Iterable[Record]) -> list[Record]:
