@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from uebench.analysis.detection import Detection, detection
@@ -80,6 +82,15 @@ def test_the_page_has_a_line_for_each_network_and_a_sentence_for_each_set() -> N
     assert len(shown.notes) == 2
     assert block.rows[1][:5] == ("lsp", "two-layer", "residue", "95.0 [83.5, 98.6]", "30.0 [18.1, 45.4]")
     assert shown.rows[1]["verdict"] == "poisoned"
+
+
+def test_two_data_sets_of_one_name_have_tables_of_their_own() -> None:
+    one, other = (replace(found((20, 38), (20, 12)), data_key=digit * 64) for digit in "ab")
+    shown = page([one, other])
+    assert [block.title.partition(":")[0] for block in shown.blocks] == ["faces (aaaaaaaa)", "faces (bbbbbbbb)"]
+    assert {row["data"] for row in shown.rows} == {"faces (aaaaaaaa)", "faces (bbbbbbbb)"}
+    assert [note.partition(":")[0] for note in shown.notes] == ["lsp on faces (aaaaaaaa)", "lsp on faces (bbbbbbbb)"]
+    assert page([one]).blocks[0].title.startswith("faces:")
 
 
 @pytest.mark.parametrize("counts", [((20, 38), (20, 12)), ((14, 12), (12, 12)), ((40, 40), (39, 38))])

@@ -67,6 +67,29 @@ def test_the_peak_is_the_mean_of_the_best_epochs(places: dict[str, MeasuredPlace
     assert metrics.peak(changed(one, *({"peak": peak} for peak in peaks))) == pytest.approx(35)
 
 
+def test_every_method_seed_counts_the_same_as_in_the_accuracy(places: dict[str, MeasuredPlace]) -> None:
+    one, numbers = places["LSP"], (20, 20, 80)
+    counts = [Counts(correct=n, n=200) for n in numbers]
+    found = changed(
+        one,
+        *(
+            {
+                "method_seed": method_seed,
+                "seed": seed,
+                "counts": count,
+                "answers": None,
+                "peak": one.records[0].peak.model_copy(update={"correct": count.correct, "n": 200}),
+                "robust": Robustness(rho=0.1, steps=20, counts=count),
+                "scope": Scope(unprotected_images=9, protected=None, unprotected=count),
+            }
+            for method_seed, seed, count in zip((0, 0, 1), (0, 1, 0), counts, strict=True)
+        ),
+    )
+    assert found.pairing and found.pairing.accuracy == pytest.approx(25)
+    for metric in (metrics.peak, metrics.robust, metrics.unprotected):
+        assert metric(found) == pytest.approx(25)
+
+
 def test_what_depends_on_the_protected_set_counts_each_set_once(places: dict[str, MeasuredPlace]) -> None:
     one = places["LSP"]
     times = one.records[0].timings

@@ -105,3 +105,21 @@ def test_damaged_records_are_said_to_be_left_out(uebench: Command, tmp_path: Pat
     file.parent.mkdir(parents=True)
     file.write_text("{}")
     assert "1 damaged record left out: " in uebench("compare").err
+
+
+def test_two_data_sets_of_one_name_are_told_apart_by_their_keys(
+    uebench: Command, measured: None, tmp_path: Path
+) -> None:
+    store, other = Store(tmp_path / "results"), "abcd" * 16
+    for record in store.readable_cells()[0]:
+        key = record.key[::-1]
+        store.write_cell(record.model_copy(update={"data_key": other, "key": key}))
+        mine = record.data_key
+    for command in ("compare", "leaderboard"):
+        text = uebench(command).out
+        assert f"on people ({mine[:8]}), preset" in text and "on people (abcdabcd), preset" in text
+        names = {row["data"] for row in uebench(command, "--json").json["rows"]}
+        assert names == {f"people ({mine[:8]})", "people (abcdabcd)"}
+    assert uebench("report", "--html", tmp_path / "page.html").code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert ">people (abcdabcd)</h2>" in page and f">people ({mine[:8]})</h2>" in page

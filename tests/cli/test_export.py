@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,23 @@ def test_what_is_not_there_or_cannot_be_written_is_said_in_one_line(uebench: Com
     answer = uebench("export", key, "--to", tmp_path / "set.npz")
     assert answer.code == 4
     assert "only its record; compute it again" in answer.complaint
+
+
+def test_a_cell_that_attacked_another_draw_of_its_set_is_refused(
+    uebench: Command, tiny_run: Command, small_networks: None, tmp_path: Path
+) -> None:
+    assert tiny_run("--method", "lsp", "--attacker", "resnet18").code == 0
+    store = Store(tmp_path / "results")
+    ((_, cell),) = store.cells()
+    assert cell is not None
+    assert uebench("export", cell.key[:10], "--to", tmp_path / "set.npz").code == 0
+    made = store.read_protected(cell.protect_key)
+    assert made is not None
+    again = replace(made, meta=made.meta.model_copy(update={"protect_seconds": 99.0}))
+    store.write_protected(cell.protect_key, again)
+    for command in (("export", cell.key[:10], "--to", tmp_path / "again.npz"), ("detect", cell.key[:10])):
+        answer = uebench(*command)
+        assert answer.code == 4
+        assert f"{cell.key[:10]!r}: its cell attacked a set that was made again since" in answer.complaint
+        assert f"name the present set, {cell.protect_key[:12]}, or make the cell again" in answer.complaint
+    assert uebench("export", cell.protect_key[:10], "--to", tmp_path / "again.npz").code == 0

@@ -151,14 +151,15 @@ def test_a_generator_is_trained_once_and_used_on_another_set(uebench: Command, t
     assert 1 <= cell["record"]["audit"]["max_levels"] <= 8
 
 
+@pytest.mark.parametrize(("name", "written"), [("my faces' set", "my faces' set"), ("synthetic", "./synthetic")])
 def test_the_command_in_a_weights_file_can_be_pasted(
-    uebench: Command, photos: Callable[..., Path], tmp_path: Path
+    uebench: Command, photos: Callable[..., Path], tmp_path: Path, name: str, written: str
 ) -> None:
-    root = photos({"ann": 4, "bob": 4}, name="my faces' set")
+    root = photos({"ann": 4, "bob": 4}, name=name)
     file = tmp_path / "noise.safetensors"
     answer = uebench("fit", "ue(rounds=1)", "--data", root, "--preset", "smoke", "--out", file)
     assert answer.code == 0, answer.err
-    words = ["uebench", "fit", "ue(rounds=1, weights=none)", "--data", "my faces' set"]
+    words = ["uebench", "fit", "ue(rounds=1, weights=none)", "--data", written]
     assert shlex.split(str(metadata(file, "ue")["command"])) == [*words, "--preset", "smoke", "--method-seed", "0"]
 
 

@@ -145,6 +145,16 @@ def test_merge_says_what_it_took_and_what_it_did_not(uebench: Command, store: St
     assert "no results folder" in uebench("store", "merge", tmp_path / "absent").complaint
 
 
+def test_merge_copies_nothing_if_one_of_several_folders_is_not_there(uebench: Command, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    other.write_cell(made_up("ue"))
+    into = ("--results", tmp_path / "into")
+    assert "no results folder" in uebench("store", "merge", other.root, tmp_path / "absent", *into).complaint
+    assert not (tmp_path / "into").exists()
+    assert uebench("store", "merge", other.root, *into).code == 0
+    assert "itself; name another one" in uebench("store", "merge", other.root, tmp_path / "into", *into).complaint
+
+
 def test_export_writes_every_record_as_csv(uebench: Command, store: Store, tmp_path: Path) -> None:
     store.write_cell(made_up("ue"))
     store.cell_path(made_up("ue").key).write_text("{}")

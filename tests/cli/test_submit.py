@@ -5,10 +5,12 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Command
+from tests.records import made_up
 from tests.studies import measured, written
 from uebench.store.entry import read_entry
 from uebench.store.store import Store
@@ -68,6 +70,27 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
 
 
+@pytest.mark.parametrize(
+    ("options", "called"),
+    [
+        (("--attacker", "resnet18"), {"ResNet-18"}),
+        (("--attacker", "resnet18+jpeg(quality=50)"), {"JPEG"}),
+        (("--data", "synthetic10"), {"ResNet-18", "JPEG", "Blur"}),
+        (("--data", "people"), set()),
+        (("--preset", "smoke"), {"ResNet-18", "JPEG", "Blur"}),
+        (("--preset", "desk"), set()),
+    ],
+)
+def test_the_leaderboard_shows_only_entries_of_the_chosen_preset_set_and_attacker(
+    uebench: Command, file: Path, tmp_path: Path, options: tuple[str, str], called: set[str]
+) -> None:
+    out = submit(uebench, file)
+    Store(tmp_path / "results").write_cell(made_up())
+    answer = uebench("leaderboard", out, *options, "--json")
+    assert answer.code == 0, answer.err
+    assert {row["called"] for row in answer.json["rows"] if "by" in row} == called
+
+
 def test_entries_are_grouped_by_the_attacker_itself_not_by_what_a_study_calls_it(
     uebench: Command, file: Path, tmp_path: Path
 ) -> None:
@@ -97,6 +120,57 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
     found = {row["called"]: row["records"] for row in rows}
     names = [one["name"] for one in document["results"]]
     assert [found[name] for name in names] == ["differs", "differs", "6 of 6 here"]
+
+
+@pytest.mark.parametrize(
+    ("where", "invented"),
+    [
+        ("method", {"name": "ue", "version": 1, "config": {}}),
+        ("preset", "paper"),
+        ("labels", "kmeans"),
+        ("source", "0" * 64),
+        ("weights", [{"file": "noise.safetensors", "sha256": "0" * 64}]),
+        ("results.1.clean", {"mean": 99.0, "low": 98.0, "high": 100.0}),
+        ("results.1.seeds", "9 x 9"),
+        ("results.1.n", 5000),
+        ("results.1.data.num_classes", 1000),
+        ("results.1.records.0.protected_digest", "0" * 64),
+    ],
+)
+def test_an_invented_field_differs_from_the_records(uebench: Command, file: Path, where: str, invented: object) -> None:
+    out = submit(uebench, file)
+    document = json.loads(out.read_text())
+    place: Any = document
+    *path, last = [int(word) if word.isdigit() else word for word in where.split(".")]
+    for word in path:
+        place = place[word]
+    place[last] = invented
+    out.write_text(json.dumps(document))
+    rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
+    found = {row["called"]: row["records"] for row in rows}
+    says = [found[one["name"]] for one in document["results"]]
+    assert says == (["6 of 6 here", "differs", "6 of 6 here"] if path else ["differs"] * 3)
+
+
+def test_a_clean_reference_whose_records_are_not_here_is_unchecked(
+    uebench: Command, file: Path, tmp_path: Path
+) -> None:
+    out, store = submit(uebench, file), Store(tmp_path / "results")
+    for path, record in store.cells():
+        if record and record.method.name == "clean" and record.seed == 2:
+            path.unlink()
+    rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
+    assert {row["records"] for row in rows} == {"6 of 6 here, clean unchecked"}
+
+
+def test_a_record_that_an_entry_names_twice_is_refused(uebench: Command, file: Path) -> None:
+    out = submit(uebench, file)
+    document = json.loads(out.read_text())
+    records = document["results"][0]["records"]
+    document["results"][0]["records"] = [*records, records[0]]
+    out.write_text(json.dumps(document))
+    answer = uebench("leaderboard", out)
+    assert answer.code == 2 and f"the record {records[0]['key'][:12]} is named twice" in answer.complaint
 
 
 @pytest.mark.parametrize(

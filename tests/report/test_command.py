@@ -74,6 +74,17 @@ def test_the_data_set_is_written_as_run_takes_it(tmp_path: Path, monkeypatch: py
     assert source_part(asked["--data"], registry).config == part.config
 
 
+@pytest.mark.parametrize("name", ["orl", "orl_varied", "synthetic", "orl40"])
+def test_a_folder_that_is_named_like_a_source_is_written_as_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    data = made_up().data.model_copy(update={"source": "folder", "name": name})
+    asked = options(*commands([made_up(data=data)], Registry()))["--data"]
+    assert asked == f"./{name}" and source_part(asked, Registry()).entry.name == "folder"
+
+
 def test_the_files_of_plugins_and_of_foreign_sets_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "plugins" / "mine.py"

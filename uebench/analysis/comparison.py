@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = {
-    "data": "name of the data set",
+    "data": "name of the data set, with digits of its key where two sets of the preset share it",
     "preset": "the preset of the run",
     "attacker": "the attacker with its options and countermeasures as written; of a / of b where these differ",
     "method_a": "a method with its options as written",
@@ -59,7 +59,7 @@ class Comparison:
         gap = self.test.difference
         seeds, attackers = dict.fromkeys(gap.seeds), dict.fromkeys((self.one.attacker, self.other.attacker))
         return {
-            "data": self.benchmark.data.name, "preset": self.benchmark.preset, "attacker": " / ".join(attackers),
+            "data": self.benchmark.name, "preset": self.benchmark.preset, "attacker": " / ".join(attackers),
             "method_a": self.one.method, "method_b": self.other.method, "difference": 100 * gap.value,
             "low": 100 * gap.low, "high": 100 * gap.high, "p": self.test.p, "p_holm": self.test.p_holm,
             "seeds": " / ".join(seeds), "n": self.one.runs.n,

@@ -56,6 +56,7 @@ class Detection:
         identities: How many people it shows.
         photographs: How many photographs its images are made of.
         detectors: The findings of each network.
+        data_key: The key of the data set; empty if the caller has none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Detection:
     identities: int
     photographs: int
     detectors: tuple[Detector, ...]
+    data_key: str = ""
 
     @property
     def strongest(self) -> Detector:
@@ -88,6 +90,7 @@ def detection(
     clean: Mapping[tuple[str, str], Sequence[bool]],
     *,
     of_each: int = 1,
+    data_key: str = "",
 ) -> Detection:
     """Compare how well networks recognise a set with how well they recognise the clean photographs.
 
@@ -98,6 +101,7 @@ def detection(
         published: For each network and view, which images of the set it recognised.
         clean: The same for the clean photographs, in the same order.
         of_each: How many of the images are made of each photograph; these are adjacent.
+        data_key: The key of the data set.
     """
     runs = {view: (_runs(published[view], of_each), _runs(clean[view], of_each)) for view in published}
     gaps = [difference(*pair) for pair in runs.values()]
@@ -107,7 +111,7 @@ def detection(
     for (view, (on_set, on_clean)), gap, p, least_p in zip(runs.items(), gaps, corrected, least, strict=True):
         counts, intervals = (sum(published[view]), sum(clean[view]), on_set.n), (interval(on_set), interval(on_clean))
         detectors.append(Detector(*view, *counts, *intervals, gap, p, has_room=least_p < ALPHA))
-    return Detection(name, data, identities, on_set.photographs, tuple(detectors))
+    return Detection(name, data, identities, on_set.photographs, tuple(detectors), data_key)
 
 
 def _runs(answers: Sequence[bool], of_each: int) -> Runs:

@@ -11,6 +11,7 @@ from uebench.analysis.statistics import interval
 from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError, nearest
 from uebench.hashing import content_digest
+from uebench.planning.identity import AttackerIdentity
 from uebench.planning.study import StudySpec
 from uebench.plugins.validation import validate
 from uebench.store.entry import Accuracy, EntryResult, LeaderboardEntry, RecordDigest
@@ -62,25 +63,59 @@ def make(
     return validate(LeaderboardEntry, values, "entry")
 
 
-def check(result: EntryResult, store: Store) -> str:
+def check(entry: LeaderboardEntry, result: EntryResult, store: Store, clean: Iterable[Record]) -> str:
     """Return whether the records behind a number are in a results folder, in words.
 
     Args:
-        result: The number.
+        entry: The entry.
+        result: One of its numbers.
         store: The results folder.
+        clean: The records of clean references in the results folder.
 
     Returns:
-        ``3 of 3 here``, or ``differs`` if a record has other content, or if the records give another number.
+        ``3 of 3 here``, or ``differs`` if a record has other content, or if the records give another entry. The words
+        ``clean unchecked`` follow if the records of the clean reference are not here.
     """
     present = [one for one in result.records if store.cell_path(one.key).is_file()]
     if any(content_digest(store.cell_path(one.key)) != one.sha256 for one in present):
         return "differs"
-    records = [record for one in present if (record := store.read_cell_or_none(one.key))]
-    if len(records) == len(result.records):
-        same = all((one.data_key, one.attacker) == (result.data_key, result.attacker) for one in records)
-        if not same or _accuracy(records) != result.measured:
-            return "differs"
-    return f"{len(records)} of {len(result.records)} here"
+    named = [(one, record) for one in present if (record := store.read_cell_or_none(one.key))]
+    first = store.read_cell_or_none(entry.results[0].records[0].key)
+    if (first and not _begins_with(entry, first)) or not all(_belongs(entry, result, *pair) for pair in named):
+        return "differs"
+    said, records = f"{len(named)} of {len(result.records)} here", [record for _, record in named]
+    if len(records) < len(result.records):
+        return said
+    runs = runs_of(records)
+    if len(runs.shares) < len(records) or (_accuracy(records), runs.seeds) != (result.measured, result.seeds):
+        return "differs"
+    if result.clean is None:
+        return said
+    seeds, attackers = {one.seed for one in records}, {AttackerIdentity.of(one).text for one in records}
+    same = [one for one in clean if one.data_key == result.data_key and AttackerIdentity.of(one).text in attackers]
+    references = [one for one in same if one.seed in seeds]
+    if {one.seed for one in references} < seeds:
+        return f"{said}, clean unchecked"
+    return said if _accuracy(references) == result.clean else "differs"
+
+
+def _begins_with(entry: LeaderboardEntry, first: Record) -> bool:
+    """Return whether an entry says what its first record says and the others need not: a key holds neither of them."""
+    return (entry.preset, entry.source) == (first.preset, first.provenance.sources.get(first.method.name))
+
+
+def _belongs(entry: LeaderboardEntry, result: EntryResult, named: RecordDigest, record: Record) -> bool:
+    """Return whether a record is one of this method, attacker and data set; the name of the set is the study's."""
+    side, unnamed = record.side_information, {"name": ""}
+    said = (
+        entry.method, entry.labels, [one.sha256 for one in entry.weights], result.data.model_copy(update=unnamed),
+        result.data_key, result.attacker, result.n, named.protect_key, named.protected_digest,
+    )  # fmt: skip
+    return said == (
+        record.method, side.labels if side else "true", [one.sha256 for one in record.assets],
+        record.data.model_copy(update=unnamed), record.data_key, record.attacker, record.counts.n, record.protect_key,
+        record.protected_digest,
+    )  # fmt: skip
 
 
 def _method(spec: StudySpec, method: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from uebench.analysis.ranking import Rank, leaders, ranks
-from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of
+from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of, set_names
 from uebench.analysis.statistics import Runs, interval, share_learned
 from uebench.store.record import Record
 from uebench.store.record_parts import DataRecord
@@ -151,10 +151,12 @@ class Benchmark:
     Attributes:
         records: All of its records.
         pairings: By (method label, attacker label).
+        name: The name of the data set; see ``records.set_names``.
     """
 
     records: tuple[Record, ...]
     pairings: Mapping[tuple[str, str], Pairing]
+    name: str
 
     @property
     def data(self) -> DataRecord:
@@ -270,10 +272,12 @@ def benchmarks(records: Iterable[Record]) -> list[Benchmark]:
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record.data_key, record.preset), []).append(record)
-    return [_benchmark(group) for group in sorted(groups.values(), key=len, reverse=True)]
+    names = set_names((*keys, group[0].data.name) for keys, group in groups.items())
+    ordered = sorted(groups.items(), key=lambda item: len(item[1]), reverse=True)
+    return [_benchmark(group, names[keys]) for keys, group in ordered]
 
 
-def _benchmark(records: Sequence[Record]) -> Benchmark:
+def _benchmark(records: Sequence[Record], name: str) -> Benchmark:
     labels = Labels(records)
     groups: dict[tuple[str, str], list[Record]] = {}
     clean: dict[str, list[Record]] = {}
@@ -286,7 +290,7 @@ def _benchmark(records: Sequence[Record]) -> Benchmark:
         pair: Pairing(*pair, records=tuple(group), clean=tuple(clean.get(pair[1], ())))
         for pair, group in groups.items()
     }
-    return Benchmark(tuple(records), pairings)
+    return Benchmark(tuple(records), pairings, name)
 
 
 def _interval(runs: Runs) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +33,8 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
         data: Only records of these data sets; empty for all.
 
     Returns:
-        The records, and the files of damaged records, which are left out; see also ``independent``.
+        The records, and the files of damaged records, which are left out, as are those that contradict most others
+        about the people of their data set; see also ``independent``.
 
     Raises:
         UsageError: If there is no such preset, or no record of a named set.
@@ -40,12 +42,29 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     if preset is not None:
         presets.get(preset)
     readable, damaged = store.readable_cells()
+    readable, contradicting = _of_one_size(readable)
+    damaged += [store.cell_path(record.key) for record in contradicting]
     records = independent(record for record in readable if preset in (None, record.preset))
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
             raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
     return [record for record in records if not data or record.data.name in data], damaged
+
+
+def _of_one_size(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the records, and apart those that contradict most others about the people of the same data set."""
+    sizes: dict[str, Counter[tuple[int, ...]]] = {}
+    for record in records:
+        sizes.setdefault(record.data_key, Counter())[_photographs(record)] += 1
+    usual = {key: counted.most_common(1)[0][0] for key, counted in sizes.items()}
+    agrees = {record.key for record in records if _photographs(record) == usual[record.data_key]}
+    return [one for one in records if one.key in agrees], [one for one in records if one.key not in agrees]
+
+
+def _photographs(record: Record) -> tuple[int, ...]:
+    """Return the number of test photographs of each person."""
+    return tuple(counts.n for counts in record.per_identity)
 
 
 def independent(records: Iterable[Record]) -> list[Record]:
@@ -96,6 +115,23 @@ def _numbered(written: Mapping[str, str]) -> dict[str, str]:
         taken[text] = taken.get(text, 0) + 1
         named[identity] = text if taken[text] == 1 else f"{text} #{taken[text]}"
     return named
+
+
+def set_names(sets: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], str]:
+    """Return names that tell data sets apart, with the first digits of the key where two of a preset share a name.
+
+    Args:
+        sets: The key, the preset and the name of each.
+
+    Returns:
+        Names by key and preset.
+    """
+    names = {(key, preset): name for key, preset, name in sets}
+    shared = Counter((preset, name) for (_, preset), name in names.items())
+    return {
+        (key, preset): f"{name} ({key[:8]})" if shared[preset, name] > 1 else name
+        for (key, preset), name in names.items()
+    }
 
 
 def is_clean(record: Record) -> bool:

@@ -7,7 +7,9 @@ from statistics import fmean
 
 from uebench.analysis.records import one_of_each_set
 from uebench.analysis.records import seconds as seconds_of
+from uebench.analysis.statistics import Runs
 from uebench.analysis.study import MeasuredPlace
+from uebench.store.record import Record
 from uebench.store.record_parts import Counts
 
 
@@ -18,7 +20,7 @@ def relative_unlearnability(one: MeasuredPlace) -> float | None:
 
 def peak(one: MeasuredPlace) -> float | None:
     """Return the mean accuracy of the best epochs in percent; no attacker has the oracle that chooses them."""
-    return _percent(record.peak for record in one.records)
+    return _percent((record, record.peak) for record in one.records)
 
 
 def worst_identity(one: MeasuredPlace) -> float | None:
@@ -28,12 +30,12 @@ def worst_identity(one: MeasuredPlace) -> float | None:
 
 def robust(one: MeasuredPlace) -> float | None:
     """Return the mean accuracy in percent under attack; None if the attacker did not train adversarially."""
-    return _percent(record.robust.counts for record in one.records if record.robust)
+    return _percent((record, record.robust.counts) for record in one.records if record.robust)
 
 
 def unprotected(one: MeasuredPlace) -> float | None:
     """Return the mean accuracy in percent on people none of whose images is protected; None if there are none."""
-    return _percent(record.scope.unprotected for record in one.records if record.scope)
+    return _percent((record, record.scope.unprotected) for record in one.records if record.scope)
 
 
 def psnr(one: MeasuredPlace) -> float | None:
@@ -63,8 +65,10 @@ def memory(one: MeasuredPlace) -> float | None:
     return max((mib for mib in peaks if mib), default=None)
 
 
-def _percent(counts: Iterable[Counts | None]) -> float | None:
-    return _mean(100 * one.share for one in counts if one)
+def _percent(counts: Iterable[tuple[Record, Counts | None]]) -> float | None:
+    """Return the mean accuracy in percent; every method seed counts the same, as in ``Runs.mean``."""
+    shares = {(record.method_seed, record.seed): one.share for record, one in counts if one}
+    return 100 * Runs(shares, n=1).mean if shares else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

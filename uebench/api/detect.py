@@ -115,7 +115,10 @@ def detect_in(
         published = recognised(images, train.labels, copies, progress(f"{dataset.name}: {name}"))
         answers = (_flat(published), _flat(clean[dataset.key]))
         of_each = next(iter(published.values())).shape[1]
-        detections.append(detection(name, dataset.name, dataset.num_classes, *answers, of_each=of_each))
+        found = detection(
+            name, dataset.name, dataset.num_classes, *answers, of_each=of_each, data_key=dataset.key
+        )  # fmt: skip
+        detections.append(found)
     return detections
 
 

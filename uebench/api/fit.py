@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.dataset import Dataset, load
+from uebench.data.names import as_folder
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
 from uebench.hashing import file_digest, key
@@ -112,7 +113,9 @@ def fit_in(
         state = _learned(plugin, dataset, ctx)
         if not state:
             raise UsageError(f"{method}: {NOTHING}")
-        words = ["uebench", "fit", part.written, "--data", dataset.name, "--preset", preset, "--method-seed", str(seed)]
+        is_folder = dataset.info.record.source == "folder"
+        name = as_folder(dataset.name, workspace.registry) if is_folder else dataset.name
+        words = ["uebench", "fit", part.written, "--data", name, "--preset", preset, "--method-seed", str(seed)]
         meta = {
             "method": part.name, "version": part.entry.version, "config": config, "data": dataset.name,
             "size": dataset.size, "num_classes": dataset.num_classes, "counts": dataset.info.train_counts,

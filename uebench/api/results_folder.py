@@ -59,11 +59,13 @@ def merge(others: Texts, results: str | Path = RESULTS) -> list[merging.MergedFi
         The outcome for each file. Damaged files, and files that differ from the existing one, are not copied.
 
     Raises:
-        UsageError: If one of ``others`` is not a results folder.
+        UsageError: If one of ``others`` is not a results folder; nothing is copied then.
         StoreError: If a folder cannot be used.
     """
-    store = Store(as_path(results))
-    return [file for other in several(others) for file in merging.merge(store, Store(as_path(other)))]
+    store, stores = Store(as_path(results)), [Store(as_path(other)) for other in several(others)]
+    for other in stores:  # before the first copy, so that a mistyped name leaves nothing half done
+        merging.check(store, other)
+    return [file for other in stores for file in merging.merge(store, other)]
 
 
 def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int, list[Path]]:

@@ -39,7 +39,7 @@ def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
     Raises:
         UsageError: If there is no such key, or ``data`` is wrong.
         DataError: If the photographs are not those from which the set was made.
-        StoreError: If the set is no longer in the results folder.
+        StoreError: If the set is no longer in the results folder, or is not the one that the cell attacked.
     """
     record = workspace.store.find(key)
     if isinstance(record, Failure):
@@ -48,6 +48,11 @@ def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
     if protected is None:
         raise StoreError(
             f"{key!r}: its protected set is not in {workspace.store.root / 'blobs'}, only its record; compute it again"
+        )
+    if isinstance(record, Record) and record.protected_digest not in (None, protected.digest):
+        raise StoreError(
+            f"{key!r}: its cell attacked a set that was made again since; name the present set, "
+            f"{record.protect_key[:12]}, or make the cell again (uebench run --force, see uebench show {key})"
         )
     return StoredSet(record, protected, _photographs(record, data, workspace))
 

@@ -37,5 +37,6 @@ def leaderboard(
     store, submitted = Store(results), [read_entry(file) for file in entry or ()]
     records, damaged = select(store, preset, data or ())
     ranked = ranking.page(benchmarks(records), attacker or ())
-    output.print_page(entries.add(ranked, submitted, store) if submitted else ranked, form, as_json)
+    shown = entries.add(ranked, submitted, store, preset, data or (), attacker or ()) if submitted else ranked
+    output.print_page(shown, form, as_json)
     output.note_damaged(damaged)

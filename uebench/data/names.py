@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uebench.data.builders.catalogue import BUILDERS
 from uebench.data.folders import expanded, is_folder
 from uebench.errors import UsageError
 from uebench.plugins.spec import Spec, Value
+
+if TYPE_CHECKING:
+    from uebench.plugins.registry import Registry
 
 _COUNTED = re.compile(r"(orl_varied|orl|synthetic)(\d{1,9})")
 _LATER = re.compile(r"(orl_varied|orl)\[(\d{1,9}):(\d{1,9})\]")
@@ -70,3 +74,14 @@ def folder_of(name: str) -> str:
     """Return the folder in a name that a table prints: ``faces50`` for ``faces50[:10] validation``."""
     part = _PART.fullmatch(name)
     return part["folder"] if part else name
+
+
+def as_folder(name: str, registry: Registry) -> str:
+    """Return a name that tables print for a folder so that it means no source: ``./orl``.
+
+    Args:
+        name: The name, such as ``faces`` or ``orl[:10]``.
+        registry: The registry that knows the sources.
+    """
+    is_source = ("source", folder_of(name)) in registry or _COUNTED.fullmatch(name)
+    return f"./{name}" if is_source else name

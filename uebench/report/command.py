@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from uebench.data.names import folder_of
+from uebench.data.names import as_folder, folder_of
 from uebench.data.protected_method import Protected
 from uebench.errors import UebenchError
 from uebench.planning.identity import MethodIdentity, plugins_of
@@ -55,7 +55,7 @@ def _data(record: Record, registry: Registry) -> str:
     if data.source != "folder":
         return str(Spec(data.source, options))
     folder = folder_of(data.name)
-    return str(Spec("folder", {"path": folder, **options})) if options else folder
+    return str(Spec("folder", {"path": folder, **options})) if options else as_folder(folder, registry)
 
 
 def _method(record: Record, registry: Registry) -> list[str]:

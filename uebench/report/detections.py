@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from uebench.analysis.detection import Detection, Detector
+from uebench.analysis.records import set_names
 from uebench.report.formats import Block, Page
 from uebench.report.text import p_value, with_interval
 
@@ -23,7 +25,9 @@ def page(detections: Sequence[Detection]) -> Page:
     """
     header = ("set", "network", "sees", "published % [95%]", "clean % [95%]", "difference [95%]", "p (Holm)")
     blocks = []
-    for _, group in groupby(detections, lambda detection: detection.data):
+    names = set_names((one.data_key, "", one.data) for one in detections)
+    detections = [replace(one, data=names[one.data_key, ""]) if one.data_key else one for one in detections]
+    for _, group in groupby(detections, lambda detection: (detection.data, detection.data_key)):
         sets = list(group)
         lines = [(detection.name, *_line(detector)) for detection in sets for detector in detection.detectors]
         blocks.append(Block(_title(sets[0]), header, lines))

@@ -53,7 +53,7 @@ def render(
         views=views,
         count=len(records),
         names={
-            "data": sorted({view.benchmark.data.name for view in views}),
+            "data": sorted({view.benchmark.name for view in views}),
             "preset": sorted({view.benchmark.preset for view in views}),
             "attacker": list(dict.fromkeys(attacker.name for attacker in attackers)),
             "countermeasure": sorted({name for attacker in attackers for name in attacker.countermeasures}),

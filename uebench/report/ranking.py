@@ -52,7 +52,7 @@ def page(benchmarks: Sequence[Benchmark], attackers: Sequence[str] = ()) -> Page
         for attacker in benchmark.attackers if attackers else [benchmark.common_attacker]:
             faced = benchmark.against(attacker) if attacker in names else []
             if faced:
-                data = f"{benchmark.data.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
+                data = f"{benchmark.name}, preset {benchmark.preset}, chance {benchmark.chance:.1f}%"
                 block_rows = [_row(benchmark, pairing) for pairing in faced]
                 proven, column = benchmark.proven_best(attacker), HEADER.index("accuracy, % [95%]")
                 best = [(number, column) for number, pairing in enumerate(faced) if pairing.method == proven]
@@ -72,7 +72,7 @@ def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
     low, high = pairing.interval
     clean = is_clean(pairing.records[0])
     values = (
-        benchmark.data.name, benchmark.preset, pairing.attacker, pairing.method, rank.first if rank else None,
+        benchmark.name, benchmark.preset, pairing.attacker, pairing.method, rank.first if rank else None,
         rank.last if rank else None, pairing.accuracy, low, high, None if clean else pairing.drop,
         pairing.worst.number, 100 * pairing.worst.share, None if clean else seconds(pairing.records),
         pairing.runs.seeds, pairing.runs.n,

@@ -89,6 +89,13 @@ class EntryResult(Strict):
     n: int = Field(ge=1)
     records: list[RecordDigest] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _each_record_once(self) -> Self:
+        keys = [one.key for one in self.records]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise ValueError(f"the record {twice[:12]} is named twice")
+        return self
+
 
 class LeaderboardEntry(Strict):
     """One method of one submitter.

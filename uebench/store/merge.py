@@ -55,13 +55,26 @@ def merge(store: Store, other: Store) -> list[MergedFile]:
         UsageError: If ``other`` is not a results folder, or is this one.
         StoreError: If a file cannot be read or written, or a newer version of uebench wrote it.
     """
-    if not any((other.root / kind).is_dir() for kind in KINDS):
-        raise UsageError(f"{other.root}: no results folder; it holds none of {', '.join(KINDS)}")
+    check(store, other)
     store.check_writable()
-    if store.root.samefile(other.root):
-        raise UsageError(f"{other.root}: is the results folder itself; name another one")
     lost = [MergedFile(each.path, "damaged", each.fault) for kind in KINDS for each in other.lost_folders(kind)]
     return lost + [_merged(store, other, kind, path) for kind in KINDS for path in other.files(kind)]
+
+
+def check(store: Store, other: Store) -> None:
+    """Check that a folder can be merged into another.
+
+    Args:
+        store: The folder to copy into.
+        other: The folder to copy from.
+
+    Raises:
+        UsageError: If ``other`` is not a results folder, or is this one.
+    """
+    if not any((other.root / kind).is_dir() for kind in KINDS):
+        raise UsageError(f"{other.root}: no results folder; it holds none of {', '.join(KINDS)}")
+    if store.root.exists() and store.root.samefile(other.root):
+        raise UsageError(f"{other.root}: is the results folder itself; name another one")
 
 
 def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFile:
