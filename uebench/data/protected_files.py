@@ -104,7 +104,8 @@ def read_protected(
     if count != len(clean) and not classwise:
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
         raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
-    remark = "the order of perturbations cannot be checked; give the protected images to have it checked"
+    order = "the order of perturbations cannot be checked; give the protected images to have it checked"
+    remark = f"{order}; {values.remark}" if values.remark else order
     return _protected_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
 
 
