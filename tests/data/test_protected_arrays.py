@@ -63,6 +63,8 @@ def test_what_an_array_holds_is_seen_from_its_values(
     [
         (abs(CHANGE) / 255, "values in [0, 0.0314] may be images or perturbations; say content="),
         (np.zeros(SHAPE), "may be images or perturbations"),
+        (abs(CHANGE).astype(np.int16), "values in [0, 8] may be images or perturbations; say content="),
+        (abs(CHANGE).astype(np.uint8), "values in [0, 8] may be images or perturbations; say content="),
         (CHANGE / 16, "values in [-0.5, 0.5] may be images or perturbations"),
         (LEVELS * 2.0, "values in [0, 510] are not images on a scale of -1..1, 0..1 or 0..255; clip or rescale them"),
         (LEVELS / 255 * 1.2, "values in [0, 1.2] are not images on a scale of -1..1, 0..1 or 0..255"),

@@ -125,7 +125,7 @@ def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale:
     shown = f"{file}: values in [{low:.3g}, {high:.3g}]"
     if scale is None and array.dtype.kind != "f":
         scale = "0..255"
-        content = content or ("perturbations" if low < 0 else "images")
+        content = content or ("perturbations" if low < 0 else _content(low, high, scale))
     content = content or _content(low, high, scale)
     if content is None:
         raise UsageError(
