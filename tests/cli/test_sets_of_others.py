@@ -171,6 +171,28 @@ def test_an_audit_says_in_numbers_and_in_words_what_a_set_is(audit: Command, tmp
     assert "identity by the perturbation in" in told["separable"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.roll(CLEAN.labels, 1).astype(np.float32), "3 of 18 are wrong"),
+        (CLEAN.labels + 0.5, "not used (shape (18,), float64); give one whole number for each image"),
+        (np.where(CLEAN.labels, np.nan, 0), "not used (shape (18,), float64); give one whole number for each image"),
+        (
+            np.eye(3, dtype=np.float32)[CLEAN.labels],
+            "not used (shape (18, 3), float32); give one whole number for each",
+        ),
+        (CLEAN.labels.astype(str), "not used (shape (18,), <U21); give one whole number for each image"),
+    ],
+)
+def test_labels_of_a_set_are_used_or_it_is_said_why_not(
+    audit: Command, tmp_path: Path, labels: NDArray[Any], told: str
+) -> None:
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=labels)
+    answer = audit(tmp_path / "set.npz")
+    (line,) = (line[19:] for line in answer.out.splitlines() if line.startswith("labels "))
+    assert line.startswith(told)
+
+
 def test_an_audit_of_a_set_in_another_order_gives_the_order_that_run_accepts(
     audit: Command, tiny_run: Command, tmp_path: Path
 ) -> None:

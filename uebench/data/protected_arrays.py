@@ -45,6 +45,7 @@ class Values:
         content: Whether it holds images or perturbations.
         scale: The range of its pixels; a perturbation is a difference of two such pixels.
         labels: (M,) labels from the same file, or None if it does not have as many.
+        unused_labels: The shape and type of labels in the file that cannot be used; else empty.
         remark: How the values were understood, if they could be of another scale; else empty.
     """
 
@@ -52,6 +53,7 @@ class Values:
     content: Content
     scale: Scale
     labels: NDArray[Any] | None = None
+    unused_labels: str = ""
     remark: str = ""
 
     @property
@@ -96,11 +98,13 @@ def read_array(
     if is_channels_last:
         array = array.transpose(0, 3, 1, 2)
     labels = next((arrays[name] for name in NAMES["labels"] if name in arrays), None)
+    unused = ""
     if labels and not (labels.is_number and math.prod(labels.shape) == count):
+        unused = f"shape {labels.shape}, {labels.dtype}"
         labels = None
     found, inferred = _recognised(array, file, content or named, scale)
     remark = _remark(array, inferred) if scale is None and found == "perturbations" else ""
-    return Values(array, found, inferred, labels.load().ravel() if labels else None, remark)
+    return Values(array, found, inferred, labels.load().ravel() if labels else None, unused, remark)
 
 
 def _chosen(arrays: Mapping[str, StoredArray], file: Path, content: Content | None) -> tuple[str, Content | None]:

@@ -58,6 +58,7 @@ class ProtectedSet:
         finite: (N,) whether all values of an image are finite.
         labels: (N,) int64, the labels in the files; None if there are none that can be used.
         remarks: Remarks for the user.
+        unused_labels: The shape and type of labels in the file that cannot be used; else empty.
     """
 
     content: Content
@@ -67,6 +68,7 @@ class ProtectedSet:
     finite: NDArray[np.bool_]
     labels: NDArray[np.int64] | None
     remarks: tuple[str, ...]
+    unused_labels: str = ""
 
 
 def read_protected(
@@ -116,11 +118,14 @@ def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks:
         protected = levels if values.content == "images" else photograph + levels
         delta[position] = np.where(np.isfinite(levels), np.rint(protected).clip(0, 255), photograph) - photograph
     finite = values.finite[clean.labels] if classwise else values.finite
-    labels = values.labels
+    labels, unused = values.labels, values.unused_labels
     if labels is not None:
-        is_usable = labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
-        labels = labels.astype(np.int64) if is_usable else None
-    return ProtectedSet(values.content, values.scale, classwise, delta, finite, labels, tuple(remarks))
+        is_whole = labels.dtype.kind in "iu" or bool(((labels == np.rint(labels)) & (abs(labels) < 2**31)).all())
+        if labels.shape != clean.labels.shape or not is_whole:
+            unused = f"shape {labels.shape}, {labels.dtype}"
+            labels = None
+    numbers = labels.astype(np.int64) if labels is not None else None
+    return ProtectedSet(values.content, values.scale, classwise, delta, finite, numbers, tuple(remarks), unused)
 
 
 def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
