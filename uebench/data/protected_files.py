@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,14 +10,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from uebench.data.folders import SPLITS, contents
-from uebench.data.images import open_image, read_image
+from uebench.data.images import LARGEST_FILE, open_image, read_image
 from uebench.data.protected_arrays import Content, Scale, Values, read_array
 from uebench.data.protected_folder import Photograph, photographs_in
 from uebench.errors import DataError
+from uebench.regular_files import read_regular
 
-LOSSY = (".jpeg", ".jpg")
+CHANGED = {
+    "JPEG": "are JPEG files: compression has changed the perturbation",
+    "WEBP": "are lossy WebP files: compression has changed the perturbation",
+    "TIFF": "are TIFF files with JPEG compression, which has changed the perturbation",
+    "palette": "have a palette of at most 256 colours, which has changed the perturbation",
+}
+"""What is said of images whose format does not keep a perturbation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,10 @@ def read_protected(
     """
     if file.is_dir():
         files, labels, remarks = _files(file, clean)
-        images = np.stack([_decoded(path, clean.size, resize) for path in files])
+        decoded = [_decoded(path, clean.size, resize) for path in files]
+        kinds = Counter(kind for _, kind in decoded)
+        remarks += [f"{kinds[kind]} of {len(clean)} images {words}" for kind, words in CHANGED.items() if kinds[kind]]
+        images = np.stack([image for image, _ in decoded])
         return _protected_set(Values(images, "images", "0..255", labels), False, clean, remarks)
     rows = f"{len(clean)} rows, one for each training photograph"
 
@@ -143,9 +155,6 @@ def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int
         labels = np.array([image.label for image in images]) if len(people) > 1 else None
     if left := len(images) - len(ordered):
         remarks.append(f"{left} of its {len(images)} images are not training photographs and are left out")
-    lossy = sum(image.file.suffix.lower() in LOSSY for image in ordered)
-    if lossy:
-        remarks.append(f"{lossy} of {len(clean)} images are JPEG files: compression has changed the perturbation")
     return [image.file for image in ordered], labels, remarks
 
 
@@ -169,13 +178,38 @@ def _by_name(images: Sequence[Photograph], folder: Path, names: Sequence[str]) -
     return [by_name[name] for name in wanted]
 
 
-def _decoded(file: Path, size: int, resize: bool) -> NDArray[np.uint8]:
+def _decoded(file: Path, size: int, resize: bool) -> tuple[NDArray[np.uint8], str]:
+    """Return an image and its kind among ``CHANGED``, which is empty if the format keeps all pixels."""
     image = read_image(file, size)
     with open_image(file) as opened:
         width, height = opened.size
+        kind = "palette" if opened.mode == "P" else _lossy(opened, file)
     if not resize and (width, height) != (size, size):
         raise DataError(f"{file}: {width} x {height} pixels; {_other_size(size)}, or say resize=true")
-    return image
+    return image, kind
+
+
+def _lossy(opened: Image.Image, file: Path) -> str:
+    """Return the format of an image that was compressed with loss, whatever its suffix; else an empty text."""
+    match opened.format:
+        case "JPEG":
+            return "JPEG"
+        case "TIFF" if "jpeg" in str(opened.info.get("compression")):
+            return "TIFF"
+        case "WEBP" if _is_lossy_webp(read_regular(file, LARGEST_FILE)):
+            return "WEBP"
+    return ""
+
+
+def _is_lossy_webp(content: bytes) -> bool:
+    """Return whether a WebP file is lossy, which Pillow does not tell: its pixels lie in ``VP8``, not ``VP8L``."""
+    place = 12  # after "RIFF", the size and "WEBP"
+    while place + 8 <= len(content):
+        name, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        if name in (b"VP8 ", b"VP8L"):
+            return name == b"VP8 "
+        place += 8 + length + length % 2
+    return False
 
 
 def _other_size(size: int) -> str:
