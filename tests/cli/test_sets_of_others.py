@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,19 @@ def test_an_audit_says_in_numbers_and_in_words_what_a_set_is(audit: Command, tmp
     assert told["order"] == "each image shows the photograph at its position"
     assert told["labels"] == "3 of 18 are wrong"
     assert "identity by the perturbation in" in told["separable"]
+
+
+def test_a_set_of_other_photographs_than_the_built_in_ones_is_told_to_name_them(
+    uebench: Command, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, file = photos({"a": 6, "b": 6}, size=(32, 32)), written(tmp_path, IMAGES)
+    for path, count in ((folder, 12), (file, 18)):
+        answer = uebench("audit", "--protected", f"x={path}", "--preset", "smoke")
+        assert answer.code == 3
+        assert f"{path}: {count} images; give " in answer.complaint
+        assert re.search(
+            r"; these are of orl\S+: if the set was made from others, name them with --data", answer.complaint
+        )
 
 
 @pytest.mark.parametrize(

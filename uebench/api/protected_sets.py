@@ -94,7 +94,7 @@ def examine(tasks: Iterable[Task], workspace: Workspace) -> list[str]:
 def photographs(dataset: Dataset) -> Photographs:
     """Return the training photographs of a data set, for the comparison with protected sets."""
     train = dataset.train
-    return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names())
+    return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names(), dataset.name)
 
 
 def _file(name: str, source: Source, workspace: Workspace) -> str | Path:

@@ -37,12 +37,14 @@ class Photographs:
         labels: (N,) int64 in 0..K-1.
         num_classes: K.
         names: The identity and file name of each photograph, as in ``ImageSet``.
+        data: The name of their data set, for messages; may be empty.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     num_classes: int
     names: tuple[str, ...] = ()
+    data: str = ""
 
     def __len__(self) -> int:
         """Return N."""
@@ -52,6 +54,13 @@ class Photographs:
     def size(self) -> int:
         """Return S."""
         return int(self.images.shape[-1])
+
+    @property
+    def or_others(self) -> str:
+        """Return the end of a message about a wrong number of images: they may be of another data set."""
+        if not self.data:
+            return ""
+        return f"; these are of {self.data}: if the set was made from others, name them with --data (data= in Python)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +119,16 @@ def read_protected(
         if tuple(size) != (clean.size, clean.size):
             raise DataError(f"{file}: {size[1]} x {size[0]} pixels; {_other_size(clean.size)}")
         if count > len(clean):
-            raise DataError(f"{file}: {count} rows; give {rows}, in the order of the data")
+            raise DataError(f"{file}: {count} rows; give {rows}, in the order of the data{clean.or_others}")
 
     values = read_array(file, content, scale, check)
     count = len(values.array)
     classwise = values.content == "perturbations" and count == clean.num_classes != len(clean)
     if count != len(clean) and not classwise:
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
-        raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
+        raise DataError(
+            f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}{clean.or_others}"
+        )
     order = "the order of perturbations cannot be checked; give the protected images to have it checked"
     remark = f"{order}; {values.remark}" if values.remark else order
     return _protected_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
@@ -149,7 +160,8 @@ def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int
     labels = None
     if ordered is None:
         if len(images) != len(clean):
-            raise DataError(f"{folder}: {len(images)} images; give {len(clean)}, one for each training photograph")
+            wanted = f"give {len(clean)}, one for each training photograph{clean.or_others}"
+            raise DataError(f"{folder}: {len(images)} images; {wanted}")
         ordered = images
         remarks.append("its files are not named as the training photographs, so they are taken in natural order")
         labels = np.array([image.label for image in images]) if len(people) > 1 else None
