@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from collections.abc import Iterable, Mapping
@@ -100,10 +101,13 @@ def photographs(dataset: Dataset) -> Photographs:
 def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
     if isinstance(source, str | Path):
         return source
+    what = type(source).__name__
     if "torch" in sys.modules and isinstance(source, torch.Tensor):
-        source = (source.float() if source.dtype == torch.bfloat16 else source).detach().cpu().numpy()
-    if not isinstance(source, np.ndarray) or source.dtype.hasobject:
-        what = "an array of objects" if isinstance(source, np.ndarray) else type(source).__name__
+        with contextlib.suppress(TypeError, RuntimeError):  # a sparse tensor remains, and is refused
+            source = (source.float() if source.dtype == torch.bfloat16 else source).detach().cpu().numpy()
+    if not isinstance(source, np.ndarray) or source.dtype.hasobject or isinstance(source, np.ma.MaskedArray):
+        if isinstance(source, np.ndarray):
+            what = "a masked array" if isinstance(source, np.ma.MaskedArray) else "an array of objects"
         raise UsageError(f"protected {name!r}: is {what}; give a path, or numbers as a NumPy array or a tensor")
     array = np.asarray(source)
     content = io.BytesIO()

@@ -62,7 +62,7 @@ def study(
         >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
-    return Study(read_study(as_path(study), several(data)), Workspace.of(results, plugins))
+    return Study(read_study(as_path(study), several(data, "data")), Workspace.of(results, plugins))
 
 
 class Study:
