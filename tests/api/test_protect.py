@@ -209,6 +209,19 @@ FLOAT = IMAGES / 255
         ({"labels": LABELS[:, None]}, r"labels: shape \(8, 1\) for 8 images"),
         ({"labels": LABELS * 0.5}, "labels: float64; give whole numbers or names"),
         ({"labels": [None] * 8}, "labels: object; give whole numbers or names"),
+        ({"images": torch.tensor(FLOAT).to_sparse()}, r"images: this tensor \(float64, sparse_coo, on cpu\) cannot"),
+        ({"images": torch.empty(IMAGES.shape, device="meta")}, "images: this tensor .* on meta"),
+        ({"images": np.ma.masked_less(FLOAT, 0.5)}, "images: a masked array, whose mask would be lost; give a plain"),
+        ({"labels": np.ma.masked_equal(LABELS, 0)}, "labels: a masked array, whose mask would be lost; give a plain"),
+        ({"labels": [[0], [0, 1]] * 4}, "labels: not one value for each image; give a list of whole numbers"),
+        ({"labels": torch.tensor(LABELS).bfloat16()}, "labels: float32; give whole numbers or names"),
+        ({"labels": torch.tensor(LABELS).to_sparse()}, r"labels: this tensor \(int64, sparse_coo, on cpu\) cannot be"),
+        ({"labels": ["1", 1] * 4}, "labels: names and other values are mixed; give all as names, or all as whole"),
+        ({"labels": ["ann", math.nan] * 4}, "labels: names and other values are mixed; give all as names"),
+        ({"labels": ["ann", None] * 4}, "labels: names and other values are mixed; give all as names"),
+        ({"labels": [0, math.nan] * 4}, "labels: float64; give whole numbers or names"),
+        ({"plugins": None}, "plugins: None given; give the path of a Python file, or a list of several"),
+        ({"plugins": [None]}, "plugins: None given; give a path"),
         ({"labels": ["ann"] * 8}, "labels: all are ann; give at least 2 identities"),
         ({"method": "seque"}, "unknown method 'seque'; did you mean 'segue'"),
         ({"method": "segue(code_bits=1)"}, "method 'segue.code_bits=1.': 3 identities; a code of 1 bits"),
@@ -222,6 +235,29 @@ def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint
     with pytest.raises(UsageError, match=complaint) as caught:
         protect(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"method": None}, "method: None given; give a text, or a list of several"),
+        ({"attacker": 5}, "attacker: 5 given; give a text, or a list of several"),
+        ({"data": None}, "data: None given; give a text, or a list of several"),
+        ({"plugins": None}, "plugins: None given; give the path of a Python file, or a list of several"),
+        ({"results": None}, "results: None given; give a path"),
+        ({"protected": {"x": torch.tensor(IMAGES).to_sparse()}}, "protected 'x': is Tensor; give a path, or numbers"),
+        ({"protected": {"x": np.ma.masked_less(IMAGES, 9)}}, "protected 'x': is a masked array; give a path, or numb"),
+    ],
+)
+def test_a_wrong_argument_of_a_run_is_named_in_one_line(
+    change: dict[str, Any], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments: dict[str, Any] = {"method": "lsp", "attacker": "knn", "preset": "smoke"} | change
+    for function in (uebench.run, uebench.plan):
+        with pytest.raises(UsageError, match=complaint) as caught:
+            function(**arguments)
+        assert "\n" not in str(caught.value)
 
 
 def test_images_of_three_by_three_pixels_have_their_channels_first() -> None:

@@ -112,6 +112,27 @@ def test_a_manifest_of_brackets_is_damaged(uebench: Command, photos: Callable[..
     assert (answer.code, "manifest.json: damaged" in answer.complaint) == (3, True)
 
 
+@pytest.mark.parametrize("content", ['{"name": "My photographs", "version": 3}', "[1, 2]"])
+def test_a_manifest_of_another_program_is_left_alone(
+    uebench: Command, photos: Callable[..., Path], content: str
+) -> None:
+    root = photos({"a": 3, "b": 3})
+    (root / "manifest.json").write_text(content)
+    answer = uebench("data", "verify", root)
+    assert answer.code == 0, answer.err
+    assert "0 of 2 test photographs repeat" in answer.out
+
+
+def test_nobody_is_told_to_delete_a_folder_with_a_damaged_manifest(
+    uebench: Command, photos: Callable[..., Path]
+) -> None:
+    root = photos({"a": 3, "b": 3})
+    (root / "manifest.json").write_text('{"builder": "lfw", "files": []}')
+    answer = uebench("data", "verify", root)
+    assert answer.code == 3
+    assert answer.complaint.endswith("damaged (content and digest differ); build the set again in another folder")
+
+
 def test_a_set_is_not_built_at_a_link_to_itself(uebench: Command, lfw: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     answer = uebench("data", "build", "lfw", "--from", lfw, "--out", tmp_path / "loop")

@@ -118,10 +118,10 @@ def test_a_cell_that_attacked_another_draw_of_its_set_is_refused(
     ((_, cell),) = store.cells()
     assert cell is not None
     assert uebench("export", cell.key[:10], "--to", tmp_path / "set.npz").code == 0
-    made = store.read_protected(cell.protect_key)
+    made = store.read_blob(cell.protect_key)
     assert made is not None
     again = replace(made, meta=made.meta.model_copy(update={"protect_seconds": 99.0}))
-    store.write_protected(cell.protect_key, again)
+    store.write_blob(cell.protect_key, again)
     for command in (("export", cell.key[:10], "--to", tmp_path / "again.npz"), ("detect", cell.key[:10])):
         answer = uebench(*command)
         assert answer.code == 4

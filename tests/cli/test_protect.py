@@ -63,7 +63,29 @@ def test_copies_that_are_not_protected_are_an_error(uebench: Command, photos: Ph
     answer = uebench("protect", source, tmp_path / "out", "--method", "random(eps=0.1/255)", *SMOKE)
     assert answer.code == 1
     assert "changed no image under preset 'smoke', so none is protected" in answer.err.splitlines()[-1]
+    assert answer.err.endswith(f"; delete {tmp_path / 'out'}, whose copies are not protected\n")
     assert uebench("protect", source, tmp_path / "clean", "--method", "clean", *SMOKE).code == 0
+
+
+def test_photographs_that_are_not_changed_are_counted(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "from uebench.plugins.base import Budget, Config, Info, Method\n\n\n"
+        "class Mine(Method[Config]):\n"
+        '    name = "mine"\n    version = 1\n    info = Info(title="Changes the first photograph")\n'
+        "    Config = Config\n\n"
+        "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
+        "    def fit(self, train, ctx):\n        pass\n\n"
+        "    def perturb(self, batch, ctx):\n"
+        "        first = (batch.index == 0).float()[:, None, None, None]\n"
+        "        return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255 * first).clamp(0, 1)\n"
+    )
+    command = ("protect", photos({"a": 2, "b": 2}), tmp_path / "out", "--method", "mine", *SMOKE)
+    answer = uebench(*command, "--plugin", tmp_path / "mine.py")
+    assert answer.code == 0, answer.err
+    assert answer.err.endswith("; 3 of 4 are unchanged, so not protected\n")
+    whole = uebench("protect", tmp_path / "faces", tmp_path / "whole", "--method", "random", *SMOKE)
+    assert "unchanged" not in whole.err
 
 
 @pytest.mark.usefixtures("small_networks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,41 @@ def test_an_audit_says_in_numbers_and_in_words_what_a_set_is(audit: Command, tmp
     assert told["order"] == "each image shows the photograph at its position"
     assert told["labels"] == "3 of 18 are wrong"
     assert "identity by the perturbation in" in told["separable"]
+
+
+def test_a_set_of_other_photographs_than_the_built_in_ones_is_told_to_name_them(
+    uebench: Command, photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, file = photos({"a": 6, "b": 6}, size=(32, 32)), written(tmp_path, IMAGES)
+    for path, count in ((folder, 12), (file, 18)):
+        answer = uebench("audit", "--protected", f"x={path}", "--preset", "smoke")
+        assert answer.code == 3
+        assert f"{path}: {count} images; give " in answer.complaint
+        assert re.search(
+            r"; these are of orl\S+: if the set was made from others, name them with --data", answer.complaint
+        )
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.roll(CLEAN.labels, 1).astype(np.float32), "3 of 18 are wrong"),
+        (CLEAN.labels + 0.5, "not used (shape (18,), float64); give one whole number for each image"),
+        (np.where(CLEAN.labels, np.nan, 0), "not used (shape (18,), float64); give one whole number for each image"),
+        (
+            np.eye(3, dtype=np.float32)[CLEAN.labels],
+            "not used (shape (18, 3), float32); give one whole number for each",
+        ),
+        (CLEAN.labels.astype(str), "not used (shape (18,), <U21); give one whole number for each image"),
+    ],
+)
+def test_labels_of_a_set_are_used_or_it_is_said_why_not(
+    audit: Command, tmp_path: Path, labels: NDArray[Any], told: str
+) -> None:
+    np.savez(tmp_path / "set.npz", images=IMAGES, labels=labels)
+    answer = audit(tmp_path / "set.npz")
+    (line,) = (line[19:] for line in answer.out.splitlines() if line.startswith("labels "))
+    assert line.startswith(told)
 
 
 def test_an_audit_of_a_set_in_another_order_gives_the_order_that_run_accepts(

@@ -53,6 +53,16 @@ def test_a_saved_grid_is_a_study_and_names_its_plugins(uebench: Command, tmp_pat
     assert {cell["key"] for cell in planned.json} == {cell["key"] for cell in asked.json}
 
 
+def test_a_saved_grid_of_all_plugins_is_a_study_of_them(uebench: Command, tmp_path: Path) -> None:
+    grid = tmp_path / "grid.toml"
+    words = ("--attacker", "all+jpeg", "--attacker", "knn", "--method", "all", "--data", TINY, "--preset", "smoke")
+    asked = uebench("run", *words, "--with-clean", "--save", grid, "--dry-run", "--json")
+    assert asked.code == 0, asked.err
+    planned = uebench("study", "run", grid, "--dry-run", "--json")
+    assert planned.code == 0, planned.err
+    assert {cell["key"] for cell in planned.json} == {cell["key"] for cell in asked.json}
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = written(tmp_path)

@@ -63,6 +63,8 @@ def test_what_an_array_holds_is_seen_from_its_values(
     [
         (abs(CHANGE) / 255, "values in [0, 0.0314] may be images or perturbations; say content="),
         (np.zeros(SHAPE), "may be images or perturbations"),
+        (abs(CHANGE).astype(np.int16), "values in [0, 8] may be images or perturbations; say content="),
+        (abs(CHANGE).astype(np.uint8), "values in [0, 8] may be images or perturbations; say content="),
         (CHANGE / 16, "values in [-0.5, 0.5] may be images or perturbations"),
         (LEVELS * 2.0, "values in [0, 510] are not images on a scale of -1..1, 0..1 or 0..255; clip or rescale them"),
         (LEVELS / 255 * 1.2, "values in [0, 1.2] are not images on a scale of -1..1, 0..1 or 0..255"),
@@ -213,3 +215,29 @@ def test_a_compressed_file_of_torch_and_one_that_exceeds_the_memory_are_refused(
     for read in (*readers, file_digest):
         with pytest.raises(DataError, match=r"x\.pt: .*cannot be read \(larger than the memory of this process\)"):
             read(tmp_path / "x.pt")
+
+
+def test_small_floats_are_perturbations_whose_scale_is_told(tmp_path: Path) -> None:
+    halved = read_array(written(tmp_path, CHANGE / 127.5))
+    assert halved.remark == (
+        'its values are taken as 0..1, at most 16 grey levels (if they are of -1..1, say values="...")'
+    )
+    beyond = read_array(written(tmp_path, CHANGE / 5.0), "perturbations")
+    assert beyond.remark == (
+        'its values are taken as 0..255, at most 1.6 grey levels (if they are of 0..1 or -1..1, say values="...")'
+    )
+    assert not read_array(written(tmp_path, CHANGE / 127.5), "perturbations", "-1..1").remark
+    assert not read_array(written(tmp_path, CHANGE)).remark
+    clean = Photographs(LEVELS, np.arange(4), 4)
+    (remark,) = read_protected(written(tmp_path, CHANGE / 127.5), clean).remarks
+    assert remark.startswith("the order of perturbations cannot be checked")
+    assert remark.endswith(f"; {halved.remark}")
+
+
+def test_floats_of_one_grey_level_are_not_taken_for_steps_from_black_to_white(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", perturbations=np.sign(CHANGE).astype(np.float32))
+    with pytest.raises(
+        UsageError, match=r'whole numbers, may be grey levels .* say values="0\.\.255" or values="0\.\.1"'
+    ):
+        read_array(tmp_path / "set.npz")
+    assert read_array(tmp_path / "set.npz", scale="0..255").grey_levels(0).max() == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -116,6 +116,32 @@ def test_a_folder_of_jpeg_files_is_read_with_a_remark(tmp_path: Path) -> None:
     found = read_protected(folder(tmp_path / "set", suffix=".jpg"), CLEAN)
     assert found.remarks == ("15 of 15 images are JPEG files: compression has changed the perturbation",)
     assert (found.delta != CHANGE).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "remark"),
+    [
+        ("set.png", {"format": "JPEG"}, "15 of 15 images are JPEG files: compression has changed the perturbation"),
+        ("set.webp", {"quality": 80}, "15 of 15 images are lossy WebP files: compression has changed the perturbation"),
+        ("set.webp", {"exif": b"Exif\0\0", "quality": 80}, "15 of 15 images are lossy WebP files: "),
+        ("set.webp", {"lossless": True}, ""),
+        ("set.tif", {"compression": "jpeg"}, "15 of 15 images are TIFF files with JPEG compression, which has changed"),
+        ("set.tif", {"compression": "tiff_lzw"}, ""),
+        ("set.png", {"palette": True}, "15 of 15 images have a palette of at most 256 colours, which has changed the "),
+    ],
+)
+def test_a_format_that_changes_pixels_is_told_whatever_the_suffix(
+    tmp_path: Path, name: str, options: dict[str, Any], remark: str
+) -> None:
+    suffix, palette = Path(name).suffix, "palette" in options
+    for photograph, image in zip(NAMES, (IMAGES + CHANGE).astype(np.uint8), strict=True):
+        file = tmp_path / f"{photograph}{suffix}"
+        file.parent.mkdir(exist_ok=True)
+        pixels = Image.fromarray(image.transpose(1, 2, 0))
+        pixels.quantize().save(file) if palette else pixels.save(file, **options)
+    found = read_protected(tmp_path, CLEAN)
+    assert len(found.remarks) == bool(remark)
+    assert "".join(found.remarks).startswith(remark)
 
 
 @pytest.mark.parametrize("layout", ["UE and TUE, sample-wise", "UE and TUE, class-wise", "RUE", "LSP", "Segue"])

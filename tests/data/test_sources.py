@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 from uebench.data.dataset import load
 from uebench.data.files import split_files
 from uebench.data.folders import natural_names
+from uebench.data.protected_folder import photographs_in
 from uebench.errors import DataError, UsageError
 from uebench.plugins.registry import Registry
 
@@ -97,6 +98,19 @@ def test_what_is_wrong_with_a_folder_is_said(
 ) -> None:
     with pytest.raises(DataError, match=complaint):
         load(str(photos(layout)), 16, registry)
+
+
+def test_photographs_of_kinds_that_are_not_read_are_named(photos: Photos, registry: Registry) -> None:
+    root = photos({"a": 3, "b": 0})
+    for name in ("1.HEIC", "2.heic", "3.avif", "note.txt"):
+        (root / "b" / name).touch()
+    remedy = r"b: no image in it that is read: 3 files of other kinds \(\.avif, \.heic\); convert them to PNG or JPEG$"
+    with pytest.raises(DataError, match=remedy):
+        load(str(root), 16, registry)
+    with pytest.raises(DataError, match=remedy):
+        photographs_in(root / "b")
+    with pytest.raises(DataError, match=remedy):
+        photographs_in(root)
 
 
 def test_a_missing_folder_is_said(registry: Registry, tmp_path: Path) -> None:

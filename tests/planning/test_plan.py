@@ -15,6 +15,7 @@ from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
 from uebench.planning.staleness import staleness
+from uebench.planning.study_file import read_study
 from uebench.planning.tasks import Task
 from uebench.plugins.base import Budget
 from uebench.plugins.entry import Entry
@@ -231,6 +232,13 @@ def test_seeds_of_a_grid_file_may_be_one_number_or_several(tmp_path: Path) -> No
     assert read_grid(file, {}) == several
     with pytest.raises(UsageError, match="grid: method_seed="):
         read_grid(file, {"method_seed": ()})
+
+
+def test_a_grid_or_study_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_text('method = ["lsp"]\nattacker = ["resnet18"]\n', encoding="utf-8-sig")
+    assert read_grid(file, {}) == Grid(method=("lsp",), attacker=("resnet18",))
+    assert read_study(file).method[0].method == "lsp"
 
 
 def test_python_takes_seeds_alone_or_in_a_range() -> None:

@@ -8,7 +8,7 @@ from tests.conftest import TINY
 from tests.studies import STUDY, written
 from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, Planner
-from uebench.planning.study import StudyPlan, plan_study
+from uebench.planning.study import StudyPlan, plan_study, without_all
 from uebench.planning.study_file import read_study
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
@@ -182,3 +182,22 @@ def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_study("")
     with pytest.raises(DataError, match=r"absent\.toml: cannot be read"):
         read_study(tmp_path / "absent.toml")
+
+
+def test_all_leaves_what_a_study_names_itself_as_it_is(tmp_path: Path) -> None:
+    text = f"""
+data = ["{TINY}"]
+attacker = ["resnet18"]
+[[method]]
+name = "Everything"
+method = "all"
+group = "many"
+[[method]]
+name = "Patches"
+method = "lsp"
+"""
+    spec = without_all(read_study(written(tmp_path, text)), Registry())
+    names = {one.name: one.group for one in spec.method}
+    assert set(names) == {*Registry().ready("method"), "Patches"} - {"lsp"}
+    assert (names["Patches"], names["ue"]) == ("", "many")
+    assert spec.attacker[0].name == "resnet18"

@@ -57,6 +57,7 @@ def grey_levels(images: Images, name: str = "images") -> GreyLevels[Images]:
     """
     if not isinstance(images, np.ndarray | torch.Tensor):
         raise UsageError(f"{name}: {type(images).__name__}; give a NumPy array or a torch tensor")
+    _check_not_masked(images, name)
     channels_last = channels_are_last(tuple(images.shape), name)
     levels = _levels(images, name)
     pixels = np.ascontiguousarray(levels.transpose(0, 3, 1, 2) if channels_last else levels)
@@ -68,11 +69,7 @@ def grey_levels(images: Images, name: str = "images") -> GreyLevels[Images]:
 
 def _levels(images: NDArray[Any] | torch.Tensor, name: str) -> NDArray[np.uint8]:
     """Return a copy of the images as uint8."""
-    if isinstance(images, torch.Tensor):
-        plain = images.detach().cpu()
-        array: NDArray[Any] = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
-    else:
-        array = images
+    array: NDArray[Any] = _of_tensor(images, name) if isinstance(images, torch.Tensor) else images
     if array.dtype == np.uint8:
         return array.copy()
     if array.dtype.kind != "f":
@@ -85,6 +82,22 @@ def _levels(images: NDArray[Any] | torch.Tensor, name: str) -> NDArray[np.uint8]
     wide = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
     levels: NDArray[np.uint8] = np.rint(wide * 255).clip(0, 255).astype(np.uint8)
     return levels
+
+
+def _of_tensor(tensor: torch.Tensor, name: str) -> NDArray[Any]:
+    """Return a tensor as an array; floats of 8 and 16 bits become float32."""
+    try:
+        plain = tensor.detach().cpu()
+        array: NDArray[Any] = (plain.float() if plain.is_floating_point() and plain.itemsize < 4 else plain).numpy()
+    except (TypeError, RuntimeError, ValueError):  # sparse, quantised or without values
+        kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}".replace("torch.", "")
+        raise UsageError(f"{name}: this tensor ({kind}) cannot be read; give a dense one, as of to_dense()") from None
+    return array
+
+
+def _check_not_masked(given: object, name: str) -> None:
+    if isinstance(given, np.ma.MaskedArray):
+        raise UsageError(f"{name}: a masked array, whose mask would be lost; give a plain array, as of filled()")
 
 
 def class_numbers(labels: object, count: int, name: str = "labels") -> tuple[NDArray[np.int64], list[Any]]:
@@ -101,7 +114,13 @@ def class_numbers(labels: object, count: int, name: str = "labels") -> tuple[NDA
     Raises:
         UsageError: If the labels are wrong; the message names the argument.
     """
-    plain = np.asarray(labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels)
+    _check_not_masked(labels, name)
+    if isinstance(labels, list | tuple) and len({isinstance(label, str) for label in labels}) > 1:
+        raise UsageError(f"{name}: names and other values are mixed; give all as names, or all as whole numbers")
+    try:
+        plain = _of_tensor(labels, name) if isinstance(labels, torch.Tensor) else np.asarray(labels)
+    except (TypeError, RuntimeError, ValueError):
+        raise UsageError(f"{name}: not one value for each image; give a list of whole numbers or of names") from None
     if plain.ndim != 1 or len(plain) != count:
         raise UsageError(f"{name}: shape {plain.shape} for {count} images; give one label per image")
     if plain.dtype.kind == "O" and all(isinstance(label, str) for label in plain):

@@ -29,7 +29,7 @@ def check(targets: Texts, plugins: Texts = ()) -> Iterator[Outcome]:
     Raises:
         UsageError: If there is no such file or plugin, or if an option is wrong or missing.
     """
-    targets = several(targets)
+    targets = several(targets, "targets")
     files = [as_path(target) for target in targets if target.endswith(".py")]
     registry = Registry((*plugin_files(plugins), *files))
     chosen: list[tuple[Entry, Spec]] = []

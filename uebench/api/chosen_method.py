@@ -68,11 +68,12 @@ class ChosenMethod:
         ctx = self.context(progress, store=store, key=key, stage="fit")
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
 
-    def check_changed(self, is_changed: bool) -> None:
+    def check_changed(self, is_changed: bool, further: str = "") -> None:
         """Check that a method other than the reference changed an image.
 
         Args:
             is_changed: Whether it changed any.
+            further: What else is to be done if it changed none.
 
         Raises:
             CellError: If it changed none.
@@ -80,7 +81,7 @@ class ChosenMethod:
         if not is_changed and self.part.name != REFERENCE:
             raise CellError(
                 f"method {self.part.written!r}: changed no image under preset {self.preset!r}, so none is protected; "
-                "choose another preset, or options with a stronger perturbation"
+                f"choose another preset, or options with a stronger perturbation{further}"
             )
 
     def context(self, progress: Progress | None, **checkpoints: Any) -> RunContext:  # noqa: ANN401

@@ -80,8 +80,8 @@ def detect(
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(
         Workspace.of(results, plugins), how, progress,
-        method=several(method), key=key, protected=protected, data=several(data), method_seed=method_seed,
-        preset=preset,
+        method=several(method, "method"), key=key, protected=protected, data=several(data, "data"),
+        method_seed=method_seed, preset=preset,
     )  # fmt: skip
 
 

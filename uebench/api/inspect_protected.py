@@ -60,6 +60,7 @@ class Inspection:
         separable: Number of held-out perturbations from which a linear classifier tells the identity, and of all; None
             if there is nothing to learn from.
         chance: The accuracy of guessing.
+        unused_labels: The shape and type of labels in the file that cannot be used; else empty.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Inspection:
     wrong_labels: int | None
     separable: tuple[int, int] | None
     chance: float
+    unused_labels: str = ""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class Inspection:
             "protected": f"{self.name}: {kind} of the scale {self.scale}, for {self.images} images of {self.size} px",
             "data": self.data,
             "order": self._order(),
-            "labels": "none" if self.wrong_labels is None else f"{self.wrong_labels} of {self.images} are wrong",
+            "labels": self._labels(),
             "L-inf": f"at most {self.linf[0]} grey levels, median {self.linf[1]:g}",
             "L2": f"at most {self.l2[0]:.1f} grey levels, median {self.l2[1]:.1f}",
             "budget": f"{self._of(self.over_budget)} exceed {format_value(self.eps)}",
@@ -116,6 +118,13 @@ class Inspection:
 
     def _of(self, count: int) -> str:
         return f"{count} of {self.images} images"
+
+    def _labels(self) -> str:
+        if self.wrong_labels is not None:
+            return f"{self.wrong_labels} of {self.images} are wrong"
+        if self.unused_labels:
+            return f"not used ({self.unused_labels}); give one whole number for each image"
+        return "none"
 
     def _order(self) -> str:
         if self.misplaced is None:
@@ -231,4 +240,5 @@ def _inspect(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspectio
         wrong_labels=None if protected.labels is None else int((protected.labels != clean.labels).sum()),
         separable=(separable["correct"], separable["n"]) if separable else None,
         chance=dataset.info.chance,
+        unused_labels=protected.unused_labels,
     )

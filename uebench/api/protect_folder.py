@@ -122,7 +122,7 @@ def protect_folder(
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
-    chosen.check_changed(manifest["audit"]["changed"] > 0)
+    chosen.check_changed(manifest["audit"]["changed"] > 0, f"; delete {target}, whose copies are not protected")
     return manifest
 
 

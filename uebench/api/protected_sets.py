@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from collections.abc import Iterable, Mapping
@@ -94,16 +95,19 @@ def examine(tasks: Iterable[Task], workspace: Workspace) -> list[str]:
 def photographs(dataset: Dataset) -> Photographs:
     """Return the training photographs of a data set, for the comparison with protected sets."""
     train = dataset.train
-    return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names())
+    return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names(), dataset.name)
 
 
 def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
     if isinstance(source, str | Path):
         return source
+    what = type(source).__name__
     if "torch" in sys.modules and isinstance(source, torch.Tensor):
-        source = (source.float() if source.dtype == torch.bfloat16 else source).detach().cpu().numpy()
-    if not isinstance(source, np.ndarray) or source.dtype.hasobject:
-        what = "an array of objects" if isinstance(source, np.ndarray) else type(source).__name__
+        with contextlib.suppress(TypeError, RuntimeError):  # a sparse tensor remains, and is refused
+            source = (source.float() if source.dtype == torch.bfloat16 else source).detach().cpu().numpy()
+    if not isinstance(source, np.ndarray) or source.dtype.hasobject or isinstance(source, np.ma.MaskedArray):
+        if isinstance(source, np.ndarray):
+            what = "a masked array" if isinstance(source, np.ma.MaskedArray) else "an array of objects"
         raise UsageError(f"protected {name!r}: is {what}; give a path, or numbers as a NumPy array or a tensor")
     array = np.asarray(source)
     content = io.BytesIO()

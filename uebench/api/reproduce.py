@@ -96,7 +96,7 @@ def reproduce(
     """
     workspace = Workspace.of(results, plugins)
     how = Compute(device=device, jobs=jobs, executor=executor, limit=TimeLimit.of(time_limit))
-    request = TableRequest(tables_of(name), several(data), preset, workspace.planner, method_seed)
+    request = TableRequest(tables_of(name), several(data, "data"), preset, workspace.planner, method_seed)
     return reproduce_in(workspace, request, how, progress)
 
 

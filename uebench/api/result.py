@@ -68,7 +68,7 @@ class Records(Sequence[Record]):
         from uebench.analysis.comparison import compare, frame
         from uebench.analysis.option_values import compare_across
 
-        chosen = (self._records, several(methods), several(attackers), peak)
+        chosen = (self._records, several(methods, "methods"), several(attackers, "attackers"), peak)
         return frame(compare_across(across, *chosen) if across else compare(*chosen))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:

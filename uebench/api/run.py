@@ -59,7 +59,7 @@ def plan(
         ['to do']
     """
     workspace = Workspace.of(results, plugins)
-    methods = (*several(method), *method_texts(protected, workspace))
+    methods = (*several(method, "method"), *method_texts(protected, workspace))
     return workspace.planner.plan(grid_of(methods, attacker, data, seed, method_seed, preset, with_clean))
 
 
@@ -129,7 +129,7 @@ def run(
         (2, 1)
     """
     workspace = Workspace.of(results, plugins)
-    methods = (*several(method), *method_texts(protected, workspace))
+    methods = (*several(method, "method"), *method_texts(protected, workspace))
     grid = grid_of(methods, attacker, data, seed, method_seed, preset, with_clean)
     how = Compute(
         device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit),
@@ -173,7 +173,8 @@ def grid_of(
         UsageError: If an argument is wrong.
     """
     options = {
-        "method": several(method), "attacker": several(attacker), "data": several(data), "seed": seed,
+        "method": several(method, "method"), "attacker": several(attacker, "attacker"), "data": several(data, "data"),
+        "seed": seed,
         "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
     }  # fmt: skip
     for name in ("method", "attacker"):

@@ -14,7 +14,7 @@ from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
 from uebench.planning.grid import Plan
-from uebench.planning.study import StudySpec, plan_study
+from uebench.planning.study import StudySpec, plan_study, without_all
 from uebench.planning.study_file import read_study
 from uebench.planning.time_limit import TimeLimit
 from uebench.progress import ProgressFor, silent
@@ -62,21 +62,21 @@ def study(
         >>> study.summary()[["method", "attacker", "runs", "n"]].values.tolist()
         [['clean reference', 'resnet18', 1, 16], ['lsp', 'resnet18', 1, 16]]
     """
-    return Study(read_study(as_path(study), several(data)), Workspace.of(results, plugins))
+    return Study(read_study(as_path(study), several(data, "data")), Workspace.of(results, plugins))
 
 
 class Study:
     """A study in a workspace. It reads the records once, and again after ``run``.
 
     Attributes:
-        spec: The contents of the study's file.
+        spec: The contents of the study's file, with names in place of ``all``.
         workspace: The workspace, with the plugin files that the study names.
     """
 
     def __init__(self, spec: StudySpec, workspace: Workspace) -> None:
         """Keep the study and the workspace; no record is read yet."""
-        self.spec = spec
         self.workspace = replace(workspace, plugins=(*workspace.plugins, *plugin_files(spec.plugin)))
+        self.spec = without_all(spec, self.workspace.registry)
         self._measured: list[MeasuredPlace] | None = None
 
     def plan(self) -> Plan:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.api.workspace import Texts, plugin_files
-from uebench.data.builders.manifest import NAME, Manifest
+from uebench.data.builders.manifest import Manifest, is_built
 from uebench.data.builders.manifest import verify as compare_with_manifest
 from uebench.data.dataset import source_part
 from uebench.data.folders import is_folder
@@ -92,7 +92,7 @@ def verify_data(data: str | Path, *, plugins: Texts = (), progress: ProgressFor 
     source = part.build()
     options = source.config
     folder = options.path if isinstance(options, FolderConfig) else None
-    manifest = compare_with_manifest(folder) if folder and is_folder(folder) and (folder / NAME).exists() else None
+    manifest = compare_with_manifest(folder) if folder and is_folder(folder) and is_built(folder) else None
     listing = questions.listing(source)
     if listing is None:
         raise UsageError(f"data {part.written!r}: has no files to compare; name a set of photographs")

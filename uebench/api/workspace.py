@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uebench.data.cache import default_cache
 from uebench.data.folders import expanded
-from uebench.errors import StoreError
+from uebench.errors import StoreError, UsageError
 from uebench.planning.grid import Planner
 from uebench.plugins.registry import Registry
 from uebench.store.store import Store
@@ -18,23 +18,53 @@ RESULTS = "results"
 Texts = str | Path | Iterable[str | Path]
 
 
-def as_path(given: str | Path) -> Path:
+def as_path(given: str | Path, name: str = "path") -> Path:
     """Return a caller's path with ``~`` and ``~user`` replaced by the home folder.
+
+    Args:
+        given: The path.
+        name: The name of the argument, for messages.
 
     Raises:
         DataError: If there is no such user.
+        UsageError: If it is no path.
     """
-    return expanded(Path(given))
+    try:
+        path = Path(given)
+    except TypeError:
+        raise UsageError(f"{name}: {given!r} given; give a path") from None
+    return expanded(path)
 
 
-def several(texts: Texts) -> tuple[str, ...]:
-    """Return a caller's texts, one or several."""
-    return (str(texts),) if isinstance(texts, str | Path) else tuple(map(str, texts))
+def several(texts: Texts, name: str = "names") -> tuple[str, ...]:
+    """Return a caller's texts, one or several.
+
+    Args:
+        texts: The texts.
+        name: The name of the argument, for messages.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    return tuple(map(str, _listed(texts, name, "a text")))
 
 
 def plugin_files(plugins: Texts) -> tuple[Path, ...]:
-    """Return the paths of a caller's plugin files, one or several."""
-    return tuple(map(as_path, (plugins,) if isinstance(plugins, str | Path) else plugins))
+    """Return the paths of a caller's plugin files, one or several.
+
+    Raises:
+        DataError: If there is no such user as a path names.
+        UsageError: If one is no path.
+    """
+    return tuple(as_path(file, "plugins") for file in _listed(plugins, "plugins", "the path of a Python file"))
+
+
+def _listed(given: Texts, name: str, what: str) -> Iterable[str | Path]:
+    if isinstance(given, str | Path):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise UsageError(f"{name}: {given!r} given; give {what}, or a list of several")
+    return given
 
 
 def existing(results: str | Path) -> Store:
@@ -43,7 +73,7 @@ def existing(results: str | Path) -> Store:
     Raises:
         StoreError: If there is no such folder.
     """
-    folder = as_path(results)
+    folder = as_path(results, "results")
     if not folder.is_dir():
         raise StoreError(f"results {str(folder)!r}: no such folder; name the folder of an earlier run")
     return Store(folder)
@@ -65,7 +95,8 @@ class Workspace:
 
     @classmethod
     def of(cls, results: str | Path, plugins: Texts, use_cache: bool = True) -> Workspace:
-        """Return the workspace for a caller's arguments; see ``plugin_files`` for ``plugins``."""
+        """Return the workspace for a caller's arguments; see ``as_path`` and ``plugin_files`` for their errors."""
+        as_path(results, "results")
         return cls(results, plugin_files(plugins), use_cache)
 
     @cached_property

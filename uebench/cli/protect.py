@@ -55,4 +55,6 @@ def protect(
     change = f"largest change {audit['max_levels']}/255"
     if audit["psnr_mean"] is not None:
         change += f", PSNR {audit['psnr_mean']:.1f} dB"
+    if unchanged := manifest["images"] - audit["changed"]:
+        change += f"; {unchanged} of {manifest['images']} are unchanged, so not protected"
     output.note(f"{target}: {manifest['images']} photographs of {people}, {manifest['size']} px, {change}")

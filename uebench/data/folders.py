@@ -15,6 +15,8 @@ from uebench.data.images import SUFFIXES
 from uebench.errors import DataError, in_words
 from uebench.plugins.options import at_home
 
+OTHER_IMAGES = frozenset({".avif", ".bpg", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl"})
+"""Suffixes of photographs that are not read."""
 SPLITS = ("train", "train_clean")
 """Names of the training folder in a set that has a test folder beside it."""
 
@@ -65,6 +67,15 @@ class Contents:
     photographs: list[Path]
     folders: dict[str, Path]
     others: list[Path]
+
+    @property
+    def unread(self) -> str:
+        """Return a remedy for photographs of other kinds, such as HEIC; empty if there are none."""
+        suffixes = [file.suffix.lower() for file in self.others if file.suffix.lower() in OTHER_IMAGES]
+        if not suffixes:
+            return ""
+        files = "1 file of another kind" if len(suffixes) == 1 else f"{len(suffixes)} files of other kinds"
+        return f"{files} ({', '.join(sorted(set(suffixes)))}); convert them to PNG or JPEG"
 
 
 def contents(folder: Path) -> Contents:
@@ -127,5 +138,7 @@ def identities(root: Path, *, allow_empty: bool = False) -> dict[str, list[Path]
                 "folder elsewhere and pass it on its own"
             )
         if not inside.photographs and not allow_empty:
+            if inside.unread:
+                raise DataError(f"{root / name}: no image in it that is read: {inside.unread}")
             raise DataError(f"{root / name}: no image in it; add photographs or move the folder elsewhere")
     return {name: inside.photographs for name, inside in people.items()}

@@ -45,12 +45,16 @@ class Values:
         content: Whether it holds images or perturbations.
         scale: The range of its pixels; a perturbation is a difference of two such pixels.
         labels: (M,) labels from the same file, or None if it does not have as many.
+        unused_labels: The shape and type of labels in the file that cannot be used; else empty.
+        remark: How the values were understood, if they could be of another scale; else empty.
     """
 
     array: NDArray[Any]
     content: Content
     scale: Scale
     labels: NDArray[Any] | None = None
+    unused_labels: str = ""
+    remark: str = ""
 
     @property
     def finite(self) -> NDArray[np.bool_]:
@@ -94,10 +98,13 @@ def read_array(
     if is_channels_last:
         array = array.transpose(0, 3, 1, 2)
     labels = next((arrays[name] for name in NAMES["labels"] if name in arrays), None)
+    unused = ""
     if labels and not (labels.is_number and math.prod(labels.shape) == count):
+        unused = f"shape {labels.shape}, {labels.dtype}"
         labels = None
-    recognised = _recognised(array, file, content or named, scale)
-    return Values(array, *recognised, labels.load().ravel() if labels else None)
+    found, inferred = _recognised(array, file, content or named, scale)
+    remark = _remark(array, inferred) if scale is None and found == "perturbations" else ""
+    return Values(array, found, inferred, labels.load().ravel() if labels else None, unused, remark)
 
 
 def _chosen(arrays: Mapping[str, StoredArray], file: Path, content: Content | None) -> tuple[str, Content | None]:
@@ -118,17 +125,21 @@ def _chosen(arrays: Mapping[str, StoredArray], file: Path, content: Content | No
 
 def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale: Scale | None) -> tuple[Content, Scale]:
     """Return the content and scale of an array; see ``read_array``."""
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    low, high = _extremes(array)
     shown = f"{file}: values in [{low:.3g}, {high:.3g}]"
     if scale is None and array.dtype.kind != "f":
         scale = "0..255"
-        content = content or ("perturbations" if low < 0 else "images")
+        content = content or ("perturbations" if low < 0 else _content(low, high, scale))
     content = content or _content(low, high, scale)
     if content is None:
         raise UsageError(
             f"{shown} may be images or perturbations; say content=images or content=perturbations, "
             f"as in --method 'protected(file=\"{file}\", content=images)'"
+        )
+    if scale is None and content == "perturbations" and max(-low, high) == 1 and _is_whole(array):
+        raise UsageError(
+            f'{shown}, all whole numbers, may be grey levels or steps from black to white; say values="0..255" or '
+            f'values="0..1", as in --method \'protected(file="{file}", values="0..255")\''
         )
     scale = scale or _scale(low, high, content)
     if scale is None:
@@ -140,6 +151,31 @@ def _recognised(array: NDArray[Any], file: Path, content: Content | None, scale:
     if low < least - slack or high > most + slack:
         raise UsageError(f"{shown} are not {content} on the scale {scale}; clip or rescale them, or give another scale")
     return content, scale
+
+
+def _extremes(array: NDArray[Any]) -> tuple[float, float]:
+    """Return the least and the largest finite value; 0 if there is none."""
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def _is_whole(array: NDArray[Any]) -> bool:
+    finite = array[np.isfinite(array)]
+    return bool((finite == np.rint(finite)).all())
+
+
+def _remark(array: NDArray[Any], scale: Scale) -> str:
+    """Return how perturbations of an inferred scale were understood; empty if no other scale has such values."""
+    low, high = _extremes(array)
+    size = max(-low, high)
+    if array.dtype.kind != "f" or size == 0 or size > 2:  # no difference on -1..1 exceeds 2
+        return ""
+    least, most = RANGES[scale]
+    levels = size * 255 / (most - least)
+    other = "-1..1" if scale == "0..1" else "0..1 or -1..1"
+    return (
+        f'its values are taken as {scale}, at most {levels:.3g} grey levels (if they are of {other}, say values="...")'
+    )
 
 
 def _content(low: float, high: float, scale: Scale | None) -> Content | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,14 +10,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from uebench.data.folders import SPLITS, contents
-from uebench.data.images import open_image, read_image
+from uebench.data.images import LARGEST_FILE, open_image, read_image
 from uebench.data.protected_arrays import Content, Scale, Values, read_array
 from uebench.data.protected_folder import Photograph, photographs_in
 from uebench.errors import DataError
+from uebench.regular_files import read_regular
 
-LOSSY = (".jpeg", ".jpg")
+CHANGED = {
+    "JPEG": "are JPEG files: compression has changed the perturbation",
+    "WEBP": "are lossy WebP files: compression has changed the perturbation",
+    "TIFF": "are TIFF files with JPEG compression, which has changed the perturbation",
+    "palette": "have a palette of at most 256 colours, which has changed the perturbation",
+}
+"""What is said of images whose format does not keep a perturbation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +37,14 @@ class Photographs:
         labels: (N,) int64 in 0..K-1.
         num_classes: K.
         names: The identity and file name of each photograph, as in ``ImageSet``.
+        data: The name of their data set, for messages; may be empty.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     num_classes: int
     names: tuple[str, ...] = ()
+    data: str = ""
 
     def __len__(self) -> int:
         """Return N."""
@@ -43,6 +54,13 @@ class Photographs:
     def size(self) -> int:
         """Return S."""
         return int(self.images.shape[-1])
+
+    @property
+    def or_others(self) -> str:
+        """Return the end of a message about a wrong number of images: they may be of another data set."""
+        if not self.data:
+            return ""
+        return f"; these are of {self.data}: if the set was made from others, name them with --data (data= in Python)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,7 @@ class ProtectedSet:
         finite: (N,) whether all values of an image are finite.
         labels: (N,) int64, the labels in the files; None if there are none that can be used.
         remarks: Remarks for the user.
+        unused_labels: The shape and type of labels in the file that cannot be used; else empty.
     """
 
     content: Content
@@ -67,6 +86,7 @@ class ProtectedSet:
     finite: NDArray[np.bool_]
     labels: NDArray[np.int64] | None
     remarks: tuple[str, ...]
+    unused_labels: str = ""
 
 
 def read_protected(
@@ -87,7 +107,10 @@ def read_protected(
     """
     if file.is_dir():
         files, labels, remarks = _files(file, clean)
-        images = np.stack([_decoded(path, clean.size, resize) for path in files])
+        decoded = [_decoded(path, clean.size, resize) for path in files]
+        kinds = Counter(kind for _, kind in decoded)
+        remarks += [f"{kinds[kind]} of {len(clean)} images {words}" for kind, words in CHANGED.items() if kinds[kind]]
+        images = np.stack([image for image, _ in decoded])
         return _protected_set(Values(images, "images", "0..255", labels), False, clean, remarks)
     rows = f"{len(clean)} rows, one for each training photograph"
 
@@ -96,15 +119,18 @@ def read_protected(
         if tuple(size) != (clean.size, clean.size):
             raise DataError(f"{file}: {size[1]} x {size[0]} pixels; {_other_size(clean.size)}")
         if count > len(clean):
-            raise DataError(f"{file}: {count} rows; give {rows}, in the order of the data")
+            raise DataError(f"{file}: {count} rows; give {rows}, in the order of the data{clean.or_others}")
 
     values = read_array(file, content, scale, check)
     count = len(values.array)
     classwise = values.content == "perturbations" and count == clean.num_classes != len(clean)
     if count != len(clean) and not classwise:
         or_classwise = f", or {clean.num_classes}, one for each identity" if values.content == "perturbations" else ""
-        raise DataError(f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}")
-    remark = "the order of perturbations cannot be checked; give the protected images to have it checked"
+        raise DataError(
+            f"{file}: {count} {values.content}; give {rows}, in the order of the data{or_classwise}{clean.or_others}"
+        )
+    order = "the order of perturbations cannot be checked; give the protected images to have it checked"
+    remark = f"{order}; {values.remark}" if values.remark else order
     return _protected_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
 
 
@@ -115,11 +141,14 @@ def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks:
         protected = levels if values.content == "images" else photograph + levels
         delta[position] = np.where(np.isfinite(levels), np.rint(protected).clip(0, 255), photograph) - photograph
     finite = values.finite[clean.labels] if classwise else values.finite
-    labels = values.labels
+    labels, unused = values.labels, values.unused_labels
     if labels is not None:
-        is_usable = labels.shape == clean.labels.shape and labels.dtype.kind in "iu"
-        labels = labels.astype(np.int64) if is_usable else None
-    return ProtectedSet(values.content, values.scale, classwise, delta, finite, labels, tuple(remarks))
+        is_whole = labels.dtype.kind in "iu" or bool(((labels == np.rint(labels)) & (abs(labels) < 2**31)).all())
+        if labels.shape != clean.labels.shape or not is_whole:
+            unused = f"shape {labels.shape}, {labels.dtype}"
+            labels = None
+    numbers = labels.astype(np.int64) if labels is not None else None
+    return ProtectedSet(values.content, values.scale, classwise, delta, finite, numbers, tuple(remarks), unused)
 
 
 def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
@@ -131,15 +160,13 @@ def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int
     labels = None
     if ordered is None:
         if len(images) != len(clean):
-            raise DataError(f"{folder}: {len(images)} images; give {len(clean)}, one for each training photograph")
+            wanted = f"give {len(clean)}, one for each training photograph{clean.or_others}"
+            raise DataError(f"{folder}: {len(images)} images; {wanted}")
         ordered = images
         remarks.append("its files are not named as the training photographs, so they are taken in natural order")
         labels = np.array([image.label for image in images]) if len(people) > 1 else None
     if left := len(images) - len(ordered):
         remarks.append(f"{left} of its {len(images)} images are not training photographs and are left out")
-    lossy = sum(image.file.suffix.lower() in LOSSY for image in ordered)
-    if lossy:
-        remarks.append(f"{lossy} of {len(clean)} images are JPEG files: compression has changed the perturbation")
     return [image.file for image in ordered], labels, remarks
 
 
@@ -163,13 +190,38 @@ def _by_name(images: Sequence[Photograph], folder: Path, names: Sequence[str]) -
     return [by_name[name] for name in wanted]
 
 
-def _decoded(file: Path, size: int, resize: bool) -> NDArray[np.uint8]:
+def _decoded(file: Path, size: int, resize: bool) -> tuple[NDArray[np.uint8], str]:
+    """Return an image and its kind among ``CHANGED``, which is empty if the format keeps all pixels."""
     image = read_image(file, size)
     with open_image(file) as opened:
         width, height = opened.size
+        kind = "palette" if opened.mode == "P" else _lossy(opened, file)
     if not resize and (width, height) != (size, size):
         raise DataError(f"{file}: {width} x {height} pixels; {_other_size(size)}, or say resize=true")
-    return image
+    return image, kind
+
+
+def _lossy(opened: Image.Image, file: Path) -> str:
+    """Return the format of an image that was compressed with loss, whatever its suffix; else an empty text."""
+    match opened.format:
+        case "JPEG":
+            return "JPEG"
+        case "TIFF" if "jpeg" in str(opened.info.get("compression")):
+            return "TIFF"
+        case "WEBP" if _is_lossy_webp(read_regular(file, LARGEST_FILE)):
+            return "WEBP"
+    return ""
+
+
+def _is_lossy_webp(content: bytes) -> bool:
+    """Return whether a WebP file is lossy, which Pillow does not tell: its pixels lie in ``VP8``, not ``VP8L``."""
+    place = 12  # after "RIFF", the size and "WEBP"
+    while place + 8 <= len(content):
+        name, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        if name in (b"VP8 ", b"VP8L"):
+            return name == b"VP8 "
+        place += 8 + length + length % 2
+    return False
 
 
 def _other_size(size: int) -> str:

@@ -73,6 +73,8 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
         raise DataError(f"{inside.photographs[0]}: lies beside the folders of identities; move it into one of them")
     people = identities(source) if inside.folders else {source.resolve().name: inside.photographs}
     if not any(people.values()):
+        if inside.unread:
+            raise DataError(f"{source}: no image in it that is read: {inside.unread}")
         raise DataError(f"{source}: no image in it; pass a folder of photographs, or one with a folder per identity")
     photographs = {}
     for label, (name, files) in enumerate(people.items()):

@@ -66,7 +66,7 @@ def read_toml(file: Path, known: Collection[str], others: Collection[str] = ()) 
         content = read_regular(file, LARGEST)
         if any(line.count(b".") > _DOTS for line in content.splitlines()):
             raise too_much
-        options = tomllib.loads(content.decode())
+        options = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise too_much from None

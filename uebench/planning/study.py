@@ -12,7 +12,7 @@ from pydantic import Field
 from uebench.errors import UsageError
 from uebench.planning.cell import CellSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
-from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.parts import REFERENCE, attacker_parts, every, method_part
 from uebench.planning.seeds import Seeds
 from uebench.plugins import presets
 from uebench.plugins.base import Config
@@ -191,6 +191,30 @@ class StudyPlan:
     spec: StudySpec
     places: tuple[StudyPlace, ...]
     plan: Plan
+
+
+def without_all(spec: StudySpec, registry: Registry) -> StudySpec:
+    """Return a study in which ``all`` is replaced by what it stands for, as in a grid.
+
+    What the study names itself keeps its own name; the rest have the names of the plugins.
+
+    Args:
+        spec: The study.
+        registry: The plugins.
+    """
+    methods: list[StudyMethod] = []
+    own = {row.method for row in spec.method}
+    for row in spec.method:
+        texts = every(registry, "method", [row.method])
+        added = [StudyMethod(name=text, method=text, group=row.group) for text in texts if text not in own]
+        methods += [row] if texts == [row.method] else added
+    attackers: list[StudyAttacker] = []
+    own = {column.attacker for column in spec.attacker}
+    for column in spec.attacker:
+        texts = every(registry, "attacker", [column.attacker])
+        more = [StudyAttacker(name=text, attacker=text, group=column.group) for text in texts if text not in own]
+        attackers += [column] if texts == [column.attacker] else more
+    return spec.model_copy(update={"method": tuple(methods), "attacker": tuple(attackers)})
 
 
 def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:

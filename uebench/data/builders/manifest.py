@@ -15,7 +15,7 @@ from uebench.plugins.base import Config
 from uebench.regular_files import read_regular
 
 NAME = "manifest.json"
-AGAIN = "delete the folder and build it again"
+AGAIN = "build the set again in another folder"
 
 
 class BuiltFile(Config):
@@ -59,6 +59,20 @@ class Manifest(Config):
         """Return the content of the file, which includes a digest of the other fields."""
         content = self.model_dump(mode="json")
         return json.dumps({**content, "digest": digest(content)}, indent=1, sort_keys=True) + "\n"
+
+
+def is_built(folder: Path) -> bool:
+    """Return whether a folder is a built set: it has a manifest, and not one of another program.
+
+    A manifest that is not even JSON counts as a damaged one, and ``read`` then says so.
+    """
+    try:
+        content = json.loads(read_regular(folder / NAME))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, RecursionError):
+        return True
+    return isinstance(content, dict) and {"builder", "files"} <= content.keys()
 
 
 def read(folder: Path) -> Manifest:
