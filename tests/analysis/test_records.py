@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from tests.conftest import ROOT
 from tests.records import PEOPLE as PEOPLE_OF_RECORDS
@@ -58,8 +57,3 @@ def test_a_record_that_counts_other_people_than_the_rest_of_its_data_set_is_dama
     records, damaged = select(store)
     assert {record.key for record in records} == {record.key for record in runs}
     assert damaged == [store.cell_path(fewer.key)]
-
-
-def test_a_record_that_counts_other_photographs_than_its_data_set_has_is_refused() -> None:
-    with pytest.raises(ValidationError, match="200 photographs were counted, and the data set has 100"):
-        made_up("lsp", data=PEOPLE_OF_RECORDS | {"test_images": 100})

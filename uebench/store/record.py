@@ -161,8 +161,6 @@ class Record(_Common):
         total = sum(counts.correct for counts in people), sum(counts.n for counts in people)
         if len(people) != self.data.num_classes or total != (self.counts.correct, self.counts.n):
             raise ValueError("the counts of the identities are not those of all")
-        if self.counts.n != self.data.test_images:
-            raise ValueError(f"{self.counts.n} photographs were counted, and the data set has {self.data.test_images}")
         if self.peak.n != self.counts.n:
             raise ValueError("the best epoch was counted on other photographs")
         return self
