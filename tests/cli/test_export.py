@@ -120,8 +120,11 @@ def test_a_cell_that_attacked_another_draw_of_its_set_is_refused(
     assert uebench("export", cell.key[:10], "--to", tmp_path / "set.npz").code == 0
     made = store.read_blob(cell.protect_key)
     assert made is not None
-    again = replace(made, meta=made.meta.model_copy(update={"protect_seconds": 99.0}))
-    store.write_blob(cell.protect_key, again)
+    slower = replace(made, meta=made.meta.model_copy(update={"protect_seconds": 99.0}))
+    store.write_blob(cell.protect_key, slower)
+    assert uebench("export", cell.key[:10], "--to", tmp_path / "slower.npz").code == 0
+    audit = made.meta.audit.model_copy(update={"l2_mean": made.meta.audit.l2_mean + 0.1})
+    store.write_blob(cell.protect_key, replace(made, meta=made.meta.model_copy(update={"audit": audit})))
     for command in (("export", cell.key[:10], "--to", tmp_path / "again.npz"), ("detect", cell.key[:10])):
         answer = uebench(*command)
         assert answer.code == 4

@@ -49,7 +49,8 @@ def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
         raise StoreError(
             f"{key!r}: its protected set is not in {workspace.store.root / 'blobs'}, only its record; compute it again"
         )
-    if isinstance(record, Record) and record.protected_digest not in (None, protected.digest):
+    is_cell = isinstance(record, Record)
+    if is_cell and record.audit != protected.meta.audit:  # the digest also covers how long the set took
         raise StoreError(
             f"{key!r}: its cell attacked a set that was made again since; name the present set, "
             f"{record.protect_key[:12]}, or make the cell again (uebench run --force, see uebench show {key})"
