@@ -46,6 +46,11 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         ((*RUN, "--method-seed", "0,x"), 2, 'method_seed="0,x" is not a seed'),
         ((*RUN, "--data", "orl(identities=41)"), 2, "identities=41 is refused"),
         ((*RUN, "--device", "cuda:7"), 2, "device 'cuda:7': not available here; use auto or cpu"),
+        (
+            (*RUN, "--device", "cuda", "--executor", "slurm(cpus=2)"),
+            2,
+            "device 'cuda': executor 'slurm(cpus=2)' gives its tasks no GPU; write slurm(gpus=1), or use auto",
+        ),
         ((*RUN, "--device", "abacus"), 2, "device 'abacus': unknown; use auto, cpu, cuda or cuda:1"),
         ((*RUN, "--time-limit", "soon"), 2, "time_limit 'soon': not a duration; write 2h, 1h30m"),
         ((*RUN, "--cores", "9999"), 2, "can be used here; ask for fewer"),

@@ -232,6 +232,15 @@ def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch
         assert answer.complaint == f"uebench: executor '{executor}': not installed; pip install 'uebench[{executor}]'"
 
 
+def test_a_machine_without_a_gpu_may_hand_work_to_a_cluster_that_has_some(
+    uebench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uebench.evaluation.hardware._has_cuda", lambda: False)
+    plan = ["run", "--method", "lsp", "--attacker", "resnet18", "--data", TINY, "--dry-run", "--device", "cuda"]
+    assert uebench(*plan).code == 2
+    assert uebench(*plan, "--executor", "slurm(gpus=1)").code == 0
+
+
 def test_a_plan_says_what_computes_it(uebench: Command) -> None:
     plan = ("run", "--method", "lsp", "--attacker", "resnet18", "--data", TINY, "--dry-run", "--executor")
     assert "computed by ray(gpus=0.25), at most 100 at once, 1 thread each" in uebench(*plan, "ray(gpus=0.25)").err
@@ -249,7 +258,9 @@ def test_a_cell_whose_record_is_elsewhere_is_not_called_computed(
     def lost(tasks: Sequence[Task], *_: object) -> Statuses:
         return {task.key: "computed" for task in tasks}
 
-    broken = SimpleNamespace(function=lost, jobs_for=lambda *_: 1, threads_for=lambda *_: 1)
+    broken = SimpleNamespace(
+        function=lost, jobs_for=lambda *_: 1, threads_for=lambda *_: 1, is_cluster=False, gpus=None
+    )
     monkeypatch.setattr("uebench.api.compute.choose", lambda _: broken)
     result = package.run("lsp", "resnet18", data=TINY, preset="smoke", results=tmp_path, executor="serial")
     (cell,) = result.cells

@@ -71,8 +71,13 @@ class Compute:
         Raises:
             UsageError: If an option is wrong; the message names it.
         """
-        check_device(self.device)
-        choose(self.executor)
+        executor = choose(self.executor)
+        check_device(self.device, elsewhere=executor.is_cluster)
+        if executor.gpus == 0 and self.device.startswith("cuda"):
+            raise UsageError(
+                f"device {self.device!r}: executor {self.executor!r} gives its tasks no GPU; write "
+                f"{executor.name}(gpus=1), or use auto"
+            )
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 to choose the number automatically")
 
@@ -92,7 +97,9 @@ class Compute:
     def estimates(self, store: Store, planned: int) -> Estimates:
         """Return estimates, from the records in a store, of the time that a request with ``planned`` cells takes."""
         threads = self.threads_for(planned) or available_cores()
-        return Estimates(store, Conditions(machine(), on_cpu(self.device), threads))
+        gpus = choose(self.executor).gpus
+        without_gpu = on_cpu(self.device) if gpus is None else self.device == "cpu" or not gpus
+        return Estimates(store, Conditions(machine(), without_gpu, threads))
 
 
 def compute_in(

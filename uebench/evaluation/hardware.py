@@ -95,8 +95,12 @@ def on_cpu(device: str) -> bool:
     return device == "cpu" or (device == "auto" and not _has_cuda())
 
 
-def check_device(name: str) -> None:
+def check_device(name: str, *, elsewhere: bool = False) -> None:
     """Check the name of a device without importing torch; ``choose_device`` checks that the device works.
+
+    Args:
+        name: The name.
+        elsewhere: Whether other machines compute, so that this one needs no such device.
 
     Raises:
         UsageError: If the name is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``, or there is no CUDA device.
@@ -104,7 +108,7 @@ def check_device(name: str) -> None:
     kind, _, number = name.partition(":")
     if kind not in DEVICES or (number and not (kind == "cuda" and number.isdecimal())) or name.endswith(":"):
         raise UsageError(f"device {name!r}: unknown; use auto, cpu, cuda or cuda:1")
-    if kind == "cuda" and not _has_cuda():
+    if kind == "cuda" and not elsewhere and not _has_cuda():
         raise UsageError(f"device {name!r}: not available here; use auto or cpu")
 
 

@@ -102,6 +102,16 @@ class ChosenExecutor:
         executor: Executor = partial(function, options=self.options) if type(self.options) is not Options else function
         return executor
 
+    @property
+    def is_cluster(self) -> bool:
+        """Return whether other machines may compute the tasks."""
+        return isinstance(self.options, ClusterOptions)
+
+    @property
+    def gpus(self) -> float | None:
+        """Return the number of GPUs that a task gets on a cluster; None if the tasks run on this machine."""
+        return self.options.gpus if isinstance(self.options, ClusterOptions) else None
+
     def jobs_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
         """Return the number of tasks of a request that are computed at once.
 
