@@ -52,7 +52,7 @@ def test_each_architecture_has_a_panel(tmp_path: Path) -> None:
     for record in (as_asked("lsp", "resnet18", 40), as_asked("lsp", "inception_v3", 60)):
         store.write_cell(record)
     panels = beside.figure(filled(tmp_path, "5")).axes
-    assert [panel.get_title().partition(",")[0] for panel in panels] == ["resnet18", "inception_v3"]
+    assert [panel.get_title().splitlines()[0] for panel in panels] == ["resnet18", "inception_v3"]
     assert [points(panel, "o") for panel in panels] == [{"lsp": 20.0}, {"lsp": 30.0}]
 
 

@@ -87,7 +87,8 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
             axes.plot(filled.value, row, "o", color=MEASURED, markerfacecolor=inside, markersize=5, zorder=4)
             axes.hlines(row, *filled.interval, color=MEASURED, linewidth=1.5)
         else:
-            axes.text(50, row, "not measured", ha="center", va="center", color=GREY, fontsize=7)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axes.text(50, row, "not measured", ha="center", va="center", color=GREY, fontsize=7, zorder=2, bbox=box)
     measured = next(filled for filled in places if filled.value is not None)
     for value, style in ((measured.clean, "--"), (measured.chance, ":")):
         if value is not None:
@@ -99,6 +100,6 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.grid(axis="y", color=GREY, alpha=0.15)
     axes.spines[["top", "right", "left"]].set_visible(False)
     place = measured.place
-    condition = "" if place.column == ROLES[place.role] else f"{place.column}, "
+    condition = "" if place.column == ROLES[place.role] else f"{place.column}\n"
     size = f", {measured.cells[0].data.size} pixels" if measured.cells else ""
     axes.set_title(literal(f"{condition}{measured.data}{size}"), fontsize=9)
