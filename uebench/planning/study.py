@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -202,19 +202,22 @@ def without_all(spec: StudySpec, registry: Registry) -> StudySpec:
         spec: The study.
         registry: The plugins.
     """
-    methods: list[StudyMethod] = []
-    own = {row.method for row in spec.method}
-    for row in spec.method:
-        texts = every(registry, "method", [row.method])
-        added = [StudyMethod(name=text, method=text, group=row.group) for text in texts if text not in own]
-        methods += [row] if texts == [row.method] else added
-    attackers: list[StudyAttacker] = []
-    own = {column.attacker for column in spec.attacker}
-    for column in spec.attacker:
-        texts = every(registry, "attacker", [column.attacker])
-        more = [StudyAttacker(name=text, attacker=text, group=column.group) for text in texts if text not in own]
-        attackers += [column] if texts == [column.attacker] else more
-    return spec.model_copy(update={"method": tuple(methods), "attacker": tuple(attackers)})
+    methods, attackers = (
+        _without_all(spec.method, "method", registry),
+        _without_all(spec.attacker, "attacker", registry),
+    )
+    return spec.model_copy(update={"method": methods, "attacker": attackers})
+
+
+def _without_all(named: Sequence[G], kind: Literal["method", "attacker"], registry: Registry) -> tuple[G, ...]:
+    found: list[G] = []
+    own = {getattr(one, kind) for one in named}
+    for one in named:
+        text = getattr(one, kind)
+        texts = every(registry, kind, [text])
+        others = [one.model_copy(update={"name": other, kind: other}) for other in texts if other not in own]
+        found += [one] if texts == [text] else others
+    return tuple(found)
 
 
 def plan_study(spec: StudySpec, planner: Planner) -> StudyPlan:
