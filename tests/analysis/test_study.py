@@ -8,9 +8,10 @@ from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.paired_tests import paired_tests
 from uebench.analysis.ranking import ranks
 from uebench.analysis.records import runs_of
-from uebench.analysis.study import NOT_COMPUTED, Gap, MeasuredPlace
+from uebench.analysis.study import CONTRADICTING, NOT_COMPUTED, Gap, MeasuredPlace
 from uebench.report.study_table import arrange
 from uebench.store.record import Failure
+from uebench.store.record_parts import Counts
 from uebench.store.store import Store
 
 ONE = STUDY.partition('[[attacker]]\nname = "JPEG')[0]
@@ -76,6 +77,21 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     (gap,) = found["LSP"].gaps
     assert gap.status == "damaged" and str(gap).startswith("damaged: ")
     assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "2 x 2-3"
+
+
+def test_a_record_that_counts_other_photographs_than_the_rest_is_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    _, places = measured(written(tmp_path, ONE), store)
+    stored = store.read_cell(by_method(places)["LSP"].records[0].key)
+    assert stored
+    first, second, *others = stored.per_identity
+    moved = [Counts(correct=first.correct, n=first.n + 1), Counts(correct=second.correct, n=second.n - 1), *others]
+    store.write_cell(stored.model_copy(update={"per_identity": moved, "answers": None}))
+    _, places = measured(tmp_path / "mine.toml", store, {})
+    found = by_method(places)
+    assert found["LSP"].gaps == {CONTRADICTING: 1}
+    assert len(found["LSP"].records) == 5 and stored.key not in {one.key for one in found["LSP"].records}
+    assert found["Noise 2"].gaps == {}
 
 
 def test_single_runs_are_not_tested_and_never_marked_as_the_best(tmp_path: Path) -> None:

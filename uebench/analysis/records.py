@@ -41,9 +41,7 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     """
     if preset is not None:
         presets.get(preset)
-    readable, damaged = store.readable_cells()
-    readable, contradicting = _of_one_size(readable)
-    damaged += [store.cell_path(record.key) for record in contradicting]
+    readable, damaged = consistent_cells(store)
     records = independent(record for record in readable if preset in (None, record.preset))
     names = {record.data.name for record in records}
     for name in data:
@@ -52,8 +50,19 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     return [record for record in records if not data or record.data.name in data], damaged
 
 
-def _of_one_size(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+def consistent_cells(store: Store) -> tuple[list[Record], list[Path]]:
+    """Return the records of cells that agree about the people of each data set, and the files of all others.
+
+    The others are damaged, or contradict most records of the same data set.
+    """
+    readable, damaged = store.readable_cells()
+    records, contradicting = agreeing(readable)
+    return records, [*damaged, *(store.cell_path(record.key) for record in contradicting)]
+
+
+def agreeing(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
     """Return the records, and apart those that contradict most others about the people of the same data set."""
+    records = list(records)
     sizes: dict[str, Counter[tuple[int, ...]]] = {}
     for record in records:
         sizes.setdefault(record.data_key, Counter())[_photographs(record)] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.ranking import Rank, leaders, ranks
+from uebench.analysis.records import agreeing
 from uebench.analysis.statistics import Runs
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
@@ -36,6 +37,7 @@ class Gap(NamedTuple):
 
 
 NOT_COMPUTED = Gap("not computed yet", "uebench study run")
+CONTRADICTING = Gap("damaged", "its record counts other photographs than most records of this data set; delete it")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
         store: The results folder.
     """
     reference = plan.spec.reference
-    known = {place.names: (place, *_read(place, store)) for place in plan.places}
+    found = _read(plan, store)
+    known = {place.names: (place, *_of_place(place, found)) for place in plan.places}
     sets = _protections(store, (record for _, records, _ in known.values() for record in records))
     measured = []
     for (data, attacker, _), (place, records, gaps) in known.items():
@@ -102,11 +105,20 @@ def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
     return list(groups.values())
 
 
-def _read(place: StudyPlace, store: Store) -> tuple[tuple[Record, ...], dict[Gap, int]]:
+def _read(plan: StudyPlan, store: Store) -> dict[str, Record | Gap]:
+    """Return the record of each cell by its key, or why it is missing."""
+    cells = {cell.spec.key: cell for place in plan.places for cell in place.cells}
+    stored = {key: record for key in cells if (record := store.read_cell_or_none(key))}
+    _, contradicting = agreeing(stored.values())
+    left_out = {record.key: CONTRADICTING for record in contradicting}
+    return {key: left_out.get(key) or stored.get(key) or _gap(cell, store) for key, cell in cells.items()}
+
+
+def _of_place(place: StudyPlace, found: Mapping[str, Record | Gap]) -> tuple[tuple[Record, ...], dict[Gap, int]]:
     """Return the records of a place's cells, and the number of cells without one for each reason."""
-    found = [(cell, store.read_cell_or_none(cell.spec.key)) for cell in place.cells]
-    records = tuple(_named(record, place) for _, record in found if record)
-    return records, dict(Counter(_gap(cell, store) for cell, record in found if not record))
+    of_cells = [found[cell.spec.key] for cell in place.cells]
+    records = tuple(_named(one, place) for one in of_cells if isinstance(one, Record))
+    return records, dict(Counter(one for one in of_cells if isinstance(one, Gap)))
 
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:

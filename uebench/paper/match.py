@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from uebench.analysis.records import independent, one_of_each_set
+from uebench.analysis.records import consistent_cells, independent, one_of_each_set
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
 from uebench.paper.place import MAIN, ROLES, TablePlace
@@ -107,7 +107,7 @@ class RecordIndex:
         plugins: The plugins that places ask for under the preset.
         sets: The data sets that the records were made on.
         cells: The records of cells.
-        damaged: The files, of any preset, that were left out because they are damaged.
+        damaged: The files, of any preset, that were left out: damaged ones, and those that contradict most others.
     """
 
     def __init__(self, plugins: Plugins) -> None:
@@ -116,7 +116,7 @@ class RecordIndex:
         self._cells: dict[tuple[str, str], list[Record]] = {}
         self._protections: dict[tuple[str, str], list[ProtectionRecord | Record]] = {}
         self.sets: dict[DataName, DataRecord] = {}
-        cells, self.damaged = plugins.store.readable_cells()
+        cells, self.damaged = consistent_cells(plugins.store)
         self.cells = independent(record for record in cells if record.preset == plugins.preset)
         listed = list(plugins.store.protections())
         self.damaged += [path for path, record in listed if record is None]
