@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
-from uebench.plugins.base import Batch, Context, ImageSet, Info, Radius
+from uebench.plugins.base import Added, Batch, Context, ImageSet, Info, Radius
 from uebench.plugins.presets import of_baseline, why_of_baseline
 from uebench.training.batches import draw
 from uebench.training.checkpoints import pack, unpack
@@ -27,6 +27,14 @@ from uebench.training.optimizers import descend, make_optimizer, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def _share_of_radius(step: object, given: ValidationInfo) -> object:
+    """Return a step, or if it is None what ``rho_step`` says, by way of grey levels: 4/255 gives the float 0.8/255."""
+    known = given.data
+    if step is None and {"rho_d", "rho_steps"} <= known.keys():
+        return known["rho_d"] * 255 / max(1, min(5, known["rho_steps"])) / 255
+    return step
 
 
 class Config(RoundsOptions):
@@ -40,7 +48,11 @@ class Config(RoundsOptions):
         restart: Start them from fresh uniform noise in each pass, not from the noise so far.
         samples: Random transformations over which a step's gradient is summed.
         rho_steps: Ascending sign steps of the adversary, for each transformation and for the surrogate's training.
-        rho_step: Size of each of these steps.
+        rho_step: Size of each of these steps; ``none``: a fifth of rho_d, as authors have it, or rho_d / rho_steps if
+            there are fewer than five.
+        around: ``protected``: adversarial examples lie within rho_d of the protected image, from a random start.
+            ``clean``: as in the Segue authors' code, they lie within rho_d of the clean image, from the noise so far;
+            the noise takes the gradient that they find, and the surrogate trains without them.
         flip: Transformations mirror images with probability 1/2.
         crop: Transformations shift images by up to this many pixels; ``by_size``: an eighth of the image, the authors'
             4 at 32 px.
@@ -55,7 +67,8 @@ class Config(RoundsOptions):
     restart: bool = True
     samples: int = Field(5, ge=1)
     rho_steps: int = Field(10, ge=0)
-    rho_step: Radius = 0.8 / 255
+    rho_step: Annotated[Radius, BeforeValidator(_share_of_radius)] = 0.8 / 255
+    around: Annotated[Literal["protected", "clean"], Added()] = "protected"
     flip: bool = True
     crop: Annotated[int, Field(ge=0)] | Literal["by_size"] = 4
     decay: bool = True
@@ -100,6 +113,7 @@ class Rue(NoiseMethod[Config]):
         SEGUE_PAPER,
         desk=DESK64 | {"rho_d": 4 / 255, "rho_step": 2 / 255, "crop": "by_size", "precision": "bfloat16"},
         desk64=DESK64,
+        segue_code=SEGUE_PAPER | {"rounds": 38, "warmup": 2, "rho_d": 0, "rho_step": None, "around": "clean"},
         smoke={"batch": 16, "rounds": 1, "steps": 1, "samples": 1, "rho_steps": 1, "regenerate": False},
     )
     why: ClassVar = why_of_baseline(
@@ -107,13 +121,21 @@ class Rue(NoiseMethod[Config]):
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, no "
         "transformations; unlike theirs, the surrogate trains on adversarial examples, the adversary starts at random "
         "and stays near the protected image rather than the clean one, no loss ends the search, and batches are new in "
-        "every pass; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
-        desk="official at a fiftieth of the gradients: 2 steps of one sample against a 2-step adversary, kept from "
+        "every pass; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38; their code passes the "
+        "radius 0 here, with which noise follows the gradient at the clean image",
+        segue_code="segue_paper with their adversary around the clean image and the radius 0 that their code passes; "
+        "unlike theirs, no loss ends the search, batches are new in every pass, and the surrogate trains in passes 1, "
+        "2, 3, 8 and so on to 38 instead of 1, 2, 6 and so on to 36",
+        desk="official with one gradient in 67: 2 steps of one sample against a 2-step adversary, kept from "
         "pass to pass, no regeneration, a batch that small sets fill; the best of three optimisers on held-out "
         "photographs, see docs/evidence.md",
         desk64="as desk was in version 0.1, in float32: half the radius, because so few steps find no noise that "
         "withstands 4/255",
     )
+
+    earlier: ClassVar = {
+        "b2869e67b4409010b36a084f6d12f22c5287ae10b6fdf64cd0c09eb98cb98417": "there were no around and no rho_step=none",
+    }
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:
         """Improve each batch's noise and train the surrogate on it, pass after pass (Algorithm 1)."""
@@ -137,7 +159,8 @@ class Rue(NoiseMethod[Config]):
                 if trains:
                     config.set_rate(optimizer, step)
                     images = self._transform((batch.images + noise[batch.index]).clamp(0, 1), rng)
-                    images = images + self.adversary(_loss(model, batch), images, rng)
+                    if config.around == "protected":
+                        images = images + self.adversary(_loss(model, batch), images, rng)
                     losses.append(descend(surrogate.train(), optimizer, images, batch.labels)[0])
                     model = networks.frozen(surrogate)
             loss = float(torch.stack(losses).mean()) if losses else None
@@ -163,6 +186,10 @@ class Rue(NoiseMethod[Config]):
         if config.restart:
             start = (torch.rand(start.shape, generator=rng).to(start.device) * 2 - 1) * config.eps
 
+        def near_clean(images: Tensor) -> Tensor:
+            example = batch.images + self._near_clean(loss, batch.images, (images - batch.images).detach())
+            return loss(images + (example - images).detach())
+
         def expected(images: Tensor) -> Tensor:
             total = images.new_zeros(())
             for _ in range(config.samples):
@@ -170,8 +197,9 @@ class Rue(NoiseMethod[Config]):
                 total = total + loss(seen + self.adversary(loss, seen.detach(), rng))
             return total
 
+        objective = near_clean if config.around == "clean" else expected
         return sign_steps(
-            expected, batch.images, radius=config.eps, step=config.step, steps=config.steps, ascend=False, start=start
+            objective, batch.images, radius=config.eps, step=config.step, steps=config.steps, ascend=False, start=start
         )
 
     def adversary(self, loss: Loss, images: Tensor, rng: torch.Generator) -> Tensor:
@@ -190,6 +218,16 @@ class Rue(NoiseMethod[Config]):
         return sign_steps(
             loss, images, radius=config.rho_d, step=config.rho_step, steps=config.rho_steps, ascend=True, start=start
         )
+
+    def _near_clean(self, loss: Loss, images: Tensor, noise: Tensor) -> Tensor:
+        """Return a perturbation of radius rho_d that raises the loss, from the noise as the Segue authors have it."""
+        config = self.config
+        if not config.rho_d:
+            return torch.zeros_like(images)
+        return sign_steps(
+            loss, images, radius=config.rho_d, step=config.rho_step, steps=config.rho_steps, ascend=True, start=noise,
+            clamp=False,
+        )  # fmt: skip
 
     def _transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         crop = self.config.crop

@@ -64,6 +64,7 @@ class Sem(rue.Rue):
 
     earlier: ClassVar = {
         "3d7790ba1e9da6fb8b220941a05596739f03f9cecc03498d46c2aa295a7a3cda": "the digest left out imported modules",
+        "a569abf4bfef1eae22fdb88ad78d21a08419d612e9c5ebdbf39a39ef9abc78f5": "there were no around and no rho_step=none",
     }
 
     def improve(self, model: rue.Loss, batch: Batch, noise: Noise, rng: torch.Generator) -> Tensor:

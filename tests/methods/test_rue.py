@@ -93,3 +93,47 @@ def test_rue_trains_and_regenerates(ctx: RunContext) -> None:
         method.fit(train, ctx)
         assert method.state()["noise"].ne(0).any()
     assert not torch.equal(kept.state()["noise"], anew.state()["noise"])
+
+
+@pytest.mark.parametrize(("rho_d", "step"), [("4/255", 0.8 / 255), ("2/255", 0.4 / 255), ("0", 0.0)])
+def test_the_step_can_follow_the_radius_as_in_table_8(rho_d: str, step: float) -> None:
+    assert build(f"rue(rho_d={rho_d}, rho_step=none, rho_steps=5)").config.rho_step == step
+    assert build(f"rue(rho_d={rho_d}, rho_step=none, rho_steps=10)").config.rho_step == step
+    assert build(f"rue(rho_d={rho_d}, rho_step=none, rho_steps=2)").config.rho_step == pytest.approx(2.5 * step)
+    assert build(f"rue(rho_d={rho_d})").config.rho_step == 2 / 255
+
+
+@pytest.mark.parametrize("rho", [0, 4 / 255])
+def test_around_the_clean_image_noise_takes_the_gradient_that_the_adversary_finds_there(
+    rho: float, ctx: RunContext
+) -> None:
+    """Against the Segue authors' loop, written out."""
+    method = build(f"rue(preset=segue_code, rho_d={rho}, rho_steps=3, eps=8/255)")
+    model, batch, noise = rue_batch(method)
+    everyone = torch.arange(len(noise.steps))
+    noise[everyone] = (torch.rand(noise[everyone].shape, generator=ctx.rng("noise")) * 2 - 1) * 8 / 255
+
+    def gradient(images: Tensor) -> Tensor:
+        images = images.clone().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(model(images), batch.labels)
+        return torch.autograd.grad(loss, images)[0]
+
+    near, start = noise[batch.index].clone(), noise[batch.index]
+    for _ in range(3):
+        near = (near + method.config.rho_step * gradient(batch.images + near).sign()).clamp(-rho, rho)
+    expected = (start - method.config.step * gradient(batch.images + near).sign()).clamp(-8 / 255, 8 / 255)
+    expected = (batch.images + expected).clamp(0, 1) - batch.images
+    torch.testing.assert_close(method.improve(model, batch, noise, ctx.rng("a")), expected)
+
+
+def test_around_the_clean_image_the_surrogate_trains_without_an_adversary(
+    ctx: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Tensor:
+        raise AssertionError("an adversary")
+
+    monkeypatch.setattr(Rue, "adversary", refused)
+    options = "rounds=2, warmup=1, batch=6, rho_steps=1, rho_d=4/255"
+    build(f"rue(preset=segue_code, {options})").fit(faces(), ctx)
+    with pytest.raises(AssertionError, match="an adversary"):
+        build(f"rue(preset=segue_paper, {options})").fit(faces(), ctx)

@@ -277,8 +277,8 @@ def test_the_lowest_method_seed_gives_quality_and_the_mean_over_sets_gives_secon
     [
         ("clean", "", "rho_a=0/255", "clean", "resnet18"),
         ("ue", "", "rho_a=3/255", "ue", "resnet18+adversarial(rho=3/255)"),
-        ("rue", "rho_d=0/255", "rho_a=4/255", "rue(rho_d=0/255)", "resnet18+adversarial(rho=4/255)"),
-        ("rue", "rho_d=2/255", "rho_a=0/255", "rue(rho_d=2/255)", "resnet18"),
+        ("rue", "rho_d=0/255", "rho_a=4/255", "rue(rho_d=0/255, rho_step=none)", "resnet18+adversarial(rho=4/255)"),
+        ("rue", "rho_d=2/255", "rho_a=0/255", "rue(rho_d=2/255, rho_step=none)", "resnet18"),
         ("segue", "rho_d=1/255", "rho_a=2/255", "segue(rho_d=1/255, weights=none)", "resnet18+adversarial(rho=2/255)"),
     ],
 )

@@ -71,7 +71,7 @@ def _adversarial() -> list[TablePlace]:
     attackers["rho_a=0/255"] = "resnet18"
     places = _cross(("clean", "ue"), attackers)
     generators = [(name, f"{name}(rho_d={{}}, weights=none)") for name in ("segue", VARIANT)]
-    for row, method in (("rue", "rue(rho_d={})"), *generators):
+    for row, method in (("rue", "rue(rho_d={}, rho_step=none)"), *generators):
         for radius in radii:
             places += [
                 replace(place, row=row, setting=f"rho_d={radius}")
