@@ -1,7 +1,8 @@
 """Attackers that train one network from scratch.
 
-All share one loop (``uebench.training.loop``) and one normalisation, so that they differ only in the architecture.
-They are timm's, which start and are regularised a little differently from torchvision's; see
+All share one loop (``uebench.training.loop``) and one normalisation. At ``paper`` they also share their settings, so
+that they differ only in the architecture; at ``desk``, each has the settings that suited it best on held-out
+photographs. They are timm's, which start and are regularised a little differently from torchvision's; see
 ``uebench.networks.classifier``.
 """
 

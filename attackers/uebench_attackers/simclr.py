@@ -4,7 +4,8 @@ Ting Chen, Simon Kornblith, Mohammad Norouzi, Geoffrey Hinton. A Simple Framewor
 Representations. ICML 2020 (arXiv:2002.05709).
 
 Deviations from the authors' code: the projector has no batch normalisation, the optimiser is not LARS, its rate has no
-warm-up, and the crops are those of ``uebench.ops.contrastive_view``.
+warm-up, and the views are those of ``uebench.ops.contrastive_view``: the changes of colour come in one fixed order, and
+a crop that would be wider or higher than the image ends at its edge.
 """
 
 from __future__ import annotations

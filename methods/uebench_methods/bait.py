@@ -93,8 +93,9 @@ class Bait(NoiseMethod[Config]):
     why: ClassVar = {
         "official": "the authors' CIFAR-10 command; they name an ImageNet ResNet-18 as surrogate",
         "paper": "official, with shifts of an eighth of the image as at 32 px",
-        "desk": "paper with a third of the rounds and 180 of some thousand steps, because one takes a CPU ten seconds; "
-        "and with a batch that small sets fill",
+        "desk": "paper with a third of the rounds, because a step of the generator takes a CPU ten seconds, and with a "
+        "batch that small sets fill, so that a round has six such steps instead of one; an image whose target is "
+        "missing from such a batch is passed over, which is common where there are many identities",
         "desk64": "the same in float32",
     }
     earlier: ClassVar = {

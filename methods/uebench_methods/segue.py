@@ -5,7 +5,8 @@ Unlearnable Examples for Facial Privacy Protection in Real World. ICASSP 2025 (a
 
 Deviations from the authors' code: the last incomplete batch of a pass is left out; and at all presets but
 ``official`` and ``smoke``, the generator's learning rate oscillates like the surrogate's, while the authors' is
-constant. The committed cells were measured so.
+constant. At ``desk`` and ``desk64``, its surrogate sees images scaled to [-1, 1], the authors' in [0, 1]. The committed
+cells were measured so.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ class Segue(Method[Config]):
         "and a generator that is trained on the set to protect; unlike theirs, its learning rate oscillates too",
         "paper": "as segue_paper: the settings that the tables are compared with",
         "desk": "segue_paper with more epochs and a one-step adversary, for sets of a few hundred images, and the "
-        "same oscillating rates; the usual stem, because the small one takes many times as long",
+        "same oscillating rates; images scaled to [-1, 1]; the usual stem, because the small one takes many times as "
+        "long",
         "desk64": "24 epochs, in float32",
     }
 

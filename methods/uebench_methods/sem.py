@@ -57,7 +57,7 @@ class Sem(rue.Rue):
     }
     why: ClassVar = {
         "official": "the authors' CIFAR-10 command, which is RUE's",
-        "paper": "as official",
+        "paper": "as official: three times the gradients of rue there, which is the Segue authors' shorter baseline",
         "desk": "as the desk of rue, so that the two differ in one thing",
         "desk64": "as the desk64 of rue",
     }

@@ -6,7 +6,8 @@ Jie Ren, Han Xu, Yuxuan Wan, Xingjun Ma, Lichao Sun, Jiliang Tang. Transferable 
 Deviations from the authors' code: the encoder's images are scaled to [-1, 1] unless ``inputs=raw``, and always
 clamped to the pixel range; SimCLR's projector has no batch normalisation, and SimSiam's has three layers, not two, the
 last without scale and shift; MoCo's batch normalisation is not split, its queue holds at most half the set, and its
-passes over the noise leave out no incomplete batch. Views are drawn for each image, theirs of the noise for a batch
+passes over the noise leave out no incomplete batch. The changes of colour come in one fixed order, and a crop that
+would be wider or higher than the image ends at its edge. Views are drawn for each image, theirs of the noise for a batch
 (``views=batch``).
 
 An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the

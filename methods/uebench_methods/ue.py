@@ -113,7 +113,8 @@ class Ue(NoiseMethod[Config]):
         official_face="the options of the authors' command for faces (class-wise, 112 px), with a ResNet-18 and its "
         "rate in place of their InceptionResnetV1; their bound is 16/255, twice the usual one",
         segue_paper="the Segue authors' own baseline: 40 passes, one step for each image in each after the third, and "
-        "Adam with their cosine; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38",
+        "Adam with their cosine; the surrogate trains in 11 passes and the noise in 37, theirs in 9 and 38; batches "
+        "are new in every pass, and an incomplete one is left out",
         desk="official with a quarter of the steps, each twice as long, a batch that small sets fill, and the best of "
         "three optimisers on held-out photographs; see docs/evidence.md",
         desk64="the same in float32",

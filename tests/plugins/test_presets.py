@@ -37,8 +37,8 @@ class Mine(Attacker[Options]):
 """
 
 
-def config(text: str, preset: str) -> dict[str, Any]:
-    published: dict[str, Any] = Registry().build("attacker", parse(text), preset).config.published()
+def config(text: str, preset: str, kind: Kind = "attacker") -> dict[str, Any]:
+    published: dict[str, Any] = Registry().build(kind, parse(text), preset).config.published()
     return published
 
 
@@ -195,3 +195,30 @@ def test_the_precision_of_a_preset_is_listed_and_shown(uebench: Command) -> None
         shown = uebench("show", "resnet18", "--preset", preset, "--json").json
         assert shown["in_force"]["precision"] == precision
     assert "in bfloat16" in uebench("show", "resnet18", "--preset", "desk").out
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps"), [("desk", {"ue": 50, "rue": 26, "tue": 800}), ("paper", {"ue": 37, "rue": 37, "tue": 190})]
+)
+def test_the_steps_for_each_image_are_those_of_docs_evidence(preset: str, steps: dict[str, int]) -> None:
+    for name, expected in steps.items():
+        options = config(name, preset, "method")
+        rounds = options["rounds"] - (options.get("warmup", 0) if name == "tue" else 0)
+        assert rounds * options["steps"] == expected
+
+
+def gradients(text: str) -> int:
+    """Return how many gradients rue or sem computes for each image."""
+    options = config(text, "desk", "method")
+    ascents = 0 if text.startswith("sem") else options["rho_steps"]
+    noise = options["steps"] * options["samples"] * (ascents + 1)
+    trained = options["warmup"] + -(-options["rounds"] // options["surrogate_every"])
+    improved = options["rounds"] + (1 if options["regenerate"] else 0)
+    return int(improved * noise + trained * (options["rho_steps"] + 1))
+
+
+def test_the_gradients_of_rue_and_sem_are_those_of_the_pages() -> None:
+    assert round(gradients("rue(preset=official)") / gradients("rue")) == 67
+    assert round(gradients("rue(preset=official)") / gradients("sem(preset=official)")) == 9
+    assert 0.5 < gradients("sem") / gradients("rue") < 0.6
+    assert round(gradients("sem(preset=paper)") / gradients("rue(preset=paper)"), 1) == 2.9

@@ -6,11 +6,11 @@ photographs, so all three add to its error. The model has a random effect for ea
 them. Photographs are crossed with both kinds of seeds, since all runs see the same ones.
 
 **Attacker seeds are crossed with method seeds** if the same ones occur with every method seed, as in a grid: equal
-seeds start from equal weights and see photographs in equal order, so they may share an effect. The crossed analysis is
-valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine draws.
-Attacker seeds that differ between method seeds are nested in them. If some runs of a grid are missing, the variance
-comes from the attacker seeds that occur with every method seed. Where these are fewer than two, missing runs are
-replaced by what both seeds add up to in the others (Yates 1933).
+seeds see photographs in equal order and mostly start from equal weights, so they may share an effect. The crossed
+analysis is valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine
+draws. Attacker seeds that differ between method seeds are nested in them. If some runs of a grid are missing, the
+variance comes from the attacker seeds that occur with every method seed. Where these are fewer than two, missing runs
+are replaced by what both seeds add up to in the others (Yates 1933).
 
 **Error of a mean.** The variance comes from mean squares of the table of runs and photographs, as in generalizability
 theory (Brennan 2001, chapters 3 and 4). Resampling seeds and photographs independently (the pigeonhole bootstrap, Owen

@@ -58,7 +58,8 @@ class Adversarial(Countermeasure[Config]):
         "segue_paper": SEGUE, "paper": SEGUE, "desk": {"steps": 2}, "desk64": {"steps": 2},
     }  # fmt: skip
     why: ClassVar = {
-        "official": "the RUE authors': ten steps of 0.8/255, a fifth of 4/255, from a random point of the ball",
+        "official": "the RUE authors': ten steps of 0.8/255, a fifth of 4/255, from a random point of the ball; with "
+        "another radius, give step=rho/5",
         "segue_paper": "the Segue authors' code: five steps of rho/5 from the image, with the network in train mode",
         "paper": "as segue_paper",
         "desk": "two steps of half the radius: half the gradients of the usual five",

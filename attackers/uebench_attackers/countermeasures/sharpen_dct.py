@@ -3,6 +3,8 @@
 Dohyun Kim, Pedro Sandoval-Segura. Learning from Convolution-based Unlearnable Datasets. NeurIPS 2024 Workshop on New
 Frontiers in Adversarial Machine Learning (arXiv:2411.01742): random sharpening kernels (RSK) and then frequency
 filtering (FF). Edges are mirrored here; the authors' images lose a pixel on each side.
+They filter before they flip and crop, and uebench after it. ``resnet18(flip=false, crop=0)+sharpen_dct+flip_crop`` has
+their order.
 """
 
 from __future__ import annotations
