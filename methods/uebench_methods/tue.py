@@ -7,8 +7,8 @@ Deviations from the authors' code: the encoder's images are scaled to [-1, 1] un
 clamped to the pixel range; SimCLR's projector has no batch normalisation, and SimSiam's has three layers, not two, the
 last without scale and shift; MoCo's batch normalisation is not split, its queue holds at most half the set, and its
 passes over the noise leave out no incomplete batch. The changes of colour come in one fixed order, and a crop that
-would be wider or higher than the image ends at its edge. Views are drawn for each image, theirs of the noise for a batch
-(``views=batch``).
+would be wider or higher than the image ends at its edge. Views are drawn for each image, theirs of the noise for a
+batch (``views=batch``).
 
 An epoch of the authors' code holds several rounds of this one, because they improve all noise each time that the
 encoder has trained on ``train_steps`` batches, and at the end of the epoch: five rounds for SimCLR, four for SimSiam,
