@@ -120,6 +120,10 @@ class Ue(NoiseMethod[Config]):
         desk64="the same in float32",
     )
 
+    earlier: ClassVar = {
+        "1dbdaed9b733f4f72b02aa93388d814548c3223e3b0c20b1a8f39bb9c59f50d1": "progress showed a loss in the warm-up",
+    }
+
     @property
     def classwise(self) -> bool:
         """Return whether the user asked for one noise for each identity."""
@@ -158,7 +162,7 @@ class Ue(NoiseMethod[Config]):
             stopped = bool(reason)
             ctx.log(surrogate=learned, objective=loss, stopped=reason)
             ctx.save(pack(surrogate, optimizer) | {"noise": noise.steps}, number + 1, stopped=stopped)
-            ctx.progress(number + 1, total, f"fitting ue, loss {loss:.3f}")
+            ctx.progress(number + 1, total, "fitting ue" + (f", loss {loss:.3f}" if number >= config.warmup else ""))
 
     def applied(self, delta: Tensor) -> Tensor:
         """Drop the negative half if ``one_sided``."""
