@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
-from uebench.analysis.records import is_clean, set_names
+from uebench.analysis.records import consistent_cells, is_clean, set_names
 from uebench.errors import UebenchError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry
@@ -53,7 +53,7 @@ def add(
         data: Only numbers on these sets, as the records here or the entries name them; empty for all.
         attackers: Only these attackers, by name or as written; empty for all.
     """
-    registry, (records, _) = Registry(), store.readable_cells()
+    registry, (records, _) = Registry(), consistent_cells(store)
     references = [record for record in records if is_clean(record)]
     keys = {record.data_key for record in records if record.data.name in data}
     groups: dict[tuple[str, str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
