@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, reading
 from uebench.lazy import torch
 from uebench.progress import Progress
 from uebench.regular_files import open_uncompressed
@@ -57,11 +57,8 @@ class Lpips:
         """
         import lpips
 
-        try:
-            with open_uncompressed(trunk) as opened:
-                content = opened.read()
-        except OSError as error:
-            raise DataError(f"LPIPS trunk {trunk}: cannot be read ({in_words(error)})") from None
+        with reading(f"LPIPS trunk {trunk}"), open_uncompressed(trunk) as opened:
+            content = opened.read()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
             warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, reading
 from uebench.network_options import Precision, Stem
 from uebench.networks.classifier import FaceClassifier, classifier, in_head
 from uebench.regular_files import open_uncompressed
@@ -87,10 +87,8 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
     Raises:
         DataError: If the file is not a checkpoint.
     """
-    try:
+    with reading(file, "save it again with torch.save"):
         open_uncompressed(file).close()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)}); save it again with torch.save") from None
     try:
         tensors = load_state_dict(str(file), use_ema=False, weights_only=True)
         if tensors and all(isinstance(tensor, Tensor) for tensor in tensors.values()):
