@@ -102,9 +102,7 @@ class Compute:
         return Estimates(store, Conditions(machine(), without_gpu, threads))
 
 
-def compute_in(
-    workspace: Workspace, plan: Plan, how: Compute | None = None, progress: ProgressFor = silent
-) -> RunResult:
+def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor) -> RunResult:
     """Compute the unfinished cells of a plan. A cell that fails does not stop the others.
 
     If ``how`` has a time limit, tasks that would exceed it do not start, and tasks that run when it ends stop at a
@@ -120,7 +118,6 @@ def compute_in(
         UsageError: If ``how`` is wrong.
         StoreError: If the store cannot be used.
     """
-    how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
@@ -152,7 +149,7 @@ def compute_with_remarks(workspace: Workspace, plan: Plan, how: Compute, progres
 def protect_sets_in(
     workspace: Workspace,
     specs: Iterable[ProtectionSpec],
-    how: Compute | None = None,
+    how: Compute,
     progress: ProgressFor = silent,
     *,
     asked: int = 0,
@@ -167,8 +164,8 @@ def protect_sets_in(
         asked: The number of sets that the caller was asked for, if ``specs`` holds only the missing ones. It decides
             the number of threads.
     """
-    how, specs = how or Compute(), list(specs)
     how.check()
+    specs = list(specs)
     store = workspace.store
     stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}
     possible = [spec for spec in specs if not spec.obstacle and not stale.get(spec.key)]

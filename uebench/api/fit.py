@@ -81,8 +81,8 @@ def fit_in(
     seed: int,
     out: Path,
     *,
-    device: str = "auto",
-    progress: Progress | None = None,
+    device: str,
+    progress: Progress | None,
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Do what ``fit`` does, in a workspace.
