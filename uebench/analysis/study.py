@@ -16,7 +16,6 @@ from uebench.analysis.statistics import Runs
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 
@@ -123,7 +122,7 @@ def _of_place(place: StudyPlace, found: Mapping[str, Record | Gap]) -> tuple[tup
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
     """Return the readable records of protected sets by key."""
-    sets = {key: unless_damaged(store.read_protection, key) for key in {record.protect_key for record in records}}
+    sets = {key: store.read_protection_or_none(key) for key in {record.protect_key for record in records}}
     return {key: record for key, record in sets.items() if record}
 
 

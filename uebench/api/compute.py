@@ -28,7 +28,6 @@ from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, is_since, requested
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 T = TypeVar("T", CellResult, ProtectionResult)
@@ -240,7 +239,7 @@ def _is_written(store: Store, key: str, since: float) -> bool:
     """Return whether there is a cell, or a protected set with its record, that is not older than ``since``."""
     if store.read_cell_or_none(key):
         return is_since(store.cell_path(key), since)
-    is_stored = unless_damaged(store.read_protection, key) and store.blob_path(key).is_file()
+    is_stored = store.read_protection_or_none(key) and store.blob_path(key).is_file()
     return bool(is_stored) and is_since(store.protection_path(key), since)
 
 
