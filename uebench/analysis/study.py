@@ -13,6 +13,7 @@ from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.records import agreeing
 from uebench.analysis.statistics import Runs
+from uebench.grouping import grouped
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
 from uebench.store.record import ProtectionRecord, Record
@@ -98,10 +99,7 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
 
 def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
     """Group places by data set and attacker."""
-    groups: dict[tuple[str, str], list[MeasuredPlace]] = {}
-    for one in measured:
-        groups.setdefault((one.place.data.name, one.place.attacker.name), []).append(one)
-    return list(groups.values())
+    return list(grouped(measured, lambda one: (one.place.data.name, one.place.attacker.name)).values())
 
 
 def _read(plan: StudyPlan, store: Store) -> dict[str, Record | Gap]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from uebench.analysis.records import lack_answers
+from uebench.grouping import grouped
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.place import ROLES
 from uebench.paper.tables import CONTROL, VARIANT
@@ -30,10 +31,7 @@ def page(filled_table: FilledTable, preset: str) -> Page:
         preset: The preset of the records.
     """
     table, places = filled_table.table, filled_table.places
-    roles: dict[str, list[FilledPlace]] = {}
-    for filled in places:
-        roles.setdefault(filled.place.role, []).append(filled)
-    blocks = [_block(role, of_role) for role, of_role in roles.items()]
+    blocks = [_block(role, of_role) for role, of_role in grouped(places, lambda filled: filled.place.role).items()]
     notes = [f"preset {preset}"]
     if any(filled.place.metric == "accuracy" for filled in places):
         notes += [*_interval_notes(places), NEAR_CHANCE]
