@@ -119,7 +119,7 @@ def header(opened: safe_open) -> dict[str, Any]:
         ValueError: If uebench did not write the file.
     """
     try:
-        content = json.loads(opened.metadata()["uebench"])
+        content = json.loads(opened.metadata()["uebench"])  # type: ignore[no-untyped-call]
     except (KeyError, TypeError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

@@ -8,24 +8,29 @@ from torch import Tensor, nn
 class ResNetGenerator(nn.Module):
     """Image -> image of the same size in (-1, 1).
 
-    Two strided convolutions reduce the image to a quarter of its size, six residual blocks change it there, and two
+    Two strided convolutions reduce the image to a quarter of its size, residual blocks change it there, and two
     transposed convolutions enlarge it again. All but the last convolution are followed by batch normalisation, and all
     borders of stride 1 are mirrored. 7,841,411 parameters. Sizes must be multiples of 4 from 8 pixels.
     """
 
-    def __init__(self) -> None:
-        """Build the network with random weights."""
+    def __init__(self, channels: int = 64, blocks: int = 6) -> None:
+        """Build the network with random weights.
+
+        Args:
+            channels: Of the first layer; the residual blocks have four times as many.
+            blocks: How many residual blocks.
+        """
         super().__init__()
 
         def normalised(conv: nn.Module, width: int) -> list[nn.Module]:
             return [conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
 
-        one, two, four = 64, 128, 256  # channels
+        one, two, four = channels, 2 * channels, 4 * channels
         self.layers = nn.Sequential(
             *normalised(nn.Conv2d(3, one, 7, padding=3, padding_mode="reflect", bias=False), one),
             *normalised(nn.Conv2d(one, two, 3, stride=2, padding=1, bias=False), two),
             *normalised(nn.Conv2d(two, four, 3, stride=2, padding=1, bias=False), four),
-            *(ResidualBlock(four) for _ in range(6)),
+            *(ResidualBlock(four) for _ in range(blocks)),
             *normalised(nn.ConvTranspose2d(four, two, 3, stride=2, padding=1, output_padding=1, bias=False), two),
             *normalised(nn.ConvTranspose2d(two, one, 3, stride=2, padding=1, output_padding=1, bias=False), one),
             nn.Conv2d(one, 3, 7, padding=3, padding_mode="reflect"),
