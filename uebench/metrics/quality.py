@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, reading
 from uebench.lazy import torch
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.regular_files import open_uncompressed
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def quality(
     clean: Images,
     protected: Images,
     lpips: Lpips | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Compare a protected set, rounded to grey levels, with the clean one.
 
@@ -127,7 +127,7 @@ def psnr(squares: NDArray[np.float64], values: int) -> float | None:
     return float((10 * np.log10(values / changed)).mean()) if len(changed) else None
 
 
-def ssim(clean: Images, protected: Images, progress: Progress | None = None) -> float:
+def ssim(clean: Images, protected: Images, progress: Progress = no_progress) -> float:
     """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window).
 
     Args:
@@ -145,8 +145,7 @@ def ssim(clean: Images, protected: Images, progress: Progress | None = None) -> 
                 gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
             )
         )  # fmt: skip
-        if progress:
-            progress(done, len(clean), "measuring quality")
+        progress(done, len(clean), "measuring quality")
     return total / len(clean)
 
 
