@@ -13,7 +13,7 @@ from uebench.data.protected_method import Protected
 from uebench.errors import UebenchError
 from uebench.grouping import grouped
 from uebench.planning.identity import MethodIdentity, plugins_of
-from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.parts import SEEDLESS, attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
 from uebench.plugins.spec import Spec, parse
@@ -42,7 +42,7 @@ def commands(records: Sequence[Record], registry: Registry) -> list[str]:
     lines = []
     for attacker_range in dict.fromkeys(ranges.values()):
         method_range = _range(method_seed for method_seed in ranges if ranges[method_seed] == attacker_range)
-        method_words = [] if first.method.name in (REFERENCE, Protected.name) else ["--method-seed", method_range]
+        method_words = [] if first.method.name in SEEDLESS else ["--method-seed", method_range]
         lines.append(shlex.join([*words, *method_words, "--seed", attacker_range]))
     return lines
 
