@@ -14,7 +14,7 @@ from uebench.plugins.registry import Registry
 from uebench.report.caveats import of_presets
 from uebench.report.command import spelled_attacker
 from uebench.report.formats import Block, Page
-from uebench.report.text import with_interval
+from uebench.report.text import or_dash, with_interval
 from uebench.store.entry import EntryResult, LeaderboardEntry
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -119,8 +119,8 @@ def _verdict(result: EntryResult) -> str:
 
 
 def _line(row: dict[str, Any]) -> list[str]:
-    claimed = "-" if row["claimed"] is None else f"{row['claimed']:.1f}"
     return [
-        row["called"], row["method"], claimed, with_interval(row["accuracy"], row["low"], row["high"]),
+        row["called"], row["method"], or_dash(row["claimed"]),
+        with_interval(row["accuracy"], row["low"], row["high"]),
         row["claim"], row["clean"] or "-", row["seeds"], str(row["n"]), row["by"], row["date"], row["records"],
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from uebench.paper.tables import CONTROL, VARIANT
 from uebench.paper.verdicts import NEAR_CHANCE, near_chance, order_rule, orders
 from uebench.report.caveats import WORST_IDENTITY, about_early, about_gaps, caveats
 from uebench.report.formats import Block, Page
-from uebench.report.text import with_interval
+from uebench.report.text import person, with_interval
 
 OF_ROWS = {
     VARIANT: f"{VARIANT} is uebench's variant of Segue: its surrogate starts afresh in every second epoch; it is not "
@@ -126,7 +126,7 @@ def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
 
 
 def _worst(filled: FilledPlace) -> str:
-    return f"{100 * filled.worst.share:.1f} (no. {filled.worst.number})" if filled.worst else "-"
+    return person(100 * filled.worst.share, filled.worst.number) if filled.worst else "-"
 
 
 def _near_chance(filled: FilledPlace) -> str:
