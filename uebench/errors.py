@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -70,6 +71,20 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def in_words(error: OSError) -> str:
     """Return the system's reason in lower case, such as ``permission denied``, for use in parentheses."""
     return (error.strerror or str(error)).lower()
+
+
+@contextmanager
+def reading(what: object, remedy: str = "") -> Iterator[None]:
+    """Turn an error of the system inside the ``with`` block into a ``DataError`` about what is being read.
+
+    Args:
+        what: The file or folder, as the message names it.
+        remedy: The end of the message; empty for none.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{what}: cannot be read ({in_words(error)})" + (f"; {remedy}" if remedy else "")) from None
 
 
 def line_of(error: BaseException, sources: Collection[str] | None = None) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uebench.errors import DataError, in_words
+from uebench.errors import reading
 from uebench.regular_files import open_regular
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def file_digest(file: Path) -> str:
     Raises:
         DataError: If it cannot be read, or is not a file.
     """
-    try:
+    with reading(file):
         return _file_digest(file, file_state(file))
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 def folder_digest(folder: Path) -> str:
@@ -67,10 +65,8 @@ def folder_digest(folder: Path) -> str:
     Raises:
         DataError: If one cannot be read.
     """
-    try:
+    with reading(folder):
         files = list(_files_in(folder))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
     return digest({file.relative_to(folder).as_posix(): file_digest(file) for file in files})
 
 

@@ -9,7 +9,10 @@ Precision = Literal["float32", "bfloat16"]
 
 Stem = Literal["imagenet", "small", "by_size"]
 """A ResNet's first layers. ``imagenet``: 7x7 with stride 2 and max-pooling; ``small``: 3x3 with stride 1, no pooling;
-``by_size``: small up to 112 pixels, else imagenet."""
+``by_size``: small up to ``SMALL_UP_TO`` pixels, else imagenet."""
+
+SMALL_UP_TO = 112
+"""Largest image size in pixels at which the stem ``by_size`` is ``small``, as in the code of Segue."""
 
 Inputs = Literal["scaled", "raw", "centred"]
 """How a network's images are normalised: to [-1, 1]; not at all, so that they stay in [0, 1]; or to [-0.5, 0.5]."""

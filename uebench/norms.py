@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NormName = Literal["linf", "l2", "l0", "none"]
 
 TOLERANCE = 1e-5
-"""The floating-point error by which a perturbation may exceed its budget, on the [0, 1] pixel scale."""
+"""The floating-point error by which a perturbation may exceed its budget, or a pixel leave [0, 1]."""
 
 
 class Norm(ABC):

@@ -47,6 +47,10 @@ def numbered(progress: ProgressFor, total: int) -> ProgressFor:
     return progress if total < 2 else lambda title: progress(f"[{next(numbers)}/{total}] {title}")
 
 
+def no_progress(done: int, total: int, what: str) -> None:
+    """Show nothing."""
+
+
 def silent(_: str) -> Progress:
     """Return a callback that shows nothing."""
-    return lambda *_: None
+    return no_progress

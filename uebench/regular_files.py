@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uebench.cgroups import usable_memory
 
@@ -109,6 +110,21 @@ def open_safetensors(file: Path) -> safe_open:
 
     open_regular(file).close()
     return safe_open(file, framework="np")
+
+
+def header(opened: safe_open) -> dict[str, Any]:
+    """Return what uebench wrote into the header of a file of tensors.
+
+    Raises:
+        ValueError: If uebench did not write the file.
+    """
+    try:
+        content = json.loads(opened.metadata()["uebench"])  # type: ignore[no-untyped-call]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise ValueError("not a file that uebench wrote")
+    return content
 
 
 def is_regular(file: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,14 @@ def test_what_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path) -> Non
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match="not a checkpoint; give a state dict"):
             networks.read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_in_place_of_a_checkpoint_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.safetensors")
+    assert networks.kept_settings(tmp_path / "net.safetensors") is None
+    with pytest.raises(DataError, match=r"net\.safetensors: cannot be read \(a named pipe, not a file\)"):
+        networks.pretrained("test_resnet", 3, 32, tmp_path / "net.safetensors")
 
 
 def test_a_missing_checkpoint_is_said_before_any_work(tiny_run: Command, tmp_path: Path) -> None:

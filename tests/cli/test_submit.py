@@ -13,6 +13,7 @@ from tests.conftest import Command
 from tests.records import made_up
 from tests.studies import measured, written
 from uebench.store.entry import read_entry
+from uebench.store.record import Record
 from uebench.store.store import Store
 
 WHO = ("--by", "A. Author", "--about", "patches of one colour", "--date", "2026-01-31")
@@ -161,6 +162,18 @@ def test_a_clean_reference_whose_records_are_not_here_is_unchecked(
             path.unlink()
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     assert {row["records"] for row in rows} == {"6 of 6 here, clean unchecked"}
+
+
+def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_reference(
+    uebench: Command, file: Path, tmp_path: Path
+) -> None:
+    out, store = submit(uebench, file), Store(tmp_path / "results")
+    clean = next(record for _, record in store.cells() if record and record.method.name == "clean")
+    people = [{"correct": 0, "n": n} for n in (21, 19, *[20] * 8)]
+    changed = {"key": "f" * 64, "answers": None, "counts": {"correct": 0, "n": 200}, "per_identity": people}
+    store.write_cell(Record.model_validate(clean.model_dump() | changed))
+    rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
+    assert {row["records"] for row in rows} == {"6 of 6 here"}
 
 
 def test_a_record_that_an_entry_names_twice_is_refused(uebench: Command, file: Path) -> None:

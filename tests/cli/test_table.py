@@ -39,7 +39,8 @@ def write(store: Store, data: str, methods: tuple[str, ...], correct: dict[int, 
         right = correct[cell.seed] + (5 if cell.protection.method.name == "clean" else 0)
         record = as_asked(
             cell.protection.method.written, cell.attacker_text, preset="smoke", seed=cell.seed, data=cell.data.record,
-            data_key=cell.data.key, protect_key=cell.protect_key, counts={"correct": right, "n": cell.data.test_images},
+            data_key=cell.data.key, protect_key=cell.protect_key,
+            counts={"correct": right, "n": cell.data.record.test_images},
         )  # fmt: skip
         store.write_cell(record.model_copy(update={"key": cell.key}))
 

@@ -24,7 +24,7 @@ def test_orl_is_forty_people_seven_train_three_test(registry: Registry) -> None:
     assert orl.train.images.shape == (280, 3, 32, 32)
     assert orl.test.images.shape == (120, 3, 32, 32)
     assert np.bincount(orl.train.labels).tolist() == [7] * 40
-    assert orl.info.chance == 1 / 40
+    assert orl.info.record.chance == 1 / 40
     assert (orl.train.images[:, 0] == orl.train.images[:, 2]).all()
 
 

@@ -19,7 +19,7 @@ import pytest
 import uebench as package
 from tests.conftest import QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import run
-from uebench.api.compute import protect_sets_in
+from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.workspace import Workspace
 from uebench.errors import UsageError
 from uebench.evaluation.settings import Settings
@@ -265,7 +265,7 @@ def test_a_cell_whose_record_is_elsewhere_is_not_called_computed(
     result = package.run("lsp", "resnet18", data=TINY, preset="smoke", results=tmp_path, executor="serial")
     (cell,) = result.cells
     workspace = Workspace.of(tmp_path, ())
-    (made,) = protect_sets_in(workspace, workspace.planner.protections(["lsp"], [TINY], "smoke", 0))
+    (made,) = protect_sets_in(workspace, workspace.planner.protections(["lsp"], [TINY], "smoke", 0), Compute())
     for ended in (cell, made):
         reason = f"its record is not in {tmp_path}; another process deleted it"
         assert (ended.status, ended.reason) == ("failed", reason)

@@ -224,7 +224,7 @@ def test_the_name_of_a_file_chooses_the_format(tmp_path: Path) -> None:
 
 def test_parquet_needs_pyarrow_and_says_so(table: StudyTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="needs the package pyarrow; pip install pyarrow"):
+    with pytest.raises(UsageError, match=r"t\.parquet: Parquet needs the package pyarrow; pip install pyarrow"):
         study_forms.check("", tmp_path / "t.parquet")
     with pytest.raises(UsageError, match="pyarrow"):
         study_forms.write(table, tmp_path / "t.parquet", "parquet")

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from tools.pages import ROOT
+from uebench.grouping import grouped
 from uebench.hashing import digest
 from uebench.plugins.spec import Spec, parse
 from uebench.store.record import Record
@@ -92,7 +93,5 @@ def _records() -> list[Record]:
 
 
 def _sorted(trials: list[Trial], sign: int) -> dict[str, list[Trial]]:
-    by_name: dict[str, list[Trial]] = {}
-    for trial in sorted(trials, key=lambda trial: (sign * trial.record.counts.correct, trial.written)):
-        by_name.setdefault(trial.plugin.name, []).append(trial)
-    return dict(sorted(by_name.items()))
+    in_order = sorted(trials, key=lambda trial: (sign * trial.record.counts.correct, trial.written))
+    return dict(sorted(grouped(in_order, lambda trial: trial.plugin.name).items()))

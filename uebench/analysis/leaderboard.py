@@ -10,6 +10,7 @@ from functools import cached_property
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of, set_names
 from uebench.analysis.statistics import Runs, interval, share_learned
+from uebench.grouping import grouped
 from uebench.store.record import Record
 from uebench.store.record_parts import DataRecord
 
@@ -256,9 +257,7 @@ class Benchmark:
     @cached_property
     def attackers(self) -> list[str]:
         """Return the attackers: plain architectures first, then by countermeasures; of equals, the one met by most."""
-        met: dict[str, list[Pairing]] = {}
-        for one in self.pairings.values():
-            met.setdefault(one.attacker, []).append(one)
+        met = grouped(self.pairings.values(), lambda one: one.attacker)
 
         def rank(attacker: str) -> tuple[int, tuple[str, ...], int, str]:
             countermeasures = met[attacker][0].countermeasures
@@ -269,9 +268,7 @@ class Benchmark:
 
 def benchmarks(records: Iterable[Record]) -> list[Benchmark]:
     """Group records by data set and preset, the benchmark with most records first."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.data_key, record.preset), []).append(record)
+    groups = grouped(records, lambda record: (record.data_key, record.preset))
     names = set_names((*keys, group[0].data.name) for keys, group in groups.items())
     ordered = sorted(groups.items(), key=lambda item: len(item[1]), reverse=True)
     return [_benchmark(group, names[keys]) for keys, group in ordered]
@@ -279,13 +276,9 @@ def benchmarks(records: Iterable[Record]) -> list[Benchmark]:
 
 def _benchmark(records: Sequence[Record], name: str) -> Benchmark:
     labels = Labels(records)
-    groups: dict[tuple[str, str], list[Record]] = {}
-    clean: dict[str, list[Record]] = {}
-    for record in sorted(records, key=lambda record: (record.seed, record.method_seed)):
-        attacker = labels.attacker(record)
-        groups.setdefault((labels.method(record), attacker), []).append(record)
-        if is_clean(record):
-            clean.setdefault(attacker, []).append(record)
+    runs = sorted(records, key=lambda record: (record.seed, record.method_seed))
+    groups = grouped(runs, lambda record: (labels.method(record), labels.attacker(record)))
+    clean = grouped(filter(is_clean, runs), labels.attacker)
     pairings = {
         pair: Pairing(*pair, records=tuple(group), clean=tuple(clean.get(pair[1], ())))
         for pair, group in groups.items()

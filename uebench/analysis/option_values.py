@@ -10,6 +10,7 @@ from typing import Any
 from uebench.analysis.comparison import Comparison, Pair, selection, tested
 from uebench.analysis.leaderboard import Pairing, benchmarks
 from uebench.errors import UsageError, nearest
+from uebench.grouping import grouped
 from uebench.hashing import canonical
 from uebench.planning.identity import AttackerIdentity, MethodIdentity, plugins_of
 from uebench.store.record import Record
@@ -46,10 +47,9 @@ def compare_across(
     pairs: list[Pair] = []
     for benchmark in groups:
         order = {attacker: place for place, attacker in enumerate(benchmark.attackers)}
-        alike: dict[str, list[Pairing]] = {}
         selected = [one for one in benchmark.pairings.values() if is_selected(one)]
-        for pairing in sorted(selected, key=lambda one: (_values(one, option), order[one.attacker])):
-            alike.setdefault(_all_but(pairing, option), []).append(pairing)
+        selected.sort(key=lambda one: (_values(one, option), order[one.attacker]))
+        alike = grouped(selected, lambda one: _all_but(one, option))
         twos = [two for group in alike.values() for two in combinations(group, 2)]
         found = [(benchmark, *both) for two in twos if (both := _of_common_sets(*two))]
         pairs += sorted(found, key=lambda pair: (order[pair[1].attacker], order[pair[2].attacker]))

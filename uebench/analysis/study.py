@@ -13,10 +13,10 @@ from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.records import agreeing
 from uebench.analysis.statistics import Runs
+from uebench.grouping import grouped
 from uebench.planning.grid import PlannedCell
 from uebench.planning.study import StudyPlace, StudyPlan
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 
@@ -99,10 +99,7 @@ def measure(plan: StudyPlan, store: Store) -> list[MeasuredPlace]:
 
 def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
     """Group places by data set and attacker."""
-    groups: dict[tuple[str, str], list[MeasuredPlace]] = {}
-    for one in measured:
-        groups.setdefault((one.place.data.name, one.place.attacker.name), []).append(one)
-    return list(groups.values())
+    return list(grouped(measured, lambda one: (one.place.data.name, one.place.attacker.name)).values())
 
 
 def _read(plan: StudyPlan, store: Store) -> dict[str, Record | Gap]:
@@ -123,7 +120,7 @@ def _of_place(place: StudyPlace, found: Mapping[str, Record | Gap]) -> tuple[tup
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
     """Return the readable records of protected sets by key."""
-    sets = {key: unless_damaged(store.read_protection, key) for key in {record.protect_key for record in records}}
+    sets = {key: store.read_protection_or_none(key) for key in {record.protect_key for record in records}}
     return {key: record for key, record in sets.items() if record}
 
 

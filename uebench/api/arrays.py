@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from uebench.data.layout import channels_are_last
 from uebench.errors import UsageError
+from uebench.norms import TOLERANCE
 
 Images = TypeVar("Images", NDArray[Any], torch.Tensor)
-
-TOLERANCE = 1e-5
-"""How far rounding may take a float image out of [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)

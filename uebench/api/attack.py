@@ -23,7 +23,7 @@ from uebench.planning.seeds import seed_of
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.store.record_parts import Counts, Epoch
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def attack(
             raise UsageError(f"attacker {attacker!r}: {part.name} needs the unprotected images too; use uebench.run")
     torch_device = choose_device(device)
     examine = referee.Examiner(dataset, torch_device)
-    ctx = RunContext(torch_device, seed, role="attacker", progress=progress, examine=examine)
+    ctx = RunContext(torch_device, seed, role="attacker", progress=progress or no_progress, examine=examine)
     with generators_restored(torch_device):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     check_curve(attacker, done.trained)

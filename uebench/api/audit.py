@@ -16,7 +16,7 @@ from uebench.store.store import DamagedError, Store
 
 
 def audit_in(
-    workspace: Workspace, specs: Iterable[ProtectionSpec], how: Compute | None = None, progress: ProgressFor = silent
+    workspace: Workspace, specs: Iterable[ProtectionSpec], how: Compute, progress: ProgressFor = silent
 ) -> list[ProtectionResult]:
     """Return the results of protected sets. Sets without a valid record are made first.
 
@@ -31,7 +31,7 @@ def audit_in(
         DataError: If the weights for LPIPS cannot be read.
         StoreError: If the results folder cannot be used.
     """
-    how, specs = how or Compute(), list(specs)
+    specs = list(specs)
     trunk = file_digest(how.lpips_trunk) if how.lpips_trunk else None
     records = {spec.key: _valid_record(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
     missing = [spec for spec in specs if not records.get(spec.key)]

@@ -55,7 +55,7 @@ class ChosenMethod:
             raise UsageError(f"method {text!r}: {reason}")
         self.assets: tuple[Path, ...] = (*questions.assets(self.plugin, shape.size), *self.side.assets())
 
-    def fit(self, split: Split, num_classes: int, *, store: Store | None, key: str, progress: Progress | None) -> None:
+    def fit(self, split: Split, num_classes: int, *, store: Store | None, key: str, progress: Progress) -> None:
         """Fit the method to the images.
 
         Args:
@@ -84,7 +84,7 @@ class ChosenMethod:
                 f"choose another preset, or options with a stronger perturbation{further}"
             )
 
-    def context(self, progress: Progress | None, **checkpoints: Any) -> RunContext:  # noqa: ANN401
+    def context(self, progress: Progress, **checkpoints: Any) -> RunContext:  # noqa: ANN401
         """Return a new context, and seed the global generators from it.
 
         Args:

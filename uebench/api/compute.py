@@ -28,7 +28,6 @@ from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
 from uebench.store.requests import done, is_since, requested
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 T = TypeVar("T", CellResult, ProtectionResult)
@@ -102,9 +101,7 @@ class Compute:
         return Estimates(store, Conditions(machine(), without_gpu, threads))
 
 
-def compute_in(
-    workspace: Workspace, plan: Plan, how: Compute | None = None, progress: ProgressFor = silent
-) -> RunResult:
+def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor) -> RunResult:
     """Compute the unfinished cells of a plan. A cell that fails does not stop the others.
 
     If ``how`` has a time limit, tasks that would exceed it do not start, and tasks that run when it ends stop at a
@@ -120,7 +117,6 @@ def compute_in(
         UsageError: If ``how`` is wrong.
         StoreError: If the store cannot be used.
     """
-    how = how or Compute()
     how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
@@ -152,7 +148,7 @@ def compute_with_remarks(workspace: Workspace, plan: Plan, how: Compute, progres
 def protect_sets_in(
     workspace: Workspace,
     specs: Iterable[ProtectionSpec],
-    how: Compute | None = None,
+    how: Compute,
     progress: ProgressFor = silent,
     *,
     asked: int = 0,
@@ -167,8 +163,8 @@ def protect_sets_in(
         asked: The number of sets that the caller was asked for, if ``specs`` holds only the missing ones. It decides
             the number of threads.
     """
-    how, specs = how or Compute(), list(specs)
     how.check()
+    specs = list(specs)
     store = workspace.store
     stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}
     possible = [spec for spec in specs if not spec.obstacle and not stale.get(spec.key)]
@@ -243,7 +239,7 @@ def _is_written(store: Store, key: str, since: float) -> bool:
     """Return whether there is a cell, or a protected set with its record, that is not older than ``since``."""
     if store.read_cell_or_none(key):
         return is_since(store.cell_path(key), since)
-    is_stored = unless_damaged(store.read_protection, key) and store.blob_path(key).is_file()
+    is_stored = store.read_protection_or_none(key) and store.blob_path(key).is_file()
     return bool(is_stored) and is_since(store.protection_path(key), since)
 
 

@@ -51,7 +51,7 @@ def export(
     return export_in(Workspace.of(results, plugins), key, as_path(to), data)
 
 
-def export_in(workspace: Workspace, key: str, to: Path, data: str = "") -> Mapping[str, Any]:
+def export_in(workspace: Workspace, key: str, to: Path, data: str) -> Mapping[str, Any]:
     """Do what ``export`` does, in a workspace."""
     check_target(to)
     stored = stored_set(workspace, key, data)

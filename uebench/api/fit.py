@@ -19,7 +19,7 @@ from uebench.plugins.base import Method
 from uebench.plugins.part import Part, source_digests
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
-from uebench.progress import Progress, both
+from uebench.progress import Progress, both, no_progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,7 +70,7 @@ def fit(
         32
     """
     workspace = Workspace.of(results, plugins)
-    return fit_in(workspace, method, data, preset, seed, as_path(out), device=device, progress=progress)
+    return fit_in(workspace, method, data, preset, seed, as_path(out), device=device, progress=progress or no_progress)
 
 
 def fit_in(
@@ -81,8 +81,8 @@ def fit_in(
     seed: int,
     out: Path,
     *,
-    device: str = "auto",
-    progress: Progress | None = None,
+    device: str,
+    progress: Progress,
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Do what ``fit`` does, in a workspace.
@@ -108,7 +108,7 @@ def fit_in(
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
         ctx = RunContext(
             torch_device, seed, store=store, key=address, stage="fit", sources=source_digests([part]),
-            progress=both(progress, claim.tell) if progress else claim.tell, stop=stop,
+            progress=both(progress, claim.tell), stop=stop,
         )  # fmt: skip
         state = _learned(plugin, dataset, ctx)
         if not state:

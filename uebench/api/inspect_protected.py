@@ -239,6 +239,6 @@ def _inspect(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspectio
         order_in_words=order_in_words(alignment.order, clean.labels, clean.names) if alignment and is_reordered else "",
         wrong_labels=None if protected.labels is None else int((protected.labels != clean.labels).sum()),
         separable=(separable["correct"], separable["n"]) if separable else None,
-        chance=dataset.info.chance,
+        chance=dataset.info.record.chance,
         unused_labels=protected.unused_labels,
     )

@@ -18,7 +18,7 @@ from uebench.hashing import array_digest, file_digest, key
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.store.store import Store
 
 
@@ -77,11 +77,12 @@ def protect(
     presets.get(preset)
     chosen = ChosenMethod(method, shape, preset, seed, device, Registry(plugin_files(plugins)))
     store = Store(as_path(results)) if results is not None else None
-    return given.like_original(_protected(chosen, Split(given.pixels, numbers), len(names), store, progress))
+    split = Split(given.pixels, numbers)
+    return given.like_original(_protected(chosen, split, len(names), store, progress or no_progress))
 
 
 def _protected(
-    chosen: ChosenMethod, original: Split, num_classes: int, store: Store | None, progress: Progress | None
+    chosen: ChosenMethod, original: Split, num_classes: int, store: Store | None, progress: Progress
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
     address = _address(chosen, original) if store else ""

@@ -37,7 +37,7 @@ from uebench.hashing import file_digest
 from uebench.metrics import audit
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.store.store import Store
 
 AHEAD = 2
@@ -118,7 +118,7 @@ def protect_folder(
     manifest["copies"] = folder.pairs
     try:
         with generators_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
-            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress)
+            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress or no_progress)
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.forget_work(manifest["request"])
@@ -141,7 +141,7 @@ class _Copying:
         self.pool, self.limit = pool, AHEAD * available_cores()
         self.labels = np.array([photograph.label for photograph in photographs], np.int64)
 
-    def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
+    def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         """Fit the method, then write all copies; return what is to be added to the manifest."""
         chunks, added = self._decoded(), {}
         streams = questions.streams(self.chosen.plugin, self.shape.size) and self.chosen.side.true
@@ -160,8 +160,7 @@ class _Copying:
         for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(decoded, chunks)), self.limit):
             audits.append(audit(delta))
             self.folder.keep(manifest)
-            if progress:
-                progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
+            progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
         return added | {"audit": joint_audit(audits)}
 
     def _decoded(self) -> Iterator[Chunk]:
@@ -175,7 +174,7 @@ class _Copying:
 
     def _perturbed(self, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, NDArray[np.int16] | None]]:
         """Yield each chunk with protected minus clean in grey levels, or with None if its copies exist already."""
-        plugin, ctx = self.chosen.plugin, self.chosen.context(None)
+        plugin, ctx = self.chosen.plugin, self.chosen.context(no_progress)
         budget = questions.budget(plugin, self.shape.size)
         for chunk in chunks:
             if self.folder.holds(chunk):

@@ -114,9 +114,7 @@ def tables_of(name: str) -> list[Table]:
     return chosen
 
 
-def reproduce_in(
-    workspace: Workspace, request: TableRequest, how: Compute | None = None, progress: ProgressFor = silent
-) -> Reproduction:
+def reproduce_in(workspace: Workspace, request: TableRequest, how: Compute, progress: ProgressFor) -> Reproduction:
     """Do what ``reproduce`` does, for a request.
 
     Args:
@@ -128,7 +126,6 @@ def reproduce_in(
     Raises:
         StoreError: If the results folder cannot be used.
     """
-    how = how or Compute()
     how.check()
     workspace.store.check_writable()
     failures = _train(workspace, request, how, progress)

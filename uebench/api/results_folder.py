@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from uebench.api.workspace import RESULTS, Texts, as_path, existing, several
@@ -84,13 +83,14 @@ def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int
     """
     from uebench.analysis.frame import frame
     from uebench.analysis.records import select
+    from uebench.report.files import check_parquet
 
     file = as_path(file)
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         raise UsageError(f"{file}: end the name with .csv or .parquet")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError(f"{file}: Parquet needs pyarrow (pip install pyarrow); or end the name with .csv")
+    if suffix == ".parquet":
+        check_parquet(file)
     records, damaged = select(existing(results))
     table = frame(records)
     if suffix == ".csv":

@@ -28,7 +28,7 @@ class StoredSet:
     dataset: Dataset
 
 
-def stored_set(workspace: Workspace, key: str, data: str = "") -> StoredSet:
+def stored_set(workspace: Workspace, key: str, data: str) -> StoredSet:
     """Return the protected set with a key, or the one that the cell with this key attacked.
 
     Args:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from uebench.cli import RESULTS
 from uebench.errors import UebenchError
 from uebench.plugins.scan import Kind
 
@@ -31,7 +32,6 @@ def plugins(*kinds: Kind) -> Complete:
 
 def keys(context: typer.Context, incomplete: str) -> list[str]:
     """Return the first 12 digits of the keys of cells and protected sets that begin with ``incomplete``."""
-    from uebench.cli.options import RESULTS
     from uebench.store.store import Store
 
     store = Store(Path(context.params.get("results") or RESULTS))

@@ -9,7 +9,7 @@ import typer
 
 from uebench.cli.options import Device, MethodSeed, methods_option, with_workspace
 from uebench.errors import CellError, UsageError, nearest
-from uebench.plugins.presets import DEFAULT
+from uebench.plugins import presets
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
@@ -27,7 +27,7 @@ def figure(
             help="For 3: orl(option=value). For 4: a measured set, by name [default: the one with most results]."
         ),
     ] = None,
-    preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = DEFAULT,
+    preset: Annotated[str, typer.Option("--preset", help="smoke, desk, desk64 or paper.")] = presets.DEFAULT,
     method: Annotated[
         list[str] | None, methods_option("For 3: name(option=value). Repeatable [default: quick ones].")
     ] = None,
@@ -41,7 +41,6 @@ def figure(
     Figure 3 needs protected sets, and makes those that are missing. Without --method, it makes only those that take
     less than a minute. Figure 4 uses finished cells only.
     """
-    from uebench.plugins import presets
     from uebench.report import files
 
     if number not in NUMBERS:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
+from uebench.cli import RESULTS
+from uebench.cli.options import AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
 
 
 def leaderboard(

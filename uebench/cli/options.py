@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from uebench.cli import complete
+from uebench.cli import RESULTS, complete
 from uebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def _existing(ctx: typer.Context, folder: Path) -> Path:
 _RESULTS: dict[str, Any] = {"metavar": "DIR", "envvar": "UEBENCH_RESULTS", "help": "Results folder.", "parser": _folder}
 Results = Annotated[Path, typer.Option("--results", **_RESULTS)]
 ReadResults = Annotated[Path, typer.Option("--results", **_RESULTS, callback=_existing)]
-RESULTS = Path("results")
 Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", parser=_plugin_file, help="A Python file with plugins. Repeatable."),

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import RESULTS, AsJson, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.cli import RESULTS, complete
+from uebench.cli.options import AsJson, Device, MethodSeed, Plugins, PresetName, Results
 from uebench.errors import counted
 
 TRAINED = ("segue(weights=auto)", "desk")

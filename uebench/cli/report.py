@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, ReadResults
+from uebench.cli import RESULTS
+from uebench.cli.options import ReadResults
 
 
 def report(

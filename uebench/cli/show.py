@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import RESULTS, AsJson, Plugins, ReadResults
+from uebench.cli import RESULTS, complete
+from uebench.cli.options import AsJson, Plugins, ReadResults
 from uebench.cli.terminal import say
 from uebench.errors import UsageError, nearest
 from uebench.plugins.scan import KINDS

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Plugins, ReadResults
+from uebench.cli import RESULTS
+from uebench.cli.options import AsJson, Plugins, ReadResults
 from uebench.cli.terminal import say
 from uebench.errors import StoreError, UsageError
 

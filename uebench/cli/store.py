@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.options import RESULTS, AsJson, Results
+from uebench.cli import RESULTS
+from uebench.cli.options import AsJson, Results
 from uebench.cli.terminal import say
 from uebench.errors import StoreError
 

@@ -10,6 +10,7 @@ import typer
 
 from uebench.cli.options import with_workspace
 from uebench.cli.study import Data, Name
+from uebench.errors import UsageError
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
@@ -51,8 +52,6 @@ def submit(
 
 
 def _date(text: str) -> datetime.date | None:
-    from uebench.errors import UsageError
-
     try:
         return datetime.date.fromisoformat(text) if text else None
     except ValueError:
@@ -60,8 +59,6 @@ def _date(text: str) -> datetime.date | None:
 
 
 def _claims(texts: list[str] | tuple[()]) -> dict[str, float]:
-    from uebench.errors import UsageError
-
     claims = {}
     for text in texts:
         name, _, value = text.rpartition("=")

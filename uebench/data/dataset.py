@@ -54,11 +54,6 @@ class DatasetInfo:
         return len(self.train_counts)
 
     @property
-    def chance(self) -> float:
-        """Return the accuracy of guessing, 1/K."""
-        return 1 / self.num_classes
-
-    @property
     def shape(self) -> Shape:
         """Return what plugins may know about the training set before it is loaded."""
         return Shape(self.size, self.train_counts)
@@ -67,11 +62,6 @@ class DatasetInfo:
     def train_images(self) -> int:
         """Return the number of training photographs."""
         return sum(self.train_counts)
-
-    @property
-    def test_images(self) -> int:
-        """Return the number of clean test photographs."""
-        return sum(self.test_counts)
 
     @property
     def record(self) -> DataRecord:
@@ -83,7 +73,7 @@ class DatasetInfo:
             size=self.size,
             num_classes=self.num_classes,
             train_images=self.train_images,
-            test_images=self.test_images,
+            test_images=sum(self.test_counts),
         )
 
     def train_names(self) -> tuple[str, ...]:

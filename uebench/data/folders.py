@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uebench.data.images import SUFFIXES
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, reading
 from uebench.plugins.options import at_home
 
 OTHER_IMAGES = frozenset({".avif", ".bpg", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl"})
@@ -87,7 +87,7 @@ def contents(folder: Path) -> Contents:
     photographs: list[Path] = []
     folders: list[Path] = []
     others: list[Path] = []
-    try:
+    with reading(folder):
         for entry in folder.iterdir():
             if entry.name[0] == ".":
                 continue
@@ -97,8 +97,6 @@ def contents(folder: Path) -> Contents:
                 photographs.append(entry)
             else:
                 others.append(entry)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({in_words(error)})") from None
     return Contents(natural(photographs), {entry.name: entry for entry in natural(folders)}, natural(others))
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
 from uebench.data.libtiff import silence_libtiff
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, in_words, reading
 from uebench.hashing import content_digest
 from uebench.regular_files import open_regular
 
@@ -116,10 +116,8 @@ def image_digest(file: Path) -> str:
     Raises:
         DataError: If the file cannot be read.
     """
-    try:
+    with reading(file):
         return content_digest(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
 
 
 def image_stamp(file: Path, *, with_ctime: bool = False) -> tuple[int, ...]:
@@ -133,10 +131,8 @@ def image_stamp(file: Path, *, with_ctime: bool = False) -> tuple[int, ...]:
     Raises:
         DataError: If the file cannot be read.
     """
-    try:
+    with reading(file):
         stat = file.stat()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     return stat.st_size, stat.st_mtime_ns, *([stat.st_ctime_ns] if with_ctime else [])
 
 

@@ -18,7 +18,7 @@ from uebench.data.images import image_digest, image_stamp, open_image
 from uebench.data.likeness import SIDE, Grey, Picture, likeness
 from uebench.errors import DataError
 from uebench.plugins.base import Listing
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 
 THRESHOLD = 0.9
 """The least likeness at which a photograph counts as a repeat."""
@@ -55,7 +55,7 @@ class Repeat:
         return f"likeness {self.likeness:.2f}" + (", mirrored" if self.mirrored else "")
 
 
-def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress | None = None) -> tuple[Repeat, ...]:
+def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress = no_progress) -> tuple[Repeat, ...]:
     """Return the photographs that repeat one of some others, each with the most similar of these.
 
     Args:
@@ -70,7 +70,7 @@ def repeats(files: Sequence[Path], among: Sequence[Path], progress: Progress | N
     return tuple(_found(_Album(files), old, [len(among)] * len(files), progress, "compared with the training set"))
 
 
-def repeats_within(files: Sequence[Path], progress: Progress | None = None) -> tuple[Repeat, ...]:
+def repeats_within(files: Sequence[Path], progress: Progress = no_progress) -> tuple[Repeat, ...]:
     """Return the photographs that repeat an earlier one in ``files``; see ``repeats``."""
     album = _Album(files)
     return tuple(_found(album, album, range(len(files)), progress, "compared with each other"))
@@ -113,13 +113,12 @@ class _Album:
         self.coarse: Grey = np.stack(coarse) if files else np.empty((0, 256), np.float32)
 
 
-def _found(new: _Album, old: _Album, firsts: Sequence[int], progress: Progress | None, what: str) -> Iterator[Repeat]:
+def _found(new: _Album, old: _Album, firsts: Sequence[int], progress: Progress, what: str) -> Iterator[Repeat]:
     """Yield the new photographs that repeat an old one; ``firsts`` says for each how many old ones count."""
     for row, first in enumerate(firsts):
         if repeat := _repeat(new, row, old, first):
             yield repeat
-        if progress:
-            progress(row + 1, len(firsts), what)
+        progress(row + 1, len(firsts), what)
 
 
 def _repeat(new: _Album, row: int, old: _Album, first: int) -> Repeat | None:

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from uebench import __version__
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.plugins.base import Checkpoint, Classifier
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.store.store import Store
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RunContext:
         key: str = "",
         stage: str = "",
         sources: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
         examine: Callable[[Classifier], dict[str, Any]] | None = None,
         stop: Stop | None = None,
     ) -> None:
@@ -117,8 +117,7 @@ class RunContext:
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Report progress. Arguments of a wrong type raise an error here, so that it counts as the plugin's."""
-        if self._progress:
-            self._progress(int(done), int(total), str(text))
+        self._progress(int(done), int(total), str(text))
 
     @property
     def rounds(self) -> list[dict[str, Any]]:

@@ -21,9 +21,7 @@ from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.tasks import Task, TaskStatus
 from uebench.plugins.part import source_digests
 from uebench.progress import Progress, ProgressFor, both, guarded
-from uebench.store.record import ProtectionRecord
 from uebench.store.requests import is_since
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Protected, Store
 
 
@@ -75,8 +73,8 @@ class Runner:
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.key, spec.title, progress) as claim:
-            record = unless_damaged(self.store.read_protection, spec.key)
-            has_set = unless_damaged(self.store.read_blob, spec.key) is not None
+            record = self.store.read_protection_or_none(spec.key)
+            has_set = self.store.read_blob_or_none(spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
             if is_finished and is_since(self.store.protection_path(spec.key), self.settings.redo_before):
                 return "done"
@@ -87,7 +85,7 @@ class Runner:
         with self.store.claims.claim(cell.key, cell.title, progress) as claim:
             progress = both(progress, claim.tell)
             since = self.settings.redo_before
-            if unless_damaged(self.store.read_cell, cell.key) and is_since(self.store.cell_path(cell.key), since):
+            if self.store.read_cell_or_none(cell.key) and is_since(self.store.cell_path(cell.key), since):
                 return "done"
             self.store.forget_work_before(since, cell.key)
             with self.store.claims.claim(cell.protect_key, progress=progress):
@@ -127,9 +125,9 @@ class Runner:
             force: Whether to make both again in any case.
         """
         key = spec.key
-        stored = None if force else unless_damaged(self.store.read_blob, key)
+        stored = None if force else self.store.read_blob_or_none(key)
         protected = stored or self._made(spec, progress)
-        record: ProtectionRecord | None = None if force else unless_damaged(self.store.read_protection, key)
+        record = None if force else self.store.read_protection_or_none(key)
         known = record if record and record.audit == protected.meta.audit else None  # else of an earlier set
         if known is None or not records.is_complete(known, self._lpips):
             dataset = self._load(spec.data)

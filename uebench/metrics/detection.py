@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError
 from uebench.metrics.separability import LIMIT, ranks
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 
 Images = NDArray[np.uint8]
 """(N, 3, S, S) uint8."""
@@ -36,7 +36,7 @@ SIGMA = 1.0
 
 
 def recognised(
-    images: Images, labels: NDArray[np.int64], of_each: int = 1, progress: Progress | None = None
+    images: Images, labels: NDArray[np.int64], of_each: int = 1, progress: Progress = no_progress
 ) -> Answers:
     """Train simple networks on each half of a set and test them on the other half.
 
@@ -67,8 +67,7 @@ def recognised(
         features = _coordinates(transform(images.astype(np.float32)))
         for network, make in _NETWORKS.items():
             answers[network, view] = (_held_out(make(), features, labels, halves) == labels).reshape(rows.shape)
-            if progress:
-                progress(len(answers), total, f"asking a {network} network about each {view}")
+            progress(len(answers), total, f"asking a {network} network about each {view}")
     return answers
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, reading
 from uebench.lazy import torch
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 from uebench.regular_files import open_uncompressed
 
 if TYPE_CHECKING:
@@ -57,11 +57,8 @@ class Lpips:
         """
         import lpips
 
-        try:
-            with open_uncompressed(trunk) as opened:
-                content = opened.read()
-        except OSError as error:
-            raise DataError(f"LPIPS trunk {trunk}: cannot be read ({in_words(error)})") from None
+        with reading(f"LPIPS trunk {trunk}"), open_uncompressed(trunk) as opened:
+            content = opened.read()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The parameter 'pretrained' is deprecated", UserWarning)
             warnings.filterwarnings("ignore", "Arguments other than a weight enum", UserWarning)
@@ -84,7 +81,7 @@ def quality(
     clean: Images,
     protected: Images,
     lpips: Lpips | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Compare a protected set, rounded to grey levels, with the clean one.
 
@@ -130,7 +127,7 @@ def psnr(squares: NDArray[np.float64], values: int) -> float | None:
     return float((10 * np.log10(values / changed)).mean()) if len(changed) else None
 
 
-def ssim(clean: Images, protected: Images, progress: Progress | None = None) -> float:
+def ssim(clean: Images, protected: Images, progress: Progress = no_progress) -> float:
     """Return the mean structural similarity over images and channels (Wang et al., IEEE TIP 2004: Gaussian window).
 
     Args:
@@ -148,8 +145,7 @@ def ssim(clean: Images, protected: Images, progress: Progress | None = None) -> 
                 gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
             )
         )  # fmt: skip
-        if progress:
-            progress(done, len(clean), "measuring quality")
+        progress(done, len(clean), "measuring quality")
     return total / len(clean)
 
 

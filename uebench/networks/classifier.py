@@ -24,13 +24,10 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uebench.errors import UsageError, nearest
-from uebench.network_options import Inputs, Precision, Stem
+from uebench.network_options import SMALL_UP_TO, Inputs, Precision, Stem
 
 NORMALISATIONS: Mapping[Inputs, tuple[float, float]] = {"scaled": (0.5, 0.5), "raw": (0.0, 1.0), "centred": (0.5, 1.0)}
 """Mean and standard deviation that normalise images in [0, 1] to [-1, 1], [0, 1] or [-0.5, 0.5]."""
-
-SMALL_UP_TO = 112
-"""Largest image size in pixels at which the stem ``by_size`` is ``small``, as in the code of Segue."""
 
 MIN_SIZE = {"inception_v3": 75}
 """The smallest images, in pixels, that an architecture takes; smaller ones are enlarged."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import timm
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, reading
 from uebench.network_options import Precision, Stem
 from uebench.networks.classifier import FaceClassifier, classifier, in_head
-from uebench.regular_files import open_uncompressed
+from uebench.regular_files import header, open_safetensors, open_uncompressed
 
 
 def pretrained(
@@ -71,11 +70,11 @@ class KeptSettings:
 def kept_settings(file: Path) -> KeptSettings | None:
     """Return the settings in a file that ``--keep-models`` wrote, None for any other file."""
     try:
-        with safe_open(file, framework="pt") as opened:
-            model = json.loads(opened.metadata()["uebench"])["model"]
+        with open_safetensors(file) as opened:
+            model = header(opened)["model"]
         mean, std = ([float(value) for value in model[name]] for name in ("mean", "std"))
         return KeptSettings(mean, std, int(model["input_size"]), "small" if model["stem"] == "small" else "imagenet")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -87,10 +86,8 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
     Raises:
         DataError: If the file is not a checkpoint.
     """
-    try:
+    with reading(file, "save it again with torch.save"):
         open_uncompressed(file).close()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)}); save it again with torch.save") from None
     try:
         tensors = load_state_dict(str(file), use_ema=False, weights_only=True)
         if tensors and all(isinstance(tensor, Tensor) for tensor in tensors.values()):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.protected_method import ProtectedConfig
+from uebench.data.protected_method import Protected, ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method
@@ -18,13 +18,15 @@ from uebench.plugins.spec import Spec, parse_chain
 
 REFERENCE = "clean"
 """The method that leaves the images as they are; its cells are the reference for all others."""
+SEEDLESS = frozenset({REFERENCE, Protected.name})
+"""The methods without seeds: the reference, and sets protected by other code."""
 ALL = "all"
 """The word for every plugin without required options."""
 
 
 def has_seed(method: Part[Method[Any]]) -> bool:
-    """Return whether a method has seeds: the reference has none, and nor have sets protected by other code."""
-    return method.name != REFERENCE and not isinstance(method.config, ProtectedConfig)
+    """Return whether a method has seeds."""
+    return method.name not in SEEDLESS
 
 
 def every(registry: Registry, kind: Kind, texts: Iterable[str]) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from uebench.planning.cell import ProtectionSpec
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 
 QUICK = 60
@@ -36,6 +35,6 @@ def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> BySpeed:
 def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
     if store.blob_path(spec.key).exists():
         return True
-    if record := unless_damaged(store.read_protection, spec.key):
+    if record := store.read_protection_or_none(spec.key):
         return record.timings.fit_seconds < QUICK
     return not spec.method.entry.info.get("trains", True) or bool(spec.assets)

@@ -12,7 +12,6 @@ from uebench.plugins.entry import Entry
 from uebench.plugins.registry import PACKAGES
 from uebench.plugins.scan import CORE
 from uebench.store.record import Record
-from uebench.store.seal import unless_damaged
 from uebench.store.store import Store
 from uebench.store.summary import Summary
 
@@ -53,7 +52,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
 def staleness(protection: ProtectionSpec, store: Store) -> str:
     """Return why a method would no longer make the protected set that is stored or on record; empty if it would."""
     key = protection.key
-    known = store.read_blob_meta(key) or unless_damaged(store.read_protection, key)
+    known = store.read_blob_meta(key) or store.read_protection_or_none(key)
     if known is None:
         return ""
     entry = protection.method.entry

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from uebench.errors import UsageError
+from uebench.grouping import grouped
 from uebench.planning.cell import CellSpec
 from uebench.planning.grid import Grid, Plan, PlannedCell, Planner
 from uebench.planning.parts import REFERENCE, attacker_parts, every, method_part
@@ -276,6 +277,4 @@ def _add_name(names: dict[str, str], identity: str, kind: str, name: str) -> Non
 
 def _grouped(entries: Iterable[G]) -> list[G]:
     """Return entries group by group, the groups in the order of their first entries."""
-    entries = list(entries)
-    groups = [entry.group for entry in entries]
-    return sorted(entries, key=lambda entry: groups.index(entry.group))
+    return [entry for group in grouped(entries, lambda entry: entry.group).values() for entry in group]

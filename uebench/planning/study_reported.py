@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from uebench.errors import DataError, UsageError, in_words, nearest
+from uebench.errors import UsageError, nearest, reading
 from uebench.planning.grid_file import LARGEST
 from uebench.planning.study import Reported
 from uebench.plugins.validation import validate
@@ -28,13 +28,13 @@ def read_reported(file: Path, names: Mapping[str, Sequence[str]]) -> tuple[Repor
         UsageError: If the file is not valid, names something that is not in the study, or gives a number twice.
         DataError: If it cannot be read.
     """
+    with reading(file):
+        content = read_regular(file, LARGEST)
     try:
-        text = io.StringIO(read_regular(file, LARGEST).decode("utf-8-sig"), newline="")
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, strict=True)
         _check_header(file, reader.fieldnames or (), names)
         rows = [(reader.line_num, row) for row in reader]
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({in_words(error)})") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not valid CSV ({error})") from None
     numbers: dict[tuple[str, str, str], Reported] = {}

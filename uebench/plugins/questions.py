@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from uebench.errors import PluginError, UebenchError, line_of
 from uebench.norms import NORMS
 from uebench.plugins.base import Attacker, Budget, Listing, Method, Plugin, Shape, Source
 from uebench.plugins.scan import CONTRACTS
-
-if TYPE_CHECKING:
-    from uebench.plugins.values import Split
+from uebench.plugins.values import Split
 
 P = TypeVar("P", bound=Plugin[Any])
 A = TypeVar("A")
@@ -160,8 +158,6 @@ def _are_paths(answer: object) -> bool:
 
 
 def _are_splits(answer: object) -> bool:
-    from uebench.plugins.values import Split
-
     return isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, Split) for part in answer)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.errors import DataError
 from uebench.hashing import file_state
-from uebench.regular_files import open_safetensors
+from uebench.regular_files import header, open_safetensors
 from uebench.store.atomic import write
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
     try:
         meta = _metadata(file, file_state(file))
         owner = meta["method"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise DataError(f"{file}: not a weights file; uebench fit {method} --out FILE makes one") from None
     if owner != method:
         raise DataError(f"{file}: weights of {owner}, not of {method}; uebench fit {method} --out FILE makes them")
@@ -46,7 +46,7 @@ def metadata(file: Path, method: str) -> Mapping[str, Any]:
 @cache
 def _metadata(file: Path, _: tuple[int, ...]) -> Mapping[str, Any]:
     with open_safetensors(file) as opened:
-        return _renamed(json.loads(opened.metadata()["uebench"]))
+        return _renamed(header(opened))
 
 
 def _renamed(meta: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from uebench.analysis.study import MeasuredPlace
+from uebench.network_options import SMALL_UP_TO
 from uebench.planning.parts import REFERENCE
 from uebench.planning.streams import shares_start
 from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
-
-SMALL = 112
-"""Up to this size in pixels, the Segue authors' ResNet-18 has the small stem."""
 
 SINGLE_RUNS = (
     "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may have "
@@ -181,10 +179,10 @@ def _stems(records: Iterable[Record]) -> list[str]:
     attackers: dict[int, set[str]] = {}
     for record in records:
         attacker, model = record.attacker[0], record.training.model
-        if "stem" in attacker.config and model.get("stem") == "imagenet" and model["input_size"] <= SMALL:
+        if "stem" in attacker.config and model.get("stem") == "imagenet" and model["input_size"] <= SMALL_UP_TO:
             attackers.setdefault(model["input_size"], set()).add(attacker.name)
     return [
         f"{', '.join(sorted(names))}: the ImageNet stem (7x7, stride 2, pooling) at {size} px saves time. Up to "
-        f"{SMALL} px, the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"
+        f"{SMALL_UP_TO} px, the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"
         for size, names in sorted(attackers.items())
     ]

@@ -11,8 +11,9 @@ from typing import Any
 from uebench.data.names import as_folder, folder_of
 from uebench.data.protected_method import Protected
 from uebench.errors import UebenchError
+from uebench.grouping import grouped
 from uebench.planning.identity import MethodIdentity, plugins_of
-from uebench.planning.parts import REFERENCE, attacker_parts, method_part
+from uebench.planning.parts import SEEDLESS, attacker_parts, method_part
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
 from uebench.plugins.spec import Spec, parse
@@ -36,14 +37,12 @@ def commands(records: Sequence[Record], registry: Registry) -> list[str]:
     words += ["--attacker", _attacker(first, registry), "--preset", first.preset]
     for file in _plugin_files(first, registry):
         words += ["--plugin", file]
-    seeds: dict[int, list[int]] = {}
-    for record in records:
-        seeds.setdefault(record.method_seed, []).append(record.seed)
-    ranges = {method_seed: _range(attacker_seeds) for method_seed, attacker_seeds in seeds.items()}
+    runs = grouped(records, lambda record: record.method_seed)
+    ranges = {method_seed: _range(record.seed for record in of_seed) for method_seed, of_seed in runs.items()}
     lines = []
     for attacker_range in dict.fromkeys(ranges.values()):
         method_range = _range(method_seed for method_seed in ranges if ranges[method_seed] == attacker_range)
-        method_words = [] if first.method.name in (REFERENCE, Protected.name) else ["--method-seed", method_range]
+        method_words = [] if first.method.name in SEEDLESS else ["--method-seed", method_range]
         lines.append(shlex.join([*words, *method_words, "--seed", attacker_range]))
     return lines
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
-from uebench.analysis.records import is_clean, set_names
+from uebench.analysis.records import consistent_cells, is_clean, set_names
 from uebench.errors import UebenchError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry
 from uebench.report.caveats import of_presets
 from uebench.report.command import spelled_attacker
 from uebench.report.formats import Block, Page
-from uebench.report.text import with_interval
+from uebench.report.text import or_dash, with_interval
 from uebench.store.entry import EntryResult, LeaderboardEntry
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -53,7 +53,7 @@ def add(
         data: Only numbers on these sets, as the records here or the entries name them; empty for all.
         attackers: Only these attackers, by name or as written; empty for all.
     """
-    registry, (records, _) = Registry(), store.readable_cells()
+    registry, (records, _) = Registry(), consistent_cells(store)
     references = [record for record in records if is_clean(record)]
     keys = {record.data_key for record in records if record.data.name in data}
     groups: dict[tuple[str, str, str], list[tuple[LeaderboardEntry, EntryResult]]] = {}
@@ -119,8 +119,8 @@ def _verdict(result: EntryResult) -> str:
 
 
 def _line(row: dict[str, Any]) -> list[str]:
-    claimed = "-" if row["claimed"] is None else f"{row['claimed']:.1f}"
     return [
-        row["called"], row["method"], claimed, with_interval(row["accuracy"], row["low"], row["high"]),
+        row["called"], row["method"], or_dash(row["claimed"]),
+        with_interval(row["accuracy"], row["low"], row["high"]),
         row["claim"], row["clean"] or "-", row["seeds"], str(row["n"]), row["by"], row["date"], row["records"],
     ]  # fmt: skip

@@ -34,7 +34,7 @@ Panel = Mapping[str, Mapping[str, FilledPlace]]
 """Method -> name of a position on the x axis -> measurement."""
 
 
-def filled_panels(store: Store, registry: Registry, preset: str, data: str | None = None) -> dict[str, FilledTable]:
+def filled_panels(store: Store, registry: Registry, preset: str, data: str | None) -> dict[str, FilledTable]:
     """Fill the four panels from a results folder.
 
     Args:

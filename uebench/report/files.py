@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import stat
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 FIGURES = {".png": "Source", ".svg": "Source", ".pdf": "Keywords"}
 """Suffix -> the field of the file's metadata that names the records behind the figure."""
+
+
+def check_parquet(file: Path) -> None:
+    """Check that a file can be written as Parquet, before any work.
+
+    Raises:
+        UsageError: If the package pyarrow is missing.
+    """
+    if not importlib.util.find_spec("pyarrow"):
+        raise UsageError(f"{file}: Parquet needs the package pyarrow; pip install pyarrow, or end the name with .csv")
 
 
 def check(file: Path, name: str, suffixes: Iterable[str] | None = tuple(FIGURES)) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from uebench.analysis.records import lack_answers
+from uebench.grouping import grouped
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.place import ROLES
 from uebench.paper.tables import CONTROL, VARIANT
 from uebench.paper.verdicts import NEAR_CHANCE, near_chance, order_rule, orders
 from uebench.report.caveats import WORST_IDENTITY, about_early, about_gaps, caveats
 from uebench.report.formats import Block, Page
-from uebench.report.text import with_interval
+from uebench.report.text import person, with_interval
 
 OF_ROWS = {
     VARIANT: f"{VARIANT} is uebench's variant of Segue: its surrogate starts afresh in every second epoch; it is not "
@@ -30,10 +31,7 @@ def page(filled_table: FilledTable, preset: str) -> Page:
         preset: The preset of the records.
     """
     table, places = filled_table.table, filled_table.places
-    roles: dict[str, list[FilledPlace]] = {}
-    for filled in places:
-        roles.setdefault(filled.place.role, []).append(filled)
-    blocks = [_block(role, of_role) for role, of_role in roles.items()]
+    blocks = [_block(role, of_role) for role, of_role in grouped(places, lambda filled: filled.place.role).items()]
     notes = [f"preset {preset}"]
     if any(filled.place.metric == "accuracy" for filled in places):
         notes += [*_interval_notes(places), NEAR_CHANCE]
@@ -128,7 +126,7 @@ def _interval_notes(places: Iterable[FilledPlace]) -> list[str]:
 
 
 def _worst(filled: FilledPlace) -> str:
-    return f"{100 * filled.worst.share:.1f} (no. {filled.worst.number})" if filled.worst else "-"
+    return person(100 * filled.worst.share, filled.worst.number) if filled.worst else "-"
 
 
 def _near_chance(filled: FilledPlace) -> str:

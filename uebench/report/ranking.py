@@ -10,7 +10,7 @@ from uebench.analysis.leaderboard import Benchmark, Pairing
 from uebench.analysis.records import is_clean, seconds
 from uebench.report.caveats import COST, SINGLE_RUNS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page
-from uebench.report.text import with_interval
+from uebench.report.text import or_dash, person, with_interval
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",
@@ -86,13 +86,9 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
         "-" if first is None else f"{first}" if first == last else f"{first}-{last}",
         str(row["method"]),
         with_interval(row["accuracy"], row["low"], row["high"]),
-        _number(row["drop"], 1),
-        f"{row['worst_identity_accuracy']:.1f} (no. {row['worst_identity']})",
-        _number(row["seconds"], 0),
+        or_dash(row["drop"]),
+        person(row["worst_identity_accuracy"], row["worst_identity"]),
+        or_dash(row["seconds"], 0),
         str(row["seeds"]),
         str(row["n"]),
     )
-
-
-def _number(value: object, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"

@@ -35,7 +35,7 @@ def _cell(record: Record) -> Lines:
         "  model": text.options(training.model),
         "seed": f"{record.seed} (method {record.method_seed}), preset {record.preset}",
         "clean test acc. %": f"{text.accuracy(record)}, chance {100 * record.data.chance:.1f}",
-        "identities %": f"{100 * least.share:.1f} (no. {least.number}) to {100 * most.share:.1f} (no. {most.number})",
+        "identities %": " to ".join(text.person(100 * one.share, one.number) for one in (least, most)),
         "peak %": f"{100 * peak.share:.1f} in epoch {peak.epoch}",
         **_robust(record),
         "training": f"{training.epochs} epochs, {training.steps} steps, stopped: {training.stopped}",

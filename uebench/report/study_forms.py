@@ -41,7 +41,9 @@ def check(form: str, file: Path | None) -> str:
     if form not in FORMATS:
         raise UsageError(f"format {form!r}: unknown; {nearest(form, FORMATS)}")
     if form == "parquet":
-        _check_parquet(file)
+        if file is None:
+            raise UsageError(NOT_TEXT)
+        files.check_parquet(file)
     return form
 
 
@@ -77,7 +79,7 @@ def write(table: StudyTable, file: Path, form: str) -> None:
         StoreError: If the file cannot be written.
     """
     if form == "parquet":
-        _check_parquet(file)
+        files.check_parquet(file)
         atomic.write(file, frame(table).to_parquet(index=False), "--out")
     else:
         atomic.write(file, render(table, form), "--out")
@@ -169,12 +171,3 @@ def _in_html(number: Number) -> str:
     value = f"<strong>{number.value}</strong>" if number.best else number.value
     marks = f"<sup>{number.marks}</sup>" if number.marks else ""
     return f"{value} {number.beside}{marks}".strip()
-
-
-def _check_parquet(file: Path | None) -> None:
-    from importlib.util import find_spec
-
-    if file is None:
-        raise UsageError(NOT_TEXT)
-    if not find_spec("pyarrow"):
-        raise UsageError("format 'parquet': needs the package pyarrow; pip install pyarrow")

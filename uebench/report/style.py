@@ -54,7 +54,7 @@ def error_lengths(mean: float, interval: tuple[float, float]) -> tuple[float, fl
     return max(0.0, mean - low), max(0.0, high - mean)
 
 
-def reference_handles(clean: str = "") -> list[Line2D]:
+def reference_handles(clean: str) -> list[Line2D]:
     """Return the handles for a legend of the clean reference, dashed, and of chance, dotted.
 
     Args:

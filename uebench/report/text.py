@@ -53,13 +53,19 @@ def seed(of_attacker: int, of_method: int) -> str:
     return f"{of_attacker} (method {of_method})" if of_method else str(of_attacker)
 
 
+def or_dash(value: float | None, decimals: int = 1) -> str:
+    """Return a number, or a dash for None."""
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def person(accuracy: float, number: int) -> str:
+    """Return the accuracy on one person in percent, and the person's number in the data set, as ``95.0 (no. 7)``."""
+    return f"{accuracy:.1f} (no. {number})"
+
+
 def quality(measured: Quality) -> tuple[str, str, str]:
     """Return PSNR in dB, SSIM and LPIPS of a protected set, with dashes for missing values."""
-    psnr, ssim, lpips = (
-        "-" if value is None else f"{value:.{decimals}f}"
-        for value, decimals in ((measured.psnr, 1), (measured.ssim, 4), (measured.lpips, 4))
-    )
-    return psnr, ssim, lpips
+    return or_dash(measured.psnr), or_dash(measured.ssim, 4), or_dash(measured.lpips, 4)
 
 
 def seconds(value: float | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import array_digest, digest
-from uebench.regular_files import open_safetensors
+from uebench.regular_files import header, open_safetensors
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError, unreadable
 
@@ -56,9 +56,9 @@ def load(path: Path) -> Protected | None:
     opened = _open(path, pixels=True)
     if opened is None:
         return None
-    meta, header, delta = opened
-    seal = header.pop("digest", None)
-    if seal != array_digest(delta, digest(header)):
+    meta, stored, delta = opened
+    seal = stored.pop("digest", None)
+    if seal != array_digest(delta, digest(stored)):
         raise DamagedError(path, "damaged protected set (content and digest differ)")
     return Protected(delta, meta)
 
@@ -80,20 +80,18 @@ def _open(path: Path, *, pixels: bool) -> tuple[ProtectedMeta, dict[str, Any], A
 
     try:
         with open_safetensors(path) as file:
-            header = json.loads(file.metadata()["uebench"])
+            stored = header(file)
             delta = file.get_tensor("delta") if pixels else None
-        if not isinstance(header, dict):
-            raise TypeError
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unreadable(path, "protected set", error) from None
-    except (SafetensorError, KeyError, ValueError, TypeError, RecursionError):
+    except (SafetensorError, ValueError, TypeError):  # NumPy lacks some types of tensors
         raise DamagedError(path, "damaged protected set (unreadable)") from None
     try:
-        meta = ProtectedMeta.model_validate({name: value for name, value in header.items() if name != "digest"})
+        meta = ProtectedMeta.model_validate({name: value for name, value in stored.items() if name != "digest"})
     except ValueError:  # the base class of pydantic's ValidationError
         raise DamagedError(path, "damaged protected set (content and digest differ)") from None
     if meta.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
         raise DamagedError(path, "damaged protected set (it belongs to another key)")
-    return meta, header, delta
+    return meta, stored, delta

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from uebench.progress import Progress, no_progress
 from uebench.regular_files import read_regular
 from uebench.store import seal
 from uebench.store.atomic import publish
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-    from uebench.progress import Progress
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 """The system's error numbers for a file system without locks."""
@@ -99,7 +98,7 @@ class Claims:
         self._mark = self.folder / "leases"
 
     @contextmanager
-    def claim(self, key: str, title: str = "", progress: Progress | None = None) -> Iterator[HeldKey]:
+    def claim(self, key: str, title: str = "", progress: Progress = no_progress) -> Iterator[HeldKey]:
         """Hold a key, waiting for another process that holds it.
 
         Args:
@@ -112,8 +111,7 @@ class Claims:
         """
         lock = self._acquired(key, wait=False)
         if lock is None:
-            if progress:
-                progress(0, 0, f"waiting for {self._holder(key)}, which holds the lock")
+            progress(0, 0, f"waiting for {self._holder(key)}, which holds the lock")
             lock = self._acquired(key, wait=True)
         assert lock
         claim = HeldKey(self._note(key), title)

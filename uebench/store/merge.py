@@ -95,7 +95,7 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
                 return MergedFile(path, "same")
             return MergedFile(path, "conflict", f"{path}: differs from the one here")
         if isinstance(theirs, Protected):
-            record = seal.unless_damaged(Store.read_protection, store, key)
+            record = store.read_protection_or_none(key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
         if isinstance(theirs, Record) and _of_another_set(store, theirs):
@@ -111,7 +111,7 @@ def _of_another_set(store: Store, cell: Record) -> bool:
 
     The same code may draw a set twice, as on a GPU; these cells are of the same method.
     """
-    ours = seal.unless_damaged(store.read_protection, cell.protect_key)
+    ours = store.read_protection_or_none(cell.protect_key)
     if ours is None or ours.provenance is None or ours.audit == cell.audit:
         return False
     name = cell.method.name

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
-from uebench.regular_files import open_safetensors, read_regular
+from uebench.regular_files import header, open_safetensors, read_regular
 from uebench.store.seal import DamagedError, unreadable
 
 
@@ -34,13 +33,13 @@ def load(path: Path) -> str | None:
     try:
         content = read_regular(path, most=None)
         with open_safetensors(path) as file:
-            meta = json.loads(file.metadata()["uebench"])
+            meta = header(file)
         key, seal = str(meta["key"]), meta.get("digest")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unreadable(path, "model", error) from None
-    except (SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError):
+    except (SafetensorError, KeyError, ValueError):
         raise DamagedError(path, "damaged model (unreadable)") from None
     if seal not in (None, digest(content)):
         raise DamagedError(path, "damaged model (content and digest differ)")

@@ -157,6 +157,10 @@ class Store:
         """
         return seal.load(self.protection_path(key), ProtectionRecord)
 
+    def read_protection_or_none(self, key: str) -> ProtectionRecord | None:
+        """Return the record of a protected set, or None if there is none or it is damaged."""
+        return seal.unless_damaged(self.read_protection, key)
+
     def write_protection(self, record: ProtectionRecord) -> None:
         """Publish the record of a protected set with its digest."""
         self.put(self.protection_path(record.protect_key), sealed(record))
@@ -223,10 +227,14 @@ class Store:
         """
         protected = blob.load(self.blob_path(key))
         if protected and protected.meta.protect_key is None:  # an early version, identified only by its record
-            record = seal.unless_damaged(self.read_protection, key)
+            record = self.read_protection_or_none(key)
             if record and record.audit != protected.meta.audit:
                 raise DamagedError(self.blob_path(key), "damaged protected set (its record is of another one)")
         return protected
+
+    def read_blob_or_none(self, key: str) -> Protected | None:
+        """Return a protected set, or None if there is none or it is damaged."""
+        return seal.unless_damaged(self.read_blob, key)
 
     def read_blob_meta(self, key: str) -> ProtectedMeta | None:
         """Return the metadata of a protected set without checking its digest; None if it is missing or unreadable."""

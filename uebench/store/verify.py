@@ -67,7 +67,7 @@ def _check_blob(store: Store, path: Path) -> None:
     protected = store.read_blob(path.stem)
     if path != store.blob_path(path.stem):
         raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
-    record = seal.unless_damaged(store.read_protection, path.stem)  # a damaged one is reported with the records
+    record = store.read_protection_or_none(path.stem)  # a damaged one is reported with the records
     if protected and record and record.audit != protected.meta.audit:
         raise DamagedError(path, "damaged protected set (its record is of another one)")
 

@@ -15,6 +15,7 @@ from uebench.data.dataset import Dataset
 from uebench.errors import counted
 from uebench.evaluation import referee
 from uebench.evaluation.context import seed_everything
+from uebench.norms import TOLERANCE
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Countermeasure, Training
 from uebench.testing.checks import ContractError, proves
 from uebench.testing.common import Suite
@@ -159,7 +160,7 @@ class CountermeasureSuite(Suite[Countermeasure[Any], Action]):
         self.require_form()
         images = done.returned[0]
         low, high = float(images.min()), float(images.max())
-        if not (low >= -1e-5 and high <= 1 + 1e-5):
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
             raise self.returns(f"on_{place} returned pixels in [{low:.3g}, {high:.3g}]; clamp them to [0, 1]")
         if place == "batch" and not torch.allclose(done.returned[1].sum(1), torch.ones(len(images)), atol=1e-4):
             raise self.returns("on_batch returned targets whose rows do not sum to one; normalise them")

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from uebench.data.builders.model import SplitName
-from uebench.errors import DataError, in_words
+from uebench.errors import DataError, in_words, reading
 from uebench.hashing import content_digest, digest
 from uebench.plugins.base import Config
 from uebench.regular_files import read_regular
@@ -103,12 +103,11 @@ def verify(folder: Path) -> Manifest:
     """
     manifest = read(folder)
     for entry in manifest.files:
-        try:
-            sha256 = content_digest(folder / entry.path)
-        except OSError as error:
-            raise DataError(f"{folder / entry.path}: cannot be read ({in_words(error)}); {AGAIN}") from None
+        file = folder / entry.path
+        with reading(file, AGAIN):
+            sha256 = content_digest(file)
         if sha256 != entry.sha256:
-            raise DataError(f"{folder / entry.path}: differs from the manifest; {AGAIN}")
+            raise DataError(f"{file}: differs from the manifest; {AGAIN}")
     known = {folder / entry.path for entry in manifest.files}
     for split in ("train", "test"):
         for file in sorted((folder / split).rglob("*")):
