@@ -55,7 +55,7 @@ def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> N
     reader = Reader()
     reader.feed(text)
     links = [address for address in reader.addresses if not address.startswith("data:")]
-    assert links == [Registry().entry("method", "lsp").info["url"]]
+    assert links == [Registry().entry("method", "lsp").info.url]
     assert "default-src 'none'" in text
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|<link [^>]*stylesheet", text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +40,16 @@ class Info:
     family: str = ""
     ignores_seed: bool = False
     trains: bool = True
+
+    @property
+    def published(self) -> str:
+        """Return the venue and the year, as far as they are known."""
+        return " ".join(str(one) for one in ("" if self.venue == "-" else self.venue, self.year) if one)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
+        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) != one.default}
 
 
 @dataclass(frozen=True, slots=True)
