@@ -31,6 +31,7 @@ class Info:
         family: For listings, such as "min-min", "generator", "control".
         ignores_seed: Whether the outputs are the same for every seed, by design.
         trains: Whether ``fit`` trains a network. Commands that choose methods themselves leave out slow ones.
+        credit: For sources whose photographs may be shown: the line below them. Empty if they may not be shown.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Info:
     family: str = ""
     ignores_seed: bool = False
     trains: bool = True
+    credit: str = ""
 
     @property
     def published(self) -> str:
