@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT, Command
 from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError

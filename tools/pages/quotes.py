@@ -19,7 +19,7 @@ from functools import cache
 from tools.pages import machines, trials, verdicts
 from tools.pages.committed import results
 from tools.pages.pictures import printed
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import fmean
 
-from uebench.analysis.records import one_of_each_set
-from uebench.analysis.records import seconds as seconds_of
+from uebench.analysis.runs import seconds as seconds_of
+from uebench.analysis.selection import one_of_each_set
 from uebench.analysis.statistics import Runs
 from uebench.analysis.study import MeasuredPlace
 from uebench.store.record import Record

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from uebench.analysis.leaderboard import Pairing
-from uebench.analysis.records import Identity, chance
+from uebench.analysis.runs import Identity, chance
 from uebench.analysis.statistics import Runs
 from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.place import ROLES, Table, TablePlace

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
-from uebench.analysis.records import is_clean, set_names
+from uebench.analysis.labels import set_names
+from uebench.analysis.runs import is_clean
 from uebench.errors import UebenchError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, Standing
-from uebench.analysis.records import is_clean, seconds
+from uebench.analysis.runs import is_clean, seconds
 from uebench.plugins.registry import Registry
 from uebench.report import charts, strips
 from uebench.report.caveats import caveats
