@@ -23,7 +23,7 @@ from statistics import median
 
 import uebench
 from benchmarks.processes import fresh
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import Difference, difference, holm
 from uebench.evaluation.hardware import available_cores
 from uebench.store.record import Record

@@ -31,9 +31,9 @@ class Plugins(SphinxDirective):
 
 def _section(entry: Entry) -> list[str]:
     plugin, config = entry.plugin, entry.plugin.Config
-    info = {name: str(value) for name, value in entry.info.items() if value}
-    where = " ".join(info[name] for name in ("venue", "year") if name in info)
-    title = f"[{info['title']}]({info['url']})" if "url" in info else info["title"]
+    info = entry.info
+    where = f"{info.venue} {info.year}" if info.year else ""
+    title = f"[{info.title}]({info.url})" if info.url else info.title
     about = (plugin.__doc__ or "").strip().split("\n\n")
     lines = ["", f"## {entry.name}", "", f"{title}. {where}", "", *(" ".join(one.split()) + "\n" for one in about)]
     meanings = config.meanings()

@@ -65,7 +65,7 @@ def test_a_container_sees_its_limits_at_the_root_of_version_2(system: System) ->
     system.file("fs/memory.max", str(8 * GIB))
     assert limits() == (2, 8)
     assert hardware.suitable_jobs(50, "cpu") == 2
-    assert choose("processes").threads_for(50, 0, "cpu") == 1
+    assert choose("processes").options.threads(50, 0, "cpu") == 1
 
 
 def test_the_lowest_limit_of_the_own_group_and_its_parents_holds(system: System) -> None:
@@ -121,12 +121,12 @@ def test_what_is_not_there_or_makes_no_sense_limits_nothing(system: System) -> N
 def test_one_process_in_a_container_has_as_many_threads_as_cores_unless_told(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processes = choose("processes")
-    assert processes.threads_for(1, 1, "cpu") == 0
+    processes = choose("processes").options
+    assert processes.threads(1, 1, "cpu") == 0
     system.group("0::/")
     system.mount("fs", "cgroup2", "rw")
     system.file("fs/cpu.max", "200000 100000")
-    assert processes.threads_for(1, 1, "cpu") == 2
-    assert choose("serial").threads_for(1, 1, "cpu") == 0  # the caller's own process
+    assert processes.threads(1, 1, "cpu") == 2
+    assert choose("serial").options.threads(1, 1, "cpu") == 0  # the caller's own process
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert processes.threads_for(1, 1, "cpu") == 0
+    assert processes.threads(1, 1, "cpu") == 0

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from tests.records import made_up
-from uebench.analysis.comparison import chosen
 from uebench.analysis.frame import COLUMNS, frame, latex, matrix, seeds
-from uebench.analysis.records import runs_of
+from uebench.analysis.labels import chosen
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import wilson
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
-from uebench.analysis.records import seconds
+from uebench.analysis.runs import seconds
 
 NET = ("resnet18", {"epochs": 2})
 HEAVY_JPEG = ("jpeg", {"quality": 10})

@@ -7,7 +7,7 @@ import pytest
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.paired_tests import paired_tests
 from uebench.analysis.ranking import ranks
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.study import CONTRADICTING, NOT_COMPUTED, Gap, MeasuredPlace
 from uebench.report.study_table import arrange
 from uebench.store.record import Failure

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from uebench.data.dataset import source_part
+from uebench.data.names import as_folder
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
 
@@ -58,3 +59,56 @@ def test_a_folder_does_not_take_the_place_of_the_source_of_its_name(faces: Path)
     (faces / "orl").mkdir()
     assert source_part("orl", Registry()).name == "orl"
     assert source_part("./orl", Registry()).name == "folder"
+
+
+FACES = """
+from pydantic import Field
+from uebench.plugins.base import Config, Info, Source
+
+class FacesConfig(Config):
+    identities: int = Field(4, ge=2)
+    first: int = Field(1, ge=1)
+
+class Faces(Source[FacesConfig]):
+    name = "faces"
+    version = 1
+    info = Info(title="t")
+    Config = FacesConfig
+
+    def label(self):
+        begin, count = self.config.first - 1, self.config.identities
+        return f"faces[{begin}:{begin + count}]" if begin else f"faces{count}"
+
+    def read(self, size): ...
+
+class Whole(Source[Config]):
+    name = "faces_whole"
+    version = 1
+    info = Info(title="t")
+    Config = Config
+
+    def label(self):
+        return "faces_whole4"
+
+    def read(self, size): ...
+"""
+
+
+def test_the_names_of_a_source_of_ones_own_are_data_sets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "faces.py"
+    file.write_text(FACES)
+    registry = Registry([file])
+    for name in ("faces9", "faces[2:9]"):
+        part = source_part(name, registry)
+        assert (part.name, part.build().label()) == ("faces", name)
+        assert as_folder(name, registry) == f"./{name}"
+        assert as_folder(name, Registry()) == name
+    with pytest.raises(UsageError, match="unknown folder or source 'faces_whole4'"):
+        source_part("faces_whole4", registry)
+
+
+@pytest.mark.parametrize("name", ["folder10", "folder[5:7]", "synthetic[5:7]"])
+def test_a_source_without_the_option_in_a_name_is_not_meant(name: str) -> None:
+    with pytest.raises(UsageError, match=r"there is no folder|unknown folder or source"):
+        source_part(name, Registry())

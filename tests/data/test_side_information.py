@@ -17,6 +17,7 @@ from uebench.planning.grid import Grid, Planner
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
+from uebench.store.record_parts import Counts, SideInformationRecord
 from uebench.store.store import Store
 
 LABELS = np.repeat(np.arange(5), 40)
@@ -48,7 +49,7 @@ def test_a_share_of_the_labels_stays_true_and_no_other_does() -> None:
 def test_purity_counts_the_commonest_identity_of_each_label() -> None:
     labels, truth = np.array([0, 0, 0, 1, 1, 2]), np.array([4, 4, 1, 1, 1, 0])
     expected = sum(max((truth[labels == label] == who).sum() for who in range(5)) for label in range(3))
-    assert purity(labels, truth) == {"correct": expected, "n": 6} == {"correct": 5, "n": 6}
+    assert purity(labels, truth) == Counts(correct=expected, n=6) == Counts(correct=5, n=6)
 
 
 def test_clusters_do_not_depend_on_the_true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +66,7 @@ def test_clusters_do_not_depend_on_the_true_labels(monkeypatch: pytest.MonkeyPat
 
 def test_clusters_of_well_apart_embeddings_are_the_identities() -> None:
     points = np.eye(5)[LABELS] + np.random.default_rng(0).normal(0, 0.01, (200, 5))
-    assert purity(cluster(points, 5, seed=0), LABELS) == {"correct": 200, "n": 200}
+    assert purity(cluster(points, 5, seed=0), LABELS) == Counts(correct=200, n=200)
 
 
 @pytest.mark.parametrize("seed", [2**32, 2**63 - 1])
@@ -77,7 +78,7 @@ def test_any_seed_of_a_run_can_seed_the_clusters(seed: int) -> None:
 def test_faces_of_the_embedded_set_cluster_by_person() -> None:
     data = load("orl(identities=3)", 64, Registry())
     labels, said = SideInformation(labels="kmeans").make(data.train, 3, seed=0)
-    assert said == {"labels": "kmeans", "embedding": "dlib", "purity": {"correct": 21, "n": 21}}
+    assert said == SideInformationRecord(labels="kmeans", embedding="dlib", purity=Counts(correct=21, n=21))
     assert np.bincount(labels).tolist() == [7, 7, 7]
 
 

@@ -24,7 +24,7 @@ from uebench.api.workspace import Workspace
 from uebench.errors import UsageError
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
-from uebench.executors.choice import RayOptions, SlurmOptions
+from uebench.executors.choice import RayOptions, SerialOptions, SlurmOptions
 from uebench.executors.ray import _connect, _perform, ray
 from uebench.executors.slurm import REQUEUES, Arrays, _queue
 from uebench.planning.grid import Grid, Planner
@@ -258,9 +258,7 @@ def test_a_cell_whose_record_is_elsewhere_is_not_called_computed(
     def lost(tasks: Sequence[Task], *_: object) -> Statuses:
         return {task.key: "computed" for task in tasks}
 
-    broken = SimpleNamespace(
-        function=lost, jobs_for=lambda *_: 1, threads_for=lambda *_: 1, is_cluster=False, gpus=None
-    )
+    broken = SimpleNamespace(function=lost, options=SerialOptions(), is_cluster=False, gpus=None)
     monkeypatch.setattr("uebench.api.compute.choose", lambda _: broken)
     result = package.run("lsp", "resnet18", data=TINY, preset="smoke", results=tmp_path, executor="serial")
     (cell,) = result.cells

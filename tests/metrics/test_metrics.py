@@ -14,6 +14,7 @@ from torch import Tensor
 from uebench.analysis.statistics import wilson
 from uebench.metrics import audit, count_correct, separability
 from uebench.plugins.base import ImageSet
+from uebench.store.record_parts import Counts
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -76,10 +77,10 @@ def test_separability_tells_classwise_noise_from_samplewise_noise() -> None:
     labels = np.arange(90) % 3
     samplewise = rng.integers(-8, 9, (90, 3, 8, 8), dtype=np.int8)
     classwise = samplewise[:3][labels]
-    assert separability(classwise, labels) == {"correct": 45, "n": 45}
+    assert separability(classwise, labels) == Counts(correct=45, n=45)
     found = separability(samplewise, labels)
     assert found is not None
-    assert binomtest(found["correct"], found["n"], 1 / 3).pvalue > 0.01
+    assert binomtest(found.correct, found.n, 1 / 3).pvalue > 0.01
 
 
 def test_separability_agrees_with_scikit_learn() -> None:
@@ -92,8 +93,9 @@ def test_separability_agrees_with_scikit_learn() -> None:
     half = flat[::2] - flat[::2].mean(0)
     model = RidgeClassifier(alpha=np.square(half).sum(1).mean()).fit(half, labels[::2])
     found = separability(delta, labels)
-    assert found == {"correct": int((model.predict(flat[1::2] - flat[::2].mean(0)) == labels[1::2]).sum()), "n": 40}
-    assert 10 < found["correct"] < 40
+    expected = int((model.predict(flat[1::2] - flat[::2].mean(0)) == labels[1::2]).sum())
+    assert found == Counts(correct=expected, n=40)
+    assert 10 < expected < 40
 
 
 def test_separability_of_nothing_is_nothing() -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from uebench.errors import DataError
 from uebench.metrics import Lpips, quality
 from uebench.metrics.quality import NO_TRUNK
+from uebench.store.record_parts import Quality
 
 CPU = torch.device("cpu")
 
@@ -37,15 +38,14 @@ def test_psnr_is_the_mean_of_the_images_that_changed() -> None:
     protected[2, 0] += 6  # one channel of three: a mean square of 12
     expected = (10 * math.log10(255**2 / 4) + 10 * math.log10(255**2 / 12)) / 2
     found = quality(clean, protected)
-    assert found["psnr"] == pytest.approx(expected, abs=1e-9)
-    assert found["n"] == 3
+    assert found.psnr == pytest.approx(expected, abs=1e-9)
+    assert found.n == 3
 
 
 def test_an_unchanged_set_has_no_psnr_and_full_similarity() -> None:
     clean, _ = faces()
-    assert quality(clean, clean) == {
-        "psnr": None, "ssim": 1.0, "lpips": None, "lpips_reason": NO_TRUNK, "trunk": None, "n": 2,
-    }  # fmt: skip
+    unchanged = Quality(psnr=None, ssim=1.0, lpips=None, lpips_reason=NO_TRUNK, trunk=None, n=2)
+    assert quality(clean, clean) == unchanged
 
 
 def test_ssim_agrees_with_its_formula_window_by_window() -> None:
@@ -61,7 +61,7 @@ def test_ssim_agrees_with_its_formula_window_by_window() -> None:
             va, vb = (window * (a - ma) ** 2).sum(), (window * (b - mb) ** 2).sum()
             cov = (window * (a - ma) * (b - mb)).sum()
             values.append((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2)))
-    found = quality(clean, protected)["ssim"]
+    found = quality(clean, protected).ssim
     assert found == pytest.approx(np.mean(values), abs=1e-9)
     assert 0.5 < found < 0.99
 
@@ -89,25 +89,31 @@ def test_lpips_agrees_with_its_formula_layer_by_layer(model: Lpips, trunk: Path)
         for layer, (one, other) in enumerate(zip(features(clean), features(protected), strict=True))
     )
     found = quality(clean, protected, model)
-    assert found["lpips"] == pytest.approx(float(torch.as_tensor(expected).mean()), rel=1e-4)
-    assert found["lpips_reason"] is None
-    assert found["trunk"] == model.sha256 == hashlib.sha256(trunk.read_bytes()).hexdigest()
+    assert found.lpips == pytest.approx(float(torch.as_tensor(expected).mean()), rel=1e-4)
+    assert found.lpips_reason is None
+    assert found.trunk == model.sha256 == hashlib.sha256(trunk.read_bytes()).hexdigest()
+
+
+def distance(clean: NDArray[np.uint8], protected: NDArray[np.uint8], model: Lpips) -> float:
+    measured = quality(clean, protected, model).lpips
+    assert measured is not None
+    return measured
 
 
 def test_lpips_is_zero_for_the_same_images_symmetric_and_grows(model: Lpips) -> None:
     clean, slightly = faces()
     _, strongly = faces(change=40)
-    assert quality(clean, clean, model)["lpips"] == 0
-    there, back = (quality(*pair, model)["lpips"] for pair in ((clean, slightly), (slightly, clean)))
+    assert distance(clean, clean, model) == 0
+    there, back = (distance(*pair, model) for pair in ((clean, slightly), (slightly, clean)))
     assert there == pytest.approx(back, rel=1e-6)
-    assert 0 < there < quality(clean, strongly, model)["lpips"]
+    assert 0 < there < distance(clean, strongly, model)
 
 
 def test_lpips_of_images_too_small_for_its_trunk_is_none_with_the_reason(model: Lpips) -> None:
-    assert quality(*faces(size=31), model)["lpips"] > 0
+    assert distance(*faces(size=31), model) > 0
     found = quality(*faces(size=30), model)
-    assert found["lpips"] is None
-    assert found["lpips_reason"] == "30 pixels; AlexNet needs 31"
+    assert found.lpips is None
+    assert found.lpips_reason == "30 pixels; AlexNet needs 31"
 
 
 @pytest.mark.parametrize("harm", ["absent", "text", "list", "object", "missing", "foreign", "shape", "infinite"])
@@ -138,4 +144,4 @@ def test_a_file_that_is_no_trunk_is_refused_in_one_line(trunk: Path, tmp_path: P
 
 def test_darker_and_brighter_pixels_count_alike() -> None:
     clean = np.full((2, 3, 16, 16), 100, np.uint8)
-    assert quality(clean, clean - 2)["psnr"] == quality(clean, clean + 2)["psnr"]
+    assert quality(clean, clean - 2).psnr == quality(clean, clean + 2).psnr

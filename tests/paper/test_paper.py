@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT, TINY
 from tests.paper.test_verdicts import as_the_paper_has_it
 from tests.records import as_asked
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import interval
 from uebench.errors import UsageError
 from uebench.hashing import key

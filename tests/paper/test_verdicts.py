@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.records import made_up
+from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.statistics import Runs
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledPlace, FilledTable
@@ -17,11 +19,28 @@ from uebench.report.paper_table import page
 CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
 
 
-def accuracy(place: FilledPlace, value: float, half: float = 3.0, runs: int = 3) -> FilledPlace:
+def made_of(
+    runs: Runs,
+    interval: tuple[float, float],
+    *,
+    chance: float = 10.0,
+    clean: float | None = None,
+    clean_interval: tuple[float, float] | None = None,
+) -> Pairing:
+    """Return a pairing of made-up records, with these numbers in place of the records' own."""
+    record = made_up()
+    data = record.data.model_copy(update={"num_classes": round(100 / chance)})
+    pairing = Pairing("", "", (record.model_copy(update={"data": data}),), ())
+    known = {"runs": runs, "interval": interval, "reference": clean, "reference_interval": clean_interval}
+    vars(pairing).update(known)
+    return pairing
+
+
+def accuracy(place: FilledPlace, value: float, half: float = 3.0, runs: int = 3, **more: Any) -> FilledPlace:  # noqa: ANN401
     """Return a place with runs of this accuracy in %, on 200 photographs, and an interval that far to both sides."""
-    share = Runs({(seed, 0): value / 100 for seed in range(runs)}, 200)
-    seeds = f"{runs} x 1"
-    return replace(place, value=value, low=value - half, high=value + half, n=200, runs=share, seeds=seeds)
+    shares = Runs({(seed, 0): value / 100 for seed in range(runs)}, 200)
+    numbers = {"runs": shares, "interval": (value - half, value + half), "clean": place.clean, **more}
+    return replace(place, value=value, pairing=made_of(**{"chance": place.chance or 10.0, **numbers}))
 
 
 def as_the_paper_has_it() -> dict[str, FilledTable]:
@@ -35,16 +54,15 @@ def as_the_paper_has_it() -> dict[str, FilledTable]:
             if value is not None and place.metric == "accuracy":
                 chance = 2.0 if place.role == "webface50" else 10.0
                 clean = CLEAN.get(place.column, 75.0)
-                measured = accuracy(replace(measured, chance=chance, clean=clean), value)
+                measured = accuracy(measured, value, chance=chance, clean=clean)
             places.append(measured)
         filled[table.name] = FilledTable(table, {}, tuple(places))
     return filled
 
 
-def at(row: str, value: float, figure: float, **more: Any) -> FilledPlace:  # noqa: ANN401
+def at(row: str, value: float, figure: float, data: str = "faces", **more: Any) -> FilledPlace:  # noqa: ANN401
     place = TablePlace(row=row, column="WebFace10", method=row)
-    filled = FilledPlace(place=place, data="faces", reported=figure, chance=10.0, clean=80.0)
-    return replace(accuracy(filled, value, 2.0), **more)
+    return accuracy(FilledPlace(place=place, data=data, reported=figure), value, 2.0, **{"clean": 80.0, **more})
 
 
 def test_near_chance_means_that_little_was_learned() -> None:
@@ -52,7 +70,8 @@ def test_near_chance_means_that_little_was_learned() -> None:
     assert near_chance(at("segue", 12.5, 10.5))
     assert near_chance(at("segue", 25.0, 10.5)) is False
     for few in ({(0, 0): 0.115}, {(0, 0): 0.115, (1, 0): 0.115}):
-        assert near_chance(replace(at("segue", 11.5, 10.5), runs=Runs(few, 200))) is None
+        pairing = made_of(Runs(few, 200), (9.5, 13.5), clean=80.0)
+        assert near_chance(replace(at("segue", 11.5, 10.5), pairing=pairing)) is None
     assert near_chance(FilledPlace(place=TablePlace(row="segue", column=""))) is None
 
 
@@ -65,7 +84,7 @@ def test_accuracies_on_other_faces_are_not_subtracted(data: str, difference: flo
 
 
 def test_more_runs_with_the_same_mean_never_turn_a_yes_into_a_no() -> None:
-    few, many = (near_chance(at("segue", 13.0, 10.5, low=13.0 - half, high=13.0 + half)) for half in (4.0, 1.0))
+    few, many = (near_chance(at("segue", 13.0, 10.5, interval=(13.0 - half, 13.0 + half))) for half in (4.0, 1.0))
     assert few is many is True
 
 
@@ -76,14 +95,13 @@ def test_an_uncertain_reference_makes_a_verdict_uncertain() -> None:
 
 def test_an_interval_that_holds_chance_and_much_else_decides_nothing() -> None:
     """Three seeds far apart are no proof of chance."""
-    wide = {"low": 5.5, "high": 45.8}
-    assert near_chance(at("ue", 25.7, 12.5, **wide)) is None
+    assert near_chance(at("ue", 25.7, 12.5, interval=(5.5, 45.8))) is None
 
 
 @pytest.mark.parametrize("clean", [None, 8.0])
 def test_an_attacker_without_a_reference_above_chance_decides_nothing(clean: float | None) -> None:
     assert near_chance(at("ue", 11.5, 12.5, clean=clean)) is None
-    assert near_chance(at("ue", 30.0, 12.5, low=25.0, high=35.0, clean=clean)) is False
+    assert near_chance(at("ue", 30.0, 12.5, interval=(25.0, 35.0), clean=clean)) is False
 
 
 def test_what_was_learned_runs_from_chance_to_the_clean_reference() -> None:
@@ -229,7 +247,7 @@ def test_our_variant_decides_nothing_about_side_information() -> None:
     tables = as_the_paper_has_it()
     of_paper, of_variant = {"true": 12.0, "kmeans": 30.0, "none": 40.0}, {"true": 40.0, "kmeans": 20.0}
     values = [(of_variant if e.place.setting else of_paper)[e.place.row] for e in tables["figure4.3"].places]
-    places = [accuracy(replace(e, chance=10.0), v) for e, v in zip(tables["figure4.3"].places, values, strict=True)]
+    places = [accuracy(e, v) for e, v in zip(tables["figure4.3"].places, values, strict=True)]
     judged = judge(tables | {"figure4.3": FilledTable(TABLES["figure4.3"], {}, tuple(places))})
     (side,) = (one for one in judged if one.claim.table == "figure4.3")
     assert (side.verdict, side.yes, side.no, len(side.places)) == ("holds", 5, 0, 10)

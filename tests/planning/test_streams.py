@@ -14,7 +14,7 @@ from torch import Tensor
 import uebench
 from tests.conftest import TINY
 from tests.records import made_up
-from uebench.analysis.records import independent, select
+from uebench.analysis.selection import independent, select
 from uebench.planning.cell import has_its_own_key
 from uebench.planning.streams import OTHER_METHODS, needs_own_streams, shares_start
 from uebench.report.caveats import caveats

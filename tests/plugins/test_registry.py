@@ -11,6 +11,7 @@ from uebench.errors import UsageError
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
+from uebench.plugins.values import Info
 
 PLUGIN = """
 from uebench.plugins.base import Config, Info, Method
@@ -43,9 +44,7 @@ def test_what_the_source_says_is_what_the_class_says(registry: Registry) -> None
     for kind in ("method", "attacker", "countermeasure", "source"):
         for entry in registry.entries(kind):
             plugin = entry.plugin
-            assert (plugin.name, plugin.version, plugin.info.title) == (
-                entry.name, entry.version, entry.info["title"],
-            )  # fmt: skip
+            assert (plugin.name, plugin.version, plugin.info) == (entry.name, entry.version, entry.info)
 
 
 @pytest.mark.parametrize("name", ["None", "class", "[bold]x", "two words", "x\\x1b[31m", ""])
@@ -99,7 +98,7 @@ def test_a_file_without_a_plugin_is_refused(tmp_path: Path) -> None:
         Registry([file])
 
 
-@pytest.mark.parametrize("info", ["'my method'", "{'titel': 'My method'}"])
+@pytest.mark.parametrize("info", ["'my method'", "{'titel': 'My method'}", "Info(venue='V')"])
 def test_an_info_that_is_none_is_refused(tmp_path: Path, info: str) -> None:
     file = write(tmp_path, "mine")
     file.write_text(re.sub(r"info = Info\(.*\)", f"info = {info}", file.read_text()))
@@ -178,8 +177,7 @@ def test_the_digest_of_an_installed_module_is_that_of_the_code_that_runs(
 ) -> None:
     file = write(tmp_path, "edited", file="edited_while_it_runs.py")
     monkeypatch.syspath_prepend(tmp_path)
-    info = {"title": "t"}
-    entry = Entry("method", "edited", 1, info, "Mine", file.stem, file)
+    entry = Entry("method", "edited", 1, Info("t"), "Mine", file.stem, file)
     assert entry.plugin.name == "edited"
     digest = entry.source_digest
     file.write_text(file.read_text().replace("return batch.images", "return 1 - batch.images"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from uebench.errors import UsageError
+from uebench.plugins.base import Info
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import declarations
@@ -40,7 +41,7 @@ def found(folder: Path, source: str, name: str = "mine") -> Entry:
 )
 def test_a_plugin_is_seen_however_its_base_is_imported(tmp_path: Path, imports: str, base: str) -> None:
     entry = found(tmp_path, f"{INFO}{imports}\nclass Mine({base}):{BODY.format(name='mine')}")
-    assert (entry.kind, entry.version, entry.info) == ("method", 3, {"title": "t"})
+    assert (entry.kind, entry.version, entry.info) == ("method", 3, Info(title="t"))
 
 
 def test_a_subclass_of_an_imported_method_can_be_built(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ class Abstract(Mine):
     "Has no name of its own."
 """
     entry = found(tmp_path, source)
-    assert (entry.class_name, entry.version, entry.info) == ("Mine", 2, {"title": "inherited"})
+    assert (entry.class_name, entry.version, entry.info) == ("Mine", 2, Info(title="inherited"))
 
 
 def test_a_class_that_is_merely_called_method_makes_no_plugin(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def digest_in_package(folder: Path, edited: str = "", content: str = "") -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         (declared,) = declarations("stripe_methods.mine", package / "mine.py")
-        entry = Entry("method", "mine", 3, {}, declared.class_name, "stripe_methods.mine", package / "mine.py")
+        entry = Entry("method", "mine", 3, Info("t"), declared.class_name, "stripe_methods.mine", package / "mine.py")
         return entry.source_digest
 
 
@@ -159,7 +160,7 @@ def test_a_broken_module_that_a_plugin_imports_is_named(tmp_path: Path) -> None:
 
 def test_an_info_may_be_written_without_names(tmp_path: Path) -> None:
     body = BODY.format(name="mine").replace('title="t"', "'A title', 'V', year=2000")
-    assert found(tmp_path, f"{INFO}class Mine(Method):{body}").info == {"title": "A title", "venue": "V", "year": 2000}
+    assert found(tmp_path, f"{INFO}class Mine(Method):{body}").info == Info(title="A title", venue="V", year=2000)
 
 
 @pytest.mark.parametrize("version", ["'1a'", "'1'", "1.0", "0", "True"])

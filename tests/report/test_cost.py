@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from tests.records import made_up
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.study import MeasuredPlace
-from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
 from uebench.report import cost
 from uebench.report.labels import Labelled, place
+from uebench.report.study_metrics import seconds
 from uebench.report.style import LEAST
 from uebench.store.store import Store
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError
@@ -55,7 +55,7 @@ def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> N
     reader = Reader()
     reader.feed(text)
     links = [address for address in reader.addresses if not address.startswith("data:")]
-    assert links == [Registry().entry("method", "lsp").info["url"]]
+    assert links == [Registry().entry("method", "lsp").info.url]
     assert "default-src 'none'" in text
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|<link [^>]*stylesheet", text)
 
@@ -170,7 +170,7 @@ def orl_record(store: Store, delta: int, key: str = "5e7", data_key: str = "") -
 
 def test_a_strip_is_cut_from_the_stored_set_and_magnifies_the_residual(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    made = strips.stored(store, orl_record(store, -2), faces=3)
+    made = strips.stored(store, orl_record(store, -2), Registry(), faces=3)
     assert not isinstance(made, str)
     assert made.clean.shape == (3, 32, 32, 3)
     assert (made.clean.astype(int) - made.protected.astype(int) == 2).mean() > 0.9
@@ -182,22 +182,38 @@ def test_photographs_of_other_sets_are_never_shown(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = orl_record(store, 1)
     other = record.model_copy(update={"data": record.data.model_copy(update={"source": "folder"})})
-    assert strips.stored(store, other) == "The photographs of this set may not be shown."
+    assert strips.stored(store, other, Registry()) == "The photographs of this set may not be shown."
     assert "data:image" not in html_page.render([other], store)
     with pytest.raises(UsageError, match="may not be shown"):
-        strips.strip(load("synthetic(identities=3)", 32, Registry()), np.zeros((9, 3, 32, 32), np.int8), 2)
+        strips.strip(load("synthetic(identities=3)", 32, Registry()), np.zeros((9, 3, 32, 32), np.int8), 2, Registry())
+
+
+def test_a_source_of_ones_own_may_be_shown_with_the_credit_that_it_gives(tmp_path: Path) -> None:
+    source = (ROOT / "tests" / "testing" / "good" / "source.py").read_text()
+    delta = np.zeros((6, 3, 16, 16), np.int8)
+    for credit in ("Noise: nobody.", ""):
+        file = tmp_path / "mine.py"
+        file.write_text(source.replace('Info(title="Noise")', f'Info(title="Noise", credit="{credit}")'))
+        registry = Registry([file])
+        dataset = load("mine", 16, registry)
+        if credit:
+            made = strips.strip(dataset, delta, 3, registry)
+            assert credit in strips.figure([("lsp", made_up().audit, made)]).texts[0].get_text()
+        else:
+            with pytest.raises(UsageError, match=r"may not be shown; use orl or orl_varied$"):
+                strips.strip(dataset, delta, 3, registry)
 
 
 def test_a_strip_that_is_not_there_says_why(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert "uebench audit makes it" in str(strips.stored(store, orl_record(store, 1, key="60e")))
-    assert "not those of the record" in str(strips.stored(store, orl_record(store, 1, data_key="0")))
+    assert "uebench audit makes it" in str(strips.stored(store, orl_record(store, 1, key="60e"), Registry()))
+    assert "not those of the record" in str(strips.stored(store, orl_record(store, 1, data_key="0"), Registry()))
 
 
 def test_figure_3_has_a_row_for_each_method_with_its_budget(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = orl_record(store, -2)
-    made = strips.stored(store, record, faces=3)
+    made = strips.stored(store, record, Registry(), faces=3)
     assert not isinstance(made, str)
     drawn = strips.figure([("lsp(eps=1.3)", record.audit, made), ("ue", made_up().audit, made)])
     labels = [axes.get_ylabel() for axes in drawn.axes[::6]]

@@ -6,8 +6,8 @@ whose keys begin so, ``<!-- peak KEY KEY -->`` for the mean after each run's bes
 cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker began with
 the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
 that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
-one cell on several machines after ``<!-- machines -->``, and the verdicts on the paper's claims after
-``<!-- verdicts -->``.
+the plugins of a kind after ``<!-- plugins method -->``, one cell on several machines after ``<!-- machines -->``, and
+the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import re
 import shlex
 from functools import cache
 
-from tools.pages import machines, trials, verdicts
+from tools.pages import machines, plugins, trials, verdicts
 from tools.pages.committed import results
 from tools.pages.pictures import printed
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -33,9 +33,13 @@ PAGES = (
     "results/webface10_96.md",
     "results/claims.md",
     "results/tuning/README.md",
+    "docs/attackers.md",
+    "docs/countermeasures.md",
+    "docs/methods.md",
 )
 BLOCK = re.compile(
-    r"(<!-- (uebench (?:table|compare|leaderboard) .*?|trials (?:architectures|methods)|machines|verdicts) -->\n)"
+    r"(<!-- (uebench (?:table|compare|leaderboard) .*?|trials (?:architectures|methods)|plugins \w+|machines|verdicts)"
+    r" -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
@@ -82,6 +86,8 @@ def _block(found: re.Match[str]) -> str:
             made = _table(command)
         case ["trials", kind]:
             made = trials.table(kind)
+        case ["plugins", ("method" | "attacker" | "countermeasure") as kind]:
+            made = plugins.table(kind)
         case ["machines"]:
             made = machines.table()
         case _:

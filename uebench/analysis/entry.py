@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from uebench import __version__
-from uebench.analysis.records import runs_of
+from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import interval
 from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError, nearest

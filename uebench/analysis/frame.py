@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from uebench.analysis.records import Labels, interval_of, least_recognised, most_recognised
+from uebench.analysis.labels import Labels
+from uebench.analysis.runs import interval_of, least_recognised, most_recognised
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
 

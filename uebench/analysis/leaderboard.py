@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from uebench.analysis.labels import Labels, set_names
 from uebench.analysis.ranking import Rank, leaders, ranks
-from uebench.analysis.records import Identity, Labels, chance, is_clean, most_recognised, runs_of, set_names
+from uebench.analysis.runs import Identity, chance, is_clean, most_recognised, runs_of
 from uebench.analysis.statistics import Runs, interval, share_learned
 from uebench.grouping import grouped
 from uebench.store.record import Record

@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from uebench.analysis.comparison import Comparison, Pair, selection, tested
+from uebench.analysis.comparison import Comparison, Pair, tested
+from uebench.analysis.labels import selection
 from uebench.analysis.leaderboard import Pairing, benchmarks
 from uebench.errors import UsageError, nearest
 from uebench.grouping import grouped

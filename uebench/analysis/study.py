@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.paired_tests import PairedTest, paired_tests
 from uebench.analysis.ranking import Rank, leaders, ranks
-from uebench.analysis.records import agreeing
+from uebench.analysis.selection import agreeing
 from uebench.analysis.statistics import Runs
 from uebench.grouping import grouped
 from uebench.planning.grid import PlannedCell

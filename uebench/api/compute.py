@@ -17,7 +17,7 @@ from uebench.evaluation.gpu import free_memory
 from uebench.evaluation.hardware import available_cores, check_device, machine, on_cpu
 from uebench.evaluation.settings import Settings
 from uebench.executors.base import Statuses
-from uebench.executors.choice import choose
+from uebench.executors.choice import ChosenExecutor, choose
 from uebench.hashing import digest
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.estimates import Conditions, Estimates
@@ -70,15 +70,23 @@ class Compute:
         Raises:
             UsageError: If an option is wrong; the message names it.
         """
-        executor = choose(self.executor)
-        check_device(self.device, elsewhere=executor.is_cluster)
-        if executor.gpus == 0 and self.device.startswith("cuda"):
+        check_device(self.device, elsewhere=self.chosen.is_cluster)
+        if self.chosen.gpus == 0 and self.device.startswith("cuda"):
             raise UsageError(
                 f"device {self.device!r}: executor {self.executor!r} gives its tasks no GPU; write "
-                f"{executor.name}(gpus=1), or use auto"
+                f"{self.chosen.name}(gpus=1), or use auto"
             )
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 to choose the number automatically")
+
+    @cached_property
+    def chosen(self) -> ChosenExecutor:
+        """Return the executor with its options.
+
+        Raises:
+            UsageError: If the executor or an option is unknown, or a value is invalid.
+        """
+        return choose(self.executor)
 
     @cached_property
     def free_gpu_memory(self) -> int | None:
@@ -87,16 +95,16 @@ class Compute:
 
     def jobs_for(self, planned: int) -> int:
         """Return the number of processes that compute a request with ``planned`` cells, finished or not."""
-        return choose(self.executor).jobs_for(planned, self.jobs, self.device, self.free_gpu_memory)
+        return self.chosen.options.jobs(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def threads_for(self, planned: int) -> int:
         """Return the number of threads of each of these processes; 0 leaves it to torch."""
-        return choose(self.executor).threads_for(planned, self.jobs, self.device, self.free_gpu_memory)
+        return self.chosen.options.threads(planned, self.jobs, self.device, self.free_gpu_memory)
 
     def estimates(self, store: Store, planned: int) -> Estimates:
         """Return estimates, from the records in a store, of the time that a request with ``planned`` cells takes."""
         threads = self.threads_for(planned) or available_cores()
-        gpus = choose(self.executor).gpus
+        gpus = self.chosen.gpus
         without_gpu = on_cpu(self.device) if gpus is None else self.device == "cpu" or not gpus
         return Estimates(store, Conditions(machine(), without_gpu, threads))
 
@@ -221,7 +229,7 @@ def _execute(
     with requested(workspace.store, keys, force=how.force, code=code) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
-        statuses = dict(choose(how.executor).function(tasks, settings, jobs, numbered(progress, len(tasks))))
+        statuses = dict(how.chosen.function(tasks, settings, jobs, numbered(progress, len(tasks))))
         for key, status in statuses.items():
             if status == "left" and _is_written(workspace.store, key, settings.redo_before):
                 statuses[key] = "computed"  # by another run, or by this one in its last seconds

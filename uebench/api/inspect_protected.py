@@ -238,7 +238,7 @@ def _inspect(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspectio
         order=tuple(alignment.order.tolist()) if alignment and is_reordered else None,
         order_in_words=order_in_words(alignment.order, clean.labels, clean.names) if alignment and is_reordered else "",
         wrong_labels=None if protected.labels is None else int((protected.labels != clean.labels).sum()),
-        separable=(separable["correct"], separable["n"]) if separable else None,
+        separable=(separable.correct, separable.n) if separable else None,
         chance=dataset.info.record.chance,
         unused_labels=protected.unused_labels,
     )

@@ -150,7 +150,8 @@ class _Copying:
         if not streams:
             split = Split(images, self.labels)
             self.labels, side = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
-            added["side_information"] = side or self.chosen.side.published()
+            if side:
+                added["side_information"] = side.model_dump(mode="json", exclude_none=True)
         if streams or not all(self.folder.holds(chunk) for chunk in decoded):
             train = Split(images, self.labels[: len(images)])
             self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)

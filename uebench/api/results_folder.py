@@ -82,7 +82,7 @@ def export_records(file: str | Path, results: str | Path = RESULTS) -> tuple[int
         StoreError: If there is no such folder, or the file cannot be written.
     """
     from uebench.analysis.frame import frame
-    from uebench.analysis.records import select
+    from uebench.analysis.selection import select
     from uebench.report.files import check_parquet
 
     file = as_path(file)

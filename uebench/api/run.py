@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uebench.analysis.records import select
+from uebench.analysis.selection import select
 from uebench.api.compute import Compute, compute_with_remarks
 from uebench.api.protected_sets import method_texts
 from uebench.api.result import Records, RunResult

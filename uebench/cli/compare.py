@@ -38,7 +38,7 @@ def compare(
     """
     from uebench.analysis.comparison import compare as compare_methods
     from uebench.analysis.option_values import compare_across
-    from uebench.analysis.records import select
+    from uebench.analysis.selection import select
     from uebench.cli import output
     from uebench.report import comparisons, formats
     from uebench.store.store import Store

@@ -80,7 +80,7 @@ def _strips(
 
     everything = [name for name in workspace.registry.ready("method") if name != REFERENCE]
     planned = workspace.planner.protections(methods or everything, [data] if data else (), preset, method_seed)
-    strips.check(planned[0].data)
+    strips.check(planned[0].data, workspace.registry)
     if not methods:
         planned, slow = choose_quick(planned, workspace.store)
         output.note_slow(slow)
@@ -88,12 +88,13 @@ def _strips(
         results = protect_sets_in(workspace, planned, Compute(device=device), progress)
     drawn, records = [], []
     for result in results:
-        strip = strips.stored(workspace.store, result.record, faces=3) if result.record else result.reason
-        if result.record is None or isinstance(strip, str):
+        record = result.record
+        strip = strips.stored(workspace.store, record, workspace.registry, faces=3) if record else result.reason
+        if record is None or isinstance(strip, str):
             output.note(f"left out: {result.spec.title}: {strip}")
         else:
-            drawn.append((result.spec.method.written, result.record.audit, strip))
-            records.append(result.record)
+            drawn.append((result.spec.method.written, record.audit, strip))
+            records.append(record)
     if not drawn:
         raise CellError("figure 3: no protected set to draw; uebench audit says why")
     files.save(strips.figure(drawn), out, "--out", records)

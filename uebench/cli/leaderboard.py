@@ -28,7 +28,7 @@ def leaderboard(
     most methods faced decides. Submitted entries follow, with claimed and measured accuracies.
     """
     from uebench.analysis.leaderboard import benchmarks
-    from uebench.analysis.records import select
+    from uebench.analysis.selection import select
     from uebench.cli import output
     from uebench.report import entries, formats, ranking
     from uebench.store.entry import read_entry

@@ -63,13 +63,13 @@ def _rows(kind: str, registry: Registry) -> list[dict[str, Any]]:
         return [{"name": name, "about": about} for name, about in about_studies().items()]
     entries = registry.entries(OF_PLUGINS[kind])
     if kind == "sources":
-        return [{"name": entry.name, "title": entry.info.get("title", ""), "from": entry.origin} for entry in entries]
+        return [{"name": entry.name, "title": entry.info.title, "from": entry.origin} for entry in entries]
     return [
         {
             "name": entry.name,
-            "title": entry.info.get("title", ""),
-            "venue": " ".join(str(entry.info[field]) for field in ("venue", "year") if entry.info.get(field)) or "-",
-            "family": entry.info.get("family", ""),
+            "title": entry.info.title,
+            "venue": entry.info.published or "-",
+            "family": entry.info.family,
             "from": entry.origin,
         }
         for entry in entries

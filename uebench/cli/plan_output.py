@@ -11,7 +11,6 @@ from uebench.api.workspace import Workspace
 from uebench.cli import output
 from uebench.errors import counted
 from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
-from uebench.executors.choice import choose
 from uebench.executors.confinement import can_give_up_network
 from uebench.hashing import abbreviated
 from uebench.planning.cell import CellSpec
@@ -57,7 +56,7 @@ def computed_by(plan: Plan, how: Compute) -> str:
     planned = len(plan.possible)
     jobs, threads = how.jobs_for(planned), how.threads_for(planned)
     each = counted(threads, "thread") if threads else counted(available_cores(), "core")
-    name = choose(how.executor).name
+    name = how.chosen.name
     if name == "serial":
         return f"computed in this process, {each}"
     if name != "processes":
@@ -110,7 +109,7 @@ def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
 
 
 def _isolation_warnings(how: Compute) -> list[str]:
-    if choose(how.executor).name != "isolated" or can_give_up_network():
+    if how.chosen.name != "isolated" or can_give_up_network():
         return []
     return ["this system does not let a process give up the network; isolated plugins can use it"]
 

@@ -28,7 +28,7 @@ def report(
 
     files.check(html, "--html", (".html", ".htm"))
 
-    from uebench.analysis.records import select
+    from uebench.analysis.selection import select
     from uebench.report import html_page
     from uebench.store.atomic import write
     from uebench.store.store import Store

@@ -69,7 +69,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
         "name": entry.name,
         "kind": entry.kind,
         "version": entry.version,
-        **entry.info,
+        **entry.info.given,
         "about": " ".join((plugin.__doc__ or "").split()),
         "options": {name: defaults.get(name) for name in fields},
         "meanings": plugin.Config.meanings(),

@@ -194,7 +194,7 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
         spec = parse(text)
     elif is_folder(path):
         spec = folder
-    elif printed := source_of_label(text):
+    elif printed := source_of_label(text, registry):
         spec = printed
     else:
         is_path = any(sign in text for sign in "/\\.~") and "(" not in text

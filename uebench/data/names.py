@@ -14,21 +14,22 @@ from uebench.plugins.spec import Spec, Value
 if TYPE_CHECKING:
     from uebench.plugins.registry import Registry
 
-_COUNTED = re.compile(r"(orl_varied|orl|synthetic)(\d{1,9})")
-_LATER = re.compile(r"(orl_varied|orl)\[(\d{1,9}):(\d{1,9})\]")
+_COUNTED = re.compile(r"\d{1,9}")
+_LATER = re.compile(r"\[(\d{1,9}):(\d{1,9})\]")
 _PART = re.compile(
     r"(?P<folder>.+?)(?P<cut>\[(?P<begin>\d{0,9}):(?P<end>\d{0,9})\])?"
     r"(?P<validation> validation)?(?P<repeats> without repeats)?"
 )
 
 
-def source_of_label(name: str) -> Spec | None:
+def source_of_label(name: str, registry: Registry) -> Spec | None:
     """Return the source that a name in a table stands for, such as ``orl40`` or ``faces50[:10] validation``.
 
     Options that do not show in the name have their defaults. A validation set is a fifth of the training photographs.
 
     Args:
         name: A name that is neither a folder nor a source. The folder in it may have a path.
+        registry: The registry that knows the sources.
 
     Returns:
         The source, or None if the name is not of this form.
@@ -36,11 +37,8 @@ def source_of_label(name: str) -> Spec | None:
     Raises:
         UsageError: If the data set is not here; the message says how to get it or how to give its path.
     """
-    if counted := _COUNTED.fullmatch(name):
-        return Spec(counted[1], {"identities": int(counted[2])})
-    if later := _LATER.fullmatch(name):
-        first = int(later[2]) + 1
-        return Spec(later[1], {"first": first, "identities": int(later[3]) + 1 - first})
+    if counted := _counted(name, registry):
+        return counted
     part = _PART.fullmatch(name)
     if not part:
         return None
@@ -83,5 +81,27 @@ def as_folder(name: str, registry: Registry) -> str:
         name: The name, such as ``faces`` or ``orl[:10]``.
         registry: The registry that knows the sources.
     """
-    is_source = ("source", folder_of(name)) in registry or _COUNTED.fullmatch(name)
+    is_source = ("source", folder_of(name)) in registry or _counted(name, registry)
     return f"./{name}" if is_source else name
+
+
+def _counted(name: str, registry: Registry) -> Spec | None:
+    """Return the source and its identities in a name such as ``orl40`` or ``orl[10:40]``; None for any other name.
+
+    The source has an option ``identities``, an option ``first`` for the second form, and no required option.
+    """
+    for source in sorted(registry.names("source"), key=len, reverse=True):  # orl_varied before orl
+        rest = name.removeprefix(source)
+        if rest == name:
+            continue
+        if _COUNTED.fullmatch(rest):
+            options: dict[str, Value] = {"identities": int(rest)}
+        elif later := _LATER.fullmatch(rest):
+            begin, end = int(later[1]), int(later[2])
+            options = {"first": begin + 1, "identities": end - begin}
+        else:
+            continue
+        fields = registry.entry("source", source).plugin.Config.model_fields
+        if options.keys() <= fields.keys() and not any(field.is_required() for field in fields.values()):
+            return Spec(source, options)
+    return None

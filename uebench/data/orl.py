@@ -40,7 +40,10 @@ class Orl(Files[OrlConfig]):
 
     name = "orl"
     version = 1
-    info = Info(title="ORL faces (AT&T Laboratories Cambridge), 40 identities, embedded")
+    info = Info(
+        title="ORL faces (AT&T Laboratories Cambridge), 40 identities, embedded",
+        credit="Photographs: AT&T Laboratories Cambridge (ORL).",
+    )
     Config = OrlConfig
 
     def label(self) -> str:
@@ -118,7 +121,10 @@ class OrlVaried(Files[VariedConfig]):
 
     name = "orl_varied"
     version = 1
-    info = Info(title="ORL faces with varied pose, light and colour, 10 identities, embedded")
+    info = Info(
+        title="ORL faces with varied pose, light and colour, 10 identities, embedded",
+        credit="Photographs: AT&T Laboratories Cambridge (ORL).",
+    )
     Config = VariedConfig
 
     def label(self) -> str:

@@ -18,6 +18,7 @@ from uebench.plugins.base import Split
 from uebench.plugins.spec import Spec
 from uebench.plugins.validation import validate
 from uebench.pretrained.face_embeddings import EmbeddingOptions
+from uebench.store.record_parts import Counts, SideInformationRecord
 
 
 class SideInformation(EmbeddingOptions):
@@ -63,8 +64,8 @@ class SideInformation(EmbeddingOptions):
         """Return the reason why these labels cannot be made here; empty if they can."""
         return super().obstacle() if self.labels == "kmeans" else ""
 
-    def make(self, split: Split, num_classes: int, seed: int) -> tuple[NDArray[np.int64], dict[str, Any] | None]:
-        """Return the labels (N,) that the method sees, 0..K-1, and their description in the record.
+    def make(self, split: Split, num_classes: int, seed: int) -> tuple[NDArray[np.int64], SideInformationRecord | None]:
+        """Return the labels (N,) that the method sees, 0..K-1, and their record; None for the true labels.
 
         Args:
             split: The images to protect with their true labels, which ``kmeans`` uses only to measure its purity.
@@ -78,7 +79,7 @@ class SideInformation(EmbeddingOptions):
                 labels = cluster(self.embed(split.images), num_classes, seed)
             case share:
                 labels = corrupt(split.labels, share, num_classes, seed)
-        return labels, {**self.published(), "purity": purity(labels, split.labels)}
+        return labels, SideInformationRecord(**self.published(), purity=purity(labels, split.labels))
 
 
 def split_options(spec: Spec) -> tuple[Spec, SideInformation]:
@@ -131,16 +132,13 @@ def corrupt(labels: NDArray[np.int64], share: float, num_classes: int, seed: int
     return changed
 
 
-def purity(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> dict[str, int]:
+def purity(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> Counts:
     """Count the images whose true identity is the most frequent one among the images with the same label.
 
     Args:
         labels: (N,) the labels that a method sees.
         truth: (N,) the true labels.
-
-    Returns:
-        ``correct``: the count, out of ``n``.
     """
     table = np.zeros((int(labels.max()) + 1, int(truth.max()) + 1), np.int64)
     np.add.at(table, (labels, truth), 1)
-    return {"correct": int(table.max(1).sum()), "n": len(truth)}
+    return Counts(correct=int(table.max(1).sum()), n=len(truth))

@@ -22,7 +22,7 @@ from uebench.plugins import questions
 from uebench.plugins.base import Split
 from uebench.plugins.part import source_digests
 from uebench.store.record import ProtectedMeta
-from uebench.store.record_parts import Audit, Fit, SideInformationRecord
+from uebench.store.record_parts import Audit, Fit
 from uebench.store.seal import complaint
 from uebench.store.store import Protected
 
@@ -68,7 +68,7 @@ def make(
     meta = ProtectedMeta(
         protect_key=spec.key,
         audit=found,
-        side_information=SideInformationRecord.model_validate(side) if side else None,
+        side_information=side,
         fit_seconds=fit_seconds,
         protect_seconds=protect_seconds,
         provenance=provenance(source_digests(spec.parts()), device),

@@ -19,7 +19,7 @@ from uebench.plugins.base import Trained
 from uebench.plugins.part import source_digests
 from uebench.progress import Progress
 from uebench.store.record import FORMAT, ProtectionRecord, Record
-from uebench.store.record_parts import Epoch, ProtectionTimings, Quality, Timings, TrainingRecord
+from uebench.store.record_parts import Epoch, ProtectionTimings, Timings, TrainingRecord
 from uebench.store.seal import complaint
 from uebench.store.store import Protected
 
@@ -48,7 +48,7 @@ def protection_record(
         progress: Called with (done, total, what).
     """
     images = referee.apply(dataset, protected.delta).images
-    measured = Quality.model_validate(quality(dataset.train.images, images, lpips, progress))
+    measured = quality(dataset.train.images, images, lpips, progress)
     if known:
         return known.model_copy(update={"quality": measured})
     meta = protected.meta

@@ -15,11 +15,41 @@ from uebench.executors.base import Executor
 from uebench.plugins.spec import parse
 from uebench.plugins.validation import validate
 
+CLUSTER_JOBS = 100
+"""The default number of tasks that wait or run on a cluster at once."""
+
 
 class Options(BaseModel):
-    """Options of an executor; some executors have none."""
+    """Options of an executor on this machine; some executors have none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def jobs(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return the number of tasks of a request that are computed at once.
+
+        Args:
+            planned: The number of cells in the request, including finished ones.
+            asked: The number that the user asked for; 0 for the executor's default.
+            device: See ``choose_device``.
+            free: Bytes of free GPU memory, or None if unknown.
+        """
+        return asked or suitable_jobs(planned, device, free)
+
+    def threads(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return the number of threads per task; 0 for torch's default. For the arguments, see ``jobs``."""
+        return suitable_threads(self.jobs(planned, asked, device, free))
+
+
+class SerialOptions(Options):
+    """Options of ``serial``, of which there are none: one task at a time, with the threads of the calling process."""
+
+    def jobs(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return 1."""
+        return 1
+
+    def threads(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return 0, which leaves torch as it is."""
+        return 0
 
 
 class ClusterOptions(Options):
@@ -32,6 +62,14 @@ class ClusterOptions(Options):
 
     cpus: int = Field(1, ge=1)
     gpus: float = Field(0, ge=0)
+
+    def jobs(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return the number that the user asked for, or 100."""
+        return asked or CLUSTER_JOBS
+
+    def threads(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
+        """Return the number of CPU cores per task."""
+        return self.cpus
 
 
 class RayOptions(ClusterOptions):
@@ -78,14 +116,14 @@ class IsolatedOptions(Options):
 
 
 EXECUTORS: dict[str, type[Options]] = {
-    "processes": Options, "isolated": IsolatedOptions, "serial": Options, "ray": RayOptions, "slurm": SlurmOptions,
-}  # fmt: skip
+    "processes": Options,
+    "isolated": IsolatedOptions,
+    "serial": SerialOptions,
+    "ray": RayOptions,
+    "slurm": SlurmOptions,
+}
 """``processes``: several tasks at once, in other processes; ``isolated``: each task in a new process, with limits;
 ``serial``: one after the other, in the calling process; ``ray`` and ``slurm``: on many machines."""
-
-
-CLUSTER_JOBS = 100
-"""The default number of tasks that wait or run on a cluster at once."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +137,7 @@ class ChosenExecutor:
     def function(self) -> Executor:
         """Return the function that computes tasks."""
         function: Any = getattr(importlib.import_module(f"uebench.executors.{self.name}"), self.name)
-        executor: Executor = partial(function, options=self.options) if type(self.options) is not Options else function
+        executor: Executor = partial(function, options=self.options) if type(self.options).model_fields else function
         return executor
 
     @property
@@ -111,29 +149,6 @@ class ChosenExecutor:
     def gpus(self) -> float | None:
         """Return the number of GPUs that a task gets on a cluster; None if the tasks run on this machine."""
         return self.options.gpus if isinstance(self.options, ClusterOptions) else None
-
-    def jobs_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
-        """Return the number of tasks of a request that are computed at once.
-
-        Args:
-            planned: The number of cells in the request, including finished ones.
-            asked: The number that the user asked for; 0 for the executor's default.
-            device: See ``choose_device``.
-            free: Bytes of free GPU memory, or None if unknown.
-        """
-        if self.name == "serial":
-            return 1
-        if isinstance(self.options, ClusterOptions):
-            return asked or CLUSTER_JOBS
-        return asked or suitable_jobs(planned, device, free)
-
-    def threads_for(self, planned: int, asked: int, device: str, free: int | None = None) -> int:
-        """Return the number of threads per task; 0 for torch's default. For the arguments, see ``jobs_for``."""
-        if isinstance(self.options, ClusterOptions):
-            return self.options.cpus
-        if self.name == "serial":
-            return 0
-        return suitable_threads(self.jobs_for(planned, asked, device, free))
 
 
 def choose(text: str) -> ChosenExecutor:

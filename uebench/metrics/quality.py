@@ -18,6 +18,7 @@ from uebench.errors import DataError, reading
 from uebench.lazy import torch
 from uebench.progress import Progress, no_progress
 from uebench.regular_files import open_uncompressed
+from uebench.store.record_parts import Quality
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,7 +83,7 @@ def quality(
     protected: Images,
     lpips: Lpips | None = None,
     progress: Progress = no_progress,
-) -> dict[str, Any]:
+) -> Quality:
     """Compare a protected set, rounded to grey levels, with the clean one.
 
     Args:
@@ -97,14 +98,14 @@ def quality(
     """
     size, values = min(clean.shape[-2:]), math.prod(clean.shape[1:])
     reason = NO_TRUNK if lpips is None else None if size >= SMALLEST else f"{size} pixels; AlexNet needs {SMALLEST}"
-    return {
-        "psnr": psnr(squared_lengths(protected.astype(np.int16) - clean), values),
-        "ssim": ssim(clean, protected, progress),
-        "lpips": _lpips(clean, protected, lpips) if lpips and not reason else None,
-        "lpips_reason": reason,
-        "trunk": lpips.sha256 if lpips else None,
-        "n": len(clean),
-    }
+    return Quality(
+        psnr=psnr(squared_lengths(protected.astype(np.int16) - clean), values),
+        ssim=ssim(clean, protected, progress),
+        lpips=_lpips(clean, protected, lpips) if lpips and not reason else None,
+        lpips_reason=reason,
+        trunk=lpips.sha256 if lpips else None,
+        n=len(clean),
+    )
 
 
 def squared_lengths(delta: NDArray[Any]) -> NDArray[np.float64]:

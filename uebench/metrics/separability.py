@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.store.record_parts import Counts
+
 LIMIT = 2000
 """The largest number of rows used; of a larger set, evenly spaced rows are used."""
 
@@ -19,7 +21,7 @@ def ranks(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return rank
 
 
-def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, int] | None:
+def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> Counts | None:
     """Fit a linear classifier on half of the perturbations and test it on the other half.
 
     Yu et al. (KDD 2022, section 3) explain the effect of unlearnable examples by the linear separability of their
@@ -31,8 +33,8 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
         labels: (N,) identities.
 
     Returns:
-        ``correct``: the number of correct predictions, out of ``n``. None if no identity has two perturbations, or if
-        all perturbations of the first half are the same (such as zero).
+        The number of correct predictions. None if no identity has two perturbations, or if all perturbations of the
+        first half are the same (such as zero).
     """
     step = -(-len(labels) // LIMIT)
     labels = labels[::step]
@@ -49,4 +51,4 @@ def separability(delta: NDArray[Any], labels: NDArray[np.int64]) -> dict[str, in
     gram = noise[first] @ noise[first].T
     weights = np.linalg.solve(gram + ridge * np.eye(len(gram), dtype=np.float32), targets - targets.mean(0))
     scores = noise[second] @ (noise[first].T @ weights) + targets.mean(0)
-    return {"correct": int((scores.argmax(1) == labels[second]).sum()), "n": int(second.sum())}
+    return Counts(correct=int((scores.argmax(1) == labels[second]).sum()), n=int(second.sum()))

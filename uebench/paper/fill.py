@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from uebench.analysis.leaderboard import Pairing
-from uebench.analysis.records import Identity, chance
+from uebench.analysis.runs import Identity, chance
 from uebench.analysis.statistics import Runs
 from uebench.paper.match import RecordIndex, Roles
 from uebench.paper.place import ROLES, Table, TablePlace
@@ -24,18 +24,9 @@ class FilledPlace:
         place: The place.
         data: Name of the data set that it was measured on.
         value: The mean over seeds, in %, dB, seconds or without a unit.
-        low: Lower end of the 95% interval of an accuracy, as ``analysis.statistics`` makes it.
-        high: Its upper end.
-        seeds: Method seeds x attacker seeds.
-        n: How many images each run was tested on.
-        worst: The identity that the attacker recognises best, with its share in [0, 1].
-        chance: Accuracy of guessing, in %.
-        clean: The attacker's accuracy without protection, in %; the mean over seeds.
-        clean_interval: Its 95% interval.
+        pairing: What an accuracy was measured on, and the clean reference; None for other values.
         reported: The paper's value.
         keys: Keys of the records behind the value.
-        cells: The records behind an accuracy, one for each pair of seeds.
-        runs: The runs behind an accuracy.
         overhead: How many of the seconds the same data set takes without a method; None if that is not measured.
         fit: The training of the method, if the value is a loss of its surrogate.
         reason: Why there is no value.
@@ -44,21 +35,62 @@ class FilledPlace:
     place: TablePlace
     data: str = ""
     value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    seeds: str = ""
-    n: int = 0
-    worst: Identity | None = None
-    chance: float | None = None
-    clean: float | None = None
-    clean_interval: tuple[float, float] | None = None
+    pairing: Pairing | None = field(default=None, repr=False)
     reported: float | None = None
     keys: tuple[str, ...] = ()
-    cells: tuple[Record, ...] = field(default=(), repr=False)
-    runs: Runs | None = field(default=None, repr=False)
     overhead: float | None = None
     fit: Fit | None = field(default=None, repr=False)
     reason: str = ""
+
+    @property
+    def low(self) -> float | None:
+        """Return the lower end of the 95% interval of an accuracy."""
+        return self.pairing.interval[0] if self.pairing else None
+
+    @property
+    def high(self) -> float | None:
+        """Return its upper end."""
+        return self.pairing.interval[1] if self.pairing else None
+
+    @property
+    def runs(self) -> Runs | None:
+        """Return the runs behind an accuracy."""
+        return self.pairing.runs if self.pairing else None
+
+    @property
+    def seeds(self) -> str:
+        """Return method seeds x attacker seeds."""
+        return self.runs.seeds if self.runs else ""
+
+    @property
+    def n(self) -> int:
+        """Return how many images each run was tested on."""
+        return self.runs.n if self.runs else 0
+
+    @property
+    def cells(self) -> tuple[Record, ...]:
+        """Return the records behind an accuracy, one for each pair of seeds."""
+        return self.pairing.records if self.pairing else ()
+
+    @property
+    def worst(self) -> Identity | None:
+        """Return the identity that the attacker recognises best, with its share in [0, 1]."""
+        return self.pairing.worst if self.pairing else None
+
+    @property
+    def chance(self) -> float | None:
+        """Return the accuracy of guessing, in %."""
+        return chance(self.cells[0]) if self.cells else None
+
+    @property
+    def clean(self) -> float | None:
+        """Return the attacker's accuracy without protection, in %; the mean over seeds."""
+        return self.pairing.reference if self.pairing else None
+
+    @property
+    def clean_interval(self) -> tuple[float, float] | None:
+        """Return its 95% interval."""
+        return self.pairing.reference_interval if self.pairing else None
 
     @property
     def difference(self) -> float | None:
@@ -154,22 +186,7 @@ def _measured(
 
 def _accuracy(empty: FilledPlace, cells: Sequence[Record], clean: Sequence[Record]) -> FilledPlace:
     pairing = Pairing(empty.place.method, empty.place.attacker, tuple(cells), tuple(clean))
-    low, high = pairing.interval
-    return replace(
-        empty,
-        value=pairing.accuracy,
-        low=low,
-        high=high,
-        seeds=pairing.runs.seeds,
-        n=pairing.runs.n,
-        worst=pairing.worst,
-        chance=chance(cells[0]),
-        clean=pairing.reference,
-        clean_interval=pairing.reference_interval,
-        keys=tuple(record.key for record in cells),
-        cells=pairing.records,
-        runs=pairing.runs,
-    )
+    return replace(empty, value=pairing.accuracy, pairing=pairing, keys=tuple(record.key for record in cells))
 
 
 def _of_protected_sets(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from uebench.analysis.records import consistent_cells, independent, one_of_each_set
+from uebench.analysis.selection import consistent_cells, independent, one_of_each_set
 from uebench.errors import UsageError, nearest
 from uebench.hashing import digest, file_digest
 from uebench.paper.place import MAIN, ROLES, TablePlace

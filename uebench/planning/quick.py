@@ -37,4 +37,4 @@ def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
         return True
     if record := store.read_protection_or_none(spec.key):
         return record.timings.fit_seconds < QUICK
-    return not spec.method.entry.info.get("trains", True) or bool(spec.assets)
+    return not spec.method.entry.info.trains or bool(spec.assets)

@@ -19,6 +19,7 @@ from uebench.errors import PluginError, UebenchError, UsageError
 from uebench.plugins.helpers import helpers
 from uebench.plugins.scan import Kind
 from uebench.plugins.source_digest import module_digest, source_digest
+from uebench.plugins.values import Info
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -35,7 +36,7 @@ class Entry:
         kind: Its kind.
         name: The name that users write.
         version: Raised by its author when outputs change; part of every key.
-        info: The fields of ``Info``.
+        info: Its paper, and its place in listings.
         class_name: The name of its class.
         module: The name under which its module is imported.
         source: The file of the module, absolute.
@@ -46,7 +47,7 @@ class Entry:
     kind: Kind
     name: str
     version: int
-    info: Mapping[str, Any]
+    info: Info
     class_name: str
     module: str
     source: Path

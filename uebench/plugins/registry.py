@@ -8,7 +8,7 @@ modules), and from single files. Listing only reads their source (``uebench.plug
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from uebench.plugins.entry import Entry, module_of
 from uebench.plugins.scan import INFO, Declaration, Kind, declarations, find
 from uebench.plugins.spec import Spec, is_word
 from uebench.plugins.validation import validate
+from uebench.plugins.values import Info
 
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
@@ -226,11 +227,13 @@ def _entries(declared: Iterable[Declaration], module: str, source: Path) -> Iter
             raise UsageError(
                 f"plugin file {source}: class {one.class_name} has version {version!r}; write a whole number from 1"
             )
-        if not isinstance(info, Mapping) or not info.keys() <= set(INFO):
+        try:
+            info = Info(**info)
+        except TypeError:
             raise UsageError(
                 f"plugin file {source}: class {one.class_name} has an info that is not Info(...); write "
                 f"Info(title=...) with some of {', '.join(INFO)}"
-            )
+            ) from None
         if not is_word(name):
             raise UsageError(f"plugin file {source}: {name!r} cannot be a name; use letters, digits and _")
         earlier = one.literals.get("earlier", {})

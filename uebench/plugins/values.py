@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +31,7 @@ class Info:
         family: For listings, such as "min-min", "generator", "control".
         ignores_seed: Whether the outputs are the same for every seed, by design.
         trains: Whether ``fit`` trains a network. Commands that choose methods themselves leave out slow ones.
+        credit: For sources whose photographs may be shown: the line below them. Empty if they may not be shown.
     """
 
     title: str
@@ -40,6 +41,17 @@ class Info:
     family: str = ""
     ignores_seed: bool = False
     trains: bool = True
+    credit: str = ""
+
+    @property
+    def published(self) -> str:
+        """Return the venue and the year, as far as they are known."""
+        return " ".join(str(one) for one in ("" if self.venue == "-" else self.venue, self.year) if one)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults."""
+        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) != one.default}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.study import MeasuredPlace, columns
-from uebench.analysis.study_metrics import seconds
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
 from uebench.report.labels import Labelled, place
+from uebench.report.study_metrics import seconds
 from uebench.report.style import COLOURS, GREY, LEAST, error_lengths, grid, legend_below, reference_handles
 from uebench.report.text import literal
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from uebench.analysis.detection import Detection, Detector
-from uebench.analysis.records import set_names
+from uebench.analysis.labels import set_names
 from uebench.report.formats import Block, Page
 from uebench.report.text import p_value, with_interval
 

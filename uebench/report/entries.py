@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from uebench.analysis.entry import check
-from uebench.analysis.records import consistent_cells, is_clean, set_names
+from uebench.analysis.labels import set_names
+from uebench.analysis.runs import is_clean
+from uebench.analysis.selection import consistent_cells
 from uebench.errors import UebenchError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.registry import Registry

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from uebench import __version__
 from uebench.analysis.frame import frame
 from uebench.analysis.leaderboard import Pairing, benchmarks
-from uebench.analysis.records import identities, interval_of, is_clean
+from uebench.analysis.runs import identities, interval_of, is_clean
 from uebench.plugins.registry import Registry
 from uebench.report import caveats, charts, citation, html_views, record_text, strips, text
 from uebench.report.command import commands
@@ -42,10 +42,10 @@ def render(
         store: The store with the protected sets of the image strips.
         title: The heading.
         stored: If ``records`` have the names of a study, the same records as stored.
-        registry: The plugins, for the commands that repeat a measurement.
+        registry: The plugins, for the commands that repeat a measurement and the photographs that may be shown.
     """
     registry = registry or Registry()
-    views = [html_views.view(benchmark, store) for benchmark in benchmarks(records)]
+    views = [html_views.view(benchmark, store, registry) for benchmark in benchmarks(records)]
     attackers = [attacker for view in views for attacker in view.attackers]
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return _environment(registry, {record.key: record for record in stored}).get_template("page.html").render(
@@ -79,7 +79,7 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
 
     environment.filters |= {"breakable": _breakable, "uri": _image_url, "duration": _duration}
     environment.globals |= {
-        "version": __version__, "charts": charts, "credit": strips.CREDIT, "magnified": strips.MAGNIFIED,
+        "version": __version__, "charts": charts, "magnified": strips.MAGNIFIED,
         "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
         "single_runs": caveats.SINGLE_RUNS, "cost": caveats.COST,
         "commands": commands_of, "options": text.options, "details": record_text.lines,

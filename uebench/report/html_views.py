@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from uebench.analysis.leaderboard import Benchmark, Pairing, Standing
-from uebench.analysis.records import is_clean, seconds
+from uebench.analysis.runs import is_clean, seconds
+from uebench.plugins.registry import Registry
 from uebench.report import charts, strips
 from uebench.report.caveats import caveats
 from uebench.store.record import Record
@@ -82,6 +83,7 @@ class BenchmarkView:
         columns: The methods of the heat map, the clean reference first: those that faced several attackers.
         attackers: A section for each attacker.
         strips: The image strips, if the photographs may be shown.
+        credit: The line to show below them.
     """
 
     benchmark: Benchmark
@@ -91,14 +93,16 @@ class BenchmarkView:
     columns: Sequence[str]
     attackers: Sequence[AttackerView]
     strips: Sequence[StripView]
+    credit: str
 
 
-def view(benchmark: Benchmark, store: Store) -> BenchmarkView:
+def view(benchmark: Benchmark, store: Store, registry: Registry) -> BenchmarkView:
     """Return the view of a benchmark.
 
     Args:
         benchmark: The benchmark.
         store: The store with the protected sets of the image strips.
+        registry: The registry that knows the source of the photographs.
     """
     methods = _methods(benchmark)
     costs = [
@@ -110,7 +114,8 @@ def view(benchmark: Benchmark, store: Store) -> BenchmarkView:
     with_several = [method for method in benchmark.methods if paired.count(method) > 1]
     return BenchmarkView(
         benchmark, caveats(benchmark.records), methods, charts.costs(costs), with_several,
-        [_attacker(benchmark, name) for name in benchmark.attackers], _strips(benchmark, store),
+        [_attacker(benchmark, name) for name in benchmark.attackers], _strips(benchmark, store, registry),
+        strips.credit(benchmark.data.source, registry),
     )  # fmt: skip
 
 
@@ -141,9 +146,9 @@ def _attacker(benchmark: Benchmark, name: str) -> AttackerView:
     return AttackerView(name, pairings[0].countermeasures, pairings, ranks, best, name == benchmark.common_attacker)
 
 
-def _strips(benchmark: Benchmark, store: Store) -> list[StripView]:
+def _strips(benchmark: Benchmark, store: Store, registry: Registry) -> list[StripView]:
     """Return the strips of methods, and then the reasons why other methods have none; none for other faces."""
-    if benchmark.data.source not in strips.REDISTRIBUTABLE:
+    if not strips.credit(benchmark.data.source, registry):
         return []
     views: list[StripView] = []
     missing: dict[str, list[str]] = {}
@@ -151,7 +156,7 @@ def _strips(benchmark: Benchmark, store: Store) -> list[StripView]:
         record = _records(benchmark, method)[0]
         if is_clean(record):
             continue
-        strip = strips.stored(store, record)
+        strip = strips.stored(store, record, registry)
         if isinstance(strip, str):
             missing.setdefault(strip, []).append(method)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from uebench.analysis.records import lack_answers
+from uebench.analysis.runs import lack_answers
 from uebench.grouping import grouped
 from uebench.paper.fill import FilledPlace, FilledTable
 from uebench.paper.place import ROLES

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uebench.analysis.comparison import chosen
+from uebench.analysis.labels import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
-from uebench.analysis.records import is_clean, seconds
+from uebench.analysis.runs import is_clean, seconds
 from uebench.report.caveats import COST, SINGLE_RUNS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.text import or_dash, person, with_interval

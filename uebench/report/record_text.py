@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uebench.analysis.records import images_of_each, least_recognised, most_recognised
+from uebench.analysis.runs import images_of_each, least_recognised, most_recognised
 from uebench.plugins.spec import format_value
 from uebench.report import text
 from uebench.store.record import Failure, ProtectionRecord, Record

@@ -1,4 +1,4 @@
-"""Image strips (clean, protected, residual) of faces that may be shown, which are those of ORL."""
+"""Image strips (clean, protected, residual) of faces whose source says that they may be shown."""
 
 from __future__ import annotations
 
@@ -22,9 +22,6 @@ from uebench.store.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REDISTRIBUTABLE = ("orl", "orl_varied")
-"""The sources whose photographs may be shown."""
-CREDIT = "Photographs: AT&T Laboratories Cambridge (ORL)."
 MAGNIFIED = 30
 GREY = 128
 SIDE, BETWEEN, NAMES, FOOT = 1.28, 0.04, 1.3, 0.4
@@ -34,67 +31,79 @@ left, and the text below."""
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The same faces three times, each (n, H, W, 3) uint8. The residual is magnified around mid-grey."""
+    """The same faces three times, each (n, H, W, 3) uint8. The residual is magnified around mid-grey.
+
+    ``credit`` is the line to show below them.
+    """
 
     clean: NDArray[np.uint8]
     protected: NDArray[np.uint8]
     residual: NDArray[np.uint8]
+    credit: str
 
 
-def check(data: DatasetInfo) -> None:
+def credit(source: str, registry: Registry) -> str:
+    """Return the line to show below photographs of a source; empty if they may not be shown."""
+    return registry.entry("source", source).info.credit if ("source", source) in registry else ""
+
+
+def check(data: DatasetInfo, registry: Registry) -> None:
     """Check that the photographs of a data set may be shown.
 
     Raises:
         UsageError: If they may not.
     """
-    if data.record.source not in REDISTRIBUTABLE:
-        allowed = " or ".join(REDISTRIBUTABLE)
+    if not credit(data.record.source, registry):
+        allowed = " or ".join(name for name in registry.names("source") if credit(name, registry))
         raise UsageError(f"data {data.name!r}: its photographs may not be shown; use {allowed}")
 
 
-def strip(dataset: Dataset, delta: NDArray[Any], faces: int) -> Strip:
+def strip(dataset: Dataset, delta: NDArray[Any], faces: int, registry: Registry) -> Strip:
     """Return the strip of a set: the first training photograph of each of the first identities.
 
     Args:
         dataset: The clean set.
         delta: (N, 3, H, W) protected minus clean, in grey levels.
         faces: The number of identities.
+        registry: The registry that knows the source.
 
     Raises:
         UsageError: If the photographs may not be shown.
     """
-    check(dataset.info)
+    check(dataset.info, registry)
     rows = np.unique(dataset.train.labels, return_index=True)[1][:faces]
     clean, change = dataset.train.images[rows].astype(np.int32), delta[rows].astype(np.int32)
     parts = (clean, clean + change, np.clip(GREY + MAGNIFIED * change, 0, 255))
-    return Strip(*(part.astype(np.uint8).transpose(0, 2, 3, 1) for part in parts))
+    images, protected, residual = (part.astype(np.uint8).transpose(0, 2, 3, 1) for part in parts)
+    return Strip(images, protected, residual, credit(dataset.info.record.source, registry))
 
 
-def stored(store: Store, record: Record | ProtectionRecord, faces: int = 6) -> Strip | str:
+def stored(store: Store, record: Record | ProtectionRecord, registry: Registry, faces: int = 6) -> Strip | str:
     """Return the strip of a record's protected set, or the reason why there is none.
 
     Args:
         store: The store with the protected set.
         record: The record of a cell or of the set itself.
+        registry: The registry that knows the source.
         faces: The number of identities.
     """
-    if record.data.source not in REDISTRIBUTABLE:
+    if not credit(record.data.source, registry):
         return "The photographs of this set may not be shown."
     try:
         protected = store.read_blob(record.protect_key)
         if protected is None:
             return "The protected set is not in this results folder; uebench audit makes it."
-        dataset = _faces(str(Spec(record.data.source, record.data.options)), record.data.size)
+        dataset = _faces(str(Spec(record.data.source, record.data.options)), record.data.size, registry)
     except (StoreError, DataError) as error:
         return f"{error}."
     if dataset.key != record.data_key:
-        return "The ORL photographs here are not those of the record."
-    return strip(dataset, protected.delta, faces)
+        return "The photographs here are not those of the record."
+    return strip(dataset, protected.delta, faces, registry)
 
 
 @cache
-def _faces(text: str, size: int) -> Dataset:
-    return load(text, size, Registry())
+def _faces(text: str, size: int, registry: Registry) -> Dataset:
+    return load(text, size, registry)
 
 
 def figure(methods: Sequence[tuple[str, Audit, Strip]]) -> Figure:
@@ -105,7 +114,7 @@ def figure(methods: Sequence[tuple[str, Audit, Strip]]) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    clean = methods[0][2].clean
+    clean, below = methods[0][2].clean, methods[0][2].credit
     rows, columns = 1 + len(methods), 2 * len(clean)
     width, height = NAMES + columns * (SIDE + BETWEEN), FOOT + rows * (SIDE + BETWEEN)
     fig = Figure(figsize=(width, height))
@@ -132,7 +141,7 @@ def figure(methods: Sequence[tuple[str, Audit, Strip]]) -> Figure:
     fig.text(
         0.5,
         0.05 / height,
-        f"Beside each face: protected minus clean, {MAGNIFIED} times.\n{CREDIT}",
+        f"Beside each face: protected minus clean, {MAGNIFIED} times.\n{below}",
         ha="center",
         fontsize=8,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from string import ascii_lowercase
 
-from uebench.analysis.records import lack_answers
+from uebench.analysis.runs import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
 from uebench.report import study_metrics

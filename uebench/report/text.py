@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from uebench.analysis.records import interval_of
+from uebench.analysis.runs import interval_of
 from uebench.analysis.statistics import wilson
 from uebench.plugins.spec import format_value
 

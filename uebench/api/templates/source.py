@@ -33,7 +33,7 @@ class Template(Source[TemplateConfig]):
     Config = TemplateConfig
 
     def label(self) -> str:
-        """Return the name that tables show."""
+        """Return the name that tables show; in this form, ``--data`` takes it too."""
         return f"template{self.config.identities}"
 
     # For photographs in files, inherit from uebench.data.files.Files instead of Source, and override only ``listing``.

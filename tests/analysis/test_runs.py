@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.conftest import ROOT
-from tests.records import PEOPLE as PEOPLE_OF_RECORDS
-from tests.records import made_up, several
-from uebench.analysis.records import identities, images_of_each, runs_of, select
+from tests.records import made_up
+from uebench.analysis.runs import identities, images_of_each, runs_of
 from uebench.store import answers
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -46,14 +43,3 @@ def test_at_the_peak_the_answers_are_those_of_the_best_epoch(varied: Record) -> 
     assert last and best
     assert tuple(last[seeds]) == varied.correct
     assert tuple(best[seeds]) == varied.correct_at_peak
-
-
-def test_a_record_that_counts_other_people_than_the_rest_of_its_data_set_is_damaged(tmp_path: Path) -> None:
-    store, runs = Store(tmp_path), several("lsp")
-    fewer = made_up("lsp", data=PEOPLE_OF_RECORDS | {"num_classes": 8}, method_seed=9)
-    for record in (*runs, fewer):
-        store.write_cell(record)
-    assert store.read_cell(fewer.key)
-    records, damaged = select(store)
-    assert {record.key for record in records} == {record.key for record in runs}
-    assert damaged == [store.cell_path(fewer.key)]

@@ -8,8 +8,8 @@ import pytest
 
 from tests.records import protection_of
 from tests.studies import STUDY, measured, written
-from uebench.analysis import study_metrics as metrics
 from uebench.analysis.study import MeasuredPlace
+from uebench.report import study_metrics as metrics
 from uebench.store.record_parts import Counts, Robustness, Scope
 from uebench.store.store import Store
 
