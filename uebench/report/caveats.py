@@ -110,8 +110,8 @@ def _shared_starts(records: Iterable[Record]) -> list[str]:
         return []
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return [
-        "equal seeds: the attacker may have begun with the weights of the surrogate model, which favours the method "
-        f"({', '.join(names[:3])}{more}). Run the commands again to replace these runs"
+        "equal seeds: the attacker may have begun with the weights of the surrogate model, which favours the method. "
+        f"Run the commands again to replace these runs: {', '.join(names[:3])}{more}"
     ]
 
 
