@@ -49,7 +49,7 @@ def test_code_that_names_an_earlier_digest_goes_on_with_the_sets_and_records_of_
     tiny_run: Command, uebench: Command, plugin: Path
 ) -> None:
     write(plugin, levels="(2)")
-    digest = source_digest(plugin.read_bytes(), "Mine")
+    digest = source_digest(plugin.read_bytes(), "Mine", strict=True)
     assert attack(tiny_run, plugin, "resnet18")[0] == 0
     write(plugin, levels="(1 + 1)")
     assert attack(tiny_run, plugin, "resnet50")[0] == 1

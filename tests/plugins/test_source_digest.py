@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from uebench.plugins.helpers import beside
+from uebench.plugins.registry import Registry
 from uebench.plugins.source_digest import source_digest as digest_of_class
 
 SOURCE = '''
@@ -99,3 +103,70 @@ class Plugin:
 def test_local_names_and_what_stands_in_a_branch_count(before: str, after: str) -> None:
     assert before in BRANCHES
     assert source_digest(BRANCHES.replace(before, after).encode()) != source_digest(BRANCHES.encode())
+
+
+STATEMENTS = """
+import os, sys
+from torch import ones as pattern
+
+TABLE = []
+TABLE.append(1.0)
+for number in (2, 3):
+    TABLE.append(number)
+
+class Plugin:
+    def perturb(self, images):
+        return pattern(images.shape) * TABLE[0]
+"""
+
+
+def strict_digest(source: str) -> str:
+    return digest_of_class(source.encode(), "Plugin", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("ones as", "rand as"), ("from torch", "from numpy"), ("append(1.0)", "append(-1.0)"), ("(2, 3)", "(3, 2)")],
+)
+def test_of_a_plugin_file_the_origin_of_used_names_and_all_statements_about_them_count(before: str, after: str) -> None:
+    assert before in STATEMENTS
+    assert strict_digest(STATEMENTS.replace(before, after)) != strict_digest(STATEMENTS)
+
+
+@pytest.mark.parametrize(("before", "after"), [("import os, sys", "import sys"), ("import os, sys\n", "import json\n")])
+def test_of_a_plugin_file_unused_imports_do_not_count(before: str, after: str) -> None:
+    assert strict_digest(STATEMENTS.replace(before, after)) == strict_digest(STATEMENTS)
+
+
+def test_the_modules_beside_a_plugin_file_count(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sys\nsys.path.insert(0, '.')\nimport helper\nfrom . import none\n")
+    (tmp_path / "helper.py").write_text("from deeper import part\n")
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper/part.py").write_text("import helper\nSIGN = 1\n")
+    (tmp_path / "unused.py").write_text("SIGN = 1\n")
+    assert beside(tmp_path / "mine.py") == [tmp_path / "deeper/part.py", tmp_path / "helper.py"]
+
+
+def test_a_changed_helper_beside_a_plugin_file_changes_its_digest(tmp_path: Path) -> None:
+    digests = set()
+    for sign in (1, -1):
+        folder = tmp_path / str(sign)
+        folder.mkdir()
+        (folder / "helper.py").write_text(f"SIGN = {sign}\n")
+        (folder / "mine.py").write_text(f"import helper\n{METHOD}")
+        digests.add(Registry([folder / "mine.py"]).entry("method", "mine").source_digest)
+    assert len(digests) == 2
+
+
+METHOD = """
+from uebench.plugins.base import Config, Info, Method
+
+class Mine(Method[Config]):
+    name = "mine"
+    version = 1
+    info = Info(title="t")
+    Config = Config
+
+    def perturb(self, batch, ctx):
+        return batch.images * helper.SIGN
+"""

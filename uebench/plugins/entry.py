@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from uebench.errors import PluginError, UebenchError, UsageError
-from uebench.plugins.helpers import helpers
+from uebench.plugins.helpers import beside, helpers
 from uebench.plugins.scan import Kind
 from uebench.plugins.source_digest import module_digest, source_digest
 from uebench.plugins.values import Info
@@ -67,13 +67,13 @@ class Entry:
     def source_digest(self) -> str:
         """Return the digest of the class's source code, for provenance.
 
-        It covers what the class uses from its module, the other modules of its package that this module imports, and
-        the classes of other packages that it inherits from.
+        It covers what the class uses from its module, the other modules of its package that this module imports (for a
+        plugin file: those beside it), and the classes of other packages that it inherits from.
         """
-        own = source_digest(self._content(), self.class_name)
-        beside = helpers(self.module, self.source)
-        others = [source_digest(_installed(file), name) for file, name in self.inherited if file not in beside]
-        others += [module_digest(_installed(file)) for file in beside]
+        own = source_digest(self._content(), self.class_name, strict=self.is_plugin_file)
+        used = beside(self.source) if self.is_plugin_file else helpers(self.module, self.source)
+        others = [source_digest(_installed(file), name) for file, name in self.inherited if file not in used]
+        others += [module_digest(_installed(file)) for file in used]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
     def computes_as(self, digest: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Find the other modules of its package that a plugin uses, without importing any."""
+"""Find the other modules that a plugin uses, of its package or beside its file, without importing any."""
 
 from __future__ import annotations
 
@@ -32,19 +32,43 @@ def helpers(module: str, file: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def beside(file: Path) -> list[Path]:
+    """Return the files in the folder of a plugin file that it imports, itself or through others, sorted by path.
+
+    Args:
+        file: The plugin file, which is parsed and not run.
+
+    Raises:
+        UsageError: If one of the files is not Python.
+    """
+    found: set[Path] = set()
+    todo = [file]
+    while todo:
+        names = {name for node in ast.walk(_parsed(todo.pop())) for name in _names(node, "")}
+        paths = {file.parent / f"{name.replace('.', '/')}.py" for name in names if name and name[0] != "."}
+        new = {path for path in paths if path != file and path.is_file()} - found
+        found |= new
+        todo += sorted(new)
+    return sorted(found)
+
+
+def _names(node: ast.AST, package: str) -> list[str]:
+    """Return the modules that a node may import, by their whole names."""
+    match node:
+        case ast.Import(names=imported):
+            return [one.name for one in imported]
+        case ast.ImportFrom(names=imported):
+            origin = origin_of(node, package)
+            return [origin, *(f"{origin}.{one.name}" for one in imported)]
+    return []
+
+
 def _imported(module: str, file: Path) -> Iterator[tuple[str, Path]]:
     """Yield name and file of each module of the same package that a file imports."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     top = module.partition(".")[0] + "."
     for node in ast.walk(_parsed(file)):
-        names: list[str] = []
-        match node:
-            case ast.Import(names=imported):
-                names = [one.name for one in imported]
-            case ast.ImportFrom(names=imported):
-                origin = origin_of(node, package)
-                names = [origin, *(f"{origin}.{one.name}" for one in imported)]
-        for name in names:
+        for name in _names(node, package):
             spec = find(name) if f"{name}.".startswith(top) else None
             if spec and spec.origin and spec.origin.endswith(".py"):
                 yield name, Path(spec.origin)

@@ -6,12 +6,13 @@ import ast
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 
 NOT_COMPUTED_WITH = {"earlier", "info", "presets", "why"}
 """Class attributes that change no output; the options that presets set enter the key themselves."""
 
 
-def source_digest(source: bytes, class_name: str) -> str:
+def source_digest(source: bytes, class_name: str, strict: bool = False) -> str:
     """Return a sha256 of a class and of what it uses from its module.
 
     Layout, comments, docstrings, imports and ``NOT_COMPUTED_WITH`` do not count.
@@ -19,21 +20,38 @@ def source_digest(source: bytes, class_name: str) -> str:
     Args:
         source: A Python file, which is parsed and not run.
         class_name: A class of that file.
+        strict: Whether to count also where used names are imported from, and statements that define no name, such as
+            ``TABLE.append(1)``. The plugins in packages have no such statements, and their digests are in records.
     """
     contents: dict[str, list[object]] = defaultdict(list)
     uses: dict[str, set[str]] = defaultdict(set)
     for statement in ast.parse(source).body:
         names: set[str] = set()
         content = _content(statement, names)
-        for name in _defined(statement):
+        defined = _defined(statement)
+        if strict and not defined and not _is_left_out(statement, in_class=False):
+            defined = sorted(names)
+        for name in defined:
             contents[name].append(content)
             uses[name] |= names
+        for name, origin in _bindings(statement) if strict else ():
+            contents[name].append(origin)
     used: set[str] = set()
     todo = {class_name}
     while todo:
         used |= todo
         todo = {other for name in todo for other in uses[name] if other in contents} - used
     return _digest([contents[name] for name in sorted(used)])
+
+
+def _bindings(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Yield each name that a statement imports, anywhere in it, and what it stands for."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Import(names=imported):
+                yield from ((one.asname or one.name.partition(".")[0], one.name) for one in imported)
+            case ast.ImportFrom(names=imported, module=module, level=level):
+                yield from ((one.asname or one.name, f"{'.' * level}{module or ''}:{one.name}") for one in imported)
 
 
 def module_digest(source: bytes) -> str:
