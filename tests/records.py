@@ -37,10 +37,6 @@ BASE: dict[str, Any] = {
         "norm": "linf", "eps": 8 / 255, "max_levels": 8, "l2_mean": 3.26, "l2_max": 3.35, "psnr_mean": 30.6,
         "changed": 1300, "separable": {"correct": 650, "n": 650},
     },
-    "curve": [
-        {"epoch": 1, "loss": 0.9, "train_correct": 887, "test_correct": 21},
-        {"epoch": 2, "loss": 0.001, "train_correct": 1300, "test_correct": 26},
-    ],
     "training": {
         "epochs": 2, "steps": 164, "stopped": "epochs", "chosen": None,
         "model": {
@@ -85,7 +81,6 @@ def made_up(
             "written": {"method": method, "attacker": "+".join(words)},
             "counts": {"correct": correct, "n": 200},
             "seed": seed,
-            "curve": [{"epoch": e, "loss": 1 / e, "train_correct": 1200, "test_correct": correct} for e in (1, 2)],
             **changes,
         }
     )
@@ -170,9 +165,22 @@ def _record(changes: Mapping[str, object]) -> Record:
     record["own_streams"] = needs_own_streams(record["method"], record["method_seed"], first, record["seed"])
     counts, people = record["counts"], DataRecord.model_validate(record["data"]).num_classes
     record |= {"per_identity": _people(people, **counts), "peak": {**counts, "epoch": 1}, **changes}
+    data = DataRecord.model_validate(record["data"])
+    record["data"] = {**data.model_dump(), "test_images": counts["n"]}
+    record["audit"] = {**record["audit"], "changed": min(record["audit"]["changed"], data.train_images)}
+    if "curve" not in changes:
+        record["curve"] = _curve(record["training"]["epochs"], counts["correct"], record["peak"])
+    record["training"] = {**record["training"], "epochs": len(record["curve"])}
     made = Record.model_validate(record | {"key": "0"})
     parts = {"data", "method", "side_information", "attacker", "written", "seed", "method_seed"}
     return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})
+
+
+def _curve(epochs: int, correct: int, peak: Mapping[str, int]) -> list[dict[str, float]]:
+    """Return some epochs, and one more if the best would be the last and not as good as the result."""
+    numbers = range(1, max(epochs, peak["epoch"] + (peak["correct"] != correct)) + 1)
+    known = dict.fromkeys(numbers, correct) | {peak["epoch"]: peak["correct"]}
+    return [{"epoch": e, "loss": 1 / e, "train_correct": 1200, "test_correct": known[e]} for e in numbers]
 
 
 def _people(people: int, correct: int, n: int) -> list[dict[str, int]]:

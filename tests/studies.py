@@ -78,6 +78,7 @@ def measured(file: Path, store: Store, shares: Mapping[str, float] = SHARES) -> 
             seeds = {"seed": cell.seed, "method_seed": cell.protection.method_seed}
             right = np.random.default_rng(list(seeds.values())).random(200) < share
             about = {"data": cell.data.record, "data_key": cell.data.key, "protect_key": cell.protect_key}
+            about["audit"] = asked["audit"] | {"changed": cell.data.record.train_images}
             record = asked | seeds | about | _counted(right.tolist()) | {"key": cell.key}
             store.write_cell(Record.model_validate(record))
     return spec, measure(plan_study(spec, planner), store)
@@ -86,4 +87,7 @@ def measured(file: Path, store: Store, shares: Mapping[str, float] = SHARES) -> 
 def _counted(right: list[bool]) -> dict[str, object]:
     said = [(number // 20 + (not known)) % 10 for number, known in enumerate(right)]
     people = [{"correct": sum(right[first : first + 20]), "n": 20} for first in range(0, 200, 20)]
-    return {"counts": {"correct": sum(right), "n": 200}, "per_identity": people, "answers": encode(said)}
+    counts = {"correct": sum(right), "n": 200}
+    epochs = [{"epoch": epoch, "loss": 1.0, "train_correct": 0, "test_correct": sum(right)} for epoch in (1, 2)]
+    known = {"counts": counts, "peak": {**counts, "epoch": 1}, "curve": epochs}
+    return known | {"per_identity": people, "answers": encode(said)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,7 @@ def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
     assert [path.stat().st_ino for path in Store(results).files("blobs")] != blobs
     answer = forced(uebench, "--force", "--time-limit", "1h")
     assert statuses(answer) == ["done", "done", "computed"]
+    assert "2 of 3 already done" in answer.err and "--force computes" not in answer.err
     assert "resumes the forced run of 20" in answer.err
     answer = forced(uebench, "--force")
     assert statuses(answer) == ["computed"] * 3
@@ -67,6 +70,16 @@ def test_a_forced_run_of_other_code_does_not_resume_one_that_was_interrupted(ueb
     answer = run("--force")
     assert statuses(answer) == ["computed"] * 3
     assert "resumes" not in answer.err
+
+
+def test_results_from_the_future_are_computed_again(uebench: Command, tmp_path: Path) -> None:
+    forced(uebench)
+    store, later = Store(tmp_path / "results"), time.time() + 86400
+    for file in [*store.files("cells"), *store.files("protected")]:
+        os.utime(file, (later, later))
+    answer = forced(uebench, "--force")
+    assert statuses(answer) == ["computed"] * 3
+    assert "--force computes" not in answer.err
 
 
 def test_a_forced_run_without_time_says_that_its_cells_are_left(uebench: Command) -> None:

@@ -372,6 +372,11 @@ def test_a_manifest_that_is_none_is_one_line(uebench: Command, photos: Photos, t
     assert (answer.code, "choose a new folder" in answer.complaint) == (2, True)
 
 
+def test_a_target_that_cannot_be_created_is_not_called_full(uebench: Command, photos: Photos) -> None:
+    answer = uebench("protect", photos({"a": 2, "b": 2}), "/proc/x", "--method", "random", *SMOKE)
+    assert (answer.code, "/proc/x: cannot be used (" in answer.complaint) == (4, True)
+
+
 def test_a_target_that_is_a_link_to_itself_is_one_line(uebench: Command, photos: Photos, tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "out")
     answer = uebench("protect", photos({"a": 2, "b": 2}), tmp_path / "out", "--method", "random", *SMOKE)

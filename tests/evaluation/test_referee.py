@@ -46,9 +46,15 @@ def test_what_breaks_the_rules_is_refused_with_a_remedy() -> None:
     assert "NaN or infinity" in refused(CLEAN / 0 * 0)
     assert "return float images" in refused((CLEAN * 255).to(torch.uint8))
     assert "images on meta, and was given them on cpu; use .to(batch.images.device)" in refused(CLEAN.to("meta"))
+    assert "layout torch.sparse_coo; return .to_dense() of the" in refused(CLEAN.to_sparse())
     assert "linf 9/255, allowed 8/255; project" in refused(CLEAN + 9 / 255)
     assert "clamp them to [0, 1]" in refused(CLEAN * 3)
     assert "l2" in refused(CLEAN + 8 / 255, Budget("l2", 0.1))
+
+
+def test_a_gradient_of_the_images_is_left_behind() -> None:
+    images = (CLEAN + 8 / 255).requires_grad_()
+    assert not referee.check("fair", images, CLEAN, BALL).requires_grad
 
 
 def test_the_edge_of_the_budget_is_allowed() -> None:

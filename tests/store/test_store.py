@@ -77,6 +77,36 @@ def test_a_record_with_the_right_digest_and_the_wrong_content_is_damaged(store: 
             store.read_cell(KEY)
 
 
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"peak": {"correct": 101, "n": 200, "epoch": 1}}, "the best epoch is not that of the curve"),
+        ({"peak": {"correct": 100, "n": 200, "epoch": 3}}, "the best epoch is not that of the curve"),
+        ({"training": {"epochs": 3}}, "not those of the training"),
+        ({"training": {"chosen": 3}}, "not those of epoch 3 of the curve"),
+        ({"data": {"test_images": 300}}, "200 photographs were counted, and the data set has 300"),
+        ({"data": {"options": {"test_copies": 3}}}, "200 test images are not 3 of each photograph"),
+        ({"audit": {"changed": 1301}}, "1301 of 1300 training images are changed"),
+        ({"robust": {"rho": 0.1, "steps": 1, "counts": {"correct": 1, "n": 5}}}, "under attack were counted on other"),
+    ],
+)
+def test_a_record_that_contradicts_itself_cannot_be_made(changed: dict[str, dict[str, object]], complaint: str) -> None:
+    content = record().model_dump()
+    for name, fields in changed.items():
+        content[name] = (content[name] or {}) | fields
+    with pytest.raises(ValidationError, match=complaint):
+        Record.model_validate(content)
+
+
+@pytest.mark.parametrize(("field", "value"), [("epoch", 2), ("test_correct", 99)])
+def test_a_record_with_another_curve_cannot_be_made(field: str, value: int) -> None:
+    content = record().model_dump()
+    for epoch in content["curve"]:
+        epoch[field] = value
+    with pytest.raises(ValidationError, match="of the curve"):
+        Record.model_validate(content)
+
+
 def test_a_set_without_a_training_is_stored_as_before_there_was_the_field() -> None:
     """Its digest stands in the records of cells."""
     assert "fit" not in meta().stored()

@@ -10,8 +10,8 @@ from uebench.api.compute import Compute, compute_in, protect_sets_in
 from uebench.api.fit import fit_in
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, several
-from uebench.errors import StoreError, UsageError
-from uebench.evaluation.failures import message_of
+from uebench.errors import UsageError
+from uebench.evaluation.failures import THROUGH, message_of
 from uebench.evaluation.stopping import Stop, Stopped
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import address
@@ -168,9 +168,9 @@ def _train(workspace: Workspace, request: TableRequest, how: Compute, progress: 
             )  # fmt: skip
         except Stopped:
             break
-        except StoreError:
+        except THROUGH:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             source = workspace.registry.entry("method", parse(place.method).name).source
             failures.append(f"{title}: {message_of(error, {str(source)})}")
     return failures

@@ -115,7 +115,7 @@ def run(
         computing.show_plan(plan, workspace, how, as_json)
         return
     result = collected_in(workspace, plan) if collect else computing.computed(plan, workspace, how)
-    run_output.show(result, as_json, models=keep_models, collected=collect)
+    run_output.show(result, as_json, models=keep_models, collected=collect, forced=force)
     if figure and not result.records:
         output.note(f"{figure}: not drawn, because no cell is finished")
     elif figure:

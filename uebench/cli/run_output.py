@@ -20,7 +20,9 @@ SPARE = ("chance %", "peak %", "generation", "training")
 """The columns that a narrow terminal does not show; ``uebench show KEY`` does."""
 
 
-def show(result: RunResult, as_json: bool, *, models: bool = False, collected: bool = False) -> None:
+def show(
+    result: RunResult, as_json: bool, *, models: bool = False, collected: bool = False, forced: bool = False
+) -> None:
     """Print the cells of a run, and notes about them.
 
     Args:
@@ -28,6 +30,7 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
         as_json: Print one JSON document instead of a table.
         models: Also print the files with the weights of the attackers' networks.
         collected: Whether the results were only collected, and nothing was computed.
+        forced: Whether --force was given, so that no note advises it.
     """
     kept = [cell for cell in result.cells if cell.record] if models else []
     paths = {cell.spec.key: result.workspace.store.model_path(cell.spec.key) for cell in kept}
@@ -47,20 +50,20 @@ def show(result: RunResult, as_json: bool, *, models: bool = False, collected: b
                 output.note(f"{cell.spec.title}: {file}")
     without = [cell for cell in result.cells if cell.spec.key in files and not files[cell.spec.key]]
     if done := sum(cell.status == "done" for cell in without):
-        output.note(f"{done} done without keeping the model; --force computes them again")
+        output.note(f"{done} done without keeping the model" + ("" if forced else "; --force computes them again"))
     if computed := [cell.spec.attacker.name for cell in without if cell.status != "done"]:
         output.note(f"{', '.join(dict.fromkeys(computed))}: trains no network whose weights could be kept")
     if collected:
         there = sum(cell.record is not None for cell in result.cells)
         output.note(f"{there} of {len(result.cells)} cells are done; uebench status --watch follows the others")
-    notes(result, collected=collected)
+    notes(result, collected=collected, forced=forced)
 
 
-def notes(result: RunResult, *, collected: bool = False) -> None:
+def notes(result: RunResult, *, collected: bool = False, forced: bool = False) -> None:
     """Print notes about cells that were done before, failures, changed sources, and the caveats of presets."""
     done = sum(cell.status == "done" for cell in result.cells)
     if done and not collected:
-        output.note(f"{done} of {len(result.cells)} already done; --force computes them again")
+        output.note(f"{done} of {len(result.cells)} already done" + ("" if forced else "; --force computes them again"))
     for cell in result.cells:
         if cell.record is None and cell.status != "left":
             subject = cell.spec.data.name if cell.status == "impossible" else cell.spec.title

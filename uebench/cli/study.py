@@ -65,7 +65,7 @@ def run(
         return
     result = computing.computed(plan, workspace, how)
     output.print_page(study_forms.page(study.arranged()), "text", as_json)
-    run_output.notes(result)
+    run_output.notes(result, forced=force)
     computing.end({"cell": len(result.left)}, failed=bool(result.failed))
 
 

@@ -181,9 +181,9 @@ class ProtectedFolder:
                     self.pairs = dict(existing.get("copies", {}))
                 elif not isinstance(existing["request"], str) or _holds_files(target):
                     raise ValueError  # of something else, which this call must not replace
-        except FileNotFoundError:
-            raise UsageError(f"{target}: is not empty; choose a new folder") from None
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and target.is_dir():  # there is no manifest
+                raise UsageError(f"{target}: is not empty; choose a new folder") from None
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(

@@ -5,9 +5,16 @@ from __future__ import annotations
 import traceback
 from collections.abc import Collection
 
-from uebench.errors import UebenchError, line_of
+from uebench.errors import StoreError, UebenchError, line_of
 from uebench.planning.tasks import Task
+from uebench.progress import OutputClosed
 from uebench.store.record import Failure
+
+THROUGH = (StoreError, KeyboardInterrupt, OutputClosed)
+"""What ends a run, instead of being the failure of a task: no results folder, and the user's wish."""
+LONGEST = 300
+"""The most characters of an exception's text in a message, or three times as many of an error of uebench, whose end is
+the remedy. The traceback has all of it."""
 
 
 def failure_of(error: BaseException, task: Task) -> Failure:
@@ -31,7 +38,8 @@ def message_of(error: BaseException, sources: Collection[str]) -> str:
         error: The exception.
         sources: The files of the task's plugins.
     """
-    message = " ".join(str(error).split())
+    text, most = " ".join(str(error).split()), LONGEST * (3 if isinstance(error, UebenchError) else 1)
+    message = text if len(text) <= most else f"{text[:most]}..."
     if isinstance(error, UebenchError):
         return message
     what = "ended the process" if isinstance(error, SystemExit) else type(error).__name__

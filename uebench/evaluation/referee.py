@@ -90,12 +90,12 @@ def protect_batch(method: Method[Any], batch: Batch, clean: torch.Tensor, budget
     """
     with torch.no_grad():
         images = method.perturb(batch, ctx)
-    check(method.name, images, clean.float() / 255, budget)
-    return to_levels(images, clean, budget).cpu()
+    protected = check(method.name, images, clean.float() / 255, budget)
+    return to_levels(protected, clean, budget).cpu()
 
 
-def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> None:
-    """Check that a protected batch keeps the rules.
+def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> torch.Tensor:
+    """Return a protected batch without its gradient, if it keeps the rules.
 
     Args:
         name: The method's name, for messages.
@@ -109,10 +109,11 @@ def check(name: str, images: object, clean: torch.Tensor, budget: Budget) -> Non
     protected = check_form(name, images, clean)
     check_range(name, protected)
     check_budget(name, protected, clean, budget)
+    return protected
 
 
 def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
-    """Return ``images`` if its type, shape, dtype and device are right; see ``check``."""
+    """Return ``images`` without a gradient if type, shape, dtype, device and layout are right; see ``check``."""
     if not isinstance(images, torch.Tensor) or images.shape != clean.shape:
         got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
         raise CellError(f"method {name!r}: perturb returned {got}, not images of shape {tuple(clean.shape)}")
@@ -123,7 +124,9 @@ def check_form(name: str, images: object, clean: torch.Tensor) -> torch.Tensor:
             f"method {name!r}: perturb returned images on {images.device}, and was given them on {clean.device}; "
             "use .to(batch.images.device)"
         )
-    return images
+    if images.layout != torch.strided:
+        raise CellError(f"method {name!r}: perturb returned layout {images.layout}; return .to_dense() of the images")
+    return images.detach()
 
 
 def check_range(name: str, images: torch.Tensor) -> None:

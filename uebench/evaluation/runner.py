@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 
 from uebench.data.dataset import Dataset, DatasetInfo
-from uebench.errors import StoreError
 from uebench.evaluation import models, records, referee
 from uebench.evaluation.attack import attack
 from uebench.evaluation.context import RunContext
-from uebench.evaluation.failures import failure_of
+from uebench.evaluation.failures import THROUGH, failure_of
 from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.protection import make
@@ -63,11 +62,11 @@ class Runner:
             if isinstance(task.spec, CellSpec):
                 return self._attack(task.spec, progress)
             return self._protect(task.spec, progress)
-        except StoreError:
-            raise
         except Stopped:
             return "left"
-        except (Exception, SystemExit) as error:
+        except THROUGH:
+            raise
+        except BaseException as error:  # also one of asyncio or of a Rust extension, which is no ``Exception``
             self.store.write_failure(failure_of(error, task))
             return "failed"
 

@@ -99,6 +99,15 @@ class _Common(Strict):
         demand(self.written, ("method",), "written")
         return self
 
+    @model_validator(mode="after")
+    def _photographs_are_counted(self) -> Self:
+        data = self.data
+        if not 0 <= self.audit.changed <= data.train_images:
+            raise ValueError(f"{self.audit.changed} of {data.train_images} training images are changed")
+        if data.test_images % data.images_of_each:
+            raise ValueError(f"{data.test_images} test images are not {data.images_of_each} of each photograph")
+        return self
+
 
 class ProtectionRecord(_Common):
     """The record of a protected set, which is kept even if the set itself is deleted."""
@@ -163,6 +172,24 @@ class Record(_Common):
             raise ValueError("the counts of the identities are not those of all")
         if self.peak.n != self.counts.n:
             raise ValueError("the best epoch was counted on other photographs")
+        if self.data.test_images != self.counts.n:
+            raise ValueError(f"{self.counts.n} photographs were counted, and the data set has {self.data.test_images}")
+        if self.robust and self.robust.counts and self.robust.counts.n != self.counts.n:
+            raise ValueError("the answers under attack were counted on other photographs")
+        return self
+
+    @model_validator(mode="after")
+    def _curve_is_counted(self) -> Self:
+        correct = [epoch.test_correct for epoch in self.curve]
+        numbers = list(range(1, len(correct) + 1))
+        if [epoch.epoch for epoch in self.curve] != numbers or self.training.epochs != len(correct):
+            raise ValueError("the epochs of the curve are not those of the training, numbered from 1")
+        peak = self.peak
+        if peak.epoch not in numbers or not peak.correct == max(correct) == correct[peak.epoch - 1]:
+            raise ValueError("the best epoch is not that of the curve")
+        last = self.training.chosen or len(correct)
+        if last not in numbers or correct[last - 1] != self.counts.correct:
+            raise ValueError(f"the correct answers are not those of epoch {last} of the curve")
         return self
 
     @model_validator(mode="after")
