@@ -89,5 +89,5 @@ def _counted(right: list[bool]) -> dict[str, object]:
     people = [{"correct": sum(right[first : first + 20]), "n": 20} for first in range(0, 200, 20)]
     counts = {"correct": sum(right), "n": 200}
     epochs = [{"epoch": epoch, "loss": 1.0, "train_correct": 0, "test_correct": sum(right)} for epoch in (1, 2)]
-    known = {"counts": counts, "peak": {**counts, "epoch": 1}, "curve": epochs}
+    known: dict[str, object] = {"counts": counts, "peak": {**counts, "epoch": 1}, "curve": epochs}
     return known | {"per_identity": people, "answers": encode(said)}

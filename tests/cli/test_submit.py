@@ -170,12 +170,17 @@ def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_refer
     out, store = submit(uebench, file), Store(tmp_path / "results")
     clean = next(record for _, record in store.cells() if record and record.method.name == "clean")
     people = [{"correct": 0, "n": n} for n in (21, 19, *[20] * 8)]
-    changed = {"key": "f" * 64, "answers": None, "counts": {"correct": 0, "n": 200}, "per_identity": people}
+    changed: dict[str, object] = {
+        "key": "f" * 64,
+        "answers": None,
+        "counts": {"correct": 0, "n": 200},
+        "per_identity": people,
+    }
     nothing = {
         "peak": {"correct": 0, "n": 200, "epoch": 1},
         "curve": [clean.curve[0].model_dump() | {"test_correct": 0}],
     }
-    changed |= nothing | {"training": clean.training.model_dump() | {"epochs": 1}}
+    changed = changed | nothing | {"training": clean.training.model_dump() | {"epochs": 1}}
     store.write_cell(Record.model_validate(clean.model_dump() | changed))
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     assert {row["records"] for row in rows} == {"6 of 6 here"}

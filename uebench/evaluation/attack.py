@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.evaluation import referee
+from uebench.evaluation.claims import allowed, check_claims, differing
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.robustness import robustness
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
@@ -79,7 +80,14 @@ def attack(
         raise CellError(f"attacker {attacker.written!r}: fit returned {type(trained).__name__}; return a Trained")
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
+    if differing(predicted, examiner.predict_shuffled(trained.classifier).tolist()) > allowed(len(predicted), 0.1):
+        raise CellError(
+            f"attacker {attacker.written!r}: its answers depend on the other images of the batch; call eval()"
+        )
     sizes = dataset.info.test_counts
+    handed = ctx.handed
+    slack = 0 if handed is not None and ctx.device.type == "cpu" else allowed(len(predicted))
+    check_claims(attacker.written, trained, predicted, sizes, handed, slack)
     correct = iter(answers.correct(predicted, sizes))  # sorted by identity, as the examiner's photographs are
     per_identity = tuple(Counts(correct=sum(islice(correct, n)), n=n) for n in sizes)
     radius = max((measure.robust_radius for measure in measures), default=0.0)

@@ -43,6 +43,11 @@ class Clock:
         """Return the seconds so far."""
         return self._earlier + time.perf_counter() - self._started
 
+    @property
+    def has_resumed(self) -> bool:
+        """Return whether an earlier process worked on the task."""
+        return self._earlier > 0
+
     def resume(self, seconds: float) -> None:
         """Add the seconds of earlier processes, unless they are counted already."""
         self._earlier = max(self._earlier, seconds)
@@ -96,6 +101,11 @@ class RunContext:
     def seconds(self) -> float:
         """Return the seconds that the whole task took, including killed processes up to their last checkpoint."""
         return self._clock.seconds
+
+    @property
+    def handed(self) -> set[tuple[int, str]] | None:
+        """Return the results that the referee handed out, or None if an earlier process got some of them."""
+        return None if self._clock.has_resumed else getattr(self._examine, "handed", None)
 
     def stage(self, name: str) -> Self:
         """Return a context with its own checkpoints that shares everything else.

@@ -202,6 +202,7 @@ class Examiner:
 
     Attributes:
         test: A copy of the clean test set, sorted by identity.
+        handed: The results that it returned: correct answers, and the encoded answers.
     """
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
@@ -210,6 +211,7 @@ class Examiner:
         split = Split(dataset.test.images[order], dataset.test.labels[order])
         self.test = image_set(split, dataset.num_classes, device)
         self._labels = split.labels
+        self.handed: set[tuple[int, str]] = set()
 
     def predict(self, classifier: Classifier) -> NDArray[np.int64]:
         """Return the predicted identity of each photograph, (N,) int64.
@@ -221,8 +223,19 @@ class Examiner:
             raise CellError(IN_TRAINING)
         return predict(classifier, self.test).numpy()
 
+    def predict_shuffled(self, classifier: Classifier) -> NDArray[np.int64]:
+        """Return what ``predict`` returns, with the photographs in random order and in at least two batches."""
+        order = torch.randperm(len(self.test), generator=torch.Generator().manual_seed(0))
+        rows = order.to(self.test.images.device)
+        shuffled = replace(self.test, images=self.test.images[rows], labels=self.test.labels[rows])
+        predicted = torch.empty_like(order)
+        predicted[order] = predict(classifier, shuffled, min(100, -(-len(order) // 2)))
+        return predicted.numpy()
+
     def __call__(self, classifier: Classifier) -> dict[str, Any]:
         """Return the number of correct answers and the encoded answers; see ``uebench.store.answers``."""
         predicted = self.predict(classifier)
         correct = int((predicted == self._labels).sum())
-        return {"test_correct": correct, "test_answers": answers.encode(predicted.tolist())}
+        encoded = answers.encode(predicted.tolist())
+        self.handed.add((correct, encoded))
+        return {"test_correct": correct, "test_answers": encoded}
