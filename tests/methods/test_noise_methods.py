@@ -18,7 +18,7 @@ from uebench.networks import frozen
 from uebench.ops import Noise
 from uebench.plugins.base import ImageSet, Shape
 from uebench.pretrained import weights
-from uebench.progress import Progress
+from uebench.progress import Progress, no_progress
 
 
 def test_noise_keeps_what_it_is_given_to_a_fraction_of_a_grey_level() -> None:
@@ -87,7 +87,7 @@ def test_a_killed_fit_ends_with_the_same_noise(text: str, new_context: NewContex
 
     train, whole = faces(), build(text)
 
-    def context(progress: Progress | None = None) -> RunContext:
+    def context(progress: Progress = no_progress) -> RunContext:
         torch.manual_seed(0)
         return new_context("fit", progress=progress)
 
