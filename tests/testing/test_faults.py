@@ -153,6 +153,13 @@ ATTACKER = {
         "curve", "entries of the curve lack test_correct; add what ctx.examine returns", "return Trained",
     ),
     "no epoch": Fault("tuple(curve)", "()", "curve", "no epoch in the curve"),
+    "counts epochs from 0": Fault(
+        '"epoch": epoch + 1', '"epoch": epoch', "curve", "the epochs of the curve have the numbers [0, ",
+        "return Trained",
+    ),
+    "chooses an epoch that was not": Fault(
+        "tuple(curve)", "tuple(curve), chosen=99", "curve", "chosen is 99; return None or the number of an epoch"
+    ),
     "another classifier": Fault(
         "return Trained(classifier,", "return Trained(lambda images: -classifier(images),",
         "curve", "the classifier is not the one that ctx.examine saw last",

@@ -162,7 +162,12 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
             )
         except ValueError as error:
             raise self.returns(f"the record refuses what it returns: {' '.join(str(error).split())}") from error
-        if epochs[-1].test_correct != done.correct:
+        numbers = [epoch.epoch for epoch in epochs]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise self.returns(f"the epochs of the curve have the numbers {numbers}; number them from 1")
+        if trained.chosen not in (None, *numbers):
+            raise self.returns(f"chosen is {trained.chosen!r}; return None or the number of an epoch")
+        if epochs[(trained.chosen or len(epochs)) - 1].test_correct != done.correct:
             raise self.returns("the classifier is not the one that ctx.examine saw last; return that one")
 
     @proves("it has seen every image")
