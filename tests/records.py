@@ -15,7 +15,7 @@ from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.store.answers import encode
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.record_parts import DataRecord, Fit
+from uebench.store.record_parts import DataRecord, Fit, TrainingRecord
 
 PEOPLE = {
     "name": "people", "source": "folder", "options": {}, "size": 64, "num_classes": 10,
@@ -168,9 +168,13 @@ def _record(changes: Mapping[str, object]) -> Record:
     data = DataRecord.model_validate(record["data"])
     record["data"] = {**data.model_dump(), "test_images": counts["n"]}
     record["audit"] = {**record["audit"], "changed": min(record["audit"]["changed"], data.train_images)}
-    if "curve" not in changes:
-        record["curve"] = _curve(record["training"]["epochs"], counts["correct"], record["peak"])
-    record["training"] = {**record["training"], "epochs": len(record["curve"])}
+    training = TrainingRecord.model_validate(record["training"])
+    if "curve" in changes:
+        best = max(record["curve"], key=lambda epoch: epoch["test_correct"])
+        record["peak"] = {"correct": best["test_correct"], "n": counts["n"], "epoch": best["epoch"]}
+    else:
+        record["curve"] = _curve(training.epochs, counts["correct"], record["peak"])
+    record["training"] = {**training.model_dump(), "epochs": len(record["curve"])}
     made = Record.model_validate(record | {"key": "0"})
     parts = {"data", "method", "side_information", "attacker", "written", "seed", "method_seed"}
     return made.model_copy(update={"key": digest(made.model_dump(mode="json", include=parts))})

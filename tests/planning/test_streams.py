@@ -123,5 +123,5 @@ def test_a_run_that_began_with_the_surrogates_weights_counts_only_where_there_is
 def test_tables_say_which_runs_began_with_the_surrogates_weights() -> None:
     (said,) = [line for line in caveats([early(0, 0)]) if "surrogate" in line]
     assert said.startswith("equal seeds: the attacker may have begun with the weights of the surrogate model")
-    assert "(ue against resnet18(epochs=2))." in said
+    assert ": ue against resnet18(epochs=2)" in said
     assert not [line for line in caveats([early(0, 1), made_up("ue")]) if "surrogate" in line]

@@ -139,7 +139,7 @@ def test_the_ranks_seeds_and_the_worst_off_identity_stand_beside_each_number(tmp
 def test_a_small_chart_lies_between_its_foot_and_its_head() -> None:
     epochs = [{"epoch": e, "loss": 1.0, "train_correct": 9, "test_correct": n} for e, n in ((1, 0), (2, 200), (3, 100))]
     assert charts.curve([made_up(curve=epochs)]) == "M0 80L80 0L160 40"
-    assert charts.curve([made_up(curve=epochs[:1])]) == "M0 80L160 80"
+    assert charts.curve([made_up(curve=epochs[:1], correct=0)]) == "M0 80L160 80"
     assert charts.bars([1.0, 0.5]) == "M40 80V0M120 80V40"
 
 
