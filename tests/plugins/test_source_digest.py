@@ -6,6 +6,7 @@ import pytest
 
 from uebench.plugins.helpers import beside
 from uebench.plugins.registry import Registry
+from uebench.plugins.source_digest import module_digest
 from uebench.plugins.source_digest import source_digest as digest_of_class
 
 SOURCE = '''
@@ -133,6 +134,43 @@ def test_of_a_plugin_file_the_origin_of_used_names_and_all_statements_about_them
     assert strict_digest(STATEMENTS.replace(before, after)) != strict_digest(STATEMENTS)
 
 
+BLOCKS = """
+from torch import *
+import os
+TABLE = []
+for number in (1,):
+    last = number
+    TABLE.append(number)
+async def helper():
+    return 1
+
+class Plugin:
+    def perturb(self, images):
+        return TABLE, helper
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("from torch", "from numpy"), ("append(number)", "append(-number)"), ("return 1", "return 2")]
+)
+def test_star_imports_blocks_and_async_functions_count_in_a_plugin_file(before: str, after: str) -> None:
+    assert before in BLOCKS
+    assert strict_digest(BLOCKS.replace(before, after)) != strict_digest(BLOCKS)
+
+
+def test_the_order_of_imports_does_not_count_in_a_plugin_file() -> None:
+    moved = STATEMENTS.replace(
+        "import os, sys\nfrom torch import ones as pattern", "from torch import ones as pattern\nimport sys"
+    )
+    assert moved != STATEMENTS and strict_digest(moved) == strict_digest(STATEMENTS)
+
+
+def test_where_a_helper_imports_from_counts_for_plugins_of_others() -> None:
+    before, after = b"from torch import ones as pattern", b"from torch import rand as pattern"
+    assert module_digest(before, strict=True) != module_digest(after, strict=True)
+    assert module_digest(before) == module_digest(after)
+
+
 @pytest.mark.parametrize(("before", "after"), [("import os, sys", "import sys"), ("import os, sys\n", "import json\n")])
 def test_of_a_plugin_file_unused_imports_do_not_count(before: str, after: str) -> None:
     assert strict_digest(STATEMENTS.replace(before, after)) == strict_digest(STATEMENTS)
@@ -145,6 +183,14 @@ def test_the_modules_beside_a_plugin_file_count(tmp_path: Path) -> None:
     (tmp_path / "deeper/part.py").write_text("import helper\nSIGN = 1\n")
     (tmp_path / "unused.py").write_text("SIGN = 1\n")
     assert beside(tmp_path / "mine.py") == [tmp_path / "deeper/part.py", tmp_path / "helper.py"]
+
+
+def test_a_package_beside_a_plugin_file_counts_with_its_relative_imports(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import helper\n")
+    (tmp_path / "helper").mkdir()
+    (tmp_path / "helper/__init__.py").write_text("from .part import SIGN\n")
+    (tmp_path / "helper/part.py").write_text("SIGN = 1\n")
+    assert beside(tmp_path / "mine.py") == [tmp_path / "helper/__init__.py", tmp_path / "helper/part.py"]
 
 
 def test_a_changed_helper_beside_a_plugin_file_changes_its_digest(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.evaluation import referee
-from uebench.evaluation.claims import allowed, check_claims, differing
 from uebench.evaluation.context import RunContext, seed_everything
+from uebench.evaluation.curve import allowed, check_curve, differing
 from uebench.evaluation.robustness import robustness
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
@@ -87,7 +87,7 @@ def attack(
     sizes = dataset.info.test_counts
     handed = ctx.handed
     slack = 0 if handed is not None and ctx.device.type == "cpu" else allowed(len(predicted))
-    check_claims(attacker.written, trained, predicted, sizes, handed, slack)
+    check_curve(attacker.written, trained, predicted, sizes, handed, slack)
     correct = iter(answers.correct(predicted, sizes))  # sorted by identity, as the examiner's photographs are
     per_identity = tuple(Counts(correct=sum(islice(correct, n)), n=n) for n in sizes)
     radius = max((measure.robust_radius for measure in measures), default=0.0)

@@ -71,7 +71,6 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
         CellError: If the attacker's curve has no epoch.
     """
     trained, counts = attack.trained, attack.counts
-    check_curve(cell.attacker.written, trained)
     best = max(trained.curve, key=lambda epoch: epoch["test_correct"])
     shared, meta = _shared(cell.protection, protected), protected.meta
     sources = source_digests(cell.parts())
@@ -114,16 +113,6 @@ def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: to
             "provenance": provenance(sources, device),
         }
     )
-
-
-def check_curve(attacker: str, trained: Trained) -> None:
-    """Check that an attacker's curve has an epoch; ``claims`` checks what the epochs say.
-
-    Raises:
-        CellError: If not.
-    """
-    if not trained.curve:
-        raise CellError(f"attacker {attacker!r}: no epoch in its curve; call ctx.examine at least once")
 
 
 def epochs(trained: Trained) -> list[Epoch]:

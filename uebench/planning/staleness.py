@@ -9,8 +9,7 @@ from uebench.planning.cell import ProtectionSpec
 from uebench.planning.identity import plugins_of
 from uebench.plugins import questions
 from uebench.plugins.entry import Entry
-from uebench.plugins.registry import PACKAGES
-from uebench.plugins.scan import CORE
+from uebench.plugins.scan import CORE, PACKAGES
 from uebench.store.record import Record
 from uebench.store.store import Store
 from uebench.store.summary import Summary

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from uebench.errors import PluginError, UebenchError, UsageError
 from uebench.plugins.helpers import beside, helpers
-from uebench.plugins.scan import Kind
+from uebench.plugins.scan import CORE, PACKAGES, Kind
 from uebench.plugins.source_digest import module_digest, source_digest
 from uebench.plugins.values import Info
 
@@ -70,10 +70,11 @@ class Entry:
         It covers what the class uses from its module, the other modules of its package that this module imports (for a
         plugin file: those beside it), and the classes of other packages that it inherits from.
         """
-        own = source_digest(self._content(), self.class_name, strict=self.is_plugin_file)
+        strict = self.origin not in (CORE, *PACKAGES)  # records hold the digests of our own plugins
+        own = source_digest(self._content(), self.class_name, strict)
         used = beside(self.source) if self.is_plugin_file else helpers(self.module, self.source)
-        others = [source_digest(_installed(file), name) for file, name in self.inherited if file not in used]
-        others += [module_digest(_installed(file)) for file in used]
+        others = [source_digest(_installed(file), name, strict) for file, name in self.inherited if file not in used]
+        others += [module_digest(_installed(file), strict) for file in used]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
     def computes_as(self, digest: str | None) -> bool:

@@ -44,8 +44,11 @@ def beside(file: Path) -> list[Path]:
     found: set[Path] = set()
     todo = [file]
     while todo:
-        names = {name for node in ast.walk(_parsed(todo.pop())) for name in _names(node, "")}
-        paths = {file.parent / f"{name.replace('.', '/')}.py" for name in names if name and name[0] != "."}
+        module = todo.pop()
+        package = ".".join(module.parent.relative_to(file.parent).parts)
+        names = {name for node in ast.walk(_parsed(module)) for name in _names(node, package)}
+        places = [file.parent / name.replace(".", "/") for name in names if name and name[0] != "."]
+        paths = {path for place in places for path in (place.with_suffix(".py"), place / "__init__.py")}
         new = {path for path in paths if path != file and path.is_file()} - found
         found |= new
         todo += sorted(new)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.errors import UsageError, nearest
 from uebench.plugins import presets
 from uebench.plugins.entry import Entry, module_of
-from uebench.plugins.scan import INFO, Declaration, Kind, declarations, find
+from uebench.plugins.scan import INFO, PACKAGES, Declaration, Kind, declarations, find
 from uebench.plugins.spec import Spec, is_word
 from uebench.plugins.validation import validate
 from uebench.plugins.values import Info
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 OWN_MODULES = ("sources", "orl", "protected_method")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
-PACKAGES = ("uebench_methods", "uebench_attackers")
 GROUP = "uebench.plugins"
 
 

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from uebench.plugins.values import Info
 
 CORE = "uebench"
+PACKAGES = ("uebench_methods", "uebench_attackers")
+"""The packages with uebench's own methods and attackers."""
 CONTRACTS_IN = "uebench.plugins.base"
 Kind = Literal["method", "attacker", "countermeasure", "source"]
 CONTRACTS: Mapping[str, Kind] = {

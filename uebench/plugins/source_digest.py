@@ -6,45 +6,59 @@ import ast
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 NOT_COMPUTED_WITH = {"earlier", "info", "presets", "why"}
 """Class attributes that change no output; the options that presets set enter the key themselves."""
+STAR = "*"
+"""The name that ``from module import *`` binds, for any other."""
 
 
 def source_digest(source: bytes, class_name: str, strict: bool = False) -> str:
     """Return a sha256 of a class and of what it uses from its module.
 
-    Layout, comments, docstrings, imports and ``NOT_COMPUTED_WITH`` do not count.
+    Layout, comments, docstrings and ``NOT_COMPUTED_WITH`` do not count.
 
     Args:
         source: A Python file, which is parsed and not run.
         class_name: A class of that file.
-        strict: Whether to count also where used names are imported from, and statements that define no name, such as
-            ``TABLE.append(1)``. The plugins in packages have no such statements, and their digests are in records.
+        strict: Whether to count also where used names are imported from, and what other statements do to them, such as
+            ``TABLE.append(1)``. Records hold the digests of uebench's own plugins, which are not strict.
     """
     contents: dict[str, list[object]] = defaultdict(list)
     uses: dict[str, set[str]] = defaultdict(set)
     for statement in ast.parse(source).body:
         names: set[str] = set()
         content = _content(statement, names)
-        defined = _defined(statement)
-        if strict and not defined and not _is_left_out(statement, in_class=False):
-            defined = sorted(names)
-        for name in defined:
+        for name in _changed(statement, names) if strict else _defined(statement):
             contents[name].append(content)
             uses[name] |= names
         for name, origin in _bindings(statement) if strict else ():
             contents[name].append(origin)
     used: set[str] = set()
-    todo = {class_name}
+    todo = {class_name, *({STAR} & contents.keys())}
     while todo:
         used |= todo
         todo = {other for name in todo for other in uses[name] if other in contents} - used
     return _digest([contents[name] for name in sorted(used)])
 
 
-def _bindings(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+def _changed(statement: ast.stmt, names: Iterable[str]) -> list[str]:
+    """Return the names that a statement defines, or that it may change if it is no definition.
+
+    Args:
+        statement: A statement of a module.
+        names: All names in it.
+    """
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            return _defined(statement)
+    return [] if _is_left_out(statement, in_class=False) else sorted({*names, *_defined(statement)})
+
+
+def _bindings(statement: ast.AST) -> Iterator[tuple[str, str]]:
     """Yield each name that a statement imports, anywhere in it, and what it stands for."""
     for node in ast.walk(statement):
         match node:
@@ -54,9 +68,11 @@ def _bindings(statement: ast.stmt) -> Iterator[tuple[str, str]]:
                 yield from ((one.asname or one.name, f"{'.' * level}{module or ''}:{one.name}") for one in imported)
 
 
-def module_digest(source: bytes) -> str:
+def module_digest(source: bytes, strict: bool = False) -> str:
     """Return a sha256 of all that a module computes; see ``source_digest``."""
-    return _digest(_content(ast.parse(source).body, set()))
+    module = ast.parse(source)
+    content = _content(module.body, set())
+    return _digest([content, sorted(_bindings(module))] if strict else content)
 
 
 def _digest(content: object) -> str:

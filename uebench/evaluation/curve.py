@@ -1,4 +1,4 @@
-"""Checks what an attacker says about its training against what the referee handed out."""
+"""Check the curve of an attacker's training against what the referee handed out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def allowed(count: int, share: float = 0.02) -> int:
     return max(2, int(share * count))
 
 
-def check_claims(
+def check_curve(
     attacker: str,
     trained: Trained,
     final: Sequence[int],
@@ -23,7 +23,7 @@ def check_claims(
     handed: Collection[tuple[int, str]] | None,
     slack: int,
 ) -> None:
-    """Check the epochs of a curve, the chosen epoch, and that the classifier is the one of that epoch.
+    """Check that a curve has epochs, what they hold, the chosen one, and that the classifier is the one of that epoch.
 
     Args:
         attacker: The attacker's text, for messages.
@@ -35,22 +35,22 @@ def check_claims(
         slack: How many final answers may differ from those of the epoch.
 
     Raises:
-        CellError: If something is invented; the message names the attacker and the remedy.
+        CellError: If something is missing or invented; the message names the attacker and the remedy.
     """
+    if not trained.curve:
+        raise CellError(f"attacker {attacker!r}: no epoch in its curve; call ctx.examine at least once")
     for number, epoch in enumerate(trained.curve, 1):
         if fault := _fault(epoch, number, sizes, handed):
             raise CellError(f"attacker {attacker!r}: epoch {number} of its curve {fault}")
     chosen, count = trained.chosen, len(trained.curve)
     if chosen is not None and (type(chosen) is not int or not 1 <= chosen <= count):
         raise CellError(f"attacker {attacker!r}: chosen is {chosen!r}; return None or an epoch from 1 to {count}")
-    if trained.curve:
-        epoch = trained.curve[(chosen or count) - 1]
-        seen = answers.decode(epoch["test_answers"], len(final))
-        if differing(seen, final) > slack:
-            raise CellError(
-                f"attacker {attacker!r}: the classifier is not the one that ctx.examine saw "
-                f"{'in the chosen epoch' if chosen else 'last'}; return that one"
-            )
+    seen = answers.decode(trained.curve[(chosen or count) - 1]["test_answers"], len(final))
+    if differing(seen, final) > slack:
+        raise CellError(
+            f"attacker {attacker!r}: the classifier is not the one that ctx.examine saw "
+            f"{'in the chosen epoch' if chosen else 'last'}; return that one"
+        )
 
 
 def differing(first: Sequence[int], second: Sequence[int]) -> int:

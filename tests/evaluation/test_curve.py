@@ -10,7 +10,7 @@ import torch
 from uebench.data.dataset import load
 from uebench.errors import CellError
 from uebench.evaluation import referee
-from uebench.evaluation.claims import allowed, check_claims, differing
+from uebench.evaluation.curve import allowed, check_curve, differing
 from uebench.plugins.base import Trained
 from uebench.plugins.registry import Registry
 from uebench.store import answers
@@ -27,7 +27,7 @@ def check(
     trained = Trained(
         torch.nn.Identity(), curve=(entry,), stopped="", steps=1, images=4, seconds=1.0, details={}, chosen=chosen
     )
-    check_claims("cheat", trained, final, SIZES, None if resumed else HANDED, 0)
+    check_curve("cheat", trained, final, SIZES, None if resumed else HANDED, 0)
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -49,7 +49,7 @@ def test_an_honest_curve_passes_also_after_a_checkpoint(resumed: bool) -> None:
         ({"final": (0, 0, 1, 1)}, "not the one that ctx.examine saw last; return that one"),
     ],
 )
-def test_an_invented_claim_is_refused(changed: dict[str, Any], message: str, resumed: bool) -> None:
+def test_what_is_invented_is_refused(changed: dict[str, Any], message: str, resumed: bool) -> None:
     with pytest.raises(CellError, match=message):
         check(resumed=resumed, **changed)
 
