@@ -8,11 +8,11 @@ Deviations from the authors' code: those of ``rue``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from uebench.plugins.base import Batch, Info
+from uebench.plugins.base import Added, Batch, Info
 from uebench_methods import rue
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ class Config(rue.Config):
     Attributes:
         rho_d: Radius of the random changes that the noise must withstand, and of the adversarial examples that the
             surrogate trains on.
+        around: Only the protected image; the random changes have no other centre.
         rho_steps: Ascending sign steps of the adversary in the surrogate's training; that of the noise takes none.
     """
 
+    around: Annotated[Literal["protected"], Added()] = "protected"
     rho_steps: int = Field(10, ge=0)
 
 

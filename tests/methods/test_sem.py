@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.methods.test_methods import build, faces
+from uebench.errors import UebenchError
 from uebench.evaluation.context import RunContext
 from uebench.networks import classifier, frozen
 from uebench.ops import Noise, flip_crop, sign_steps
@@ -76,3 +77,8 @@ def test_progress_names_the_method() -> None:
     ctx = RunContext(torch.device("cpu"), 0, progress=lambda *now: said.append(now[2]))
     build("sem(rounds=1, batch=18, steps=1, samples=1, rho_steps=0, regenerate=false)").fit(faces(), ctx)
     assert said[0].startswith("fitting sem, loss")
+
+
+def test_its_random_changes_lie_around_the_protected_image_only() -> None:
+    with pytest.raises(UebenchError, match=r"around=clean is refused"):
+        build("sem(around=clean)")
