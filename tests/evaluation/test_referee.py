@@ -15,6 +15,7 @@ from uebench.evaluation.context import RunContext
 from uebench.metrics import audit
 from uebench.plugins.base import Batch, Budget, Config, Context, Countermeasure, ImageSet, Info, Method
 from uebench.plugins.registry import Registry
+from uebench.store import answers
 
 CLEAN = torch.full((2, 3, 4, 4), 0.5)
 BALL = Budget("linf", 8 / 255)
@@ -26,7 +27,7 @@ def test_a_network_in_train_mode_is_not_examined(frozen_part: bool) -> None:
     examiner = referee.Examiner(dataset, torch.device("cpu"))
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
     network.eval()
-    assert examiner(network)["test_correct"] <= 12
+    assert answers.decode(examiner(network), 12)
     (network[1] if frozen_part else network).train()
     with pytest.raises(CellError, match=r"is in train mode, .*; call eval\(\) before ctx.examine"):
         examiner(network)
@@ -180,7 +181,7 @@ def test_a_classifier_that_writes_into_its_input_leaves_the_test_set_alone(ctx: 
 
     examine = referee.Examiner(data, ctx.device)
     assert examine(classifier) == examine(classifier)
-    assert examine(classifier)["test_correct"] == 8
+    assert answers.decode(examine(classifier), 24) == (0,) * 24
     assert brightness[0] == brightness[1] > 0
     assert np.array_equal(data.test.images, before)
 

@@ -170,7 +170,7 @@ def test_a_curve_without_the_results_of_the_referee_is_the_failure_of_its_cells(
     file = write(tmp_path, "Attacker", body)
     done = uebench.run("clean", "mine", data="synthetic", preset="smoke", plugins=[file], results=tmp_path / "r")
     assert [cell.reason for cell in done.cells] == [
-        "attacker 'mine': epoch 1 of its curve has no test_correct; add what ctx.examine returns"
+        "attacker 'mine': epoch 1 of its curve has no result of the referee; add what ctx.examine returns"
     ]
 
 

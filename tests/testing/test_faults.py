@@ -150,15 +150,15 @@ ATTACKER = {
     ),
     "no count": Fault(
         ", **ctx.examine(classifier)})", "})",
-        "curve", "entries of the curve lack test_correct; add what ctx.examine returns", "return Trained",
+        "curve", "epoch 1 of its curve has no result of the referee; add what ctx.examine returns", "return Trained",
     ),
-    "no epoch": Fault("tuple(curve)", "()", "curve", "no epoch in the curve"),
+    "no epoch": Fault("tuple(curve)", "()", "curve", "no epoch in its curve"),
     "counts epochs from 0": Fault(
-        '"epoch": epoch + 1', '"epoch": epoch', "curve", "the epochs of the curve have the numbers [0, ",
+        '"epoch": epoch + 1', '"epoch": epoch', "curve", "epoch 1 of its curve has the number 0; number epochs from 1",
         "return Trained",
     ),
     "chooses an epoch that was not": Fault(
-        "tuple(curve)", "tuple(curve), chosen=99", "curve", "chosen is 99; return None or the number of an epoch"
+        "tuple(curve)", "tuple(curve), chosen=99", "curve", "chosen is 99; return None or an epoch from 1 to"
     ),
     "another classifier": Fault(
         "return Trained(classifier,", "return Trained(lambda images: -classifier(images),",

@@ -14,7 +14,7 @@ from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
-from uebench.evaluation.curve import allowed, check_curve, differing
+from uebench.evaluation.curve import allowed, check_last, differing, with_results
 from uebench.evaluation.robustness import robustness
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
@@ -28,7 +28,7 @@ class Attack:
     """The result of an attack.
 
     Attributes:
-        trained: The trained classifier, and the attacker's report on its training.
+        trained: The trained classifier, and the attacker's report on its training, with the referee's results.
         per_identity: Correct answers on the clean test set by identity, counted by the referee after the training.
         answers: The encoded answers; see ``uebench.store.answers``.
         scope: The images that the attacker held unprotected, if any.
@@ -80,14 +80,14 @@ def attack(
         raise CellError(f"attacker {attacker.written!r}: fit returned {type(trained).__name__}; return a Trained")
     examiner = referee.Examiner(dataset, ctx.device)
     predicted = examiner.predict(trained.classifier).tolist()
-    if differing(predicted, examiner.predict_shuffled(trained.classifier).tolist()) > allowed(len(predicted), 0.1):
-        raise CellError(
-            f"attacker {attacker.written!r}: its answers depend on the other images of the batch; call eval()"
-        )
-    sizes = dataset.info.test_counts
-    handed = ctx.handed
-    slack = 0 if handed is not None and ctx.device.type == "cpu" else allowed(len(predicted))
-    check_curve(attacker.written, trained, predicted, sizes, handed, slack)
+    sizes, is_exact = dataset.info.test_counts, ctx.device.type == "cpu" and not ctx.has_resumed
+    try:
+        if differing(predicted, examiner.predict_shuffled(trained.classifier).tolist()) > allowed(len(predicted), 0.1):
+            raise CellError("its answers depend on the other images of the batch; call eval()")
+        trained = with_results(trained, ctx.examined, sizes)
+        check_last(trained, predicted, 0 if is_exact else allowed(len(predicted)))
+    except CellError as error:
+        raise CellError(f"attacker {attacker.written!r}: {error}") from None
     correct = iter(answers.correct(predicted, sizes))  # sorted by identity, as the examiner's photographs are
     per_identity = tuple(Counts(correct=sum(islice(correct, n)), n=n) for n in sizes)
     radius = max((measure.robust_radius for measure in measures), default=0.0)

@@ -8,7 +8,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -67,7 +67,7 @@ class RunContext:
         stage: str = "",
         sources: Mapping[str, str] | None = None,
         progress: Progress = no_progress,
-        examine: Callable[[Classifier], dict[str, Any]] | None = None,
+        examine: Callable[[Classifier], str] | None = None,
         stop: Stop | None = None,
     ) -> None:
         """Create the context of a task.
@@ -82,7 +82,7 @@ class RunContext:
             sources: The source digest of each plugin of the task, by name. A checkpoint of other code, or
                 of another version of uebench, is not used.
             progress: Called with (done, total, what).
-            examine: Tests a classifier on the clean test set; the result goes into the epoch's entry in the curve.
+            examine: Returns the encoded answers of a classifier for the clean test set.
             stop: Decides when the task must end early, at a checkpoint.
         """
         self.device = device
@@ -93,6 +93,7 @@ class RunContext:
         self._progress, self._examine = progress, examine
         self._clock = Clock()
         self._rounds: list[dict[str, Any]] = []
+        self._examined: list[str] = []
         self._next = time.perf_counter() + EARLY  # when the next checkpoint may be written
         self._stop = stop or Stop()
         self._saved = time.perf_counter()  # when ``save`` was last called
@@ -103,9 +104,9 @@ class RunContext:
         return self._clock.seconds
 
     @property
-    def handed(self) -> set[tuple[int, str]] | None:
-        """Return the results that the referee handed out, or None if an earlier process got some of them."""
-        return None if self._clock.has_resumed else getattr(self._examine, "handed", None)
+    def has_resumed(self) -> bool:
+        """Return whether an earlier process, perhaps on other hardware, did a part of the task."""
+        return self._clock.has_resumed
 
     def stage(self, name: str) -> Self:
         """Return a context with its own checkpoints that shares everything else.
@@ -134,6 +135,11 @@ class RunContext:
         """Return the logged rounds of a method's training, including those of killed processes."""
         return self._rounds
 
+    @property
+    def examined(self) -> Sequence[str]:
+        """Return the encoded answers of each classifier that was examined, also in killed processes."""
+        return tuple(self._examined)
+
     def log(self, *, surrogate: float | None = None, objective: float | None = None, stopped: str = "") -> None:
         """Log a round of a method's training; losses that are not finite are left out, as JSON cannot hold them."""
         losses = {"surrogate": surrogate, "objective": objective}
@@ -153,7 +159,8 @@ class RunContext:
             return
         tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
         meta = {
-            "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds, "code": self._code,
+            "step": step, "values": values, "seconds": self.seconds, "rounds": self._rounds,
+            "examined": self._examined, "code": self._code,
         }  # fmt: skip
         content = save(tensors, metadata={"uebench": json.dumps(meta)})
         self._store.write_checkpoint(self._key, self._stage, content)
@@ -170,19 +177,22 @@ class RunContext:
             return None
         head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         meta = json.loads(head["__metadata__"]["uebench"])
-        if meta.get("code") != self._code:
+        if meta.get("code") != self._code or "examined" not in meta:
             self.progress(0, 0, "starting anew: the code has changed since the checkpoint")
             return None
         self._clock.resume(meta["seconds"])
-        saved: list[dict[str, Any]] = meta.get("rounds", [])
-        if len(saved) > len(self._rounds):
-            self._rounds[:] = saved  # in place: stages share them
+        for shared, saved in ((self._rounds, meta["rounds"]), (self._examined, meta["examined"])):
+            if len(saved) > len(shared):
+                shared[:] = saved  # in place: stages share them
         self.progress(0, 0, f"resuming after step {meta['step']}")
         return Checkpoint(load(content), meta["step"], meta["values"])
 
     def examine(self, classifier: Classifier) -> dict[str, Any]:
-        """Return the referee's result for a classifier on the clean test set; empty without a referee."""
-        return self._examine(classifier) if self._examine else {}
+        """Test a classifier on the clean test set; return the number of the test, or nothing without a referee."""
+        if self._examine is None:
+            return {}
+        self._examined.append(self._examine(classifier))
+        return {"examined": len(self._examined)}
 
 
 def seed_everything(ctx: RunContext) -> None:

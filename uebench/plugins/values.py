@@ -200,7 +200,8 @@ class Context(Protocol):
         """Let the referee test the classifier on the clean test set, at the end of an attacker's epoch.
 
         Returns:
-            The counts, to be added unchanged to the epoch's entry of ``Trained.curve``.
+            The number of the test, to be added to the epoch's entry of ``Trained.curve``. The referee keeps the result
+            to itself until the training is over, so no attacker can choose an epoch by it.
         """
 
 
@@ -226,7 +227,7 @@ class Trained:
 
     Attributes:
         classifier: The trained model.
-        curve: One entry for each epoch: ``epoch``, ``loss``, ``train_correct``, and the referee's counts.
+        curve: One entry for each epoch: ``epoch``, ``loss``, ``train_correct``, and what ``ctx.examine`` returned.
         stopped: Why it stopped: ``epochs``, or the name of a stop rule.
         steps: Optimiser steps taken.
         seconds: Training time without evaluation, over all sessions.

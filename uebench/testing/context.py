@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved(Checkpoint):
-    """A checkpoint with the stage that saved it."""
+    """A checkpoint in memory.
+
+    Attributes:
+        stage: The stage that saved it.
+        examined: The answers of the classifiers that were examined before.
+    """
 
     stage: str
+    examined: Sequence[str]
 
 
 class MemoryContext(RunContext):
@@ -30,28 +36,31 @@ class MemoryContext(RunContext):
         self,
         seed: int = 0,
         resume_from: Sequence[Saved] = (),
-        examine: Callable[[Classifier], dict[str, Any]] | None = None,
+        examine: Callable[[Classifier], str] | None = None,
     ) -> None:
         """Begin a task, or resume one that was killed.
 
         Args:
             seed: The seed of all random streams.
             resume_from: The checkpoints of the killed task, in order; each stage resumes from its last one.
-            examine: Counts the correct answers of a classifier on the clean test set; None for 0 correct answers.
+            examine: Returns the encoded answers of a classifier for the clean test set; None if nobody asks for them.
         """
-        super().__init__(torch.device("cpu"), seed, examine=examine or _none_correct)
+        super().__init__(torch.device("cpu"), seed, examine=examine or _no_answers)
         self.saved: list[Saved] = []
         self._resume_from = resume_from
 
     def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
         """Keep a copy, with the values as JSON would keep them."""
         tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
-        self.saved.append(Saved(tensors, step, json.loads(json.dumps(values)), self._stage))
+        self.saved.append(Saved(tensors, step, json.loads(json.dumps(values)), self._stage, self.examined))
 
     def restore(self) -> Checkpoint | None:
         """Return the last checkpoint of this stage before the kill."""
-        return next((saved for saved in reversed(self._resume_from) if saved.stage == self._stage), None)
+        saved = next((saved for saved in reversed(self._resume_from) if saved.stage == self._stage), None)
+        if saved and len(saved.examined) > len(self.examined):
+            self._examined[:] = saved.examined
+        return saved
 
 
-def _none_correct(_: Classifier) -> dict[str, Any]:
-    return {"test_correct": 0}
+def _no_answers(_: Classifier) -> str:
+    return ""
