@@ -286,17 +286,17 @@ def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_pr
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "none shown to protect" in compressed and "73.0 [" not in compressed and "75.0 [" in compressed
     assert "none shown to protect" not in plain and "10.0 [" in plain
-    assert "not tested: too few runs" not in plain + compressed
+    assert "No method has enough runs" not in best
     assert len(re.findall(r'class="[a-z ]* first"', text)) == 1
 
 
 def test_the_page_says_where_single_runs_are_not_tested_and_frames_none_of_them(tmp_path: Path) -> None:
     records = [made_up("ue", correct=0), made_up("lsp", correct=120), *several("clean", correct=160)]
     text = html_page.render(records, Store(tmp_path))
-    (row,) = text.partition('id="best"')[2].partition("</section>")[0].split("<tr ")[1:]
-    row = re.sub(r"<[^>]+>", "", row)
-    assert "not tested: too few runs" in row and "none shown to protect" not in row
-    assert "80.0 [" in row and "0.0 [0.0" not in row and "lsp" not in row and "the other method" not in row
+    best = text.partition('id="best"')[2].partition("</section>")[0].partition('class="legend"')[0]
+    assert "<tr" not in best and "none shown to protect" not in best
+    listed = best.partition("No method has enough runs for a test against these attackers")[2]
+    assert re.findall("<li [^>]*>(.+)</li>", listed) == ["resnet18<wbr>(epochs=2)"]
     assert not re.findall(r'class="[a-z ]* first"', text)
     said = "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may"
     assert said in text and "assumed to vary" not in text

@@ -38,6 +38,7 @@ function apply() {
   const terms = search.value.toLowerCase().split(/\s+/);
   for (const element of all("[data-data], [data-attacker]")) element.hidden = !suits(element.dataset, wanted);
   for (const part of all("#best [data-data], section.benchmark")) part.hidden ||= !part.querySelector("[data-attacker]:not([hidden])");
+  for (const list of all(".list")) list.previousElementSibling.hidden = !list.querySelector("li:not([hidden])");
   for (const part of all(".methods")) part.hidden = Boolean(wanted.attacker);
   if (wanted.attacker[0] === "=") for (const part of all("details.attacker:not([hidden])")) part.open = true;
   const rows = all("#cells tbody tr");
