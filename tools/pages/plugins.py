@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import Kind
 from uebench.plugins.values import Info
@@ -10,12 +9,15 @@ from uebench.plugins.values import Info
 
 def table(kind: Kind) -> str:
     """Return a Markdown table of the plugins that come with uebench."""
-    rows = [f"| `{entry.name}` | {_about(entry)} | {_paper(entry.info)} |" for entry in Registry().entries(kind)]
+    rows = [
+        f"| `{entry.name}` | {summary(entry.plugin)} | {_paper(entry.info)} |" for entry in Registry().entries(kind)
+    ]
     return "\n".join(["| name | what it does | paper |", "|---|---|---|", *rows])
 
 
-def _about(entry: Entry) -> str:
-    first = " ".join((entry.plugin.__doc__ or "").strip().split("\n\n")[0].split())
+def summary(documented: object) -> str:
+    """Return the first paragraph of a docstring, for a field of a Markdown table."""
+    first = " ".join((documented.__doc__ or "").strip().split("\n\n")[0].split())
     return first.replace("``", "`").replace("|", "\\|")
 
 

@@ -6,8 +6,8 @@ whose keys begin so, ``<!-- peak KEY KEY -->`` for the mean after each run's bes
 cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker began with
 the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
 that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
-the plugins of a kind after ``<!-- plugins method -->``, one cell on several machines after ``<!-- machines -->``, and
-the verdicts on the paper's claims after ``<!-- verdicts -->``.
+the plugins of a kind after ``<!-- plugins method -->``, the Python API after ``<!-- functions -->``, one cell on
+several machines after ``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import shlex
 from functools import cache
 
-from tools.pages import machines, plugins, trials, verdicts
+from tools.pages import functions, machines, plugins, trials, verdicts
 from tools.pages.committed import results
 from tools.pages.pictures import printed
 from uebench.analysis.runs import runs_of
@@ -33,13 +33,14 @@ PAGES = (
     "results/webface10_96.md",
     "results/claims.md",
     "results/tuning/README.md",
+    "docs/api.md",
     "docs/attackers.md",
     "docs/countermeasures.md",
     "docs/methods.md",
 )
 BLOCK = re.compile(
-    r"(<!-- (uebench (?:table|compare|leaderboard) .*?|trials (?:architectures|methods)|plugins \w+|machines|verdicts)"
-    r" -->\n)"
+    r"(<!-- (uebench (?:table|compare|leaderboard) .*?|trials (?:architectures|methods)|plugins \w+|functions|machines"
+    r"|verdicts) -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
@@ -88,6 +89,8 @@ def _block(found: re.Match[str]) -> str:
             made = trials.table(kind)
         case ["plugins", ("method" | "attacker" | "countermeasure") as kind]:
             made = plugins.table(kind)
+        case ["functions"]:
+            made = functions.table()
         case ["machines"]:
             made = machines.table()
         case _:
