@@ -21,7 +21,7 @@ STUDY = """
 title = "Two protections & 100% _care_"
 preset = "smoke"
 seed = [0, 1, 2]
-method_seed = [0, 1]
+method_seed = [0, 1, 2]
 baseline = "LSP"
 
 [[data]]

@@ -89,9 +89,9 @@ def test_methods_that_a_paired_test_cannot_tell_apart_share_their_ranks() -> Non
 
 
 def test_a_method_with_few_runs_stands_above_one_with_more_only_if_they_can_be_told_apart() -> None:
-    four = [made_up("four", correct=correct, seed=seed) for seed, correct in enumerate((40, 42, 44, 42))]
+    four = [made_up("four", correct=correct, method_seed=seed) for seed, correct in enumerate((40, 42, 44, 42))]
     for correct, order in ((34, ["four", "three"]), (5, ["three", "four"])):
-        three = [made_up("three", correct=correct + seed, seed=seed) for seed in range(3)]
+        three = [made_up("three", correct=correct + seed, method_seed=seed) for seed in range(3)]
         (benchmark,) = benchmarks([*several("clean", correct=160), *four, *three])
         assert [line.method for line in benchmark.leaderboard] == order
 
@@ -115,7 +115,9 @@ def test_methods_with_single_runs_stand_in_the_order_of_their_accuracies_and_may
 def test_a_method_whose_rank_is_uncertain_stands_below_those_that_are_proven_better_than_others() -> None:
     counts = {"clean": (160, 161, 162), "spread": (5, 60, 158), "good": (30, 31, 33), "weak": (150, 151, 153)}
     records = [
-        made_up(name, correct=correct, seed=seed) for name in counts for seed, correct in enumerate(counts[name])
+        made_up(name, correct=correct, **{"seed" if name == "clean" else "method_seed": seed})
+        for name in counts
+        for seed, correct in enumerate(counts[name])
     ]
     (benchmark,) = benchmarks(records)
     ranks = {line.method: str(line.rank) for line in benchmark.leaderboard}
@@ -161,8 +163,8 @@ def test_a_method_is_shown_to_protect_only_by_several_runs_of_it_and_of_the_clea
 
 
 def test_a_method_that_is_shown_to_protect_is_named_before_one_with_more_runs_that_is_not() -> None:
-    spread = [made_up("spread", correct=correct, seed=seed) for seed, correct in enumerate((5, 50, 158, 160))]
-    steady = [made_up("steady", correct=correct, seed=seed) for seed, correct in enumerate((98, 99, 100))]
+    spread = [made_up("spread", correct=correct, method_seed=seed) for seed, correct in enumerate((5, 50, 158, 160))]
+    steady = [made_up("steady", correct=correct, method_seed=seed) for seed, correct in enumerate((98, 99, 100))]
     clean = [made_up("clean", correct=correct, seed=seed) for seed, correct in enumerate((158, 160, 162))]
     (benchmark,) = benchmarks([*clean, *spread, *steady])
     assert next(iter(benchmark.ranks[benchmark.common_attacker])) == "spread"

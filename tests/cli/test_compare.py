@@ -49,7 +49,7 @@ def test_a_single_run_is_compared_without_a_p_value(uebench: Command, measured: 
         assert bool(re.search(r"\]\* +- +- +\d", line)) == (line in alone)
     shown = [line for line in uebench("compare", "--tested").out.splitlines() if line.endswith(" 200")]
     assert len(shown) == 3 and not any("tue" in line for line in shown)
-    assert "preset, each with several runs" in uebench("compare", "--tested", "--method", "tue").out
+    assert "preset, each with three method seeds" in uebench("compare", "--tested", "--method", "tue").out
     found = {(row["method_a"], row["method_b"]): row for row in uebench("compare", "--json").json["rows"]}
     table = {
         (row["method_a"], row["method_b"]): row

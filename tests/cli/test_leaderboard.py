@@ -21,7 +21,7 @@ def measured(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for seed in range(3):
         for method, right in (("clean", MOST), ("lsp", HALF), ("ue", NONE)):
-            store.write_cell(answered(method, right, seed=seed))
+            store.write_cell(answered(method, right, **{"seed" if method == "clean" else "method_seed": seed}))
     jpeg = (("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50}))
     store.write_cell(made_up("lsp", jpeg, correct=100))
     store.write_cell(made_up("clean", jpeg, correct=150))
@@ -54,7 +54,7 @@ def test_a_method_with_a_single_run_stands_last_and_may_have_any_rank(
 def test_the_text_explains_its_columns(uebench: Command, measured: None) -> None:
     text = uebench("leaderboard").out
     assert "resnet18(epochs=2) on people, preset desk64, chance 10.0%" in text
-    assert "50.0 [" in text and "3 x 3" not in text and "1 x 3" in text
+    assert "50.0 [" in text and "3 x 3" not in text and "3 x 1" in text
     for column in ("rank", "accuracy", "worst identity", "cost", "seeds"):
         assert f"\n{column}: " in text
 
@@ -98,8 +98,8 @@ def test_bold_in_latex_is_a_method_that_is_proven_better_than_all_others(
 
 def test_the_notes_say_that_a_single_run_is_not_tested_and_may_have_any_rank(uebench: Command, measured: None) -> None:
     said = (
-        "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may "
-        "have any rank"
+        "A method with fewer than three method seeds is not tested, because one or two protected sets hardly tell how "
+        "much others would differ; it may have any rank"
     )
     for command in ("leaderboard", "compare"):
         assert said in " ".join(uebench(command).out.split())

@@ -83,7 +83,7 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
         (record, *_) = (record for _, record in Store(tmp_path / "results").cells() if record)
         assert mark(record) in drawn
     answer = uebench("study", "report", file, "--html", tmp_path / "out.html")
-    assert "63 records" in answer.err
+    assert "90 records" in answer.err
     page = (tmp_path / "out.html").read_text()
     assert "<h1>Two protections &amp; 100% _care_</h1>" in page
     assert "Noise_1 #2" in page and "Made up" in page and "classwise" not in page.partition("<article")[0]
@@ -118,7 +118,7 @@ def test_wrong_requests_are_refused(
 def test_a_page_of_a_study_says_how_many_cells_are_missing(uebench: Command, tmp_path: Path) -> None:
     answer = uebench("study", "report", written(tmp_path), "--html", tmp_path / "out.html")
     assert answer.code == 0
-    assert "0 records of" in answer.err and "63 cells missing: uebench study run computes" in answer.err
+    assert "0 records of" in answer.err and "90 cells missing: uebench study run computes" in answer.err
 
 
 def test_the_example_can_be_planned(uebench: Command) -> None:

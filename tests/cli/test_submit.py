@@ -46,7 +46,7 @@ def test_an_entry_holds_the_claim_the_measurement_and_the_digests(uebench: Comma
     )  # fmt: skip
     assert {one.name: one.claimed for one in entry.results} == {"ResNet-18": None, "JPEG": 5, "Blur": 20}
     for one in entry.results:
-        assert one.seeds == "2 x 3" and len(one.records) == 6 and one.n == 200
+        assert one.seeds == "3 x 3" and len(one.records) == 9 and one.n == 200
         assert one.measured.low < 20 < one.measured.high and one.clean and one.clean.low < 90 < one.clean.high
     assert str(file.parent) not in entry.text() and len(entry.text()) < 20_000
 
@@ -60,7 +60,7 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     assert {row["called"]: row["claim"] for row in rows} == {
         "JPEG": "not reached", "Blur": "as measured", "ResNet-18": "surpassed",
     }  # fmt: skip
-    assert {row["records"] for row in rows} == {"6 of 6 here"}
+    assert {row["records"] for row in rows} == {"9 of 9 here"}
     assert rows[0]["by"] == "A. Author" and rows[0]["method"] == "LSP"
     text = uebench("leaderboard", out).out
     assert (
@@ -68,7 +68,7 @@ def test_the_leaderboard_shows_claims_beside_measurements_and_whether_the_record
     )
     (tmp_path / "none").mkdir()
     elsewhere = uebench("leaderboard", out, "--results", tmp_path / "none", "--json").json
-    assert {row["records"] for row in elsewhere["rows"]} == {"0 of 6 here"}
+    assert {row["records"] for row in elsewhere["rows"]} == {"0 of 9 here"}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     found = {row["called"]: row["records"] for row in rows}
     names = [one["name"] for one in document["results"]]
-    assert [found[name] for name in names] == ["differs", "differs", "6 of 6 here"]
+    assert [found[name] for name in names] == ["differs", "differs", "9 of 9 here"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_an_invented_field_differs_from_the_records(uebench: Command, file: Path
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     found = {row["called"]: row["records"] for row in rows}
     says = [found[one["name"]] for one in document["results"]]
-    assert says == (["6 of 6 here", "differs", "6 of 6 here"] if path else ["differs"] * 3)
+    assert says == (["9 of 9 here", "differs", "9 of 9 here"] if path else ["differs"] * 3)
 
 
 def test_a_clean_reference_whose_records_are_not_here_is_unchecked(
@@ -161,7 +161,7 @@ def test_a_clean_reference_whose_records_are_not_here_is_unchecked(
         if record and record.method.name == "clean" and record.seed == 2:
             path.unlink()
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
-    assert {row["records"] for row in rows} == {"6 of 6 here, clean unchecked"}
+    assert {row["records"] for row in rows} == {"9 of 9 here, clean unchecked"}
 
 
 def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_reference(
@@ -183,7 +183,7 @@ def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_refer
     changed = changed | nothing | {"training": clean.training.model_dump() | {"epochs": 1}}
     store.write_cell(Record.model_validate(clean.model_dump() | changed))
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
-    assert {row["records"] for row in rows} == {"6 of 6 here"}
+    assert {row["records"] for row in rows} == {"9 of 9 here"}
 
 
 def test_a_record_that_an_entry_names_twice_is_refused(uebench: Command, file: Path) -> None:

@@ -63,7 +63,11 @@ def test_the_legend_explains_the_axis_and_only_what_is_drawn(tmp_path: Path) -> 
     drawn = beside.figure(filled(tmp_path, "figure4.3"))
     (legend,) = drawn.legends
     assert legend.get_title().get_text().startswith("clean test accuracy, %")
-    assert [text.get_text() for text in legend.get_texts()] == ["measured, 95% interval", "one or two runs", "chance"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "measured, 95% interval",
+        "too few seeds for a test",
+        "chance",
+    ]
     assert {line.get_markerfacecolor() for line in drawn.axes[0].lines if line.get_marker() == "o"} == {"white"}
     assert [axes.get_xlabel() for axes in drawn.axes] == ["", ""]
     assert drawn.axes[0].get_shared_y_axes().joined(*drawn.axes)

@@ -77,7 +77,7 @@ def test_a_failed_cell_and_missing_runs_are_told_from_cells_not_measured_yet(pla
     ]
     found = written_in(matrix.of_study(failed).axes[0])
     assert found[2, 1] == "failed" and (2, 2) not in found
-    assert found[1, 0].endswith("(2 of 6 runs)")
+    assert found[1, 0].endswith("(2 of 9 runs)")
 
 
 def test_several_data_sets_have_rows_of_their_own(tmp_path: Path) -> None:

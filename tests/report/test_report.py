@@ -286,7 +286,7 @@ def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_pr
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "none shown to protect" in compressed and "73.0 [" not in compressed and "75.0 [" in compressed
     assert "none shown to protect" not in plain and "10.0 [" in plain
-    assert "No method has enough runs" not in best
+    assert "No method has enough seeds" not in best
     assert len(re.findall(r'class="[a-z ]* first"', text)) == 1
 
 
@@ -295,10 +295,12 @@ def test_the_page_says_where_single_runs_are_not_tested_and_frames_none_of_them(
     text = html_page.render(records, Store(tmp_path))
     best = text.partition('id="best"')[2].partition("</section>")[0].partition('class="legend"')[0]
     assert "<tr" not in best and "none shown to protect" not in best
-    listed = best.partition("No method has enough runs for a test against these attackers")[2]
+    listed = best.partition("No method has enough seeds for a test against these attackers")[2]
     assert re.findall("<li [^>]*>(.+)</li>", listed) == ["resnet18<wbr>(epochs=2)"]
     assert not re.findall(r'class="[a-z ]* first"', text)
-    said = "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may"
+    said = (
+        "A method with fewer than three method seeds is not tested, because one or two protected sets hardly tell how"
+    )
     assert said in text and "assumed to vary" not in text
 
 

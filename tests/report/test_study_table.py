@@ -37,7 +37,7 @@ def line(text: str, start: str) -> str:
 def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTable) -> None:
     text = study_forms.render(table, "text")
     assert "Made up, n = 200" in text and "with a countermeasure: JPEG" in text
-    assert re.search(r"structured +LSP +20\.0 \[\d+\.\d, \d+\.\d\]‡ .* 2 x 3$", line(text, "  LSP "))
+    assert re.search(r"structured +LSP +20\.3 \[\d+\.\d, \d+\.\d\]‡ .* 3 x 3$", line(text, "  LSP "))
     assert re.search(r"random +Noise_1 #2 +\d+\.\d \[\d+\.\d, \d+\.\d\]\* ", line(text, "Noise_1 #2"))
     assert re.search(r"^ +Noise 2 +\d+\.\d \[\d+\.\d, \d+\.\d\]† ", line(text, "Noise 2"))
     assert line(text, "  clean reference ").endswith("1 x 3")
@@ -53,7 +53,7 @@ def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTab
 def test_markdown_has_the_best_in_bold_and_names_as_they_are(table: StudyTable) -> None:
     text = study_forms.render(table, "md")
     assert "## Two protections & 100% \\_care\\_" in text
-    assert "**20.0** [" in line(text, "| LSP ") and "‡" not in text
+    assert "**20.3** [" in line(text, "| LSP ") and "‡" not in text
     assert "\\*" in line(text, "Noise_1 #2")
     assert "bold: the best of its column" in text
 
@@ -62,7 +62,7 @@ def test_html_joins_the_cells_of_a_group(table: StudyTable) -> None:
     text = study_forms.render(table, "html")
     assert '<th colspan="2" halign="left">with a countermeasure</th>' in text
     assert '<th rowspan="2" valign="top">random</th>' in text
-    assert "<strong>20.0</strong>" in text and "Two protections &amp; 100%" in text
+    assert "<strong>20.3</strong>" in text and "Two protections &amp; 100%" in text
 
 
 def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
@@ -70,10 +70,10 @@ def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
     assert r"\caption{Two protections \& 100\% \_care\_}" in text and r"\label{tab:mine}" in text
     assert r"\cmidrule(lr){3-3} \cmidrule(lr){4-5}" in text
     assert r"\multicolumn{2}{c}{with a countermeasure}" in text
-    assert r"Noise\_1 \#2 & " in text and r"2 $\times$ 3 \\" in text
+    assert r"Noise\_1 \#2 & " in text and r"3 $\times$ 3 \\" in text
     body = text.partition(r"\midrule")[2].splitlines()
     assert body[body.index(next(one for one in body if one.startswith("random &"))) - 1] == r"\midrule"
-    assert r"\textbf{20.0}" in text and r"\rlap{$^{\dagger}$}" in text
+    assert r"\textbf{20.3}" in text and r"\rlap{$^{\dagger}$}" in text
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on this machine")
@@ -98,12 +98,12 @@ def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     assert (noise["method_group"], noise["attacker_group"], noise["seeds"]) == (
         "random",
         "with a countermeasure",
-        "2 x 3",
+        "3 x 3",
     )
     assert float(noise["low"]) < float(noise["accuracy"]) < float(noise["high"])
     assert float(noise["p"]) <= float(noise["p_holm"]) < 0.05
-    assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20, abs=0.1)
-    assert len(noise["keys"].split()) == int(noise["runs"]) == 6
+    assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20.3, abs=0.1)
+    assert len(noise["keys"].split()) == int(noise["runs"]) == 9
     assert study_forms.frame(table).shape == (12, len(COLUMNS))
 
 
@@ -149,7 +149,7 @@ def test_what_others_report_stands_beside_what_is_measured_with_its_source(more:
     text = study_forms.render(more, "text").partition("peak accuracy")[0]
     assert re.search(r"with a countermeasure: JPEG +reported +with a countermeasure: Blur", text)
     assert text.count("reported") == 1  # of the only attacker of which somebody reports
-    assert re.search(r"LSP +20\.0 \[.*\]‡ +20\.0 \[.*\]‡ +12\.34 \(a\) +20\.0 ", line(text, "LSP"))
+    assert re.search(r"LSP +20\.3 \[.*\]‡ +20\.3 \[.*\]‡ +12\.34 \(a\) +20\.3 ", line(text, "LSP"))
     assert re.search(r"\] +94 \(b\) +\d", line(text, "clean reference"))
     assert line(text, "  chance ").split() == ["chance", "10.0", "10.0", "10.0"]
     assert "reported: by (a) The paper, Table 2; (b) A leaderboard" in more.notes
@@ -159,7 +159,7 @@ def test_rows_for_programs_hold_metrics_and_reported_numbers(more: StudyTable) -
     rows = study_forms.frame(more).set_index(["method", "attacker"])
     lsp = rows.loc["LSP", "JPEG"]
     assert (lsp["reported"], lsp["source"], lsp["ssim"]) == (12.34, "The paper, Table 2", 0.9)
-    assert len(lsp["peak_epochs"]) == len(lsp["keys"]) == 6
+    assert len(lsp["peak_epochs"]) == len(lsp["keys"]) == 9
     assert lsp["relative_unlearnability"] == pytest.approx(100 * (lsp["clean"] - lsp["accuracy"]) / (lsp["clean"] - 10))
     assert rows["reported"].count() == 2 and rows["robust"].count() == rows["unprotected"].count() == 0
     assert lsp["worst_identity_accuracy"] >= lsp["accuracy"]
@@ -271,11 +271,11 @@ def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
 
 
 def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_seeds(tmp_path: Path) -> None:
-    single = STUDY.replace("seed = [0, 1, 2]\nmethod_seed = [0, 1]", "seed = 0")
+    single = STUDY.replace("seed = [0, 1, 2]\nmethod_seed = [0, 1, 2]", "seed = 0")
     spec, places = measured(
         written(tmp_path, single), Store(tmp_path), {"clean reference": 0.9, "LSP": 0.2, "Noise 2": 0.5}
     )
-    said = "a number from one or two runs says little about other seeds, and is not tested"
+    said = "a number from fewer than three method seeds is not tested: other protected sets may differ"
     table = arrange(spec, places)
     text = study_forms.render(table, "text")
     assert said in table.notes and said in text and not set("‡†*") & set(text)
@@ -286,4 +286,4 @@ def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_
 
 
 def test_a_table_of_several_runs_says_nothing_about_single_ones(table: StudyTable) -> None:
-    assert not any("one or two runs" in note for note in table.notes)
+    assert not any("fewer than three method seeds" in note for note in table.notes)

@@ -28,8 +28,8 @@ def table() -> str:
 def _answer(row: dict[str, str]) -> str:
     if not row["keys"]:
         return "nothing measured"
-    yes, no, few, asked = (int(row[name]) for name in ("yes", "no", "few_runs", "asked"))
-    counts = ([f"{yes} yes, {no} no"] if yes + no else []) + ([f"{few} with few runs"] if few else [])
+    yes, no, few, asked = (int(row[name]) for name in ("yes", "no", "few_seeds", "asked"))
+    counts = ([f"{yes} yes, {no} no"] if yes + no else []) + ([f"{few} with few seeds"] if few else [])
     verdict = row["verdict"] if yes + no else "nothing decided"
     return f"{verdict} ({', '.join([*counts, f'of {asked}'])})" if counts else verdict
 

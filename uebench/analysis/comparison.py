@@ -25,7 +25,7 @@ COLUMNS = {
     "difference": "clean test accuracy after method_a minus after method_b, in points; negative: a protects better",
     "low": "lower end of its 95% interval, in points",
     "high": "upper end of its 95% interval, in points",
-    "p": "two-sided p value for no difference; empty if either method has fewer than three runs",
+    "p": "two-sided p value for no difference; empty if either method has fewer than three method seeds",
     "p_holm": "the same, corrected for the number of p values (Holm)",
     "seeds": "method seeds x attacker seeds that were compared; of method_a / of method_b where these differ",
     "n": "number of clean test images",

@@ -1,7 +1,8 @@
 """Paired tests of methods, corrected for their number. Importable without numpy.
 
-A method with one or two runs is not tested: they hardly tell how much runs differ by seeds, and other methods do not
-tell either. On the ORL faces, the standard deviation over nine runs is 24 points for one method and 1 for another.
+A method with fewer than three method seeds is not tested. One or two protected sets hardly tell how much others would
+differ, and other methods do not tell either: on the ORL faces, the standard deviation over nine runs is 24 points for
+one method and 1 for another. The clean reference needs three runs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class PairedTest(NamedTuple):
 
     Attributes:
         difference: The difference of their accuracies.
-        p: Its p value, or None if either method has fewer than three runs.
+        p: Its p value, or None if either method has fewer than three method seeds.
         p_holm: The same, corrected for all tests that were made together.
     """
 

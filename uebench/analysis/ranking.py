@@ -12,7 +12,7 @@ from uebench.analysis.statistics import Runs
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
-    """The range of ranks that a method may have; a method with one or two runs may have any.
+    """The range of ranks that a method may have; a method that is not tested may have any.
 
     With Holm's correction over all pairs, these ranges hold for all methods at once (Mogstad, Romano, Shaikh and
     Wilhelm 2024, Inference for Ranks).

@@ -112,6 +112,7 @@ def runs_of(records: Iterable[Record], peak: bool = False) -> Runs:
         first.counts.n,
         answers if len(answers) == len(known) else None,
         images_of_each(first, first.counts.n),
+        is_one_set=first.method.name in (REFERENCE, Protected.name),
     )
 
 

@@ -24,7 +24,7 @@ def compare(
         str, typer.Option(metavar="OPTION", help="Compare the values of this option, such as precision, not methods.")
     ] = "",
     tested: Annotated[
-        bool, typer.Option("--tested", help="Only pairs with a p value, in which both have several runs.")
+        bool, typer.Option("--tested", help="Only pairs with a p value, in which both have three method seeds.")
     ] = False,
     form: Format = "text",
     results: ReadResults = RESULTS,

@@ -1,8 +1,8 @@
 """The central claims of the Segue paper, each with the rule by which records decide it.
 
 A measurement supports a claim if its mean does, and contradicts it only if its whole interval does: the paper has the
-benefit of the doubt. A claim holds only if the whole intervals support it. The interval of a single run says nothing
-about other seeds, and two runs that happen to be close say too much, so neither decides anything.
+benefit of the doubt. A claim holds only if the whole intervals support it. The interval of one protected set says
+nothing about others, and two that happen to be close say too much, so neither decides anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uebench.paper.place import MAIN
 from uebench.paper.tables import BASELINES, JPEG
 from uebench.paper.verdicts import FAILED, HELD, TIMES, learned, learned_between, signs
 
-Answer = Literal["yes", "on average", "no", "few runs"] | None
+Answer = Literal["yes", "on average", "no", "few seeds"] | None
 """Whether a measurement agrees with a claim, or only its mean does; None if it is missing or cannot tell."""
 
 Verdict = Literal["holds", "not contradicted", "does not hold", "not yet decided"]
@@ -54,7 +54,7 @@ class Judged:
         verdict: The verdict by the records.
         yes: Number of answers that agree, also on average only.
         no: Number of answers that do not.
-        few: Number of answers that are left open because there are one or two runs only.
+        few: Number of answers that are left open because there are fewer than three method seeds.
         asked: Number of all answers, missing ones included.
         places: The measured places behind it.
     """
@@ -82,12 +82,12 @@ def judge(tables: Mapping[str, FilledTable]) -> list[Judged]:
         elif yes == len(answers):
             verdict = "not contradicted" if on_average else "holds"
         measured = tuple(filled for filled in places if filled.value is not None)
-        judged.append(Judged(claim, verdict, yes, no, answers.count("few runs"), len(answers), measured))
+        judged.append(Judged(claim, verdict, yes, no, answers.count("few seeds"), len(answers), measured))
     return judged
 
 
 def _each(judge_one: Callable[[FilledPlace], Answer]) -> Callable[[Sequence[FilledPlace]], list[Answer]]:
-    return lambda places: ["few runs" if filled.has_few_runs else judge_one(filled) for filled in places]
+    return lambda places: ["few seeds" if filled.has_few_seeds else judge_one(filled) for filled in places]
 
 
 def _held(filled: FilledPlace) -> Answer:
@@ -133,7 +133,7 @@ def _better_informed(places: Sequence[FilledPlace]) -> list[Answer]:
     }
     meanings: Mapping[int, Answer] = {-1: "yes", 0: None, 1: "no"}
     answers = {column: meanings[sign] for column, sign in zip(pairs, signs(pairs.values()), strict=True)}
-    answers |= {column: "few runs" for column, pair in pairs.items() if any(filled.has_few_runs for filled in pair)}
+    answers |= {column: "few seeds" for column, pair in pairs.items() if any(filled.has_few_seeds for filled in pair)}
     return [answers.get(column) for column in columns]
 
 

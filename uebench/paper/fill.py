@@ -107,8 +107,8 @@ class FilledPlace:
         return self.data.partition(" ")[0].casefold() == ROLES[self.place.role].casefold()
 
     @property
-    def has_few_runs(self) -> bool:
-        """Return whether too few runs are behind it to know how much runs differ by seeds."""
+    def has_few_seeds(self) -> bool:
+        """Return whether too few seeds are behind it for a test."""
         return self.runs is not None and not self.runs.can_be_tested
 
     @property

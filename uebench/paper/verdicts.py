@@ -22,8 +22,8 @@ TIMES = 2
 
 NEAR_CHANCE = (
     f"near chance: the attacker learned at most {100 * HELD:.0f}% of what lies between chance and the clean reference, "
-    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or one "
-    "or two runs"
+    "by the whole 95% intervals of both. Undecided: these hold both answers, or there is no reference, or fewer "
+    "than three method seeds"
 )
 
 
@@ -32,9 +32,9 @@ def order_rule(metric: str) -> str:
     rule = "order: each method is paired with each other one under the same condition. "
     if metric == "accuracy":
         return rule + (
-            "A pair counts if the two reported numbers differ by more than chance explains, on as many photographs as "
-            "here. It is decided by a paired test of several runs of both (5% level, corrected for all pairs of a "
-            "column, Holm)"
+            "A pair counts if the two reported numbers differ by more than the choice of photographs explains, with as "
+            "many as here. It is decided by a paired test of at least three method seeds of both (5% level, corrected "
+            "for all pairs of a column, Holm)"
         )
     if metric == "seconds":
         return rule + (
@@ -49,7 +49,7 @@ def near_chance(filled: FilledPlace) -> bool | None:
 
     An attacker that learns nothing from clean photographs either says nothing about a protection.
     """
-    if filled.interval is None or filled.chance is None or filled.has_few_runs:
+    if filled.interval is None or filled.chance is None or filled.has_few_seeds:
         return None
     ends = learned_between(filled) or (share_learned(filled.interval[0], filled.chance, 100.0), None)
     least, most = ends

@@ -48,8 +48,10 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
         _draw(axes, places)
     drawn = [filled for places in panels for filled in places]
     handles = [Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval")]
-    if any(filled.value is not None and filled.has_few_runs for filled in drawn):
-        handles.append(Line2D([], [], color=MEASURED, marker="o", markerfacecolor="white", label="one or two runs"))
+    if any(filled.value is not None and filled.has_few_seeds for filled in drawn):
+        handles.append(
+            Line2D([], [], color=MEASURED, marker="o", markerfacecolor="white", label="too few seeds for a test")
+        )
     if sets := {ROLES[filled.place.role] for filled in drawn if filled.reported is not None}:
         label = f"reported on {sets.pop()}" if len(sets) == 1 else "reported"
         handles.append(Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label=label))
@@ -83,7 +85,7 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
             above = row - ABOVE
             axes.plot(filled.reported, above, "D", color=REPORTED, markerfacecolor="white", markersize=5, zorder=3)
         if filled.value is not None and filled.interval is not None:
-            inside = "white" if filled.has_few_runs else MEASURED
+            inside = "white" if filled.has_few_seeds else MEASURED
             axes.plot(filled.value, row, "o", color=MEASURED, markerfacecolor=inside, markersize=5, zorder=4)
             axes.hlines(row, *filled.interval, color=MEASURED, linewidth=1.5)
         else:

@@ -12,8 +12,8 @@ from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
 
 SINGLE_RUNS = (
-    "A method with one or two runs is not tested, because these hardly tell how much others would differ; it may have "
-    "any rank. Single seeds of other methods are held fixed"
+    "A method with fewer than three method seeds is not tested, because one or two protected sets hardly tell how much "
+    "others would differ; it may have any rank. A single attacker seed is held fixed"
 )
 """The caveat of ranks and tests."""
 COST = "to train the method, or to load one that comes trained, and to protect the set"
@@ -50,9 +50,9 @@ def caveats(records: Iterable[Record], preset: str = "") -> list[str]:
 
 
 def single_seeds(measured: Iterable[MeasuredPlace]) -> str:
-    """Return the caveat of a study in which a method has a number from one or two runs; empty if none has."""
+    """Return the caveat of a study in which a method has too few method seeds for a test; empty if none has."""
     few = any(one.rank and one.pairing and not one.pairing.runs.can_be_tested for one in measured)
-    return "a number from one or two runs says little about other seeds, and is not tested" if few else ""
+    return "a number from fewer than three method seeds is not tested: other protected sets may differ" if few else ""
 
 
 def of_presets(names: Collection[str]) -> list[str]:

@@ -24,7 +24,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
     rows = [
         {
             "claim": one.claim.text, "where": one.claim.where, "verdict": one.verdict, "rule": one.claim.rule,
-            "yes": one.yes, "no": one.no, "few_runs": one.few, "asked": one.asked,
+            "yes": one.yes, "no": one.no, "few_seeds": one.few, "asked": one.asked,
             "keys": [key for filled in one.places for key in filled.keys],
         }
         for one in judged
@@ -35,7 +35,7 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
             one.claim.text,
             one.claim.where,
             one.verdict,
-            f"{one.yes} yes, {one.no} no, {one.few} with few runs, of {one.asked}",
+            f"{one.yes} yes, {one.no} no, {one.few} with few seeds, of {one.asked}",
         )
         for position, one in enumerate(judged, 1)
     ]
@@ -57,7 +57,10 @@ def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:
         "otherwise, a number counts as a yes if its mean meets the rule, and as a no only if its whole 95% interval "
         "does not. Where a mean alone meets it, the claim is not contradicted, and does not yet hold"
     )
-    notes.append("one or two runs (seeds 1 x 1, 2 x 1 or 1 x 2) may be lucky or unlucky draws, so they decide nothing")
+    notes.append(
+        "fewer than three method seeds decide nothing, however many attacker seeds there are: one or two protected "
+        "sets may be lucky or unlucky draws"
+    )
     return Page("The claims of the Segue paper", blocks, [f"preset {preset}", *notes, *_caveats(tables, preset)], rows)
 
 

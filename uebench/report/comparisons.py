@@ -43,7 +43,7 @@ def page(comparisons: Sequence[Comparison], peak: bool = False, across: str = ""
         notes.append(UNPAIRED)
     if not rows:
         nothing = NO_VALUES.format(across) if across else NO_METHODS
-        notes = [f"{nothing}, each with several runs" if tested else nothing]
+        notes = [f"{nothing}, each with three method seeds" if tested else nothing]
     what = f"values of {across}" if across else "methods"
     title = f"Paired comparisons of {what}{', each attacker after its best epoch' if peak else ''}"
     return Page(title, blocks, notes, rows, tuple(COLUMNS))

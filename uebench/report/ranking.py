@@ -22,10 +22,11 @@ HEADER = (
 NOTES = (
     "rank: methods share a rank unless a paired test on the same photographs and seeds tells them apart at the 5% "
     "level, corrected for all pairs (Holm)",
-    "order: by rank, methods with one or two runs last; of methods with one rank, those with more runs come first, "
+    "order: by rank, methods that are not tested last; of methods with one rank, those with more runs come first, "
     "then those with lower accuracy",
     "accuracy: what the attacker recognises of clean test photographs, with its interval over method seeds, attacker "
-    "seeds and photographs; drop: how far below the clean reference",
+    "seeds and photographs. Where there is only one seed, its spread is unknown and not counted; drop: how far below "
+    "the clean reference",
     WORST_IDENTITY,
     f"cost: seconds {COST}, on the machine of the record",
     "seeds: method seeds x attacker seeds; n: test images",
