@@ -11,7 +11,7 @@ from uebench.planning.streams import shares_start
 from uebench.plugins.presets import PRESETS
 from uebench.store.record import Record
 
-SINGLE_RUNS = (
+FEW_SEEDS = (
     "A method with fewer than three method seeds is not tested, because one or two protected sets hardly tell how much "
     "others would differ; it may have any rank. A single attacker seed is held fixed"
 )

@@ -7,14 +7,14 @@ from itertools import groupby
 from typing import Any
 
 from uebench.analysis.comparison import COLUMNS, Comparison
-from uebench.report.caveats import SINGLE_RUNS
+from uebench.report.caveats import FEW_SEEDS
 from uebench.report.formats import Block, Page
 from uebench.report.text import p_value, with_interval
 
 NOTES = (
     "difference: clean test accuracy of a minus that of b, in points; negative: after a, the attacker recognises less",
     "seeds: method seeds x attacker seeds that were compared; n: test images",
-    SINGLE_RUNS,
+    FEW_SEEDS,
 )
 NO_METHODS = "no two methods faced the same attacker on the same data set under the same preset"
 NO_VALUES = "no two records on the same data set under the same preset differ in the option {} alone"

@@ -81,7 +81,7 @@ def _environment(registry: Registry, stored: Mapping[str, Record]) -> Environmen
     environment.globals |= {
         "version": __version__, "charts": charts, "magnified": strips.MAGNIFIED,
         "interval_of": interval_of, "is_clean": is_clean, "identities": identities,
-        "single_runs": caveats.SINGLE_RUNS, "cost": caveats.COST,
+        "few_seeds": caveats.FEW_SEEDS, "cost": caveats.COST,
         "commands": commands_of, "options": text.options, "details": record_text.lines,
     }  # fmt: skip
     return environment

@@ -8,7 +8,7 @@ from typing import Any
 from uebench.analysis.labels import chosen
 from uebench.analysis.leaderboard import Benchmark, Pairing
 from uebench.analysis.runs import is_clean, seconds
-from uebench.report.caveats import COST, SINGLE_RUNS, WORST_IDENTITY, caveats
+from uebench.report.caveats import COST, FEW_SEEDS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.text import or_dash, person, with_interval
 
@@ -30,7 +30,7 @@ NOTES = (
     WORST_IDENTITY,
     f"cost: seconds {COST}, on the machine of the record",
     "seeds: method seeds x attacker seeds; n: test images",
-    SINGLE_RUNS,
+    FEW_SEEDS,
 )
 
 
