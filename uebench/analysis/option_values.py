@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from uebench.analysis.choice import selection
 from uebench.analysis.comparison import Comparison, Pair, tested
-from uebench.analysis.labels import selection
-from uebench.analysis.leaderboard import Pairing, benchmarks
+from uebench.analysis.leaderboard import benchmarks
+from uebench.analysis.pairing import Pairing
 from uebench.errors import UsageError, nearest
 from uebench.grouping import grouped
 from uebench.hashing import canonical
