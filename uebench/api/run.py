@@ -135,7 +135,6 @@ def run(
         device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit),
         keep_models=keep_models,
     )  # fmt: skip
-    how.check()
     return compute_with_remarks(workspace, workspace.planner.plan(grid), how, progress)
 
 

@@ -61,7 +61,6 @@ def detect(
     from uebench.report import detections, formats
 
     formats.check(form)
-    how.check()
     if Path(key).is_file():
         raise UsageError(f"{key}: is a file, not a key; give a set made by other code as --protected NAME={key}")
     sets = parse_protected(protected or ())
