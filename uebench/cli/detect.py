@@ -66,7 +66,7 @@ def detect(
     sets = parse_protected(protected or ())
     with output.progress_bars() as progress:
         detected = detect_in(
-            workspace, how, progress,
+            workspace, how, progress, output.note,
             method=method or (), key=key, protected=sets, data=data or (), method_seed=method_seed, preset=preset,
         )  # fmt: skip
     output.print_page(detections.page(detected), form, as_json)
