@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from tests.records import made_up
+from uebench.analysis.choice import chosen
 from uebench.analysis.frame import COLUMNS, frame, latex, matrix, seeds
-from uebench.analysis.labels import chosen
 from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import wilson
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import uebench as library
 from tests.conftest import TINY, Command
 from tests.metrics.test_detection import FACES, LABELS
 from uebench.data.dataset import load
@@ -63,6 +64,21 @@ def test_a_set_of_others_is_looked_at_beside_methods(detect: Command, faces: Pat
     answer = detect("--protected", f"ours={tmp_path / 'wrong.npy'}")
     assert answer.code == 3
     assert "they are in reverse order" in answer.complaint
+
+
+def test_remarks_about_a_set_of_others_are_notes_and_in_python_warnings(
+    detect: Command, faces: Path, tmp_path: Path
+) -> None:
+    clean = load(str(faces), 32, Registry()).train.images
+    noise = np.random.default_rng(0).integers(-8, 9, clean.shape).astype(np.int16)
+    np.save(tmp_path / "noise.npy", noise)
+    remark = "protected 'noise': the order of perturbations cannot be checked"
+    answer = detect("--protected", f"noise={tmp_path / 'noise.npy'}", "--json")
+    assert answer.code == 0, answer.err
+    assert f"uebench: {remark}" in answer.err
+    with pytest.warns(UserWarning, match=remark) as caught:
+        library.detect(protected={"noise": noise}, data=faces, preset="smoke", results=tmp_path / "results")
+    assert {one.filename for one in caught} == {__file__}
 
 
 def test_patterns_that_everybody_can_tell_apart_leave_nothing_to_detect(uebench: Command) -> None:

@@ -11,7 +11,7 @@ from uebench.data.dataset import load
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
-from uebench.evaluation.curve import allowed, check_last, differing, with_results
+from uebench.evaluation.curve import check_last, differing, with_results
 from uebench.plugins.base import Trained
 from uebench.plugins.registry import Registry
 from uebench.store import answers
@@ -84,4 +84,4 @@ def test_answers_by_position_in_the_batch_differ_when_shuffled() -> None:
         return torch.eye(3)[torch.arange(len(images)) // 4 % 3]
 
     first, second = (examiner.predict(by_position), examiner.predict_shuffled(by_position))
-    assert differing(first.tolist(), second.tolist()) > allowed(len(first))
+    assert differing(first.tolist(), second.tolist()) > answers.tolerance(len(first))

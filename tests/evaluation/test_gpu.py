@@ -43,8 +43,7 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    for module in ("uebench.api.compute", "uebench.evaluation.hardware"):
-        monkeypatch.setattr(f"{module}.on_cpu", lambda device: device == "cpu")
+    monkeypatch.setattr(hardware, "_has_cuda", lambda: True)
     return program
 
 

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import uebench
 from tests.conftest import TINY
 from tests.records import made_up, protection_of
-from uebench.api.run import grid_of
 from uebench.errors import DataError, UebenchError, UsageError
 from uebench.planning.grid import Grid, PlannedCell, Planner
 from uebench.planning.grid_file import read_grid, write_grid
@@ -98,7 +99,7 @@ def written_as(kind: Kind) -> st.SearchStrategy[str]:
 def test_any_request_is_planned_or_refused_and_nothing_else(
     tmp_path: Path, method: str, attacker: str, measure: str
 ) -> None:
-    grid = grid_of((method,), (f"{attacker}+{measure}",), data=TINY, preset="smoke")
+    grid = Grid(method=(method,), attacker=(f"{attacker}+{measure}",), data=(TINY,), preset="smoke")
     try:
         assert len(Planner(REGISTRY, Store(tmp_path)).plan(grid).cells) == 1
     except UebenchError as error:
@@ -241,10 +242,14 @@ def test_a_grid_or_study_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert read_study(file).method[0].method == "lsp"
 
 
-def test_python_takes_seeds_alone_or_in_a_range() -> None:
-    assert grid_of("lsp", "resnet18", method_seed=range(3), seed=2).method_seed == (0, 1, 2)
-    assert grid_of("lsp", "resnet18", method_seed=1).method_seed == (1,)
-    assert grid_of("lsp", "resnet18").method_seed == grid_of("lsp", "resnet18").seed == (0,)
+def test_python_takes_seeds_alone_or_in_a_range(tmp_path: Path) -> None:
+    def seeds(**given: Any) -> list[tuple[int, int]]:  # noqa: ANN401
+        plan = uebench.plan("lsp", "resnet18", data=TINY, preset="smoke", results=tmp_path, **given)
+        return [(cell.spec.protection.method_seed, cell.spec.seed) for cell in plan.cells]
+
+    assert seeds(method_seed=range(3), seed=2) == [(0, 2), (1, 2), (2, 2)]
+    assert seeds(method_seed=1) == [(1, 0)]
+    assert seeds() == [(0, 0)]
 
 
 def test_all_stands_for_every_plugin_that_needs_no_option(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from uebench.analysis.labels import selection
-from uebench.analysis.leaderboard import Benchmark, Pairing, benchmarks
+from uebench.analysis.choice import selection
+from uebench.analysis.leaderboard import Benchmark, benchmarks
 from uebench.analysis.paired_tests import PairedTest, paired_tests
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import runs_of
 from uebench.store.record import Record
 

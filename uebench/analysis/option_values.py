@@ -7,14 +7,23 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from uebench.analysis.comparison import Comparison, Pair, tested
-from uebench.analysis.labels import selection
-from uebench.analysis.leaderboard import Pairing, benchmarks
+from uebench.analysis.choice import selection
+from uebench.analysis.comparison import Comparison, Pair, compare, tested
+from uebench.analysis.leaderboard import benchmarks
+from uebench.analysis.pairing import Pairing
 from uebench.errors import UsageError, nearest
 from uebench.grouping import grouped
 from uebench.hashing import canonical
 from uebench.planning.identity import AttackerIdentity, MethodIdentity, plugins_of
 from uebench.store.record import Record
+
+
+def comparisons(
+    records: Iterable[Record], methods: Sequence[str], attackers: Sequence[str], peak: bool, across: str
+) -> list[Comparison]:
+    """Compare the values of an option; methods if ``across`` is empty. See ``compare_across`` and ``compare``."""
+    chosen = (records, methods, attackers, peak)
+    return compare_across(across, *chosen) if across else compare(*chosen)
 
 
 def compare_across(

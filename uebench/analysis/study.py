@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from uebench.analysis.leaderboard import Pairing
 from uebench.analysis.paired_tests import PairedTest, paired_tests
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.selection import agreeing
 from uebench.analysis.statistics import Runs

@@ -54,6 +54,9 @@ class Compute:
         lpips_trunk: The file with AlexNet's weights; with it, LPIPS is measured.
         limit: The time limit of the run.
         keep_models: Keep the weights of the networks that attackers train, in ``models/`` of the results folder.
+
+    Raises:
+        UsageError: If an option is wrong; the message names it.
     """
 
     device: str = "auto"
@@ -64,12 +67,8 @@ class Compute:
     limit: TimeLimit = UNLIMITED
     keep_models: bool = False
 
-    def check(self) -> None:
-        """Check the options, before any work.
-
-        Raises:
-            UsageError: If an option is wrong; the message names it.
-        """
+    def __post_init__(self) -> None:
+        """Check the options, before any work."""
         check_device(self.device, elsewhere=self.chosen.is_cluster)
         if self.chosen.gpus == 0 and self.device.startswith("cuda"):
             raise UsageError(
@@ -81,11 +80,7 @@ class Compute:
 
     @cached_property
     def chosen(self) -> ChosenExecutor:
-        """Return the executor with its options.
-
-        Raises:
-            UsageError: If the executor or an option is unknown, or a value is invalid.
-        """
+        """Return the executor with its options."""
         return choose(self.executor)
 
     @cached_property
@@ -122,10 +117,8 @@ def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: Progres
         progress: Called with the title of each task; returns the callback for its progress.
 
     Raises:
-        UsageError: If ``how`` is wrong.
         StoreError: If the store cannot be used.
     """
-    how.check()
     tasks = plan.tasks(workspace.store, force=how.force)
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
     for cell in plan.cells:
@@ -171,7 +164,6 @@ def protect_sets_in(
         asked: The number of sets that the caller was asked for, if ``specs`` holds only the missing ones. It decides
             the number of threads.
     """
-    how.check()
     specs = list(specs)
     store = workspace.store
     stale = {} if how.force else {spec.key: staleness(spec, store) for spec in specs if not spec.obstacle}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +81,7 @@ def detect(
     """
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(
-        Workspace.of(results, plugins), how, progress,
+        Workspace.of(results, plugins), how, progress, partial(warnings.warn, stacklevel=3),
         method=several(method, "method"), key=key, protected=protected, data=several(data, "data"),
         method_seed=method_seed, preset=preset,
     )  # fmt: skip
@@ -89,6 +91,7 @@ def detect_in(
     workspace: Workspace,
     how: Compute,
     progress: ProgressFor,
+    remark: Callable[[str], None],
     *,
     method: Sequence[str],
     key: str,
@@ -97,7 +100,7 @@ def detect_in(
     method_seed: int,
     preset: str,
 ) -> list[Detection]:
-    """Do what ``detect`` does in a workspace."""
+    """Do what ``detect`` does in a workspace; ``remark`` is called with each remark about sets made by other code."""
     if key and (method or protected or len(data) > 1):
         raise UsageError(f"key {key!r}: names the set; leave out method, protected and a second data")
     if not (key or method or protected):
@@ -106,7 +109,10 @@ def detect_in(
         sets = _stored(workspace, key, "".join(data))
     else:
         methods = (*method, *method_texts(protected, workspace))
-        sets = _made(workspace, workspace.planner.protections(methods, data, preset, method_seed), how, progress)
+        specs = workspace.planner.protections(methods, data, preset, method_seed)
+        for text in examine(protect_tasks(specs), workspace):
+            remark(text)
+        sets = _made(workspace, specs, how, progress)
     detections, clean = [], {}
     for name, dataset, images in sets:
         train, copies = dataset.train, dataset.info.record.train_images_of_each
@@ -137,7 +143,6 @@ def _made(
     workspace: Workspace, specs: Sequence[ProtectionSpec], how: Compute, progress: ProgressFor
 ) -> Iterator[tuple[str, Dataset, NDArray[np.uint8]]]:
     """Make the sets that are missing, then yield what ``_stored`` yields for each."""
-    examine(protect_tasks(specs), workspace)
     for result in protect_sets_in(workspace, specs, how, progress):
         if result.record is None:
             raise CellError(f"{result.spec.title}: {result.reason}")

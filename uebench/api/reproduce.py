@@ -126,7 +126,6 @@ def reproduce_in(workspace: Workspace, request: TableRequest, how: Compute, prog
     Raises:
         StoreError: If the results folder cannot be used.
     """
-    how.check()
     workspace.store.check_writable()
     failures = _train(workspace, request, how, progress)
     protected = protect_sets_in(workspace, request.protections(), how, progress)

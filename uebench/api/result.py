@@ -65,11 +65,11 @@ class Records(Sequence[Record]):
             across: An option of methods or attackers, such as ``precision``, whose values are compared instead: one row
                 for every two pairs of method and attacker that differ in nothing else.
         """
-        from uebench.analysis.comparison import compare, frame
-        from uebench.analysis.option_values import compare_across
+        from uebench.analysis.comparison import frame
+        from uebench.analysis.option_values import comparisons
 
-        chosen = (self._records, several(methods, "methods"), several(attackers, "attackers"), peak)
-        return frame(compare_across(across, *chosen) if across else compare(*chosen))
+        chosen = several(methods, "methods"), several(attackers, "attackers")
+        return frame(comparisons(self._records, *chosen, peak, across))
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uebench.analysis.selection import select
 from uebench.api.compute import Compute, compute_with_remarks
@@ -58,9 +58,10 @@ def plan(
         >>> [cell.status for cell in uebench.plan("lsp", "resnet18", data="synthetic", preset="smoke").cells]
         ['to do']
     """
-    workspace = Workspace.of(results, plugins)
-    methods = (*several(method, "method"), *method_texts(protected, workspace))
-    return workspace.planner.plan(grid_of(methods, attacker, data, seed, method_seed, preset, with_clean))
+    return _plan(
+        Workspace.of(results, plugins), method, attacker, protected, data,
+        seed=seed, method_seed=method_seed, preset=preset, with_clean=with_clean,
+    )  # fmt: skip
 
 
 def run(
@@ -129,14 +130,15 @@ def run(
         (2, 1)
     """
     workspace = Workspace.of(results, plugins)
-    methods = (*several(method, "method"), *method_texts(protected, workspace))
-    grid = grid_of(methods, attacker, data, seed, method_seed, preset, with_clean)
     how = Compute(
         device=device, jobs=jobs, executor=executor, force=force, limit=TimeLimit.of(time_limit),
         keep_models=keep_models,
     )  # fmt: skip
-    how.check()
-    return compute_with_remarks(workspace, workspace.planner.plan(grid), how, progress)
+    planned = _plan(
+        workspace, method, attacker, protected, data,
+        seed=seed, method_seed=method_seed, preset=preset, with_clean=with_clean,
+    )  # fmt: skip
+    return compute_with_remarks(workspace, planned, how, progress)
 
 
 def records(results: str | Path = RESULTS) -> Records:
@@ -158,26 +160,31 @@ def records(results: str | Path = RESULTS) -> Records:
     return Records(readable)
 
 
-def grid_of(
+def _plan(
+    workspace: Workspace,
     method: Texts,
     attacker: Texts,
-    data: Texts = (),
-    seed: AnySeeds = 0,
-    method_seed: AnySeeds = 0,
-    preset: str = presets.DEFAULT,
-    with_clean: bool = False,
-) -> Grid:
-    """Return the grid of a request; its arguments are those of ``run``.
+    protected: Protected | None,
+    data: Texts,
+    **options: Any,  # noqa: ANN401
+) -> Plan:
+    """Return the plan of a request.
+
+    Args:
+        workspace: The workspace.
+        method: See ``run``.
+        attacker: See ``run``.
+        protected: See ``run``.
+        data: See ``run``.
+        options: The other fields of ``Grid``.
 
     Raises:
         UsageError: If an argument is wrong.
+        DataError: If a data set cannot be read.
     """
-    options = {
-        "method": several(method, "method"), "attacker": several(attacker, "attacker"), "data": several(data, "data"),
-        "seed": seed,
-        "method_seed": method_seed, "preset": preset, "with_clean": with_clean,
-    }  # fmt: skip
-    for name in ("method", "attacker"):
-        if not options[name]:
+    methods = (*several(method, "method"), *method_texts(protected, workspace))
+    given = {"method": methods, "attacker": several(attacker, "attacker")}
+    for name, texts in given.items():
+        if not texts:
             raise UsageError(f"{name}: none given; name at least one {name}")
-    return validate(Grid, options, "run")
+    return workspace.planner.plan(validate(Grid, given | {"data": several(data, "data")} | options, "run"))

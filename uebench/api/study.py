@@ -101,7 +101,6 @@ class Study:
         """Compute the missing cells, the clean reference included. See ``uebench.run`` for arguments and errors."""
         limit = TimeLimit.of(time_limit)
         how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=limit)
-        how.check()
         self._measured = None
         return compute_with_remarks(self.workspace, self.plan(), how, progress)
 

@@ -57,7 +57,6 @@ def audit(
     from uebench.planning.quick import choose_quick
 
     how = replace(how, lpips_trunk=lpips_trunk)
-    how.check()
     if protected:
         if method or len(data or ()) > 1:
             raise UsageError("--protected: takes one --data and no --method; audit methods in a separate call")

@@ -36,17 +36,16 @@ def compare(
     accuracies with its interval and p value. With --across, it compares records that differ in one option of the
     method or of the attacker, and in nothing else.
     """
-    from uebench.analysis.comparison import compare as compare_methods
-    from uebench.analysis.option_values import compare_across
+    from uebench.analysis.option_values import comparisons
     from uebench.analysis.selection import select
     from uebench.cli import output
-    from uebench.report import comparisons, formats
+    from uebench.report import formats
+    from uebench.report.comparisons import page
     from uebench.store.store import Store
 
     formats.check(form)
     records, damaged = select(Store(results), preset, data or ())
-    chosen = (records, method or (), attacker or (), peak)
-    pairs = compare_across(across, *chosen) if across else compare_methods(*chosen)
+    pairs = comparisons(records, method or (), attacker or (), peak, across)
     pairs = [pair for pair in pairs if pair.test.p is not None or not tested]
-    output.print_page(comparisons.page(pairs, peak, across, tested), form, as_json)
+    output.print_page(page(pairs, peak, across, tested), form, as_json)
     output.note_damaged(damaged)

@@ -71,14 +71,12 @@ def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
 
 
 def limited(how: Compute, time_limit: str | None, *, force: bool = False, keep_models: bool = False) -> Compute:
-    """Return how to compute, with the options of a command that may take long, checked.
+    """Return how to compute, with the options of a command that may take long.
 
     Raises:
-        UsageError: If an option is wrong.
+        UsageError: If the time limit is no duration.
     """
-    how = replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
-    how.check()
-    return how
+    return replace(how, force=force, limit=TimeLimit.of(time_limit), keep_models=keep_models)
 
 
 def end(left: Mapping[str, int], *, failed: bool) -> None:

@@ -42,7 +42,8 @@ def list_(as_json: AsJson = False) -> None:
     for row in rows:
         say(f"{row['name']}: {row['role']}")
         say(f"  {row['identities']} identities, {row['train_images']} train and {row['test_images']} test images")
-        say(f"  from {row['collection']}: {row['layout']}" + ", or --allow-download" * row["download"])
+        download = ", or --allow-download" if row["download"] else ""
+        say(f"  from {row['collection']}: {row['layout']}{download}")
         say(f"  {row['terms']}; {row['page']}")
 
 

@@ -61,13 +61,12 @@ def detect(
     from uebench.report import detections, formats
 
     formats.check(form)
-    how.check()
     if Path(key).is_file():
         raise UsageError(f"{key}: is a file, not a key; give a set made by other code as --protected NAME={key}")
     sets = parse_protected(protected or ())
     with output.progress_bars() as progress:
         detected = detect_in(
-            workspace, how, progress,
+            workspace, how, progress, output.note,
             method=method or (), key=key, protected=sets, data=data or (), method_seed=method_seed, preset=preset,
         )  # fmt: skip
     output.print_page(detections.page(detected), form, as_json)

@@ -65,7 +65,7 @@ def note_damaged(paths: Sequence[Path]) -> None:
     """Write a note about the damaged records that were left out, if there are any."""
     if paths:
         named = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-        note(f"{len(paths)} damaged record{'s' * (len(paths) > 1)} left out: {named}; uebench store verify explains")
+        note(f"{counted(len(paths), 'damaged record')} left out: {named}; uebench store verify explains")
 
 
 def print_table(table: Table, spare: Collection[str] = ()) -> None:

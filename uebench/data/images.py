@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
-from uebench.data.libtiff import silence_libtiff
 from uebench.errors import DataError, in_words, reading
 from uebench.hashing import content_digest
 from uebench.regular_files import open_regular
@@ -52,7 +53,7 @@ def open_image(file: Path) -> Iterator[Image.Image]:
             than ``MAX_PIXELS`` or ``LARGEST_FILE``.
     """
     try:
-        silence_libtiff()
+        _silence_libtiff()
         with (
             quiet(),
             open_regular(file, LARGEST_FILE) as content,
@@ -145,6 +146,23 @@ def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8
     """
     images: NDArray[np.uint8] = np.add(clean, delta, dtype=np.int16).astype(np.uint8)
     return images
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Let libtiff, with which Pillow decodes TIFF, print nothing from now on. Its errors still become exceptions.
+
+    It would write lines of its own to stderr about a damaged file. Pillow offers no way to prevent this, and Python's
+    ``warnings`` and ``logging`` do not see these lines. A redirection of the file descriptor of stderr would also
+    swallow what other threads write. libtiff's handlers belong to the whole process, so to set them back after each
+    image would not be safe with threads. Where Pillow was built so that libtiff's functions cannot be reached, nothing
+    changes.
+    """
+    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        with suppress(AttributeError, OSError):
+            setter = getattr(ctypes.CDLL(_imaging.__file__), name)  # also finds those of linked libraries
+            setter.argtypes, setter.restype = (ctypes.c_void_p,), ctypes.c_void_p
+            setter(None)
 
 
 def _check_tiles(opened: TiffImageFile, file: Path) -> None:

@@ -14,7 +14,7 @@ from uebench.data.dataset import Dataset
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
-from uebench.evaluation.curve import allowed, check_last, differing, with_results
+from uebench.evaluation.curve import check_last, differing, with_results
 from uebench.evaluation.robustness import robustness
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
@@ -82,10 +82,11 @@ def attack(
     predicted = examiner.predict(trained.classifier).tolist()
     sizes, is_exact = dataset.info.test_counts, ctx.device.type == "cpu" and not ctx.has_resumed
     try:
-        if differing(predicted, examiner.predict_shuffled(trained.classifier).tolist()) > allowed(len(predicted), 0.1):
+        shuffled = examiner.predict_shuffled(trained.classifier).tolist()
+        if differing(predicted, shuffled) > answers.tolerance(len(predicted), 0.1):
             raise CellError("its answers depend on the other images of the batch; call eval()")
         trained = with_results(trained, ctx.examined, sizes)
-        check_last(trained, predicted, 0 if is_exact else allowed(len(predicted)))
+        check_last(trained, predicted, 0 if is_exact else answers.tolerance(len(predicted)))
     except CellError as error:
         raise CellError(f"attacker {attacker.written!r}: {error}") from None
     correct = iter(answers.correct(predicted, sizes))  # sorted by identity, as the examiner's photographs are

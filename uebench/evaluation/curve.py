@@ -59,11 +59,6 @@ def check_last(trained: Trained, final: Sequence[int], slack: int) -> None:
         )
 
 
-def allowed(count: int, share: float = 0.02) -> int:
-    """Return how many of ``count`` answers rounding may change: a share of them, and at least two."""
-    return max(2, int(share * count))
-
-
 def differing(first: Sequence[int], second: Sequence[int]) -> int:
     """Return the number of answers that differ."""
     return sum(a != b for a, b in zip(first, second, strict=True))

@@ -104,7 +104,9 @@ class Entry:
 
     def _unread(self, plugin: type[Plugin[Any]]) -> str:
         """Return the fault of a class whose ``earlier`` cannot be read without importing it; empty if it has none."""
-        return "has an `earlier` that is not a literal; write {digest: sentence}" * (plugin.earlier != self.earlier)
+        if plugin.earlier == self.earlier:
+            return ""
+        return "has an `earlier` that is not a literal; write {digest: sentence}"
 
     def _imported(self) -> ModuleType:
         """Import the plugin's module by its name, or from its file if it is a plugin file."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.pairing import Pairing
 from uebench.report.style import LEAST
 from uebench.store.record import Record
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds

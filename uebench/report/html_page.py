@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from uebench import __version__
 from uebench.analysis.frame import frame
-from uebench.analysis.leaderboard import Pairing, benchmarks
+from uebench.analysis.leaderboard import benchmarks
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import identities, interval_of, is_clean
 from uebench.plugins.registry import Registry
 from uebench.report import caveats, charts, citation, html_views, record_text, strips, text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from uebench.analysis.leaderboard import Benchmark, Pairing, Standing
+from uebench.analysis.leaderboard import Benchmark, Standing
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import is_clean, seconds
 from uebench.plugins.registry import Registry
 from uebench.report import charts, strips

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uebench.analysis.labels import chosen
-from uebench.analysis.leaderboard import Benchmark, Pairing
+from uebench.analysis.choice import chosen
+from uebench.analysis.leaderboard import Benchmark
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import is_clean, seconds
 from uebench.report.caveats import COST, FEW_SEEDS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page

@@ -52,3 +52,11 @@ def correct(predicted: Sequence[int], sizes: Sequence[int]) -> tuple[bool, ...]:
     if len(truth) != len(predicted):
         raise ValueError(f"{len(predicted)} answers for {len(truth)} test photographs")
     return tuple(answer == label for answer, label in zip(predicted, truth, strict=True))
+
+
+def tolerance(count: int, share: float = 0.02) -> int:
+    """Return how many of ``count`` answers rounding may change: a share of them, and at least two.
+
+    On a CPU without interruption it changes none. On a GPU, or after resuming elsewhere, a few may differ.
+    """
+    return max(2, int(share * count))

@@ -188,8 +188,7 @@ class Record(_Common):
         if peak.epoch not in numbers or not peak.correct == max(correct) == correct[peak.epoch - 1]:
             raise ValueError("the best epoch is not that of the curve")
         last = self.training.chosen or len(correct)
-        rounding = max(2, self.counts.n // 50)  # on a GPU, or after resuming elsewhere, a few answers may differ
-        if last not in numbers or abs(correct[last - 1] - self.counts.correct) > rounding:
+        if last not in numbers or abs(correct[last - 1] - self.counts.correct) > answers.tolerance(self.counts.n):
             raise ValueError(f"the correct answers are not those of epoch {last} of the curve")
         return self
 
