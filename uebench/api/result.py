@@ -71,6 +71,26 @@ class Records(Sequence[Record]):
         chosen = several(methods, "methods"), several(attackers, "attackers")
         return frame(comparisons(self._records, *chosen, peak, across))
 
+    def leaderboard(self, attackers: Texts = ()) -> pd.DataFrame:
+        """Return one row per method on each data set: its range of ranks, accuracy, worst identity and cost.
+
+        ``uebench.report.ranking`` names the columns.
+
+        Args:
+            attackers: Only these attackers, as ``resnet18+jpeg`` or as written; empty for the one that most methods
+                faced on each data set.
+
+        Raises:
+            UsageError: If there is no record of an attacker.
+        """
+        import pandas as pd
+
+        from uebench.analysis.leaderboard import benchmarks
+        from uebench.report import ranking
+
+        page = ranking.page(benchmarks(self._records), several(attackers, "attackers"))
+        return pd.DataFrame(page.rows, columns=list(ranking.COLUMNS))
+
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""
         from uebench.analysis.frame import latex
@@ -170,6 +190,10 @@ class RunResult:
     ) -> pd.DataFrame:
         """Return paired comparisons of methods, or of the values of an option, as ``Records.compare``."""
         return self.records.compare(methods, attackers, peak, across)
+
+    def leaderboard(self, attackers: Texts = ()) -> pd.DataFrame:
+        """Return the ranks of the methods, as ``Records.leaderboard``."""
+        return self.records.leaderboard(attackers)
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

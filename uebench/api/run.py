@@ -141,14 +141,17 @@ def run(
     return compute_with_remarks(workspace, planned, how, progress)
 
 
-def records(results: str | Path = RESULTS) -> Records:
+def records(results: str | Path = RESULTS, *, data: Texts = (), preset: str | None = None) -> Records:
     """Return the records of all finished cells in a results folder, without damaged ones.
 
     Args:
         results: The results folder.
+        data: Only those of these data sets, by the names that tables print; empty for all.
+        preset: Only those of this preset; None for all.
 
     Raises:
         StoreError: If there is no such folder.
+        UsageError: If there is no such preset, or no record of a named set.
 
     Example:
         >>> import uebench
@@ -156,7 +159,7 @@ def records(results: str | Path = RESULTS) -> Records:
         >>> uebench.records("results").frame()[["method", "attacker", "n"]].values.tolist()
         [['lsp', 'resnet18', 16]]
     """
-    readable, _ = select(existing(results))
+    readable, _ = select(existing(results), preset, several(data, "data"))
     return Records(readable)
 
 

@@ -1,0 +1,42 @@
+"""Records in Python: chosen as on the command line, and ranked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Command
+from tests.records import made_up, several
+from uebench import records
+from uebench.errors import UsageError
+from uebench.store.store import Store
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "results")
+    for record in [*several("clean", correct=160), *several("ue", correct=20), *several("lsp", correct=120)]:
+        store.write_cell(record)
+    return store.root
+
+
+def test_the_leaderboard_is_that_of_the_command(results: Path, uebench: Command) -> None:
+    found = records(results).leaderboard().set_index("method")
+    assert found.loc[["ue", "lsp"], ["rank_first", "rank_last"]].to_numpy().tolist() == [[1, 1], [2, 2]]
+    rows = uebench("leaderboard", "--json", "--results", results).json["rows"]
+    assert [row["method"] for row in rows] == list(found.index)
+    assert [row["accuracy"] for row in rows] == found.accuracy.tolist()
+
+
+def test_records_may_be_those_of_a_set_and_a_preset(results: Path) -> None:
+    other = made_up("ue", correct=10).data.model_copy(update={"name": "others"})
+    Store(results).write_cell(made_up("ue", data=other.model_dump(), data_key="b" * 64, key="a" * 64))
+    known = records(results)
+    assert len(known) == 10
+    assert len(records(results, data="others")) == 1
+    assert len(records(results, preset=known[0].preset)) == 10
+    with pytest.raises(UsageError, match="no record of that set"):
+        records(results, data="nobody")
+    with pytest.raises(UsageError, match="resnet19"):
+        known.leaderboard("resnet19")
