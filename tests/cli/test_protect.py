@@ -164,12 +164,12 @@ def test_a_request_that_cannot_be_served_says_why_in_one_line(uebench: Command, 
     (source / "c").rmdir()
     (source / "b" / "1.png").unlink()
     (source / "b" / "1.png").symlink_to(tmp_path / "absent.png")
-    refused(3, "1.png: is a link, which protect does not follow")
+    refused(3, "1.png: is a link, and protect does not follow links")
     (source / "b" / "1.png").unlink()
     (source / "b" / "1.png").write_text("a letter")
     answer = uebench("protect", source, out, "--method", "random", *SMOKE)
     assert answer.code == 3
-    assert "1.png: not an image" in answer.err
+    assert "1.png: not a supported image" in answer.err
 
 
 def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photos, tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_links_lead_no_photograph_into_the_copies(uebench: Command, photos: Phot
     link = source / "a" / "9.png" if place == "photograph" else source / "c"
     link.symlink_to(other / "c" / "0.png" if place == "photograph" else other / "c")
     answer = uebench("protect", source, tmp_path / "out", "--method", "random", *SMOKE)
-    assert (answer.code, f"{link}: is a link, which protect does not follow" in answer.complaint) == (3, True)
+    assert (answer.code, f"{link}: is a link, and protect does not follow links" in answer.complaint) == (3, True)
     assert not (tmp_path / "out").exists()
 
 

@@ -108,7 +108,7 @@ def test_no_other_decoder_sees_a_file_whatever_its_name(
         file.write_bytes(b"DDS " + struct.pack("<19I4s", 124, 0x1007, 8, 8, *[0] * 13, 32, 4, b"XXXX") + b"\0" * 60)
     else:
         gradient().save(file, kind)
-    with pytest.raises(DataError, match=r"x\.jpg: not an image that is read \(BMP, JPEG, PNG"):
+    with pytest.raises(DataError, match=r"x\.jpg: not a supported image \(BMP, JPEG, PNG"):
         read_image(file, 8)
 
 
@@ -229,7 +229,7 @@ def test_a_truncated_jpeg_is_named(tmp_path: Path) -> None:
 
 def test_text_that_is_called_png_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("hello")
-    with pytest.raises(DataError, match=r"x\.png: not an image"):
+    with pytest.raises(DataError, match=r"x\.png: not a supported image"):
         read_image(tmp_path / "x.png", 8)
 
 

@@ -104,7 +104,7 @@ def test_photographs_of_kinds_that_are_not_read_are_named(photos: Photos, regist
     root = photos({"a": 3, "b": 0})
     for name in ("1.HEIC", "2.heic", "3.avif", "note.txt"):
         (root / "b" / name).touch()
-    remedy = r"b: no image in it that is read: 3 files of other kinds \(\.avif, \.heic\); convert them to PNG or JPEG$"
+    remedy = r"b: contains no supported image: 3 files of other kinds \(\.avif, \.heic\); convert them to PNG or JPEG$"
     with pytest.raises(DataError, match=remedy):
         load(str(root), 16, registry)
     with pytest.raises(DataError, match=remedy):
@@ -123,7 +123,7 @@ def test_a_missing_folder_is_said(registry: Registry, tmp_path: Path) -> None:
 def test_a_bad_photograph_is_named(photos: Photos, registry: Registry) -> None:
     root = photos({"a": 3, "b": 3})
     (root / "b" / "1.png").write_text("no")
-    with pytest.raises(DataError, match=r"b.1\.png: not an image"):
+    with pytest.raises(DataError, match=r"b.1\.png: not a supported image"):
         load(str(root), 16, registry)
 
 

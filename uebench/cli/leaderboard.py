@@ -24,8 +24,8 @@ def leaderboard(
 ) -> None:
     """Rank the methods in a results folder.
 
-    It shows clean test accuracy with its interval, drop, worst identity and cost. Without --attacker, the attacker that
-    most methods faced decides. Submitted entries follow, with claimed and measured accuracies.
+    It shows clean test accuracy with its interval, drop, worst identity and cost. Without --attacker, methods are
+    ranked against the attacker that most of them faced. Submitted entries follow, with claimed and measured accuracies.
     """
     from uebench.analysis.leaderboard import benchmarks
     from uebench.analysis.selection import select

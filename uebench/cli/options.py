@@ -90,7 +90,7 @@ TimeLimitText = Annotated[
         "--time-limit", metavar="TIME", help="Stop after this time, to resume later: 2h, 1h30m, 90m, 45s or seconds."
     ),
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Keep no decoded photographs; see uebench data cache.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not cache decoded photographs (see uebench data cache).")]
 PresetName = Annotated[
     str,
     typer.Option("--preset", help="smoke, desk, desk64, paper or official.", autocompletion=complete.preset_names),

@@ -137,6 +137,6 @@ def identities(root: Path, *, allow_empty: bool = False) -> dict[str, list[Path]
             )
         if not inside.photographs and not allow_empty:
             if inside.unread:
-                raise DataError(f"{root / name}: no image in it that is read: {inside.unread}")
+                raise DataError(f"{root / name}: contains no supported image: {inside.unread}")
             raise DataError(f"{root / name}: no image in it; add photographs or move the folder elsewhere")
     return {name: inside.photographs for name, inside in people.items()}

@@ -69,7 +69,7 @@ def open_image(file: Path) -> Iterator[Image.Image]:
     except DataError:
         raise
     except UnidentifiedImageError:
-        raise DataError(f"{file}: not an image that is read ({', '.join(FORMATS)}); remove it or replace it") from None
+        raise DataError(f"{file}: not a supported image ({', '.join(FORMATS)}); remove it or replace it") from None
     except Image.DecompressionBombError:
         raise DataError(f"{file}: more than {MAX_PIXELS} pixels; scale it down") from None
     except OSError as error:

@@ -74,7 +74,7 @@ def photographs_in(source: Path) -> dict[str, list[Photograph]]:
     people = identities(source) if inside.folders else {source.resolve().name: inside.photographs}
     if not any(people.values()):
         if inside.unread:
-            raise DataError(f"{source}: no image in it that is read: {inside.unread}")
+            raise DataError(f"{source}: contains no supported image: {inside.unread}")
         raise DataError(f"{source}: no image in it; pass a folder of photographs, or one with a folder per identity")
     photographs = {}
     for label, (name, files) in enumerate(people.items()):
@@ -98,7 +98,10 @@ def check_can_be_copied(source: Path, people: Mapping[str, Sequence[Photograph]]
     for photograph in chain.from_iterable(people.values()):
         for path in (photograph.file.parent, photograph.file):
             if path != source and path.is_symlink():
-                raise DataError(f"{path}: is a link, which protect does not follow; replace it by what it leads to")
+                raise DataError(
+                    f"{path}: is a link, and protect does not follow links; replace it with the file or folder it "
+                    "points to"
+                )
         if photograph.copy.parts[0] == MANIFEST:
             raise DataError(
                 f"{source / MANIFEST}: has the name of the file that describes the copies; rename the folder"
