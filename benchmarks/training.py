@@ -22,6 +22,7 @@ from benchmarks.sets import CPU, training_set
 from benchmarks.timing import Comparison, compare
 from uebench.data.dataset import load
 from uebench.evaluation import referee
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
 from uebench.ops import draw_seed
@@ -143,7 +144,8 @@ def _epoch_ends(quick: bool, pairs: int) -> Comparison:
 
         def whole() -> None:
             store.forget_work("epoch")
-            ctx = RunContext(CPU, 0, store=store, key="epoch", stage="train", examine=referee.Examiner(dataset, CPU))
+            checkpoints = Checkpoints(store, "epoch", "train")
+            ctx = RunContext(CPU, 0, checkpoints=checkpoints, examine=referee.Examiner(dataset, CPU))
             supervised(model, train, options, (), ctx)
 
         line = compare(

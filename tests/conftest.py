@@ -9,7 +9,7 @@ import signal
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from PIL import Image
 
 from uebench import networks
 from uebench.cli.app import main
-from uebench.evaluation import context
+from uebench.evaluation import checkpoints
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.memory import peak_memory
 from uebench.networks import bait_generator
@@ -35,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 _HEAD = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
 BOMB = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + _HEAD + struct.pack(">I", zlib.crc32(_HEAD)) + b"\0\0\0\x09IDAT"
 """The beginning of a PNG file of 50,000 x 50,000 pixels, which is to be refused before it is decoded."""
-EARLY = context.EARLY
+EARLY = checkpoints.EARLY
 settings.register_profile("fuzz", max_examples=2000, deadline=60_000)  # milliseconds
 TINY = "synthetic(identities=3, train=6, test=4)"
 QUICK = "timm(model=test_resnet, epochs=1)"
@@ -104,7 +105,7 @@ def ctrl_c_ends_what_tests_start() -> None:
 @pytest.fixture(autouse=True)
 def every_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep checkpoints of the first seconds, too, so that what a test kills has something to resume from."""
-    monkeypatch.setattr(context, "EARLY", 0.0)
+    monkeypatch.setattr(checkpoints, "EARLY", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +147,7 @@ def uebench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     """Run ``uebench ARGS`` in this process, with a results folder of its own."""
     monkeypatch.setenv("UEBENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("UEBENCH_EXECUTOR", "serial")
-    monkeypatch.setattr(context, "EARLY", EARLY)
+    monkeypatch.setattr(checkpoints, "EARLY", EARLY)
 
     def call(*args: object) -> Answer:
         monkeypatch.setattr(sys, "argv", ["uebench", *map(str, args)])
@@ -185,8 +186,9 @@ def ctx() -> RunContext:
 def new_context(tmp_path: Path) -> NewContext:
     """Make contexts of one task: each reads from ``tmp_path`` what an earlier one saved, as after a kill."""
 
-    def make(stage: str = "train", **options: Any) -> RunContext:  # noqa: ANN401
-        return RunContext(torch.device("cpu"), 0, store=Store(tmp_path), key="k", stage=stage, **options)
+    def make(stage: str = "train", sources: Mapping[str, str] | None = None, **options: Any) -> RunContext:  # noqa: ANN401
+        kept = Checkpoints(Store(tmp_path), "k", stage, sources)
+        return RunContext(torch.device("cpu"), 0, checkpoints=kept, **options)
 
     return make
 

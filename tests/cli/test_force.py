@@ -11,6 +11,7 @@ import torch
 
 from tests.conftest import TINY, Answer, Command
 from tests.soak.trials import PLUGIN, state
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -92,15 +93,15 @@ def test_a_forced_run_without_time_says_that_its_cells_are_left(uebench: Command
 def test_a_forced_run_does_not_resume_what_was_begun_before(
     tiny_run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uebench.evaluation.context.EARLY", 0.0)
+    monkeypatch.setattr("uebench.evaluation.checkpoints.EARLY", 0.0)
     grid = ("--method", "clean", "--attacker", "resnet18", "--json")
     (cell,) = tiny_run(*grid).json
     store, record = Store(tmp_path / "results"), cell["record"]
 
     def begin() -> None:
         store.cell_path(record["key"]).unlink(missing_ok=True)
-        sources = record["provenance"]["sources"]
-        ctx = RunContext(torch.device("cpu"), 0, store=store, key=record["key"], stage="train", sources=sources)
+        kept = Checkpoints(store, record["key"], "train", record["provenance"]["sources"])
+        ctx = RunContext(torch.device("cpu"), 0, checkpoints=kept)
         ctx.save({"weights": torch.zeros(1)}, 1)  # of another training, so that resuming it fails
 
     begin()

@@ -287,7 +287,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_one_resumes(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Path, "replace", full)
-            patch.setattr("uebench.evaluation.context.EARLY", 0.0)
+            patch.setattr("uebench.evaluation.checkpoints.EARLY", 0.0)
             answer = tiny_run(*LSP)
         assert answer.code == 4
         last = answer.err.splitlines()[-1]

@@ -46,7 +46,7 @@ def kill_when(results: Path, args: list[str], sign: str) -> None:
     """Start a run that keeps checkpoints from the beginning, and SIGKILL it as soon as its output says ``sign``."""
     start = results.with_name("start")
     start.mkdir(exist_ok=True)
-    (start / "sitecustomize.py").write_text("from uebench.evaluation import context\ncontext.EARLY = 0.0\n")
+    (start / "sitecustomize.py").write_text("from uebench.evaluation import checkpoints\ncheckpoints.EARLY = 0.0\n")
     paths = os.pathsep.join([str(start), *(path or str(ROOT) for path in sys.path)])
     env = os.environ | {"UEBENCH_RESULTS": str(results), "PYTHONUNBUFFERED": "1", "PYTHONPATH": paths}
     with subprocess.Popen(command(*args), env=env, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:

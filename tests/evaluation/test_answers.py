@@ -15,6 +15,7 @@ from torch import Tensor
 from uebench.data.dataset import Dataset, of_arrays
 from uebench.evaluation import referee
 from uebench.evaluation.attack import attack
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Split
@@ -71,7 +72,7 @@ class KilledError(Exception):
 def test_the_answers_of_every_epoch_survive_a_kill(
     unsorted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uebench.evaluation.context.SHARE", math.inf)
+    monkeypatch.setattr("uebench.evaluation.checkpoints.SHARE", math.inf)
     part = attacker_parts(Registry(), "timm(model=test_resnet, epochs=4, batch=3)", "smoke")[0]
 
     def run(store: Store | None, stop: int = 99) -> list[dict[str, Any]]:
@@ -79,9 +80,8 @@ def test_the_answers_of_every_epoch_survive_a_kill(
             if done == stop:
                 raise KilledError
 
-        ctx = RunContext(
-            CPU, 0, store=store, key="k", stage="train", progress=progress, examine=referee.Examiner(unsorted, CPU)
-        )
+        kept = Checkpoints(store, "k", "train") if store else None
+        ctx = RunContext(CPU, 0, checkpoints=kept, progress=progress, examine=referee.Examiner(unsorted, CPU))
         return [dict(epoch) for epoch in attack(part, (), unsorted, np.zeros((), np.int8), ctx).trained.curve]
 
     whole = run(None)

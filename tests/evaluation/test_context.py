@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from tests.conftest import NewContext
+from uebench.evaluation import checkpoints
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.stopping import Stop, Stopped
@@ -30,7 +32,7 @@ def test_checkpoints_take_a_fiftieth_of_the_time(tmp_path: Path, monkeypatch: py
             super().write_checkpoint(key, stage, content)
 
     monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
-    ctx = RunContext(torch.device("cpu"), 0, store=Slow(tmp_path), key="k", stage="train")
+    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(Slow(tmp_path), "k", "train"))
     for epoch in range(1, 41):
         now += 10
         ctx.save({"weights": torch.zeros(1)}, epoch)
@@ -120,7 +122,7 @@ def train(store: Store, epochs: int) -> list[torch.Tensor]:
     """Train a small network and return its weights."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
-    ctx = RunContext(torch.device("cpu"), 0, store=store, key="k", stage="train")
+    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(store, "k", "train"))
     options = Training(epochs=epochs, batch=4, schedule="constant")
     model = classifier("test_resnet", 2, 32)
     supervised(model, ImageSet(images, torch.arange(8) % 2, 2), options, (), ctx)
@@ -152,11 +154,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_task_stops_at_the_last_checkpoint_before_the_limit_and_loses_nothing(
-    new_context: NewContext, clock: Clock
+    new_context: NewContext, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checkpoints, "EARLY", 1000.0)  # none is due
     stop = Stop(TimeLimit.of(36))
     ctx = new_context(stop=stop)
-    ctx._next = clock.now + 1000  # as if the last checkpoint were new enough
     steps = []
     with pytest.raises(Stopped):
         for step in range(1, 10):
@@ -220,7 +222,7 @@ def test_a_checkpoint_of_other_code_is_not_used(new_context: NewContext, monkeyp
     found = context("aa").restore()
     assert found is not None and found.step == 4
     assert context("bb").restore() is None
-    monkeypatch.setattr("uebench.evaluation.context.__version__", "0")
+    monkeypatch.setattr("uebench.evaluation.checkpoints.__version__", "0")
     assert context("aa").restore() is None
     anew = "starting anew: the code has changed since the checkpoint"
     assert shown == ["resuming after step 4", anew, anew]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uebench.evaluation import context
+from uebench.evaluation import checkpoints
 from uebench.plugins.base import (
     Attacker,
     Batch,
@@ -21,7 +21,7 @@ from uebench.plugins.base import (
     Trained,
 )
 
-context.EARLY = 0.0  # keep checkpoints of these milliseconds
+checkpoints.EARLY = 0.0  # keep checkpoints of these milliseconds
 
 
 class PatternConfig(Config):

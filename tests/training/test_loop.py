@@ -62,7 +62,7 @@ class KilledError(Exception):
 def test_a_killed_training_ends_with_the_same_weights(
     optimizer: str, new_context: NewContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uebench.evaluation.context.SHARE", math.inf)
+    monkeypatch.setattr("uebench.evaluation.checkpoints.SHARE", math.inf)
     options = Training(lr=1e-3, batch=4, epochs=4, optimizer=optimizer, schedule="cosine")
     whole = supervised(fresh(), two_colours(), options, (), RunContext(torch.device("cpu"), 0))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from uebench.errors import CellError, UsageError
 from uebench.evaluation import referee
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
 from uebench.planning.parts import REFERENCE, method_part
@@ -65,7 +65,8 @@ class ChosenMethod:
             key: The key of the checkpoints.
             progress: Called with (done, total, text).
         """
-        ctx = self.context(progress, store=store, key=key, stage="fit")
+        checkpoints = Checkpoints(store, key, "fit", source_digests([self.part])) if store else None
+        ctx = self.context(progress, checkpoints)
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
 
     def check_changed(self, is_changed: bool, further: str = "") -> None:
@@ -84,13 +85,13 @@ class ChosenMethod:
                 f"choose another preset, or options with a stronger perturbation{further}"
             )
 
-    def context(self, progress: Progress, **checkpoints: Any) -> RunContext:  # noqa: ANN401
+    def context(self, progress: Progress, checkpoints: Checkpoints | None = None) -> RunContext:
         """Return a new context, and seed the global generators from it.
 
         Args:
             progress: Called with (done, total, text).
-            checkpoints: Arguments of ``RunContext`` that say where checkpoints are kept.
+            checkpoints: Where checkpoints are kept; None for no checkpoints.
         """
-        ctx = RunContext(self.device, self.seed, sources=source_digests([self.part]), progress=progress, **checkpoints)
+        ctx = RunContext(self.device, self.seed, checkpoints=checkpoints, progress=progress)
         seed_everything(ctx)
         return ctx

@@ -90,6 +90,7 @@ def fit_in(
     Raises:
         Stopped: At a checkpoint, if ``stop`` asks for it; the next call resumes there.
     """
+    from uebench.evaluation.checkpoints import Checkpoints
     from uebench.evaluation.context import RunContext
     from uebench.evaluation.hardware import choose_device
     from uebench.pretrained import weights
@@ -106,10 +107,8 @@ def fit_in(
     files = [file_digest(file) for file in questions.assets(plugin, dataset.size)]
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
-        ctx = RunContext(
-            torch_device, seed, store=store, key=address, stage="fit", sources=source_digests([part]),
-            progress=both(progress, claim.tell), stop=stop,
-        )  # fmt: skip
+        checkpoints = Checkpoints(store, address, "fit", source_digests([part]))
+        ctx = RunContext(torch_device, seed, checkpoints=checkpoints, progress=both(progress, claim.tell), stop=stop)
         state = _learned(plugin, dataset, ctx)
         if not state:
             raise UsageError(f"{method}: {NOTHING}")

@@ -7,6 +7,7 @@ import torch
 from uebench.data.dataset import Dataset, DatasetInfo
 from uebench.evaluation import models, records, referee
 from uebench.evaluation.attack import attack
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.failures import THROUGH, failure_of
 from uebench.evaluation.hardware import choose_device
@@ -94,10 +95,7 @@ class Runner:
                 self.device,
                 cell.seed,
                 role="attacker" if cell.own_streams else "",
-                store=self.store,
-                key=cell.key,
-                stage="train",
-                sources=source_digests(cell.parts()),
+                checkpoints=Checkpoints(self.store, cell.key, "train", source_digests(cell.parts())),
                 progress=progress,
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
@@ -141,10 +139,10 @@ class Runner:
         self.store.forget_work_before(self.settings.redo_before, spec.key)
 
         def context(stage: str) -> RunContext:
+            checkpoints = Checkpoints(self.store, spec.key, stage, source_digests(spec.parts()))
             return RunContext(
-                self.device, spec.method_seed, store=self.store, key=spec.key, stage=stage,
-                sources=source_digests(spec.parts()), progress=progress, stop=self._stop,
-            )  # fmt: skip
+                self.device, spec.method_seed, checkpoints=checkpoints, progress=progress, stop=self._stop
+            )
 
         dataset = self._load(spec.data)
         with process_restored():

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
+from safetensors.torch import load
 
+from uebench.evaluation.checkpoints import Checkpoints, meta_of
 from uebench.evaluation.context import RunContext
 from uebench.plugins.base import Checkpoint, Classifier
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,14 +20,52 @@ class Saved(Checkpoint):
     Attributes:
         stage: The stage that saved it.
         examined: The answers of the classifiers that were examined before.
+        content: What a file of it would hold.
     """
 
     stage: str
     examined: Sequence[str]
+    content: bytes = field(repr=False)
+
+
+class Memory:
+    """Keeps all checkpoints, and not only the newest of each stage.
+
+    Attributes:
+        saved: Those of this process, in order.
+    """
+
+    def __init__(self, earlier: Sequence[Saved]) -> None:
+        """Begin with the checkpoints of a killed process, in order."""
+        self.saved: list[Saved] = []
+        self._earlier = earlier
+
+    def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
+        """Keep a checkpoint."""
+        meta = meta_of(content)
+        examined = tuple(meta["examined"])
+        self.saved.append(Saved(load(content), meta["step"], meta["values"], stage, examined, content))
+
+    def read_checkpoint(self, key: str, stage: str) -> bytes | None:
+        """Return the last checkpoint of a stage before the kill, so that a context can serve several trainings."""
+        return next((saved.content for saved in reversed(self._earlier) if saved.stage == stage), None)
+
+
+class EveryCheckpoint(Checkpoints):
+    """Checkpoints that are always due, however little time lies between them."""
+
+    @property
+    def is_due(self) -> bool:
+        """Return True."""
+        return True
 
 
 class MemoryContext(RunContext):
-    """A context on the CPU that keeps all checkpoints in memory, however little time lies between them."""
+    """A context on the CPU that keeps all checkpoints in memory.
+
+    Attributes:
+        saved: The checkpoints of this process, in order.
+    """
 
     def __init__(
         self,
@@ -45,21 +80,10 @@ class MemoryContext(RunContext):
             resume_from: The checkpoints of the killed task, in order; each stage resumes from its last one.
             examine: Returns the encoded answers of a classifier for the clean test set; None if nobody asks for them.
         """
-        super().__init__(torch.device("cpu"), seed, examine=examine or _no_answers)
-        self.saved: list[Saved] = []
-        self._resume_from = resume_from
-
-    def save(self, state: Mapping[str, Tensor], step: int, **values: object) -> None:
-        """Keep a copy, with the values as JSON would keep them."""
-        tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
-        self.saved.append(Saved(tensors, step, json.loads(json.dumps(values)), self._stage, self.examined))
-
-    def restore(self) -> Checkpoint | None:
-        """Return the last checkpoint of this stage before the kill."""
-        saved = next((saved for saved in reversed(self._resume_from) if saved.stage == self._stage), None)
-        if saved and len(saved.examined) > len(self.examined):
-            self._examined[:] = saved.examined
-        return saved
+        memory = Memory(resume_from)
+        checkpoints = EveryCheckpoint(memory, key="", stage="")
+        super().__init__(torch.device("cpu"), seed, checkpoints=checkpoints, examine=examine or _no_answers)
+        self.saved = memory.saved
 
 
 def _no_answers(_: Classifier) -> str:
