@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.cost import protect
 from benchmarks.processes import fresh
-from uebench.report.cost import MARKERS
-from uebench.report.style import COLOURS
+from uebench.report.figures.cost import MARKERS
+from uebench.report.figures.style import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -51,7 +51,7 @@ def plan(cells: int) -> dict[str, Any]:
     from uebench.planning.grid import Planner
     from uebench.planning.tasks import Task, TaskStatus
     from uebench.plugins.registry import Registry
-    from uebench.report.work import look
+    from uebench.report.pages.work import look
     from uebench.store.requests import requested
     from uebench.store.store import Store
 

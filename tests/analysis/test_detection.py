@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from uebench.analysis.detection import Detection, detection
-from uebench.report.detections import page, sentence
+from uebench.report.pages.detections import page, sentence
 
 ONE, OTHER = ("linear", "image"), ("two-layer", "residue")
 

@@ -9,7 +9,7 @@ from uebench.analysis.paired_tests import paired_tests
 from uebench.analysis.ranking import ranks
 from uebench.analysis.runs import runs_of
 from uebench.analysis.study import CONTRADICTING, NOT_COMPUTED, Gap, MeasuredPlace
-from uebench.report.study_table import arrange
+from uebench.report.study.table import arrange
 from uebench.store.record import Failure
 from uebench.store.record_parts import Counts
 from uebench.store.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.records import answered, made_up
-from uebench.report.ranking import COLUMNS
+from uebench.report.pages.ranking import COLUMNS
 from uebench.store.store import Store
 
 HALF = [number % 2 == 0 for number in range(200)]

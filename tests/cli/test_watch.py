@@ -19,7 +19,7 @@ from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
 from uebench.cli import status_output
-from uebench.report.work import look
+from uebench.report.pages.work import look
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.requests import done, requested, requests

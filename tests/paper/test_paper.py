@@ -24,7 +24,7 @@ from uebench.planning.cell import EVALUATION
 from uebench.planning.grid import Planner
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.plugins.registry import Registry
-from uebench.report.paper_table import OF_ROWS, page
+from uebench.report.pages.paper_table import OF_ROWS, page
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
 

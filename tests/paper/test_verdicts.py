@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.records import made_up
-from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.statistics import Runs
 from uebench.paper.claims import judge
 from uebench.paper.fill import FilledPlace, FilledTable
@@ -14,7 +14,7 @@ from uebench.paper.place import TablePlace
 from uebench.paper.reported import reported
 from uebench.paper.tables import TABLES
 from uebench.paper.verdicts import Order, learned, near_chance, orders
-from uebench.report.paper_table import page
+from uebench.report.pages.paper_table import page
 
 CLEAN = {"WebFace50": 80.6, "VGGFace10": 83.0, "rho_a=4/255": 65.5}
 

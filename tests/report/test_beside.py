@@ -13,7 +13,8 @@ from tests.records import as_asked
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledTable
 from uebench.plugins.registry import Registry
-from uebench.report import beside, views
+from uebench.report import views
+from uebench.report.figures import beside
 from uebench.store.store import Store
 
 

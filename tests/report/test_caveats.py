@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Command
 from tests.records import PEOPLE, as_asked, made_up
 from uebench.plugins import presets
-from uebench.report import html_page
 from uebench.report.caveats import caveats
+from uebench.report.html import document
 from uebench.report.record_text import lines
 from uebench.report.text import percent
 from uebench.store.record import Record
@@ -60,7 +60,7 @@ def test_tables_and_the_page_say_what_their_records_ask_for(uebench: Command, tm
     for command in (("5",), ("claims",), ("1",)):
         assert f"\n{ENLARGED}\n" in uebench("table", *command).out
     assert ENLARGED not in uebench("table", "3").out
-    assert ENLARGED in html_page.render([record], store)
+    assert ENLARGED in document.render([record], store)
 
 
 @pytest.mark.usefixtures("small_networks")
@@ -72,7 +72,7 @@ def test_a_result_of_smoke_says_that_nothing_follows_from_it(
     assert tiny_run("--method", "lsp", "--attacker", "resnet18(epochs=1)").err.splitlines()[-1].endswith(SMOKE)
     assert f"\n{SMOKE}\n" in uebench("table", "7", "--preset", "smoke").out
     assert f"\n{SMOKE}\n" not in uebench("table", "7", "--preset", "desk").out
-    assert SMOKE in html_page.render([trained("knn", 96, preset="smoke")], Store(tmp_path))
+    assert SMOKE in document.render([trained("knn", 96, preset="smoke")], Store(tmp_path))
 
 
 def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> None:

@@ -16,10 +16,10 @@ from tests.records import made_up
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError
-from uebench.report import cost
-from uebench.report.labels import Labelled, place
-from uebench.report.study_metrics import seconds
-from uebench.report.style import LEAST
+from uebench.report.figures import cost
+from uebench.report.figures.label_places import Labelled, place
+from uebench.report.figures.style import LEAST
+from uebench.report.study.metrics import seconds
 from uebench.store.store import Store
 
 ONE_ATTACKER = STUDY.partition('[[attacker]]\nname = "JPEG"')[0]

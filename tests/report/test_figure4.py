@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from tests.records import as_asked, made_up, protection_of
 from uebench.paper.fill import FilledTable
 from uebench.plugins.registry import Registry
-from uebench.report import figure4
+from uebench.report.figures import figure4
 from uebench.store.record import Record
 from uebench.store.record_parts import Fit, Round
 from uebench.store.store import Store

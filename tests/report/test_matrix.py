@@ -14,7 +14,7 @@ from tests.records import made_up
 from tests.studies import SHARES, STUDY, measured, written
 from uebench.analysis.study import NOT_COMPUTED, Gap, MeasuredPlace
 from uebench.errors import UsageError
-from uebench.report import matrix
+from uebench.report.figures import matrix
 from uebench.store.store import Store
 
 

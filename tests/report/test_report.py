@@ -18,7 +18,9 @@ from uebench.analysis.statistics import interval
 from uebench.data.dataset import load
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
-from uebench.report import charts, citation, html_page, strips
+from uebench.report import citation
+from uebench.report.figures import strips
+from uebench.report.html import charts, document
 from uebench.store.record import ProtectedMeta, Record
 from uebench.store.store import Protected, Store
 
@@ -42,7 +44,7 @@ def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     data = made_up().data.model_copy(update={"name": evil})
     records = [made_up(name, written={"method": evil, "attacker": f'"{evil}'}, data=data) for name in ("lsp", "clean")]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     reader = Reader()
     reader.feed(text)
     assert len(reader.scripts) == 1
@@ -51,7 +53,7 @@ def test_a_name_with_markup_in_it_is_text(tmp_path: Path) -> None:
 
 
 def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> None:
-    text = html_page.render([made_up("clean"), made_up()], Store(tmp_path))
+    text = document.render([made_up("clean"), made_up()], Store(tmp_path))
     reader = Reader()
     reader.feed(text)
     links = [address for address in reader.addresses if not address.startswith("data:")]
@@ -70,12 +72,12 @@ def test_a_paper_whose_address_is_no_web_address_is_no_link(tmp_path: Path) -> N
         "    def perturb(self, batch, ctx):\n        return batch.images\n"
     )
     records, registry = [made_up("odd")], Registry([file])
-    assert "javascript:" not in html_page.render(records, Store(tmp_path), registry=registry)
+    assert "javascript:" not in document.render(records, Store(tmp_path), registry=registry)
     assert "  title = {Odd x},\n  howpublished = {V}," in citation.bibtex(records, registry)
 
 
 def test_without_scripts_the_numbers_stand_in_tables_with_their_intervals(tmp_path: Path) -> None:
-    text = html_page.render([made_up("clean", correct=160), made_up("lsp", correct=40)], Store(tmp_path))
+    text = document.render([made_up("clean", correct=160), made_up("lsp", correct=40)], Store(tmp_path))
     without = re.sub(r"<script.*?</script>", "", text, flags=re.S)
     for number in ("<b>80.0</b> <span>[73.9, 85.0]</span>", "<b>20.0</b> <span>[15.0, 26.1]</span>", ">60.0<"):
         assert number in without, number
@@ -87,7 +89,7 @@ def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_
     records = [run for name, n in counts for run in several(name, correct=n)]
     records += [run for name, n in (("clean", 150), ("ue", 140), ("lsp", 50)) for run in several(name, jpeg, n)]
     records += [made_up(name, [("resnet50", {})], correct=n) for name, n in (("clean", 150), ("ue", 140))]
-    best = html_page.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
+    best = document.render(records, Store(tmp_path)).partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "ue\n" in plain and "10.0 [6.5, 15.0]" in plain and "80.0 [73.9, 85.0]" in plain and "lsp\n" in plain
     for text in ("+jpeg(quality=50)", "25.0 [19.5, 31.5]", "not the other method"):
@@ -96,7 +98,7 @@ def test_the_first_part_says_which_method_is_best_against_what_and_which_may_be_
 
 def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identity(tmp_path: Path) -> None:
     records = [made_up("clean", correct=160), *[made_up("lsp", correct=40 + seed, seed=seed) for seed in range(3)]]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     opened = re.findall(r'popovertarget="(\w+)"><b>20.5', text)
     assert len(set(opened)) == 1 and len(opened) >= 3
     (record,) = re.findall(rf'<article id="{opened[0]}".*?</article>', text, re.S)
@@ -108,7 +110,7 @@ def test_a_number_opens_the_record_of_its_runs_with_the_command_and_each_identit
 
 def test_the_csv_and_the_citations_are_in_the_page(tmp_path: Path) -> None:
     records = [made_up("clean", correct=160), made_up("lsp", correct=40)]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     found = {
         name: base64.b64decode(data).decode() for data, name in re.findall(r'base64,([^"]+)" download="([^"]+)"', text)
     }
@@ -126,7 +128,7 @@ def test_the_ranks_seeds_and_the_worst_off_identity_stand_beside_each_number(tmp
     several = [made_up("lsp", correct=40 + seed, seed=seed, per_identity=people(40 + seed)) for seed in range(3)]
     records = [made_up("clean", correct=160), *several, made_up("ue", correct=38, per_identity=people(38))]
     board = (
-        html_page.render(records, Store(tmp_path)).partition('<table class="cards board">')[2].partition("</table>")[0]
+        document.render(records, Store(tmp_path)).partition('<table class="cards board">')[2].partition("</table>")[0]
     )
     _, lsp, ue = board.split("<tr>")[2:]
     low, high = (100 * end for end in interval(runs_of(several)))
@@ -153,7 +155,7 @@ def test_costs_lie_on_a_logarithmic_axis_from_one_power_of_ten_to_another() -> N
 
 
 def test_an_empty_store_says_what_to_run(tmp_path: Path) -> None:
-    text = html_page.render([], Store(tmp_path))
+    text = document.render([], Store(tmp_path))
     assert "No record to show" in text
     assert "uebench run --method segue" in text
 
@@ -175,7 +177,7 @@ def test_a_strip_is_cut_from_the_stored_set_and_magnifies_the_residual(tmp_path:
     assert made.clean.shape == (3, 32, 32, 3)
     assert (made.clean.astype(int) - made.protected.astype(int) == 2).mean() > 0.9
     assert (made.residual == 128 - 60).all()
-    assert "data:image/png;base64," in html_page.render([orl_record(store, -2)], store)
+    assert "data:image/png;base64," in document.render([orl_record(store, -2)], store)
 
 
 def test_photographs_of_other_sets_are_never_shown(tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_photographs_of_other_sets_are_never_shown(tmp_path: Path) -> None:
     record = orl_record(store, 1)
     other = record.model_copy(update={"data": record.data.model_copy(update={"source": "folder"})})
     assert strips.stored(store, other, Registry()) == "The photographs of this set may not be shown."
-    assert "data:image" not in html_page.render([other], store)
+    assert "data:image" not in document.render([other], store)
     with pytest.raises(UsageError, match="may not be shown"):
         strips.strip(load("synthetic(identities=3)", 32, Registry()), np.zeros((9, 3, 32, 32), np.int8), 2, Registry())
 
@@ -281,7 +283,7 @@ def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_pr
     jpeg = [("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50})]
     records = [run for name, n in (("clean", 160), ("ue", 20), ("lsp", 120)) for run in several(name, correct=n)]
     records += [run for name, n in (("clean", 150), ("ue", 146), ("lsp", 148)) for run in several(name, jpeg, n)]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     best = text.partition('id="best"')[2].partition("</section>")[0]
     plain, compressed = (re.sub(r"<[^>]+>", "", row) for row in best.split("<tr ")[1:])
     assert "none shown to protect" in compressed and "73.0 [" not in compressed and "75.0 [" in compressed
@@ -292,7 +294,7 @@ def test_the_page_says_where_none_is_shown_to_protect_and_frames_only_what_is_pr
 
 def test_the_page_says_where_single_runs_are_not_tested_and_frames_none_of_them(tmp_path: Path) -> None:
     records = [made_up("ue", correct=0), made_up("lsp", correct=120), *several("clean", correct=160)]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     best = text.partition('id="best"')[2].partition("</section>")[0].partition('class="legend"')[0]
     assert "<tr" not in best and "none shown to protect" not in best
     listed = best.partition("No method has enough seeds for a test against these attackers")[2]
@@ -312,6 +314,6 @@ def test_the_page_gives_no_cost_for_a_set_made_by_other_code(tmp_path: Path) -> 
     records = [
         run.model_copy(update={"method": elsewhere}) if run.method.name == elsewhere.name else run for run in records
     ]
-    text = html_page.render(records, Store(tmp_path))
+    text = document.render(records, Store(tmp_path))
     costs = re.findall(r'data-label="Cost, s">([^<]*)<', text)
     assert sorted(costs)[1:] == ["\N{EN DASH}", "\N{EN DASH}"] and float(sorted(costs)[0]) > 0

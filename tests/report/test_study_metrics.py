@@ -9,7 +9,7 @@ import pytest
 from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.analysis.study import MeasuredPlace
-from uebench.report import study_metrics as metrics
+from uebench.report.study import metrics
 from uebench.store.record_parts import Counts, Robustness, Scope
 from uebench.store.store import Store
 

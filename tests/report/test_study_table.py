@@ -14,10 +14,11 @@ from tests.records import protection_of
 from tests.studies import STUDY, measured, written
 from uebench.errors import UsageError
 from uebench.planning import study
-from uebench.report import bars, cost, matrix, study_forms, study_metrics
-from uebench.report.study_blocks import StudyTable
-from uebench.report.study_rows import COLUMNS
-from uebench.report.study_table import arrange
+from uebench.report.figures import bars, cost, matrix
+from uebench.report.study import forms, metrics
+from uebench.report.study.blocks import StudyTable
+from uebench.report.study.rows import COLUMNS
+from uebench.report.study.table import arrange
 from uebench.store.store import Store
 
 DOCUMENT = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table.tex}\ref{%s}\end{document}"
@@ -35,7 +36,7 @@ def line(text: str, start: str) -> str:
 
 
 def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTable) -> None:
-    text = study_forms.render(table, "text")
+    text = forms.render(table, "text")
     assert "Made up, n = 200" in text and "with a countermeasure: JPEG" in text
     assert re.search(r"structured +LSP +20\.3 \[\d+\.\d, \d+\.\d\]‡ .* 3 x 3$", line(text, "  LSP "))
     assert re.search(r"random +Noise_1 #2 +\d+\.\d \[\d+\.\d, \d+\.\d\]\* ", line(text, "Noise_1 #2"))
@@ -51,7 +52,7 @@ def test_text_has_means_intervals_seeds_marks_and_what_they_mean(table: StudyTab
 
 
 def test_markdown_has_the_best_in_bold_and_names_as_they_are(table: StudyTable) -> None:
-    text = study_forms.render(table, "md")
+    text = forms.render(table, "md")
     assert "## Two protections & 100% \\_care\\_" in text
     assert "**20.3** [" in line(text, "| LSP ") and "‡" not in text
     assert "\\*" in line(text, "Noise_1 #2")
@@ -59,14 +60,14 @@ def test_markdown_has_the_best_in_bold_and_names_as_they_are(table: StudyTable) 
 
 
 def test_html_joins_the_cells_of_a_group(table: StudyTable) -> None:
-    text = study_forms.render(table, "html")
+    text = forms.render(table, "html")
     assert '<th colspan="2" halign="left">with a countermeasure</th>' in text
     assert '<th rowspan="2" valign="top">random</th>' in text
     assert "<strong>20.3</strong>" in text and "Two protections &amp; 100%" in text
 
 
 def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
-    text = study_forms.render(table, "tex")
+    text = forms.render(table, "tex")
     assert r"\caption{Two protections \& 100\% \_care\_}" in text and r"\label{tab:mine}" in text
     assert r"\cmidrule(lr){3-3} \cmidrule(lr){4-5}" in text
     assert r"\multicolumn{2}{c}{with a countermeasure}" in text
@@ -80,7 +81,7 @@ def test_latex_escapes_names_and_rules_off_groups(table: StudyTable) -> None:
 @pytest.mark.parametrize("which", ["table", "more"])
 def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     table: StudyTable = request.getfixturevalue(which)
-    study_forms.write(table, tmp_path / "table.tex", "tex")
+    forms.write(table, tmp_path / "table.tex", "tex")
     (tmp_path / "document.tex").write_text(DOCUMENT % table.label)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -90,7 +91,7 @@ def test_latex_compiles(which: str, request: pytest.FixtureRequest, tmp_path: Pa
 
 
 def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
-    rows = list(csv.DictReader(io.StringIO(study_forms.render(table, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(forms.render(table, "csv"))))
     assert list(rows[0]) == list(COLUMNS)
     assert COLUMNS.keys() >= set(study.METRICS)
     assert len(rows) == 12
@@ -104,11 +105,11 @@ def test_rows_for_programs_have_numbers_in_full(table: StudyTable) -> None:
     assert float(noise["p"]) <= float(noise["p_holm"]) < 0.05
     assert float(noise["difference"]) == pytest.approx(float(noise["accuracy"]) - 20.3, abs=0.1)
     assert len(noise["keys"].split()) == int(noise["runs"]) == 9
-    assert study_forms.frame(table).shape == (12, len(COLUMNS))
+    assert forms.frame(table).shape == (12, len(COLUMNS))
 
 
 def test_every_metric_that_a_study_may_name_is_measured() -> None:
-    assert tuple(study_metrics.METRICS) == study.METRICS
+    assert tuple(metrics.METRICS) == study.METRICS
 
 
 METRICS = 'metrics = ["peak", "ssim", "worst_identity", "psnr"]\n'
@@ -131,7 +132,7 @@ def more(tmp_path_factory: pytest.TempPathFactory) -> StudyTable:
 
 
 def test_a_study_shows_the_metrics_that_it_names_in_blocks_of_their_own(more: StudyTable) -> None:
-    text = study_forms.render(more, "text")
+    text = forms.render(more, "text")
     titles = [block.title for block in more.blocks]
     assert titles == [
         "Made up, n = 200", "peak accuracy, % (epoch): Made up", "worst identity, % (number): Made up",
@@ -146,7 +147,7 @@ def test_a_study_shows_the_metrics_that_it_names_in_blocks_of_their_own(more: St
 
 
 def test_what_others_report_stands_beside_what_is_measured_with_its_source(more: StudyTable) -> None:
-    text = study_forms.render(more, "text").partition("peak accuracy")[0]
+    text = forms.render(more, "text").partition("peak accuracy")[0]
     assert re.search(r"with a countermeasure: JPEG +reported +with a countermeasure: Blur", text)
     assert text.count("reported") == 1  # of the only attacker of which somebody reports
     assert re.search(r"LSP +20\.3 \[.*\]‡ +20\.3 \[.*\]‡ +12\.34 \(a\) +20\.3 ", line(text, "LSP"))
@@ -156,7 +157,7 @@ def test_what_others_report_stands_beside_what_is_measured_with_its_source(more:
 
 
 def test_rows_for_programs_hold_metrics_and_reported_numbers(more: StudyTable) -> None:
-    rows = study_forms.frame(more).set_index(["method", "attacker"])
+    rows = forms.frame(more).set_index(["method", "attacker"])
     lsp = rows.loc["LSP", "JPEG"]
     assert (lsp["reported"], lsp["source"], lsp["ssim"]) == (12.34, "The paper, Table 2", 0.9)
     assert len(lsp["peak_epochs"]) == len(lsp["keys"]) == 9
@@ -169,19 +170,19 @@ def test_a_single_source_needs_no_letter(tmp_path: Path) -> None:
     (tmp_path / "numbers.csv").write_text(NUMBERS.rpartition("clean")[0])
     file = written(tmp_path, f'reported = "numbers.csv"\n{STUDY}')
     table = arrange(*measured(file, Store(tmp_path), {}))
-    assert re.search(r"LSP +- +- +12\.34 +-$", line(study_forms.render(table, "text"), "LSP"))
+    assert re.search(r"LSP +- +- +12\.34 +-$", line(forms.render(table, "text"), "LSP"))
     assert "reported: by The paper, Table 2" in table.notes
 
 
 def test_latex_gives_negative_numbers_a_minus_sign(tmp_path: Path) -> None:
     file = written(tmp_path, f'metrics = ["relative_unlearnability"]\n{STUDY}')
     table = arrange(*measured(file, Store(tmp_path), {"clean reference": 0.5, "LSP": 0.9}))
-    assert re.search(r"LSP & \$-\$\d+\.\d & ", study_forms.render(table, "tex"))
+    assert re.search(r"LSP & \$-\$\d+\.\d & ", forms.render(table, "tex"))
 
 
 @pytest.mark.parametrize("form", ["md", "html", "tex"])
 def test_every_format_has_the_blocks_and_the_reported_numbers(more: StudyTable, form: str) -> None:
-    text = study_forms.render(more, form)
+    text = forms.render(more, form)
     for found in ("protected sets: Made up", "SSIM", "reported", "12.34"):
         assert found in text
     if form == "tex":
@@ -194,48 +195,48 @@ def test_every_format_has_the_blocks_and_the_reported_numbers(more: StudyTable, 
 def test_a_gap_is_a_dash_with_a_reason_in_every_form(tmp_path: Path) -> None:
     spec, places = measured(written(tmp_path), Store(tmp_path), {"LSP": 0.2})
     table = arrange(spec, places)
-    text = study_forms.render(table, "text")
+    text = forms.render(table, "text")
     assert line(text, "Noise 2").split() == ["Noise", "2", "-", "-", "-"]
     assert (
         "gap: clean reference against ResNet-18 on Made up, " in text
         and ": not computed yet: uebench study run" in text
     )
     assert "‡" not in text and "differs from" not in text  # there is nothing to compare with
-    assert r"Noise 2 & -- {" in study_forms.render(table, "tex")
+    assert r"Noise 2 & -- {" in forms.render(table, "tex")
 
 
 def test_without_groups_there_is_no_column_for_them(tmp_path: Path) -> None:
     plain = re.sub(r"group = .*\n", "", STUDY)
     table = arrange(*measured(written(tmp_path, plain), Store(tmp_path), {}))
-    assert re.search(r"^method +ResNet-18 +JPEG +Blur +seeds$", study_forms.render(table, "text"), re.M)
-    assert r"\begin{tabular}{lrrrr}" in study_forms.render(table, "tex")
-    assert "cmidrule" not in study_forms.render(table, "tex")
+    assert re.search(r"^method +ResNet-18 +JPEG +Blur +seeds$", forms.render(table, "text"), re.M)
+    assert r"\begin{tabular}{lrrrr}" in forms.render(table, "tex")
+    assert "cmidrule" not in forms.render(table, "tex")
 
 
 def test_the_name_of_a_file_chooses_the_format(tmp_path: Path) -> None:
-    assert study_forms.check("", tmp_path / "t.tex") == "tex"
-    assert study_forms.check("md", tmp_path / "t.txt") == "md"
-    assert study_forms.check("", None) == "text"
+    assert forms.check("", tmp_path / "t.tex") == "tex"
+    assert forms.check("md", tmp_path / "t.txt") == "md"
+    assert forms.check("", None) == "text"
     with pytest.raises(UsageError, match="format 'pdf': unknown"):
-        study_forms.check("pdf", None)
+        forms.check("pdf", None)
     with pytest.raises(UsageError, match="not a text format; name a file"):
-        study_forms.check("parquet", None)
+        forms.check("parquet", None)
 
 
 def test_parquet_needs_pyarrow_and_says_so(table: StudyTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"t\.parquet: Parquet needs the package pyarrow; pip install pyarrow"):
-        study_forms.check("", tmp_path / "t.parquet")
+        forms.check("", tmp_path / "t.parquet")
     with pytest.raises(UsageError, match="pyarrow"):
-        study_forms.write(table, tmp_path / "t.parquet", "parquet")
+        forms.write(table, tmp_path / "t.parquet", "parquet")
 
 
 def test_parquet_holds_the_rows(table: StudyTable, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     import pandas as pd
 
-    study_forms.write(table, tmp_path / "t.parquet", "parquet")
-    pd.testing.assert_series_equal(pd.read_parquet(tmp_path / "t.parquet")["p"], study_forms.frame(table)["p"])
+    forms.write(table, tmp_path / "t.parquet", "parquet")
+    pd.testing.assert_series_equal(pd.read_parquet(tmp_path / "t.parquet")["p"], forms.frame(table)["p"])
 
 
 def test_bars_show_means_with_intervals_in_groups_and_say_what_is_missing(tmp_path: Path) -> None:
@@ -277,7 +278,7 @@ def test_a_table_and_its_figures_say_that_a_single_run_says_nothing_about_other_
     )
     said = "a number from fewer than three method seeds is not tested: other protected sets may differ"
     table = arrange(spec, places)
-    text = study_forms.render(table, "text")
+    text = forms.render(table, "text")
     assert said in table.notes and said in text and not set("‡†*") & set(text)
     assert not any("shown to protect" in note or "differs from" in note for note in table.notes)
     for draw in (bars.figure, cost.figure):

@@ -23,7 +23,7 @@ from uebench.analysis.frame import frame
 from uebench.errors import StoreError
 from uebench.plugins.registry import Registry
 from uebench.report import record_text
-from uebench.report.status import status
+from uebench.report.pages.status import status
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.store import DamagedError, Protected, Store
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from uebench.analysis.labels import Labels, set_names
-from uebench.analysis.pairing import Pairing as Pairing
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.ranking import Rank, leaders, ranks
 from uebench.analysis.runs import chance, is_clean, runs_of
 from uebench.analysis.statistics import Runs

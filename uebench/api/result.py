@@ -74,7 +74,7 @@ class Records(Sequence[Record]):
     def leaderboard(self, attackers: Texts = ()) -> pd.DataFrame:
         """Return one row per method on each data set: its range of ranks, accuracy, worst identity and cost.
 
-        ``uebench.report.ranking`` names the columns.
+        ``uebench.report.pages.ranking`` names the columns.
 
         Args:
             attackers: Only these attackers, as ``resnet18+jpeg`` or as written; empty for the one that most methods
@@ -86,7 +86,7 @@ class Records(Sequence[Record]):
         import pandas as pd
 
         from uebench.analysis.leaderboard import benchmarks
-        from uebench.report import ranking
+        from uebench.report.pages import ranking
 
         page = ranking.page(benchmarks(self._records), several(attackers, "attackers"))
         return pd.DataFrame(page.rows, columns=list(ranking.COLUMNS))

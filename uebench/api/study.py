@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from uebench.report.study_blocks import StudyTable
+    from uebench.report.study.blocks import StudyTable
     from uebench.store.entry import LeaderboardEntry
 
 FIGURES = ("bars", "matrix", "cost")
@@ -127,10 +127,10 @@ class Study:
         return self.records.frame()
 
     def summary(self) -> pd.DataFrame:
-        """Return one row per number of the table; ``uebench.report.study_rows`` names the columns."""
-        from uebench.report import study_forms
+        """Return one row per number of the table; ``uebench.report.study.rows`` names the columns."""
+        from uebench.report.study import forms
 
-        return study_forms.frame(self.arranged())
+        return forms.frame(self.arranged())
 
     def table(self, form: str = "text") -> str:
         """Return the table: means with 95% intervals, tests against the baseline, and the best of each column.
@@ -141,10 +141,10 @@ class Study:
         Raises:
             UsageError: If there is no such format.
         """
-        from uebench.report import study_forms
+        from uebench.report.study import forms
 
-        study_forms.check(form, None)
-        return study_forms.render(self.arranged(), form)
+        forms.check(form, None)
+        return forms.render(self.arranged(), form)
 
     def figure(self, kind: str = "bars") -> Figure:
         """Draw the study.
@@ -155,7 +155,7 @@ class Study:
         Raises:
             UsageError: If there is no such figure, or no finished cell to draw.
         """
-        from uebench.report import bars, cost, matrix
+        from uebench.report.figures import bars, cost, matrix
 
         check_figure(kind)
         draw = {"bars": bars.figure, "matrix": matrix.of_study, "cost": cost.figure}[kind]
@@ -163,9 +163,9 @@ class Study:
 
     def page(self) -> str:
         """Return the HTML page of its records, like that of ``uebench report`` for a whole results folder."""
-        from uebench.report import html_page
+        from uebench.report.html import document
 
-        return html_page.render(
+        return document.render(
             self.records,
             self.workspace.store,
             self.spec.title,
@@ -197,7 +197,7 @@ class Study:
 
     def arranged(self) -> StudyTable:
         """Return the table in the form from which all formats are written."""
-        from uebench.report.study_table import arrange
+        from uebench.report.study.table import arrange
 
         return arrange(self.spec, self.places)
 

@@ -40,7 +40,7 @@ def compare(
     from uebench.analysis.selection import select
     from uebench.cli import output
     from uebench.report import formats
-    from uebench.report.comparisons import page
+    from uebench.report.pages.comparisons import page
     from uebench.store.store import Store
 
     formats.check(form)

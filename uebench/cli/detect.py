@@ -58,7 +58,8 @@ def detect(
     from uebench.api.detect import detect_in
     from uebench.api.protected_sets import parse_protected
     from uebench.cli import output
-    from uebench.report import detections, formats
+    from uebench.report import formats
+    from uebench.report.pages import detections
 
     formats.check(form)
     if Path(key).is_file():

@@ -57,7 +57,8 @@ def figure(
 
 def _robustness(out: Path, data: str | None, preset: str, workspace: Workspace) -> None:
     from uebench.cli import output
-    from uebench.report import figure4, files
+    from uebench.report import files
+    from uebench.report.figures import figure4
 
     tables = figure4.filled_panels(workspace.store, workspace.registry, preset, data)
     records = figure4.drawn_from(tables)
@@ -76,7 +77,8 @@ def _strips(
     from uebench.cli import output
     from uebench.planning.parts import REFERENCE
     from uebench.planning.quick import choose_quick
-    from uebench.report import files, strips
+    from uebench.report import files
+    from uebench.report.figures import strips
 
     everything = [name for name in workspace.registry.ready("method") if name != REFERENCE]
     planned = workspace.planner.protections(methods or everything, [data] if data else (), preset, method_seed)

@@ -30,7 +30,8 @@ def leaderboard(
     from uebench.analysis.leaderboard import benchmarks
     from uebench.analysis.selection import select
     from uebench.cli import output
-    from uebench.report import entries, formats, ranking
+    from uebench.report import formats
+    from uebench.report.pages import entries, ranking
     from uebench.store.entry import read_entry
     from uebench.store.store import Store
 

@@ -29,12 +29,12 @@ def report(
     files.check(html, "--html", (".html", ".htm"))
 
     from uebench.analysis.selection import select
-    from uebench.report import html_page
+    from uebench.report.html import document
     from uebench.store.atomic import write
     from uebench.store.store import Store
 
     store = Store(results)
     records, damaged = select(store, preset, data or ())
-    write(html, html_page.render(records, store), "--html")
+    write(html, document.render(records, store), "--html")
     note(f"{html}: {len(records)} records of {results}")
     note_damaged(damaged)

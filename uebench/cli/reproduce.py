@@ -58,7 +58,8 @@ def reproduce(
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
     from uebench.cli import computing, output, run_output
     from uebench.paper.request import TableRequest
-    from uebench.report import files, formats, paper_table
+    from uebench.report import files, formats
+    from uebench.report.pages import paper_table
     from uebench.store.atomic import write
 
     if bool(name) == everything:

@@ -103,7 +103,7 @@ def run(
     if save:
         files.check(save, "--save", (".toml",))
     if figure:
-        from uebench.report import matrix
+        from uebench.report.figures import matrix
 
         files.check(figure, "--figure")
     how = computing.limited(how, time_limit, force=force, keep_models=keep_models)

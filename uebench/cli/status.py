@@ -33,7 +33,7 @@ def status(
     """
     from uebench.cli import output
     from uebench.plugins.registry import Registry
-    from uebench.report import status
+    from uebench.report.pages import status
     from uebench.store.store import Store
 
     if watch and (stale or plugin or as_json):

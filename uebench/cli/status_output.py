@@ -11,7 +11,7 @@ from rich.text import Text
 
 from uebench.cli.terminal import say, visible
 from uebench.report import text
-from uebench.report.work import Work, look
+from uebench.report.pages.work import Work, look
 from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store

@@ -55,7 +55,7 @@ def run(
     Only missing cells are computed.
     """
     from uebench.cli import computing, output, run_output
-    from uebench.report import study_forms
+    from uebench.report.study import forms
 
     study = _study(name, data, workspace)
     how = computing.limited(how, time_limit, force=force)
@@ -64,7 +64,7 @@ def run(
         computing.show_plan(plan, workspace, how, as_json)
         return
     result = computing.computed(plan, workspace, how)
-    output.print_page(study_forms.page(study.arranged()), "text", as_json)
+    output.print_page(forms.page(study.arranged()), "text", as_json)
     run_output.notes(result, forced=force)
     computing.end({"cell": len(result.left)}, failed=bool(result.failed))
 
@@ -89,19 +89,19 @@ def table(
     Nothing is computed.
     """
     from uebench.cli import output
-    from uebench.report import study_forms
+    from uebench.report.study import forms
 
     if out and as_json:
         raise UsageError("--json: shows the table and writes no file; leave out --json or --out")
-    form = study_forms.check(form, out)
+    form = forms.check(form, out)
     arranged = _study(name, data, workspace).arranged()
     if out:
-        study_forms.write(arranged, out, form)
+        forms.write(arranged, out, form)
         output.note(f"{out}: written")
     elif as_json:
-        output.print_json(study_forms.page(arranged).document())
+        output.print_json(forms.page(arranged).document())
     else:
-        say(study_forms.render(arranged, form), end="")
+        say(forms.render(arranged, form), end="")
 
 
 @app.command()

@@ -47,7 +47,7 @@ def table(
     output.note_damaged(view.damaged)
     output.print_page(view.page, form, as_json)
     if drawing:
-        from uebench.report import beside
+        from uebench.report.figures import beside
 
         records = beside.drawn_from(view.filled)
         files.save(beside.figure(view.filled), drawing, "--figure", records)

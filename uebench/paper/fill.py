@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from uebench.analysis.leaderboard import Pairing
+from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import Identity, chance
 from uebench.analysis.statistics import Runs
 from uebench.paper.match import RecordIndex, Roles

@@ -11,8 +11,8 @@ from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.place import MAIN, by_role
 from uebench.paper.tables import named, plain
 from uebench.plugins.registry import Registry
-from uebench.report import claims, paper_table
 from uebench.report.formats import Page
+from uebench.report.pages import claims, paper_table
 from uebench.store.store import Store
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from uebench.analysis.study import MeasuredPlace
 from uebench.planning.study import Reported
-from uebench.report.study_metrics import METRICS
+from uebench.report.study.metrics import METRICS
 
 COLUMNS = {
     "data": "the study's name of the data set",

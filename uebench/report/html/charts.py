@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from uebench.analysis.pairing import Pairing
-from uebench.report.style import LEAST
+from uebench.report.figures.style import LEAST
 from uebench.store.record import Record
 
 WIDTH, HEIGHT = 160, 80

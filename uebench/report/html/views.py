@@ -9,8 +9,9 @@ from uebench.analysis.leaderboard import Benchmark, Standing
 from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import is_clean, seconds
 from uebench.plugins.registry import Registry
-from uebench.report import charts, strips
 from uebench.report.caveats import caveats
+from uebench.report.figures import strips
+from uebench.report.html import charts
 from uebench.store.record import Record
 from uebench.store.record_parts import Audit
 from uebench.store.store import Store

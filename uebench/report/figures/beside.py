@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledPlace, FilledTable, cells_behind
 from uebench.paper.place import ROLES
-from uebench.report.style import COLOURS, GREY, grid, legend_below, reference_handles
+from uebench.report.figures.style import COLOURS, GREY, grid, legend_below, reference_handles
 from uebench.report.text import literal
 from uebench.store.record import Record
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uebench.analysis.study import NOT_COMPUTED, MeasuredPlace
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
-from uebench.report.style import name_groups
+from uebench.report.figures.style import name_groups
 from uebench.report.text import literal
 from uebench.store.record import Record
 

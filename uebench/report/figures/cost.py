@@ -11,9 +11,9 @@ from uebench.analysis.pairing import Pairing
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
-from uebench.report.labels import Labelled, place
-from uebench.report.study_metrics import seconds
-from uebench.report.style import COLOURS, GREY, LEAST, error_lengths, grid, legend_below, reference_handles
+from uebench.report.figures.label_places import Labelled, place
+from uebench.report.figures.style import COLOURS, GREY, LEAST, error_lengths, grid, legend_below, reference_handles
+from uebench.report.study.metrics import seconds
 from uebench.report.text import literal
 
 if TYPE_CHECKING:

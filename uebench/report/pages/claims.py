@@ -10,7 +10,7 @@ from uebench.paper.fill import FilledTable
 from uebench.paper.requirements import REQUIREMENTS, circles
 from uebench.report.caveats import caveats
 from uebench.report.formats import Block, Page
-from uebench.report.paper_table import number
+from uebench.report.pages.paper_table import number
 
 
 def claims_page(tables: Mapping[str, FilledTable], preset: str) -> Page:

@@ -13,7 +13,7 @@ from uebench.paper.place import MAIN, TablePlace
 from uebench.paper.tables import SIDE, SIDES
 from uebench.planning.parts import REFERENCE
 from uebench.plugins.registry import Registry
-from uebench.report.style import COLOURS, GREY, error_lengths, write_no_record
+from uebench.report.figures.style import COLOURS, GREY, error_lengths, write_no_record
 from uebench.report.text import literal
 from uebench.store.record import Record
 from uebench.store.store import Store

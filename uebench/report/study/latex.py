@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from uebench.report.latex import END, escaped
-from uebench.report.study_blocks import AS_GOOD, BEST, DIFFERS, DataBlock, Number, StudyTable
+from uebench.report.study.blocks import AS_GOOD, BEST, DIFFERS, DataBlock, Number, StudyTable
 
 MARKS = {DIFFERS: "*", AS_GOOD: r"\dagger"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.errors import UsageError
 from uebench.report.caveats import single_seeds
-from uebench.report.style import (
+from uebench.report.figures.style import (
     COLOURS,
     GREY,
     error_lengths,

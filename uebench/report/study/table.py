@@ -9,9 +9,9 @@ from string import ascii_lowercase
 from uebench.analysis.runs import lack_answers
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import Reported, StudyAttacker, StudySpec
-from uebench.report import study_metrics
 from uebench.report.caveats import about_early, about_gaps, caveats, single_seeds
-from uebench.report.study_blocks import (
+from uebench.report.study import metrics
+from uebench.report.study.blocks import (
     AS_GOOD,
     BEST,
     DIFFERS,
@@ -24,7 +24,7 @@ from uebench.report.study_blocks import (
     sections,
     seeds_of,
 )
-from uebench.report.study_rows import rows
+from uebench.report.study.rows import rows
 
 
 def arrange(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> StudyTable:
@@ -35,8 +35,8 @@ def arrange(spec: StudySpec, measured: Sequence[MeasuredPlace]) -> StudyTable:
         measured: Its places; see ``analysis.study.measure``.
     """
     sets = [list(places) for _, places in groupby(measured, lambda one: one.place.data)]
-    blocks = [_block(spec, places) for places in sets] + study_metrics.blocks(spec, sets)
-    notes = _notes(spec, measured) + study_metrics.notes(spec) + _gaps(measured)
+    blocks = [_block(spec, places) for places in sets] + metrics.blocks(spec, sets)
+    notes = _notes(spec, measured) + metrics.notes(spec) + _gaps(measured)
     return StudyTable(spec.title, spec.label, blocks, notes, rows(measured, spec.reported))
 
 

@@ -19,8 +19,10 @@ from uebench.analysis.leaderboard import benchmarks
 from uebench.analysis.pairing import Pairing
 from uebench.analysis.runs import identities, interval_of, is_clean
 from uebench.plugins.registry import Registry
-from uebench.report import caveats, charts, citation, html_views, record_text, strips, text
+from uebench.report import caveats, citation, record_text, text
 from uebench.report.command import commands
+from uebench.report.figures import strips
+from uebench.report.html import charts, views
 from uebench.store.record import Record
 from uebench.store.store import Store
 
@@ -46,16 +48,16 @@ def render(
         registry: The plugins, for the commands that repeat a measurement and the photographs that may be shown.
     """
     registry = registry or Registry()
-    views = [html_views.view(benchmark, store, registry) for benchmark in benchmarks(records)]
-    attackers = [attacker for view in views for attacker in view.attackers]
+    arranged = [views.view(benchmark, store, registry) for benchmark in benchmarks(records)]
+    attackers = [attacker for view in arranged for attacker in view.attackers]
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return _environment(registry, {record.key: record for record in stored}).get_template("page.html").render(
         title=title,
-        views=views,
+        views=arranged,
         count=len(records),
         names={
-            "data": sorted({view.benchmark.name for view in views}),
-            "preset": sorted({view.benchmark.preset for view in views}),
+            "data": sorted({view.benchmark.name for view in arranged}),
+            "preset": sorted({view.benchmark.preset for view in arranged}),
             "attacker": list(dict.fromkeys(attacker.name for attacker in attackers)),
             "countermeasure": sorted({name for attacker in attackers for name in attacker.countermeasures}),
         },

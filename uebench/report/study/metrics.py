@@ -13,7 +13,7 @@ from uebench.analysis.statistics import Runs
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import StudySpec
 from uebench.report.caveats import COST, WORST_IDENTITY
-from uebench.report.study_blocks import Column, DataBlock, Number, Row, sections, seeds_of
+from uebench.report.study.blocks import Column, DataBlock, Number, Row, sections, seeds_of
 from uebench.store.record import Record
 from uebench.store.record_parts import Counts
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
-from uebench.report import files, formats, study_latex
-from uebench.report.study_blocks import BEST, Column, DataBlock, Number, StudyTable
-from uebench.report.study_rows import COLUMNS
+from uebench.report import files, formats
+from uebench.report.study import latex
+from uebench.report.study.blocks import BEST, Column, DataBlock, Number, StudyTable
+from uebench.report.study.rows import COLUMNS
 from uebench.store import atomic
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def render(table: StudyTable, form: str) -> str:
     """
     check(form, None)
     if form == "tex":
-        return study_latex.render(table)
+        return latex.render(table)
     return _html(table) if form == "html" else formats.render(page(table, form), form)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from uebench.report.style import GREY
+from uebench.report.figures.style import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
