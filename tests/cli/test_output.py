@@ -11,8 +11,8 @@ import pytest
 from rich.table import Table
 
 from uebench.api.compute import Compute
-from uebench.cli import output
-from uebench.cli.plan_output import computed_by
+from uebench.cli.shared import output
+from uebench.cli.shared.plan_output import computed_by
 from uebench.planning.grid import Plan
 
 
@@ -76,7 +76,7 @@ def test_json_has_the_text_of_what_it_cannot_hold(capsys: pytest.CaptureFixture[
 
 
 def test_a_plan_says_how_many_processes_share_a_gpu_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uebench.cli.plan_output.on_cpu", lambda _: False)
+    monkeypatch.setattr("uebench.cli.shared.plan_output.on_cpu", lambda _: False)
     monkeypatch.setattr(Compute, "jobs_for", lambda *_: 8)
     monkeypatch.setattr(Compute, "threads_for", lambda *_: 2)
     monkeypatch.setattr(Compute, "free_gpu_memory", 75 << 30)

@@ -299,9 +299,9 @@ def test_a_cpu_without_bfloat16_is_pointed_out_where_something_to_compute_would_
         'uebench: this CPU has no bfloat16 arithmetic: "resnet18(precision=float32)" is faster here, but another cell'
     )
     slow = ("--method", "lsp", "--attacker", "resnet18(precision=bfloat16, epochs=1)", *(["--dry-run"] * dry))
-    monkeypatch.setattr("uebench.cli.plan_output.has_bfloat16", lambda _: True)
+    monkeypatch.setattr("uebench.cli.shared.plan_output.has_bfloat16", lambda _: True)
     assert "no bfloat16" not in tiny_run(*slow, "--dry-run").err
-    monkeypatch.setattr("uebench.cli.plan_output.has_bfloat16", lambda _: False)
+    monkeypatch.setattr("uebench.cli.shared.plan_output.has_bfloat16", lambda _: False)
     assert "no bfloat16" not in tiny_run(*LSP, "--dry-run").err
     lines = tiny_run(*slow).err.splitlines()
     assert lines.count(advice) == 1

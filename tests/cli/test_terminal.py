@@ -14,8 +14,8 @@ from rich.table import Table
 
 from tests.conftest import ROOT, Command
 from tests.records import made_up
-from uebench.cli import output
-from uebench.cli.terminal import visible
+from uebench.cli.shared import output
+from uebench.cli.shared.terminal import visible
 from uebench.store.store import Store
 
 HOSTILE = "\x1b[31m[bold]:smile:[/b]\u202e"

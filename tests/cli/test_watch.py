@@ -18,7 +18,7 @@ from tests.conftest import ENDLESS, QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
-from uebench.cli import status_output
+from uebench.cli.shared import status_output
 from uebench.report.pages.work import look
 from uebench.store.gc import gc
 from uebench.store.record import Failure

@@ -16,7 +16,7 @@ from uebench.api.audit import audit_in
 from uebench.api.compute import Compute
 from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
-from uebench.cli import plan_output
+from uebench.cli.shared import plan_output
 from uebench.errors import UebenchError
 from uebench.executors import isolated
 from uebench.executors.confinement import can_give_up_network

@@ -32,8 +32,8 @@ from uebench.cli import (
     submit,
     table,
 )
-from uebench.cli.interrupts import handle_interrupts
-from uebench.cli.terminal import complain, drop_stdout, finish, of_system, prepare, say
+from uebench.cli.shared.interrupts import handle_interrupts
+from uebench.cli.shared.terminal import complain, drop_stdout, finish, of_system, prepare, say
 from uebench.errors import UebenchError
 from uebench.progress import OutputClosed
 

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import AsJson, MethodSeed, PresetName, Protected, methods_option, with_compute, with_workspace
-from uebench.cli.terminal import say
+from uebench.cli.shared.options import (
+    AsJson,
+    MethodSeed,
+    PresetName,
+    Protected,
+    methods_option,
+    with_compute,
+    with_workspace,
+)
+from uebench.cli.shared.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -53,7 +61,7 @@ def audit(
     With --protected, it examines protected sets made by other code instead: their order, size, and flaws.
     """
     from uebench.api.audit import audit_in
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.planning.quick import choose_quick
 
     how = replace(how, lpips_trunk=lpips_trunk)
@@ -94,7 +102,7 @@ def audit(
 def _protected(texts: list[str], data: str, preset: str, eps: str | None, workspace: Workspace, as_json: bool) -> None:
     from uebench.api.inspect_protected import EPS, inspect_in, raise_if_refused
     from uebench.api.protected_sets import parse_protected
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     protected = parse_protected(texts)
     inspections = inspect_in(workspace, protected, data, preset, EPS if eps is None else _radius(eps))
@@ -119,7 +127,7 @@ def _radius(text: str) -> float:
 def _print(results: list[ProtectionResult]) -> None:
     from rich.table import Table
 
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import text
 
     table = Table(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import AsJson, Plugins
-from uebench.cli.terminal import say
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import AsJson, Plugins
+from uebench.cli.shared.terminal import say
 from uebench.plugins.scan import KINDS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(
     The checks are about shapes, budget, seeds, resuming, documentation and more. The exit code is 1 if one fails.
     """
     from uebench.api.check import check as check_plugins
-    from uebench.cli.output import print_json
+    from uebench.cli.shared.output import print_json
 
     running = check_plugins(plugin_or_file, plugin or ())
     outcomes = list(running) if as_json else _print(running)

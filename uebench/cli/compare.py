@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
+from uebench.cli.shared.options import AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
 
 
 def compare(
@@ -38,7 +38,7 @@ def compare(
     """
     from uebench.analysis.option_values import comparisons
     from uebench.analysis.selection import select
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import formats
     from uebench.report.pages.comparisons import page
     from uebench.store.store import Store

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, Plugins
-from uebench.cli.terminal import say
+from uebench.cli.shared.options import AsJson, Plugins
+from uebench.cli.shared.terminal import say
 from uebench.errors import counted
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def list_(as_json: AsJson = False) -> None:
         for name, b in BUILDERS.items()
     ]  # fmt: skip
     if as_json:
-        from uebench.cli.output import print_json
+        from uebench.cli.shared.output import print_json
 
         print_json({"sets": rows})
         return
@@ -62,7 +62,7 @@ def build(
     The images are copied unchanged to train/ and test/, with a manifest and a description. You download the collection
     yourself.
     """
-    from uebench.cli.output import lines
+    from uebench.cli.shared.output import lines
     from uebench.data.builders import build as build_set
     from uebench.data.builders import builder
 
@@ -83,7 +83,7 @@ def verify(
     photographs repeat training photographs.
     """
     from uebench.api.verify_data import raise_if_repeats, verify_data
-    from uebench.cli.output import print_json, progress_bars
+    from uebench.cli.shared.output import print_json, progress_bars
 
     with progress_bars() as progress:
         verification = verify_data(data, plugins=plugin or (), progress=progress)
@@ -117,7 +117,7 @@ def cache(
             photographs.clear(folder)
         sets, size = photographs.usage(folder)
     if as_json:
-        from uebench.cli.output import print_json
+        from uebench.cli.shared.output import print_json
 
         print_json({"folder": folder and str(folder), "sets": sets, "bytes": size})
     elif folder:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import (
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import (
     AsJson,
     Format,
     MethodSeed,
@@ -57,7 +57,7 @@ def detect(
     """
     from uebench.api.detect import detect_in
     from uebench.api.protected_sets import parse_protected
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import formats
     from uebench.report.pages import detections
 

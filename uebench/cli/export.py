@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import AsJson, with_workspace
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import AsJson, with_workspace
 
 if TYPE_CHECKING:
     from uebench.api.workspace import Workspace
@@ -36,7 +36,7 @@ def export(
     terms of their data set hold for them too.
     """
     from uebench.api.export import export_in
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     manifest = export_in(workspace, key, to, data)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import Device, MethodSeed, methods_option, with_workspace
+from uebench.cli.shared.options import Device, MethodSeed, methods_option, with_workspace
 from uebench.errors import CellError, UsageError, nearest
 from uebench.plugins import presets
 
@@ -56,7 +56,7 @@ def figure(
 
 
 def _robustness(out: Path, data: str | None, preset: str, workspace: Workspace) -> None:
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import files
     from uebench.report.figures import figure4
 
@@ -74,7 +74,7 @@ def _strips(
     device: str,
 ) -> None:  # fmt: skip
     from uebench.api.compute import Compute, protect_sets_in
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.planning.parts import REFERENCE
     from uebench.planning.quick import choose_quick
     from uebench.report import files

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import Device, MethodSeed, PresetName, with_workspace
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import Device, MethodSeed, PresetName, with_workspace
 from uebench.plugins.presets import DEFAULT
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def fit(
     METHOD(weights="FILE") then uses them on other data sets.
     """
     from uebench.api.fit import fit_in
-    from uebench.cli.output import lines, note
+    from uebench.cli.shared.output import lines, note
     from uebench.report import files
 
     files.check(out, "--out", None)

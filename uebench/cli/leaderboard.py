@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
+from uebench.cli.shared.options import AsJson, Format, OnlyAttackers, OnlyPreset, OnlySets, ReadResults
 
 
 def leaderboard(
@@ -29,7 +29,7 @@ def leaderboard(
     """
     from uebench.analysis.leaderboard import benchmarks
     from uebench.analysis.selection import select
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import formats
     from uebench.report.pages import entries, ranking
     from uebench.store.entry import read_entry

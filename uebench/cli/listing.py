@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import AsJson, Plugins
-from uebench.cli.terminal import say
+from uebench.cli.shared.options import AsJson, Plugins
+from uebench.cli.shared.terminal import say
 from uebench.errors import UsageError, nearest
 from uebench.plugins import scan
 
@@ -30,7 +30,7 @@ def list_(
     """
     if kind and kind not in KINDS:
         raise UsageError(f"cannot list {kind!r}; {nearest(kind, KINDS)}")
-    from uebench.cli.output import note, print_json
+    from uebench.cli.shared.output import note, print_json
     from uebench.plugins.registry import Registry
 
     registry = Registry(plugin or ())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli.terminal import say
+from uebench.cli.shared.terminal import say
 from uebench.plugins.scan import KINDS
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from uebench.cli import RESULTS, complete
-from uebench.cli.options import AsJson, Device, MethodSeed, Plugins, PresetName, Results
+from uebench.cli import RESULTS
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import AsJson, Device, MethodSeed, Plugins, PresetName, Results
 from uebench.errors import counted
 
 TRAINED = ("segue(weights=auto)", "desk")
@@ -38,7 +39,7 @@ def protect(
     compression removes part of the protection.
     """
     from uebench.api.protect_folder import protect_folder
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     manifest = protect_folder(
         source, target, method, seed=method_seed, preset=preset, device=device, plugins=plugin or (), results=results,

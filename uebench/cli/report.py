@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import ReadResults
+from uebench.cli.shared.options import ReadResults
 
 
 def report(
@@ -23,7 +23,7 @@ def report(
 
     The page is self-contained. It shows rankings, heat maps, curves, costs and every cell.
     """
-    from uebench.cli.output import note, note_damaged
+    from uebench.cli.shared.output import note, note_damaged
     from uebench.report import files
 
     files.check(html, "--html", (".html", ".htm"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli.options import (
+from uebench.cli.shared.options import (
     AsJson,
     DryRun,
     Format,
@@ -18,7 +18,7 @@ from uebench.cli.options import (
     with_compute,
     with_workspace,
 )
-from uebench.cli.terminal import say
+from uebench.cli.shared.terminal import say
 from uebench.errors import UsageError
 from uebench.plugins.presets import DEFAULT
 
@@ -56,7 +56,7 @@ def reproduce(
     Only missing results are computed.
     """
     from uebench.api.reproduce import EVERYTHING, reproduce_in, tables_of
-    from uebench.cli import computing, output, run_output
+    from uebench.cli.shared import computing, output, run_output
     from uebench.paper.request import TableRequest
     from uebench.report import files, formats
     from uebench.report.pages import paper_table
@@ -93,7 +93,7 @@ def _show_plan(request: TableRequest, workspace: Workspace, how: Compute, as_jso
     from rich.table import Table
 
     from uebench.api.reproduce import plan_in
-    from uebench.cli import output, plan_output
+    from uebench.cli.shared import output, plan_output
     from uebench.report import text
 
     plans = {table.name: request.plan((table,)) for table in request.tables}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import (
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import (
     AsJson,
     DryRun,
     Force,
@@ -84,7 +84,7 @@ def run(
     from uebench.api.compute import collected_in
     from uebench.api.protected_sets import method_texts, parse_protected
     from uebench.api.workspace import plugin_files
-    from uebench.cli import computing, output, run_output
+    from uebench.cli.shared import computing, output, run_output
     from uebench.planning.grid_file import read_grid, write_grid
     from uebench.report import files
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uebench.cli import RESULTS, complete
-from uebench.cli.options import AsJson, Plugins, ReadResults
-from uebench.cli.terminal import say
+from uebench.cli import RESULTS
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import AsJson, Plugins, ReadResults
+from uebench.cli.shared.terminal import say
 from uebench.errors import UsageError, nearest
 from uebench.plugins.scan import KINDS
 
@@ -85,7 +86,7 @@ def _describe(entry: Entry, registry: Registry, preset: str) -> dict[str, Any]:
 
 def _plugins(found: list[dict[str, Any]], as_json: bool) -> None:
     """Show the plugins of one name, of which each kind may have one."""
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     if as_json:
         output.print_json(found[0] if len(found) == 1 else found)
@@ -97,7 +98,7 @@ def _plugins(found: list[dict[str, Any]], as_json: bool) -> None:
 def _plugin(details: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.plugins.spec import format_value
 
     venue = " ".join(str(details[field]) for field in ("venue", "year") if details.get(field))
@@ -127,7 +128,7 @@ def _plugin(details: dict[str, Any]) -> None:
 
 
 def _record(record: Record | ProtectionRecord | Failure, registry: Registry, as_json: bool) -> None:
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import record_text
     from uebench.report.command import commands
     from uebench.store.record import Record

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import AsJson, Plugins, ReadResults
-from uebench.cli.terminal import say
+from uebench.cli.shared.options import AsJson, Plugins, ReadResults
+from uebench.cli.shared.terminal import say
 from uebench.errors import StoreError, UsageError
 
 
@@ -31,7 +31,7 @@ def status(
 
     It lists the records of cells, damaged records and failures, and counts the protected sets.
     """
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.plugins.registry import Registry
     from uebench.report.pages import status
     from uebench.store.store import Store
@@ -42,8 +42,8 @@ def status(
         raise UsageError(f"SECONDS {seconds:g}: is the interval of --watch; add --watch, or leave it out")
     if watch:
         from uebench.api.workspace import existing
-        from uebench.cli import status_output
-        from uebench.cli.computing import FAILED
+        from uebench.cli.shared import status_output
+        from uebench.cli.shared.computing import FAILED
 
         if status_output.watch(existing(results), seconds or 2.0).failures:
             raise typer.Exit(FAILED)

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import AsJson, Results
-from uebench.cli.terminal import say
+from uebench.cli.shared.options import AsJson, Results
+from uebench.cli.shared.terminal import say
 from uebench.errors import StoreError
 
 app = typer.Typer(help="Maintain a results folder.")
@@ -24,7 +24,7 @@ def verify(results: Results = RESULTS, as_json: AsJson = False) -> None:
     Every record, protected set and kept model is checked: digest, schema and key. The exit code is 4 if one is damaged.
     """
     from uebench.api import results_folder
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     verified = results_folder.verify(results)
     if as_json:
@@ -54,7 +54,7 @@ def gc(
     Garbage is what nothing refers to and no running process uses.
     """
     from uebench.api import results_folder
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     garbage = results_folder.gc(results, delete=delete)
     size = sum(item.size for item in garbage)
@@ -84,7 +84,7 @@ def merge(
     existing one, are listed and not copied; the exit code is then 4.
     """
     from uebench.api import results_folder
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     files = results_folder.merge(others, results)
     counts = Counter(file.outcome for file in files)
@@ -110,7 +110,7 @@ def export(
     The table is CSV, or Parquet if pyarrow is installed.
     """
     from uebench.api import results_folder
-    from uebench.cli import output
+    from uebench.cli.shared import output
 
     count, damaged = results_folder.export_records(file, results)
     output.note(f"{file}: {count} records of {results}")

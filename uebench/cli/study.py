@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli import complete
-from uebench.cli.options import AsJson, DryRun, Force, TimeLimitText, with_compute, with_workspace
-from uebench.cli.terminal import say
+from uebench.cli.shared import complete
+from uebench.cli.shared.options import AsJson, DryRun, Force, TimeLimitText, with_compute, with_workspace
+from uebench.cli.shared.terminal import say
 from uebench.errors import UsageError, counted
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(
 
     Only missing cells are computed.
     """
-    from uebench.cli import computing, output, run_output
+    from uebench.cli.shared import computing, output, run_output
     from uebench.report.study import forms
 
     study = _study(name, data, workspace)
@@ -88,7 +88,7 @@ def table(
     It shows means with intervals, tests against the baseline, the best of each column, and why results are missing.
     Nothing is computed.
     """
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report.study import forms
 
     if out and as_json:
@@ -125,7 +125,7 @@ def figure(
     The figure shows the finished cells. Nothing is computed.
     """
     from uebench.api.study import check_figure
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.report import files
 
     files.check(out, "--out")
@@ -148,7 +148,7 @@ def report(
 
     The page is self-contained and shows the records with the names of the study.
     """
-    from uebench.cli.output import note
+    from uebench.cli.shared.output import note
     from uebench.report import files
     from uebench.store.atomic import write
 

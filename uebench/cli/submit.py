@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uebench.cli.options import with_workspace
+from uebench.cli.shared.options import with_workspace
 from uebench.cli.study import Data, Name
 from uebench.errors import UsageError
 
@@ -39,7 +39,7 @@ def submit(
     docs/leaderboard.md for the rules. Apart from these options, the entry says nothing about you.
     """
     from uebench.api.study import Study
-    from uebench.cli.output import note
+    from uebench.cli.shared.output import note
     from uebench.planning.study_file import read_study
     from uebench.report import files
     from uebench.store.atomic import write

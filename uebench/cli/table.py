@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uebench.cli import RESULTS
-from uebench.cli.options import AsJson, Format, Plugins, PresetName, ReadResults
+from uebench.cli.shared.options import AsJson, Format, Plugins, PresetName, ReadResults
 from uebench.plugins.presets import DEFAULT
 
 
@@ -31,7 +31,7 @@ def table(
 
     Reported numbers stand beside those from the results folder. Nothing is computed.
     """
-    from uebench.cli import output
+    from uebench.cli.shared import output
     from uebench.plugins.registry import Registry
     from uebench.report import files, formats, views
     from uebench.store.store import Store

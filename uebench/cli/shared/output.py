@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from uebench.cli.terminal import say, visible
+from uebench.cli.shared.terminal import say, visible
 from uebench.errors import counted
 
 if TYPE_CHECKING:

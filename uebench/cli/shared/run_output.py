@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from uebench.api.result import CellResult, RunResult
-from uebench.cli import output
+from uebench.cli.shared import output
 from uebench.hashing import abbreviated
 from uebench.report import text
 from uebench.report.caveats import of_presets, unchanged

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from uebench.cli.terminal import say, visible
+from uebench.cli.shared.terminal import say, visible
 from uebench.report import text
 from uebench.report.pages.work import Work, look
 from uebench.store.claims import Note

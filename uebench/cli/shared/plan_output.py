@@ -8,7 +8,7 @@ from rich.table import Table
 
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
-from uebench.cli import output
+from uebench.cli.shared import output
 from uebench.errors import counted
 from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
 from uebench.executors.confinement import can_give_up_network

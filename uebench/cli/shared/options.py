@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from uebench.cli import RESULTS, complete
+from uebench.cli import RESULTS
+from uebench.cli.shared import complete
 from uebench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from uebench.api.compute import Compute, code_of, compute_in
 from uebench.api.protected_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
-from uebench.cli import output, plan_output
+from uebench.cli.shared import output, plan_output
 from uebench.errors import counted
 from uebench.planning.grid import Plan
 from uebench.planning.time_limit import TimeLimit

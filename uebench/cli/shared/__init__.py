@@ -1,0 +1,1 @@
+"""What commands share: options, output, the terminal, and the computing of plans."""
