@@ -143,8 +143,8 @@ def _epoch_ends(quick: bool, pairs: int) -> Comparison:
         store = Store(Path(folder))
 
         def whole() -> None:
-            store.forget_work("epoch")
-            checkpoints = Checkpoints(store, "epoch", "train")
+            store.work.forget("epoch")
+            checkpoints = Checkpoints(store.work, "epoch", "train")
             ctx = RunContext(CPU, 0, checkpoints=checkpoints, examine=referee.Examiner(dataset, CPU))
             supervised(model, train, options, (), ctx)
 

@@ -187,7 +187,7 @@ def new_context(tmp_path: Path) -> NewContext:
     """Make contexts of one task: each reads from ``tmp_path`` what an earlier one saved, as after a kill."""
 
     def make(stage: str = "train", sources: Mapping[str, str] | None = None, **options: Any) -> RunContext:  # noqa: ANN401
-        kept = Checkpoints(Store(tmp_path), "k", stage, sources)
+        kept = Checkpoints(Store(tmp_path).work, "k", stage, sources)
         return RunContext(torch.device("cpu"), 0, checkpoints=kept, **options)
 
     return make

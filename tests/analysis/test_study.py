@@ -69,7 +69,7 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     assert (missing.pairing, missing.gaps) == (None, {NOT_COMPUTED: 9})
     assert str(NOT_COMPUTED) == "not computed yet: uebench study run"
     keys = [one.spec.key for one in missing.place.cells]
-    store.write_failure(Failure(key=keys[0], title="a cell", kind="CellError", message="it broke"))
+    store.work.write_failure(Failure(key=keys[0], title="a cell", kind="CellError", message="it broke"))
     store.cell_path(by_method(places)["LSP"].records[0].key).write_text("{}")
     _, places = measured(tmp_path / "mine.toml", store, {})
     found = by_method(places)

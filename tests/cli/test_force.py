@@ -100,7 +100,7 @@ def test_a_forced_run_does_not_resume_what_was_begun_before(
 
     def begin() -> None:
         store.cell_path(record["key"]).unlink(missing_ok=True)
-        kept = Checkpoints(store, record["key"], "train", record["provenance"]["sources"])
+        kept = Checkpoints(store.work, record["key"], "train", record["provenance"]["sources"])
         ctx = RunContext(torch.device("cpu"), 0, checkpoints=kept)
         ctx.save({"weights": torch.zeros(1)}, 1)  # of another training, so that resuming it fails
 

@@ -76,7 +76,7 @@ def test_show_a_failure_with_its_traceback(uebench: Command, tmp_path: Path) -> 
         key="f" * 64, title="people: mine vs resnet18, seed 0", kind="ValueError", message="mine: no such mask",
         traceback='Traceback (most recent call last):\n  File "mine.py", line 7, in fit\nValueError: no such mask\n',
     )  # fmt: skip
-    Store(tmp_path / "results").write_failure(failure)
+    Store(tmp_path / "results").work.write_failure(failure)
     out = uebench("show", "ffff").out
     assert "people: mine vs resnet18, seed 0" in out
     assert "mine: no such mask" in out
@@ -86,7 +86,7 @@ def test_show_a_failure_with_its_traceback(uebench: Command, tmp_path: Path) -> 
 
 def test_status_names_what_failed_and_how_to_look_it_up(uebench: Command, tmp_path: Path) -> None:
     failure = Failure(key="f" * 64, title="people: mine vs resnet18, seed 0", kind="ValueError", message="no such mask")
-    Store(tmp_path / "results").write_failure(failure)
+    Store(tmp_path / "results").work.write_failure(failure)
     answer = uebench("status")
     assert "0 cells, 0 damaged, 1 failed" in answer.out
     assert f"failed: {'f' * 12}  people: mine vs resnet18, seed 0: no such mask" in answer.err

@@ -63,7 +63,7 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
     shutil.copy(finished.blob_path(key), finished.blob_path(other))
     finished.blob_path(key).write_bytes(finished.blob_path(key).read_bytes()[:-1])
     put("fifo", finished.protection_path(key))
-    put("folder", finished.failure_path(other))
+    put("folder", finished.work.failure_path(other))
     content = record.model_dump(mode="json") | {"seed": 7}  # with the right digest
     write(finished, content, record.key)
     answer = uebench("store", "verify")
@@ -76,7 +76,7 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
         (finished.protection_path(key), "damaged record (a named pipe, not a file)"),
         (finished.blob_path(key), "damaged protected set (unreadable)"),
         (finished.blob_path(other), "damaged protected set (it belongs to another key)"),
-        (finished.failure_path(other), "damaged failure (a folder, not a file)"),
+        (finished.work.failure_path(other), "damaged failure (a folder, not a file)"),
     ):
         assert f"{path}: {fault}" in faults
     assert uebench("store", "verify", "--json").json["faults"] == faults
@@ -100,7 +100,7 @@ def test_damage_is_computed_again_and_then_nothing_is_wrong(
     put("folder", cell)
     put("loop", finished.protection_path(record.protect_key))
     put("fifo", finished.blob_path(record.protect_key))
-    finished.write_checkpoint(record.protect_key, "perturb", b"of a run that was killed when it had made the set")
+    finished.work.write_checkpoint(record.protect_key, "perturb", b"of a run that was killed when it had made the set")
     answer = tiny_run(*LSP)
     assert answer.code == 0, answer.err
     assert "damaged record (a folder, not a file); computing it again" in answer.err
@@ -108,22 +108,22 @@ def test_damage_is_computed_again_and_then_nothing_is_wrong(
     again = finished.read_cell(record.key)
     assert again
     assert again.counts == record.counts
-    assert finished.read_checkpoint(record.protect_key, "perturb") is None
+    assert finished.work.read_checkpoint(record.protect_key, "perturb") is None
     assert "/.new-" in uebench("store", "gc", "--delete").out  # the folder that stood there
     assert not list(finished.root.rglob(".new-*"))
 
 
 def test_gc_lists_and_deletes_only_if_asked(uebench: Command, store: Store) -> None:
     key = made_up("lsp", correct=40).key
-    store.write_checkpoint(key, "train", b"x" * 2_000_000)
+    store.work.write_checkpoint(key, "train", b"x" * 2_000_000)
     answer = uebench("store", "gc")
     assert answer.code == 0
-    assert f"{store.work / key}: the work of something finished, 2.0 MB" in answer.out
+    assert f"{store.work.folder / key}: the work of something finished, 2.0 MB" in answer.out
     assert "1 in all, 2.0 MB; --delete deletes this" in answer.out
     assert uebench("store", "gc", "--json").json["bytes"] == 2_000_032
-    assert store.read_checkpoint(key, "train")
+    assert store.work.read_checkpoint(key, "train")
     assert "1 in all, 2.0 MB; deleted" in uebench("store", "gc", "--delete").out
-    assert not (store.work / key).exists()
+    assert not (store.work.folder / key).exists()
     assert "nothing to delete" in uebench("store", "gc").out
 
 
@@ -304,6 +304,6 @@ def test_a_run_forgets_the_work_of_a_cell_that_was_killed_when_it_was_finished(
 ) -> None:
     ((_, record),) = finished.cells()
     assert record
-    finished.write_checkpoint(record.key, "train", b"weights")
+    finished.work.write_checkpoint(record.key, "train", b"weights")
     assert tiny_run(*LSP).code == 0
-    assert finished.read_checkpoint(record.key, "train") is None
+    assert finished.work.read_checkpoint(record.key, "train") is None

@@ -44,7 +44,7 @@ def test_the_names_of_results_folders_are_shown_as_they_are(uebench: Command, tm
     mine, other = Store(tmp_path / name), Store(tmp_path / f"other{name}")
     finished, damaged = made_up("clean"), made_up("lsp")
     mine.write_cell(finished)
-    mine.write_checkpoint(finished.key, "train", b"weights")
+    mine.work.write_checkpoint(finished.key, "train", b"weights")
     for store in (mine, other):
         store.write_cell(damaged)
         store.cell_path(damaged.key).write_text("{}")

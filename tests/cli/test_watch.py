@@ -47,7 +47,7 @@ def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
     with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
         work = look(store)
         assert str(work) == "1 done, 1 running, 0 failed, 1 to do"
-        store.write_failure(failure(THREE.key))
+        store.work.write_failure(failure(THREE.key))
         work = look(store)
         assert str(work) == "1 done, 1 running, 1 failed, 0 to do" and not work.is_over
         done(request)
@@ -56,8 +56,8 @@ def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
 
 
 def test_what_failed_before_a_run_began_is_to_do_again(store: Store) -> None:
-    store.write_failure(failure(TWO.key))
-    os.utime(store.failure_path(TWO.key), (1, 1))
+    store.work.write_failure(failure(TWO.key))
+    os.utime(store.work.failure_path(TWO.key), (1, 1))
     with requested(store, KEYS):
         assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
@@ -87,7 +87,7 @@ def test_a_forced_run_counts_what_it_has_made_itself(store: Store) -> None:
 def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> None:
     answer = uebench("status", "--watch")
     assert (answer.code, answer.out, answer.err) == (0, "1 done, 0 running, 0 failed, 0 to do\n", "")
-    store.write_failure(failure(TWO.key))
+    store.work.write_failure(failure(TWO.key))
     answer = uebench("status", "--watch", "1")
     assert answer.code == 1
     assert answer.out.splitlines()[0] == f"failed: {TWO.key[:12]}  lsp vs resnet18: diverged"
@@ -141,7 +141,7 @@ def test_on_a_terminal_it_is_shown_in_place(store: Store, slept: list[float], mo
     terminal = Console(force_terminal=True, record=True, width=120, markup=False, emoji=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setattr(status_output, "Console", lambda **_: terminal)
-    store.write_failure(failure("ef" + "0" * 62).model_copy(update={"message": "\x1b[31m[bold]"}))
+    store.work.write_failure(failure("ef" + "0" * 62).model_copy(update={"message": "\x1b[31m[bold]"}))
     work = status_output.watch(store, 0.05)
     assert work.is_over
     assert slept == [0.05] * 4

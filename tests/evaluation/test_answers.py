@@ -80,7 +80,7 @@ def test_the_answers_of_every_epoch_survive_a_kill(
             if done == stop:
                 raise KilledError
 
-        kept = Checkpoints(store, "k", "train") if store else None
+        kept = Checkpoints(store.work, "k", "train") if store else None
         ctx = RunContext(CPU, 0, checkpoints=kept, progress=progress, examine=referee.Examiner(unsorted, CPU))
         return [dict(epoch) for epoch in attack(part, (), unsorted, np.zeros((), np.int8), ctx).trained.curve]
 

@@ -18,21 +18,23 @@ from uebench.evaluation.stopping import Stop, Stopped
 from uebench.networks import classifier
 from uebench.planning.time_limit import TimeLimit
 from uebench.plugins.base import ImageSet, Training
+from uebench.store.claims import Claims
 from uebench.store.store import Store
+from uebench.store.work import Work
 from uebench.training.loop import supervised
 
 
 def test_checkpoints_take_a_fiftieth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, saved = 0.0, []
 
-    class Slow(Store):
+    class Slow(Work):
         def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
             nonlocal now
             now += 2  # seconds
             super().write_checkpoint(key, stage, content)
 
     monkeypatch.setattr("uebench.evaluation.context.time.perf_counter", lambda: now)
-    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(Slow(tmp_path), "k", "train"))
+    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(Slow(tmp_path, Claims(tmp_path)), "k", "train"))
     for epoch in range(1, 41):
         now += 10
         ctx.save({"weights": torch.zeros(1)}, epoch)
@@ -122,7 +124,7 @@ def train(store: Store, epochs: int) -> list[torch.Tensor]:
     """Train a small network and return its weights."""
     torch.manual_seed(0)
     images = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
-    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(store, "k", "train"))
+    ctx = RunContext(torch.device("cpu"), 0, checkpoints=Checkpoints(store.work, "k", "train"))
     options = Training(epochs=epochs, batch=4, schedule="constant")
     model = classifier("test_resnet", 2, 32)
     supervised(model, ImageSet(images, torch.arange(8) % 2, 2), options, (), ctx)

@@ -222,7 +222,7 @@ def test_what_ray_is_told_to_cancel_is_left_and_has_not_failed(tmp_path: Path, m
     settings = Settings(results=tmp_path, limit=TimeLimit.of(0.1))
     assert ray([task], settings, 1, lambda _: lambda *_: None, RayOptions()) == {task.key: "left"}
     cluster.cancel.assert_called_once()
-    assert store.read_failure(task.key) is None
+    assert store.work.read_failure(task.key) is None
 
 
 def test_a_missing_library_is_named_with_its_extra(uebench: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.records import made_up
 from tests.store.test_seal import of_set, protected_set
+from uebench.store.atomic import put
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -26,8 +27,8 @@ def store(tmp_path: Path) -> Store:
     store.write_cell(RECORD)
     store.write_blob(RECORD.protect_key, protected_set(RECORD.protect_key))
     store.write_protection(of_set(RECORD, level=0))
-    store.write_checkpoint(OTHER, "train", b"weights")
-    store.write_failure(Failure(key="cd" + "0" * 62, title="lsp", kind="CellError", message="diverged"))
+    store.work.write_checkpoint(OTHER, "train", b"weights")
+    store.work.write_failure(Failure(key="cd" + "0" * 62, title="lsp", kind="CellError", message="diverged"))
     return store
 
 
@@ -37,22 +38,22 @@ def tree(store: Store) -> dict[Path, tuple[int, bool]]:
 
 def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     """Leave behind what killed processes leave behind."""
-    store.write_checkpoint(key, "train", b"weights" * 100)
+    store.work.write_checkpoint(key, "train", b"weights" * 100)
     store.write_blob("ef" + "0" * 62, protected_set("ef" + "0" * 62))
     store.claims.folder.mkdir()
     left = [
         store.cell_path(key).parent / ".new-abc",
-        store.work / OTHER / ".new-abc",
+        store.work.folder / OTHER / ".new-abc",
         store.claims.folder / f"{key}.lock",
-        store.failure_path(OTHER),
+        store.work.failure_path(OTHER),
     ]
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
     for name in ("12ab", "34cd"):
-        (store.work / name).mkdir()
-    store.failure_path("12ab").write_text("")
-    return [*left, *(store.work / name for name in (key, "12ab", "34cd")), store.blob_path("ef" + "0" * 62)]
+        (store.work.folder / name).mkdir()
+    store.work.failure_path("12ab").write_text("")
+    return [*left, *(store.work.folder / name for name in (key, "12ab", "34cd")), store.blob_path("ef" + "0" * 62)]
 
 
 def test_nothing_that_is_of_use_is_garbage(store: Store) -> None:
@@ -68,7 +69,7 @@ def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(
     listed = gc(store)
     assert tree(store) == before
     assert {one.path for one in listed} == set(left)
-    assert next(one.size for one in listed if one.path == store.work / RECORD.key) == 700 + 32
+    assert next(one.size for one in listed if one.path == store.work.folder / RECORD.key) == 700 + 32
     assert all(one.reason for one in listed)
     assert gc(store, delete=True) == listed
     assert not [path for path in left if path.exists()]
@@ -79,7 +80,7 @@ def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(
 def test_a_running_process_loses_nothing(store: Store) -> None:
     left = litter(store)
     made = "ef" + "0" * 62  # a set whose record is being written
-    taken = {store.claims.folder / f"{RECORD.key}.lock", store.work / RECORD.key, store.blob_path(made)}
+    taken = {store.claims.folder / f"{RECORD.key}.lock", store.work.folder / RECORD.key, store.blob_path(made)}
     taken |= {path for path in left if path.name == ".new-abc"}
     with store.claims.claim(RECORD.key), store.claims.claim(made):
         assert {one.path for one in gc(store)} == set(left) - taken
@@ -99,7 +100,7 @@ def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Stor
 def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind: str, models: str) -> None:
     key = "ef" + "0" * 62
     store.write_blob(key, protected_set(key))
-    store.put(store.model_path(key), b"weights")
+    put(store.model_path(key), b"weights")
     assert {one.path for one in gc(store)} >= {store.blob_path(key), store.model_path(key)}
     (store.root / kind / "ef").symlink_to(store.root / "not mounted")
     listed = {one.path for one in gc(store)}
@@ -108,7 +109,7 @@ def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind:
 
 
 def test_the_work_of_a_cell_whose_record_is_damaged_is_kept(store: Store) -> None:
-    store.write_checkpoint(RECORD.key, "train", b"weights")
+    store.work.write_checkpoint(RECORD.key, "train", b"weights")
     store.cell_path(RECORD.key).write_text("{}")
     assert gc(store) == []
 
@@ -138,7 +139,7 @@ def test_who_waits_for_a_lock_whose_file_is_deleted_still_takes_turns(store: Sto
 
 
 def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(store: Store) -> None:
-    store.write_checkpoint(RECORD.key, "train", b"weights")
+    store.work.write_checkpoint(RECORD.key, "train", b"weights")
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -149,12 +150,12 @@ def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(stor
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    store.tidy(RECORD.key)
-    assert store.read_checkpoint(RECORD.key, "train")
+    store.work.tidy(RECORD.key)
+    assert store.work.read_checkpoint(RECORD.key, "train")
     done.set()
     thread.join()
-    store.tidy(RECORD.key)
-    assert not (store.work / RECORD.key).exists()
+    store.work.tidy(RECORD.key)
+    assert not (store.work.folder / RECORD.key).exists()
 
 
 def test_a_set_that_a_cell_attacked_stays_even_without_a_record_of_its_own(store: Store) -> None:

@@ -9,6 +9,7 @@ from tests.store.test_model import write_model
 from tests.store.test_seal import of_set, protected_set
 from uebench.errors import UsageError
 from uebench.regular_files import read_regular
+from uebench.store.atomic import put
 from uebench.store.merge import merge
 from uebench.store.record import ProtectionRecord
 from uebench.store.store import Store
@@ -96,15 +97,15 @@ def test_a_merge_that_was_ended_leaves_whole_files_and_can_be_run_again(
     class Killed(BaseException):
         pass
 
-    put, count = Store.put, [0]
+    count = [0]
 
-    def ending(self: Store, path: Path, content: bytes) -> None:
+    def ending(path: Path, content: bytes) -> None:
         count[0] += 1
         if count[0] == 3:
             raise Killed
-        put(self, path, content)
+        put(path, content)
 
-    monkeypatch.setattr(Store, "put", ending)
+    monkeypatch.setattr("uebench.store.merge.put", ending)
     with pytest.raises(Killed):
         merge(here, there)
     assert len(content(here)) == 2

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from tests.store.test_seal import put
-from uebench.store import model
+from uebench.store import atomic, model
 from uebench.store.store import DamagedError, Store
 from uebench.store.verify import verify
 
@@ -23,7 +23,7 @@ def write_model(store: Store, key: str, weight: float = 1.0, **meta: Any) -> Pat
     tensors = {"fc.bias": np.zeros(2, np.float32), "fc.weight": np.full((2, 3), weight, np.float32)}
     seal = model.digest(safetensors.numpy.save(tensors))
     header = {"key": key, "seed": 0, "digest": seal, **meta}
-    store.put(store.model_path(key), safetensors.numpy.save(tensors, {"uebench": json.dumps(header)}))
+    atomic.put(store.model_path(key), safetensors.numpy.save(tensors, {"uebench": json.dumps(header)}))
     return store.model_path(key)
 
 
@@ -72,8 +72,8 @@ def test_what_is_no_model_is_named(kind: str, store: Store) -> None:
 
 def test_a_model_under_the_name_of_another_is_named(store: Store) -> None:
     content = write_model(store, KEY).read_bytes()
-    store.put(store.model_path(OTHER), content)
+    atomic.put(store.model_path(OTHER), content)
     lost = store.root / "models" / "cd" / f"{KEY}.safetensors"
-    store.put(lost, content)
+    atomic.put(lost, content)
     said = "damaged model (it belongs to another key)"
     assert faults(store) == [f"{store.model_path(OTHER)}: {said}", f"{lost}: {said}"]

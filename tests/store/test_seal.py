@@ -103,18 +103,18 @@ def test_what_is_no_file_is_a_damaged_record_with_its_name_and_readers_go_on(tmp
 def test_what_is_no_file_is_no_protected_set_no_checkpoint_and_no_failure(tmp_path: Path, kind: str) -> None:
     store, key = Store(tmp_path), made_up().key
     put(kind, store.blob_path(key))
-    put(kind, store.work / key / "train.checkpoint")
-    put(kind, store.failure_path(key))
+    put(kind, store.work.folder / key / "train.checkpoint")
+    put(kind, store.work.failure_path(key))
     with pytest.raises(DamagedError, match=r"safetensors: damaged protected set"):
         store.read_blob(key)
     assert store.read_blob_meta(key) is None
-    assert store.read_checkpoint(key, "train") is None
+    assert store.work.read_checkpoint(key, "train") is None
     assert store.failures() == []
     if kind != "loop":  # which no search finds
         with pytest.raises(DamagedError, match=r"failed\.json: damaged failure"):
             store.find(key)
-    store.write_checkpoint(key, "train", b"weights")
-    assert store.read_checkpoint(key, "train") == b"weights"
+    store.work.write_checkpoint(key, "train", b"weights")
+    assert store.work.read_checkpoint(key, "train") == b"weights"
 
 
 def test_of_500_changed_records_none_is_believed(tmp_path: Path) -> None:
@@ -251,8 +251,8 @@ def test_a_record_of_a_newer_format_is_no_damage_but_refused_with_the_remedy(tmp
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "\ud800", '{"key": "\\ud800"}', "[" * 100_000, '{"key": 1}'])
 def test_a_damaged_failure_is_none(tmp_path: Path, text: str) -> None:
     store, key = Store(tmp_path), made_up().key
-    store.write_failure(Failure(key=key, title="lsp", kind="CellError", message="diverged"))
-    store.failure_path(key).write_bytes(text.encode(errors="surrogatepass"))
+    store.work.write_failure(Failure(key=key, title="lsp", kind="CellError", message="diverged"))
+    store.work.failure_path(key).write_bytes(text.encode(errors="surrogatepass"))
     assert store.failures() == []
     with pytest.raises(DamagedError, match="damaged failure") as caught:
         store.find(key)
@@ -261,9 +261,9 @@ def test_a_damaged_failure_is_none(tmp_path: Path, text: str) -> None:
 
 def test_a_failure_in_the_folder_of_another_key_is_none(tmp_path: Path) -> None:
     store, key = Store(tmp_path), made_up().key
-    store.write_failure(Failure(key=key, title="lsp", kind="CellError", message="diverged"))
-    (store.work / key).rename(store.work / "ab12")
-    assert store.read_failure("ab12") is None
+    store.work.write_failure(Failure(key=key, title="lsp", kind="CellError", message="diverged"))
+    (store.work.folder / key).rename(store.work.folder / "ab12")
+    assert store.work.read_failure("ab12") is None
 
 
 def protected_set(key: str | None, level: int = 0) -> Protected:

@@ -156,15 +156,15 @@ def test_a_protected_set_in_the_place_of_another_is_damaged(store: Store) -> Non
 
 
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(store: Store) -> None:
-    store.write_checkpoint(KEY, "train", b"weights" * 100)
-    assert store.read_checkpoint(KEY, "train") == b"weights" * 100
-    (path,) = (store.work / KEY).iterdir()
+    store.work.write_checkpoint(KEY, "train", b"weights" * 100)
+    assert store.work.read_checkpoint(KEY, "train") == b"weights" * 100
+    (path,) = (store.work.folder / KEY).iterdir()
     whole = path.read_bytes()
     for place in (0, 31, 32, len(whole) // 2, len(whole) - 1):
         content = bytearray(whole)
         content[place] ^= 4
         path.write_bytes(content)
-        assert store.read_checkpoint(KEY, "train") is None
+        assert store.work.read_checkpoint(KEY, "train") is None
 
 
 def test_find_needs_a_prefix_of_exactly_one_key(store: Store) -> None:
@@ -227,10 +227,10 @@ def test_a_killed_holder_frees_its_key(store: Store) -> None:
 
 def test_failures_are_kept_until_the_cell_succeeds(store: Store) -> None:
     failure = Failure(key=KEY, title="lsp vs resnet18", kind="CellError", message="diverged", traceback="line 1")
-    store.write_failure(failure)
+    store.work.write_failure(failure)
     assert store.failures() == [failure]
     assert store.find("ab0") == failure
-    store.forget_work(KEY)
+    store.work.forget(KEY)
     assert store.failures() == []
 
 

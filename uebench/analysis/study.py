@@ -134,7 +134,7 @@ def _named(record: Record, place: StudyPlace) -> Record:
 def _gap(cell: PlannedCell, store: Store) -> Gap:
     if cell.reason:
         return Gap(cell.status, cell.reason)
-    failure = store.read_failure(cell.spec.key) or store.read_failure(cell.spec.protect_key)
+    failure = store.work.read_failure(cell.spec.key) or store.work.read_failure(cell.spec.protect_key)
     return Gap("failed", failure.message) if failure else NOT_COMPUTED
 
 

@@ -65,7 +65,7 @@ class ChosenMethod:
             key: The key of the checkpoints.
             progress: Called with (done, total, text).
         """
-        checkpoints = Checkpoints(store, key, "fit", source_digests([self.part])) if store else None
+        checkpoints = Checkpoints(store.work, key, "fit", source_digests([self.part])) if store else None
         ctx = self.context(progress, checkpoints)
         self.plugin.fit(referee.image_set(split, num_classes, self.device), ctx)
 

@@ -123,7 +123,7 @@ def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: Progres
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
     for cell in plan.cells:
         if cell.status == "done":
-            workspace.store.tidy(cell.spec.key)
+            workspace.store.work.tidy(cell.spec.key)
     return RunResult(tuple(_result(cell, statuses, workspace) for cell in plan.cells), workspace)
 
 
@@ -262,7 +262,7 @@ def _ended(
     if status == "left":
         return result(spec, status, reason=LEFT)
     if status == "failed":
-        failure = store.read_failure(spec.key)
+        failure = store.work.read_failure(spec.key)
         return result(spec, status, reason=failure.message if failure else DELETED, failure=failure)
     if record := read(spec.key):
         return result(spec, status, record)

@@ -107,7 +107,7 @@ def fit_in(
     files = [file_digest(file) for file in questions.assets(plugin, dataset.size)]
     address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
-        checkpoints = Checkpoints(store, address, "fit", source_digests([part]))
+        checkpoints = Checkpoints(store.work, address, "fit", source_digests([part]))
         ctx = RunContext(torch_device, seed, checkpoints=checkpoints, progress=both(progress, claim.tell), stop=stop)
         state = _learned(plugin, dataset, ctx)
         if not state:
@@ -121,7 +121,7 @@ def fit_in(
             "seed": seed, "seconds": ctx.seconds, "command": shlex.join(words),
         }  # fmt: skip
         weights.save(out, state, meta)
-        store.forget_work(address)
+        store.work.forget(address)
     return meta
 
 

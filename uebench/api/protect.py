@@ -94,7 +94,7 @@ def _protected(
         delta = referee.protect(chosen.plugin, clean, budget, chosen.context(progress))
     chosen.check_changed(bool(delta.any()))
     if store:
-        store.forget_work(address)
+        store.work.forget(address)
     return perturbed(original.images, delta)
 
 

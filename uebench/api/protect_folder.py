@@ -121,7 +121,7 @@ def protect_folder(
             manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress or no_progress)
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
-    store.forget_work(manifest["request"])
+    store.work.forget(manifest["request"])
     chosen.check_changed(manifest["audit"]["changed"] > 0, f"; delete {target}, whose copies are not protected")
     return manifest
 

@@ -68,7 +68,7 @@ class Runner:
         except THROUGH:
             raise
         except BaseException as error:  # also one of asyncio or of a Rust extension, which is no ``Exception``
-            self.store.write_failure(failure_of(error, task))
+            self.store.work.write_failure(failure_of(error, task))
             return "failed"
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
@@ -87,7 +87,7 @@ class Runner:
             since = self.settings.redo_before
             if self.store.read_cell_or_none(cell.key) and is_since(self.store.cell_path(cell.key), since):
                 return "done"
-            self.store.forget_work_before(since, cell.key)
+            self.store.work.forget_before(since, cell.key)
             with self.store.claims.claim(cell.protect_key, progress=progress):
                 protected = self._protected(cell.protection, progress)
             dataset = self._load(cell.data)
@@ -95,7 +95,7 @@ class Runner:
                 self.device,
                 cell.seed,
                 role="attacker" if cell.own_streams else "",
-                checkpoints=Checkpoints(self.store, cell.key, "train", source_digests(cell.parts())),
+                checkpoints=Checkpoints(self.store.work, cell.key, "train", source_digests(cell.parts())),
                 progress=progress,
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
@@ -108,7 +108,7 @@ class Runner:
             else:  # one of an earlier training would not belong to the record
                 self.store.model_path(cell.key).unlink(missing_ok=True)
             self.store.write_cell(record)
-            self.store.forget_work(cell.key)
+            self.store.work.forget(cell.key)
             return "computed"
 
     def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
@@ -131,15 +131,15 @@ class Runner:
             self.store.write_protection(
                 records.protection_record(spec, dataset, protected, known, self._lpips, progress)
             )
-        self.store.forget_work(key)
+        self.store.work.forget(key)
         return protected
 
     def _made(self, spec: ProtectionSpec, progress: Progress) -> Protected:
         """Make a protected set and write it into the store."""
-        self.store.forget_work_before(self.settings.redo_before, spec.key)
+        self.store.work.forget_before(self.settings.redo_before, spec.key)
 
         def context(stage: str) -> RunContext:
-            checkpoints = Checkpoints(self.store, spec.key, stage, source_digests(spec.parts()))
+            checkpoints = Checkpoints(self.store.work, spec.key, stage, source_digests(spec.parts()))
             return RunContext(
                 self.device, spec.method_seed, checkpoints=checkpoints, progress=progress, stop=self._stop
             )

@@ -88,6 +88,6 @@ def run_graph(
                     heappush(ready, number)
                     continue
                 statuses[tasks[number].key] = "failed"
-                if failure := store.read_failure(task.key):
-                    store.write_failure(passed_on(failure, tasks[number]))
+                if failure := store.work.read_failure(task.key):
+                    store.work.write_failure(passed_on(failure, tasks[number]))
     return {task.key: statuses.get(task.key, "left") for task in tasks}

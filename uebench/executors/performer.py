@@ -80,7 +80,7 @@ def outcome(answer: Answer, task: Task, store: Store) -> TaskStatus:
 
 def refused(error: UebenchError, task: Task, store: Store) -> TaskStatus:
     """Record that a task could not be passed to another process, and return its status."""
-    store.write_failure(failure_of(error, task))
+    store.work.write_failure(failure_of(error, task))
     return "failed"
 
 

@@ -155,7 +155,7 @@ class _Worker:
         # A batch system sends SIGTERM to all processes: the worker may get it before this process does
         if self._closing.wait(1.0 if code == -signal.SIGTERM else 0.0):
             return "left"
-        self._store.write_failure(too_long(task, self._minutes) if is_late and self._minutes else died(task, code))
+        self._store.work.write_failure(too_long(task, self._minutes) if is_late and self._minutes else died(task, code))
         return "failed"
 
     def _ensure_started(self) -> subprocess.Popen[bytes]:

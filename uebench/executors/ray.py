@@ -106,7 +106,7 @@ def _status(cluster: Any, answer: Future[Answer], task: Task, store: Store) -> T
     try:
         return outcome(answer.result(), task, store)
     except cluster.exceptions.RayError:
-        store.write_failure(died(task))
+        store.work.write_failure(died(task))
         return "failed"
 
 

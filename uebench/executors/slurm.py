@@ -55,7 +55,7 @@ def slurm(
             status = outcome(job.result(), task, store)
         except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError):
             if not arrays.closed:  # else it was cancelled, and did not fail
-                store.write_failure(died(task))
+                store.work.write_failure(died(task))
             status = "failed"
         show(1, 1, "ended")
         return status
@@ -140,7 +140,7 @@ def _queue(store: Store, options: SlurmOptions) -> Any:  # noqa: ANN401
         raise UsageError("executor 'slurm': not installed; pip install 'uebench[slurm]'") from None
     try:
         queue = submitit.AutoExecutor(
-            store.work / "slurm", options.cluster, slurm_max_num_timeout=REQUEUES, local_max_num_timeout=REQUEUES
+            store.work.folder / "slurm", options.cluster, slurm_max_num_timeout=REQUEUES, local_max_num_timeout=REQUEUES
         )
     except RuntimeError as error:
         raise UsageError(f"executor 'slurm': {error}; submit from a machine that has sbatch") from None

@@ -63,7 +63,7 @@ class Plugins:
         """Keep the registry and the preset; the store has the weights of methods that are trained once."""
         self.registry, self.preset, self.store = registry, preset, store
         self.size = presets.get(preset).size
-        self._weights = store.work / "fitted"
+        self._weights = store.work.folder / "fitted"
         self._wanted: dict[tuple[str, str], Wanted] = {}
 
     def method(self, place: TablePlace, roles: Roles) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -45,6 +46,27 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
         raise
     for folder in changed:
         _folder_to_disk(folder)
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file of a results folder atomically. A folder in its place is renamed, so that ``gc`` removes it.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            path.rename(path.with_name(f"{TEMPORARY}{path.stem}"))
+        publish(path, content)
+    except OSError as error:
+        raise unusable(path, error) from None
+
+
+def unusable(path: Path, error: OSError, folder: str = "results folder") -> StoreError:
+    """Return an error with one line for an error of the system, and the remedy."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "free space and run again" if full else f"choose another {folder}"
+    return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 
 def write(file: Path, content: bytes | str, name: str = "", *, to_disk: bool = True) -> None:

@@ -22,8 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uebench.progress import Progress, no_progress
 from uebench.regular_files import read_regular
-from uebench.store import seal
-from uebench.store.atomic import publish
+from uebench.store.atomic import publish, unusable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -202,7 +201,7 @@ class Claims:
             return None
         except OSError as error:
             if error.errno not in NO_LOCKS or not _is_file_lock(lock):
-                raise seal.unusable(self._root, error) from None
+                raise unusable(self._root, error) from None
             self._mark.touch()
             return self._acquired(key, wait=wait)
         return lock

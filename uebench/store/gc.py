@@ -12,7 +12,7 @@ from pathlib import Path
 
 from uebench.errors import StoreError
 from uebench.store import requests, seal
-from uebench.store.atomic import TEMPORARY
+from uebench.store.atomic import TEMPORARY, unusable
 from uebench.store.store import SUFFIX, DamagedError, Store
 
 Hold = Callable[[str], AbstractContextManager[bool]]
@@ -97,7 +97,7 @@ def _requests(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
 
 def _unfinished(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
     others = (store.claims.folder, requests.folder(store))
-    folders = sorted(path for path in store.work.glob("*") if path.is_dir() and path not in others)
+    folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir() and path not in others)
     for folder in _free(folders, hold, key=attrgetter("name")):
         yield from _work(store, folder)
 
@@ -121,7 +121,7 @@ def _models(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
 
 
 def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
-    failure = store.failure_path(folder.name)
+    failure = store.work.failure_path(folder.name)
     holds_more = any(path != failure for path in folder.iterdir())
     if _is_finished(store, folder.name):
         yield folder, "the work of something finished"
@@ -155,4 +155,4 @@ def _remove(path: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise seal.unusable(path, error) from None
+        raise unusable(path, error) from None

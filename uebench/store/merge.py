@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from uebench.errors import UsageError
 from uebench.store import seal
+from uebench.store.atomic import put
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import DamagedError, FileKind, Protected, Store
 
@@ -102,7 +103,7 @@ def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFil
             return MergedFile(path, "conflict", f"{path}: other code of {theirs.method.name!r} made its protected set")
         if kind == "models" and not _share_cell(store, other, key):
             return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
-        store.put(store.path(kind, key), content)
+        put(store.path(kind, key), content)
     return MergedFile(path, "taken")
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from uebench.hashing import digest
 from uebench.regular_files import read_regular
+from uebench.store.atomic import put
 from uebench.store.store import Store
 
 
@@ -72,7 +73,7 @@ def requested(store: Store, keys: Iterable[str], *, force: bool = False, code: s
     path = _path(store, content)
     with store.claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
         if not (force and path.is_file()):
-            store.put(path, content.model_dump_json().encode())
+            put(path, content.model_dump_json().encode())
             if force:
                 _date_back(store, content.keys, path.stat().st_mtime)
         yield RunRequest(path, content.keys, force, path.stat().st_mtime)
@@ -125,4 +126,4 @@ def _path(store: Store, content: _File) -> Path:
 
 def folder(store: Store) -> Path:
     """Return the folder of requests."""
-    return store.work / "requests"
+    return store.work.folder / "requests"

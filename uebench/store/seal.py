@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from uebench.errors import StoreError, in_words
 from uebench.regular_files import MOST, read_regular
+from uebench.store.atomic import unusable
 from uebench.store.record import FORMAT, Failure, ProtectionRecord, Record
 from uebench.store.summary import Summary
 
@@ -145,13 +146,6 @@ def unreadable(path: Path, what: str, error: OSError) -> StoreError:
     if error.errno in NOT_A_FILE:
         return DamagedError(path, f"damaged {what} ({in_words(error)})")
     return unusable(path, error)
-
-
-def unusable(path: Path, error: OSError, folder: str = "results folder") -> StoreError:
-    """Return an error with one line for an error of the system, and the remedy."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "free space and run again" if full else f"choose another {folder}"
-    return StoreError(f"{path}: cannot be used ({in_words(error)}); {remedy}")
 
 
 def complaint(error: ValidationError) -> str:

@@ -3,30 +3,28 @@
 ``cells/`` and ``protected/`` hold the records, ``blobs/`` the protected sets, and ``models/`` the kept models. All are
 written atomically (``atomic``). Each file holds the digest of its content; if it does not match, the file is damaged
 and is computed again (``seal``, ``blob``, ``model``). If two processes want the same cell, one waits (``claims``).
-``work/`` may be deleted.
+``work/`` holds unfinished and failed work (``work``), and may be deleted.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from uebench.errors import StoreError, UsageError, in_words
-from uebench.regular_files import read_regular
+from uebench.errors import UsageError, in_words
 from uebench.store import blob, model, seal
-from uebench.store.atomic import TEMPORARY, publish
+from uebench.store.atomic import put, unusable
 from uebench.store.blob import Protected
 from uebench.store.claims import Claims
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
-from uebench.store.seal import DamagedError, R, sealed, unusable
+from uebench.store.seal import DamagedError, R, sealed
 from uebench.store.summary import Summary
+from uebench.store.work import Work
 
 __all__ = ["DamagedError", "Protected", "Store", "sealed"]
 
@@ -47,15 +45,15 @@ class Store:
 
     Attributes:
         root: The folder.
-        work: The folder in it for unfinished work.
         claims: The claims of processes on keys.
+        work: The unfinished and the failed work.
     """
 
     def __init__(self, root: Path) -> None:
         """Set the path of the folder, which is not touched until something is read or written."""
         self.root = root
-        self.work = root / "work"
         self.claims = Claims(root)
+        self.work = Work(root / "work", self.claims)
 
     def check_writable(self) -> None:
         """Create the folder and check that a file can be written there.
@@ -64,8 +62,8 @@ class Store:
             StoreError: If this fails.
         """
         try:
-            self.work.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.work) as probe:
+            self.work.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.work.folder) as probe:
                 probe.write(b"uebench")
                 probe.flush()
         except OSError as error:
@@ -130,7 +128,7 @@ class Store:
 
     def write_cell(self, record: Record) -> None:
         """Publish a record with its digest."""
-        self.put(self.cell_path(record.key), sealed(record))
+        put(self.cell_path(record.key), sealed(record))
 
     def cells(self) -> Iterator[tuple[Path, Record | None]]:
         """Yield every record with its path; None stands for a damaged one, or for a folder that cannot be read."""
@@ -163,7 +161,7 @@ class Store:
 
     def write_protection(self, record: ProtectionRecord) -> None:
         """Publish the record of a protected set with its digest."""
-        self.put(self.protection_path(record.protect_key), sealed(record))
+        put(self.protection_path(record.protect_key), sealed(record))
 
     def protections(self) -> Iterator[tuple[Path, ProtectionRecord | None]]:
         """Yield the record of every protected set with its path; None stands for a damaged one."""
@@ -191,7 +189,7 @@ class Store:
         if cells or sets:
             record = self.read_cell(key) if cells else self.read_protection(key)
         else:
-            record = seal.load_failure(self.failure_path(key))
+            record = seal.load_failure(self.work.failure_path(key))
         if record is None:
             raise UsageError(f"{prefix!r}: the record is gone")
         return record
@@ -242,7 +240,7 @@ class Store:
 
     def write_blob(self, key: str, protected: Protected) -> None:
         """Publish a protected set."""
-        self.put(self.blob_path(key), blob.content(protected))
+        put(self.blob_path(key), blob.content(protected))
 
     # Kept models
 
@@ -258,69 +256,6 @@ class Store:
         """
         return model.load(self.model_path(key))
 
-    # Work in progress
-
-    def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
-        """Write the newest checkpoint of a stage of a cell or protected set, with its digest."""
-        self.put(self._checkpoint(key, stage), hashlib.sha256(content).digest() + content)
-
-    def read_checkpoint(self, key: str, stage: str) -> bytes | None:
-        """Return the newest checkpoint of a stage, or None if there is none or it is damaged."""
-        try:
-            stored = read_regular(self._checkpoint(key, stage), most=None)
-        except OSError:
-            return None
-        digest, content = stored[:32], stored[32:]
-        return content if hashlib.sha256(content).digest() == digest else None
-
-    def _checkpoint(self, key: str, stage: str) -> Path:
-        return self.work / key / f"{stage}.checkpoint"
-
-    def forget_work(self, key: str) -> None:
-        """Delete the checkpoints and the failure of a cell or protected set."""
-        shutil.rmtree(self.work / key, ignore_errors=True)
-
-    def forget_work_before(self, moment: float, key: str) -> None:
-        """Delete checkpoints and failures of a key that are older than a moment of the file system's clock."""
-        for file in (self.work / key).glob("*"):
-            with suppress(OSError):
-                if file.stat().st_mtime < moment:
-                    file.unlink()
-
-    def tidy(self, key: str) -> None:
-        """Delete the work on a finished key, which a killed process left behind, unless a process holds the key."""
-        if (self.work / key).is_dir():
-            with suppress(StoreError), self.claims.claim_if_free(key) as free:
-                if free:
-                    self.forget_work(key)
-
-    def failure_path(self, key: str) -> Path:
-        """Return the path of the failure of a cell or protected set, whether or not it exists."""
-        return self.work / key / "failed.json"
-
-    def write_failure(self, failure: Failure) -> None:
-        """Record the failure of a cell or protected set."""
-        self.put(self.failure_path(failure.key), failure.model_dump_json().encode())
-
-    def read_failure(self, key: str) -> Failure | None:
-        """Return the failure of a cell or protected set, or None if there is none or its file is damaged."""
-        return seal.unless_damaged(seal.load_failure, self.failure_path(key))
-
     def failures(self) -> list[Failure]:
         """Return the recorded failures, except those of keys for which there is a record of a cell."""
-        keys = [path.parent.name for path in sorted(self.work.glob("*/failed.json"))]
-        keys = [key for key in keys if not self.cell_path(key).is_file()]
-        return [failure for key in keys if (failure := self.read_failure(key))]
-
-    def put(self, path: Path, content: bytes) -> None:
-        """Write a file of the store atomically. A folder in its place is renamed, so that ``gc`` removes it.
-
-        Raises:
-            StoreError: If the file cannot be written.
-        """
-        try:
-            if path.is_dir() and not path.is_symlink():
-                path.rename(path.with_name(f"{TEMPORARY}{path.stem}"))
-            publish(path, content)
-        except OSError as error:
-            raise unusable(path, error) from None
+        return [failure for failure in self.work.failures() if not self.cell_path(failure.key).is_file()]

@@ -49,8 +49,8 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     faults += [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
     faults += _faults(blobs, lambda path: _check_blob(store, path))
     faults += _faults(models, model.load)
-    folders = sorted(path for path in store.work.glob("*") if path.is_dir())
-    faults += _faults([store.failure_path(folder.name) for folder in folders], seal.load_failure)
+    folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir())
+    faults += _faults([store.work.failure_path(folder.name) for folder in folders], seal.load_failure)
     return Verified(len(cells), len(protected), len(blobs), len(models), faults)
 
 

@@ -15,7 +15,7 @@ from uebench.data.builders.model import Builder, LayoutError, SourceImage
 from uebench.data.folders import expanded
 from uebench.errors import DataError, UsageError, in_words
 from uebench.progress import Progress
-from uebench.store.seal import unusable
+from uebench.store.atomic import unusable
 
 
 def build(

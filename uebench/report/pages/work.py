@@ -51,7 +51,7 @@ def look(store: Store) -> Work:
         failure
         for failure in store.failures()
         if failure.key not in working
-        and not (failure.key in requested and not is_since(store.failure_path(failure.key), start))
+        and not (failure.key in requested and not is_since(store.work.failure_path(failure.key), start))
     ]
     to_do = requested - finished - working.keys() - {failure.key for failure in failures}
     done = len(finished - working.keys() if under_way else cells)
