@@ -13,13 +13,13 @@ from tests.records import as_asked
 from uebench.errors import UsageError
 from uebench.paper.fill import FilledTable
 from uebench.plugins.registry import Registry
-from uebench.report import views
 from uebench.report.figures import beside
+from uebench.report.pages import filled_tables
 from uebench.store.store import Store
 
 
 def filled(tmp_path: Path, name: str) -> tuple[FilledTable, ...]:
-    return views.measured(name, preset="desk", data=(), registry=Registry(), store=Store(tmp_path)).filled
+    return filled_tables.measured(name, preset="desk", data=(), registry=Registry(), store=Store(tmp_path)).filled
 
 
 def points(axes: Axes, marker: str) -> dict[str, float]:

@@ -33,13 +33,16 @@ def table(
     """
     from uebench.cli.shared import output
     from uebench.plugins.registry import Registry
-    from uebench.report import files, formats, views
+    from uebench.report import files, formats
+    from uebench.report.pages import filled_tables
     from uebench.store.store import Store
 
     formats.check(form)
     if drawing:
         files.check(drawing, "--figure")
-    view = views.measured(name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results))
+    view = filled_tables.measured(
+        name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results)
+    )
     if view.others:
         output.note(
             f"showing {view.main}, which has the most results; --data chooses another set: {', '.join(view.others)}"
