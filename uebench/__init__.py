@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from uebench.api.reproduce import reproduce
     from uebench.api.run import plan, records, run
     from uebench.api.study import study
+    from uebench.api.table import table
     from uebench.api.verify_data import verify_data
 
 __all__ = [
     "__version__", "attack", "detect", "export", "fit", "inspect_protected", "plan", "protect", "protect_folder",
-    "records", "reproduce", "run", "study", "verify_data",
+    "records", "reproduce", "run", "study", "table", "verify_data",
 ]  # fmt: skip
 
 

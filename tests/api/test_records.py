@@ -1,4 +1,4 @@
-"""Records in Python: chosen as on the command line, and ranked."""
+"""Records in Python: chosen as on the command line, ranked, and in the paper's tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from tests.records import made_up, several
-from uebench import records
+from uebench import records, table
 from uebench.errors import UsageError
 from uebench.store.store import Store
 
@@ -40,3 +40,16 @@ def test_records_may_be_those_of_a_set_and_a_preset(results: Path) -> None:
         records(results, data="nobody")
     with pytest.raises(UsageError, match="resnet19"):
         known.leaderboard("resnet19")
+
+
+def test_a_table_of_the_paper_is_that_of_the_command(uebench: Command) -> None:
+    committed = ROOT / "results"
+    found = table(5, preset="paper", results=committed)
+    assert str(found) == uebench("table", "5", "--preset", "paper", "--results", committed).out
+    rows = found.frame()
+    assert rows.measured.dropna().tolist() == [row["measured"] for row in found.rows if row["measured"] is not None]
+    assert rows[rows.row == "segue"].measured.notna().any()
+    assert "<table>" in found._repr_html_()
+    assert "\\toprule" in found.text("tex")
+    with pytest.raises(UsageError, match="no table '12'"):
+        table(12, results=committed)

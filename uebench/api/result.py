@@ -83,13 +83,10 @@ class Records(Sequence[Record]):
         Raises:
             UsageError: If there is no record of an attacker.
         """
-        import pandas as pd
-
         from uebench.analysis.leaderboard import benchmarks
         from uebench.report.pages import ranking
 
-        page = ranking.page(benchmarks(self._records), several(attackers, "attackers"))
-        return pd.DataFrame(page.rows, columns=list(ranking.COLUMNS))
+        return ranking.page(benchmarks(self._records), several(attackers, "attackers")).frame()
 
     def to_latex(self, caption: str = "", label: str = "") -> str:
         """Return the matrix as a LaTeX table (booktabs)."""

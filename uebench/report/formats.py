@@ -8,8 +8,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from uebench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = {"text": "plain", "md": "github", "tex": "", "html": "html", "csv": ""}
 """Format -> its name in the package tabulate; empty if it cannot write them. CSV has a row per place, and no blocks."""
@@ -70,6 +74,31 @@ class Page:
     def document(self) -> dict[str, object]:
         """Return the page as JSON values, without the tables for readers."""
         return {"title": self.title, "rows": self.rows, "notes": self.notes}
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows for programs."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=list(self.columns) or None)
+
+    def text(self, form: str = "text") -> str:
+        """Return the tables for readers with their notes.
+
+        Args:
+            form: ``text``, ``md``, ``tex``, ``html`` or ``csv``.
+
+        Raises:
+            UsageError: If there is no such format.
+        """
+        return render(self, form)
+
+    def __str__(self) -> str:
+        """Return the page as plain text."""
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        """Return the page as notebooks show it."""
+        return self.text("html")
 
 
 def render(page: Page, form: str) -> str:
