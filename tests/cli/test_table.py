@@ -101,6 +101,16 @@ def test_gaps_say_why(uebench: Command, measured: Store) -> None:
     assert "not measured yet: uebench reproduce table6" in out
 
 
+def test_gaps_can_be_left_out(uebench: Command, measured: Store) -> None:
+    whole = uebench("table", "6", "--preset", "smoke", "--json").json["rows"]
+    answer = uebench("table", "6", "--preset", "smoke", "--json", "--measured").json
+    assert answer["rows"] == [row for row in whole if row["measured"] is not None]
+    assert f"left out: {len(whole) - len(answer['rows'])} places without a measured number" in answer["notes"]
+    shown = uebench("table", "6", "--preset", "smoke", "--measured").out
+    assert "gap:" not in shown
+    assert "WebFace50" not in shown
+
+
 def test_an_empty_store_gives_a_table_of_gaps(uebench: Command) -> None:
     answer = uebench("table", "9", "--json")
     assert answer.code == 0, answer.err
@@ -142,6 +152,8 @@ def test_claims_and_table_1_follow_from_all_tables(uebench: Command, measured: S
         (("table", "10"), "no table '10'"),
         (("table", "5", "--format", "pdf"), "format 'pdf': unknown"),
         (("table", "5", "--preset", "dest"), "did you mean 'desk'"),
+        (("table", "5", "--measured"), "table 5: nothing is measured; leave out --measured"),
+        (("table", "claims", "--measured"), "table claims sums up several tables; leave out --measured"),
         (("reproduce",), "name one table, as in uebench reproduce table5, or give --all"),
         (("reproduce", "claims"), "claims is a view of other tables"),
         (("reproduce", "table5", "--data", "vgg=orl"), "no role 'vgg'"),

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 from tools.pages.committed import results
 from tools.pages.pictures import PICTURES, draw, drawn_from
 from tools.pages.quotes import PAGES, refreshed, unbound
+from uebench.analysis.statistics import wilson
 from uebench.report.files import mark
 from uebench.report.text import accuracy, seconds
 from uebench.store.record import Record
@@ -35,6 +36,13 @@ def test_two_numbers_that_changed_places_are_noticed() -> None:
     right = f"Segue {segue.format('18.0')}, LSP {lsp.format('40.5')}"
     assert refreshed(right) == right
     assert refreshed(f"Segue {segue.format('40.5')}, LSP {lsp.format('18.0')}") == right
+
+
+def test_an_interval_is_that_of_the_table() -> None:
+    records = [record for key, record in Store(results()).cells() if record and record.key.startswith("1142b7b1")]
+    low, high = wilson(records[0].counts.correct, records[0].counts.n)
+    keys = "<!-- interval 1142b7b1 -->"
+    assert refreshed(f"{keys}? to ?") == f"{keys}{100 * low:.1f} to {100 * high:.1f}"
 
 
 def test_a_number_without_its_record_is_noticed() -> None:

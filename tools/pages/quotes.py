@@ -2,7 +2,7 @@
 
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
-whose keys begin so, ``<!-- peak KEY KEY -->`` for the mean after each run's best epoch, ``<!-- again KEY -->`` for a
+whose keys begin so, ``<!-- interval KEY KEY -->59.8 to 80.2`` for its 95% interval, ``<!-- peak KEY KEY -->`` for the mean after each run's best epoch, ``<!-- again KEY -->`` for a
 cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker began with
 the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were
 that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``,
@@ -20,6 +20,7 @@ from tools.pages import functions, machines, plugins, trials, verdicts
 from tools.pages.committed import results
 from tools.pages.pictures import printed
 from uebench.analysis.runs import runs_of
+from uebench.analysis.statistics import interval
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.store.record import Record
 from uebench.store.store import Store
@@ -44,7 +45,9 @@ BLOCK = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
-STATED = re.compile(r"(<!-- (cell|peak|again|equal|purity) ([0-9a-f]{8,}(?: [0-9a-f]{8,})*) -->\s*)[\d.?]+%")
+KEYS = r"([0-9a-f]{8,}(?: [0-9a-f]{8,})*)"
+STATED = re.compile(rf"(<!-- (cell|peak|again|equal|purity) {KEYS} -->\s*)[\d.?]+%")
+INTERVAL = re.compile(rf"(<!-- interval {KEYS} -->\s*)[\d.?]+ to [\d.?]+")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
 PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\.\d+)?\s?%")
@@ -52,7 +55,9 @@ PERCENTAGE = re.compile(r"(?:\d+(?:\.\d+)?(?:, and |, | and | to | or ))*\d+(?:\
 
 def refreshed(text: str) -> str:
     """Return a page with its tables and numbers as the committed records have them."""
-    text = BLOCK.sub(_block, text)
+    noted: set[str] = set()
+    text = BLOCK.sub(lambda found: _block(found, noted), text)
+    text = INTERVAL.sub(lambda found: f"{found[1]}{_interval(found[2].split())}", text)
     return STATED.sub(lambda found: f"{found[1]}{100 * _value(found[2], found[3].split()):.1f}%", text)
 
 
@@ -63,12 +68,22 @@ def unbound(text: str) -> list[str]:
     return PERCENTAGE.findall(text)
 
 
-def _value(kind: str, keys: list[str]) -> float:
-    known = _records({"again": "again", "equal": "equal_seeds"}.get(kind, ""))
+def _named(keys: list[str], folder: str = "") -> list[Record]:
+    known = _records(folder)
     records = [known[key[:8]] for key in keys]
     assert all(record.key.startswith(key) for record, key in zip(records, keys, strict=True))
     about = {(one.data_key, MethodIdentity.of(one).text, AttackerIdentity.of(one).text) for one in records}
     assert len(about) == 1, f"{keys}: cells of several methods, attackers or data sets"
+    return records
+
+
+def _interval(keys: list[str]) -> str:
+    low, high = interval(runs_of(_named(keys)))
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _value(kind: str, keys: list[str]) -> float:
+    records = _named(keys, {"again": "again", "equal": "equal_seeds"}.get(kind, ""))
     if kind != "purity":
         return runs_of(records, peak=kind == "peak").mean
     (record,) = records
@@ -81,10 +96,16 @@ def _records(folder: str) -> dict[str, Record]:
     return {record.key[:8]: record for _, record in Store(results() / folder).cells() if record}
 
 
-def _block(found: re.Match[str]) -> str:
+def _block(found: re.Match[str], noted: set[str]) -> str:
+    """Return a block anew.
+
+    Args:
+        found: The block.
+        noted: The notes below earlier tables of the page, to which those below this one are added.
+    """
     match found[2].split(" ", 1):
         case ["uebench", command]:
-            made = _table(command)
+            made = _new_notes(_table(command), noted)
         case ["trials", kind]:
             made = trials.table(kind)
         case ["plugins", ("method" | "attacker" | "countermeasure") as kind]:
@@ -100,4 +121,16 @@ def _block(found: re.Match[str]) -> str:
 
 def _table(command: str) -> str:
     made = printed(*shlex.split(command), "--format", "md")
-    return made.removeprefix("## Leaderboard\n\n")  # the page has headings of its own
+    title, _, rest = made.removeprefix("## ").partition("\n")  # the page has headings of its own
+    return rest.lstrip() if title == "Leaderboard" else f"*{title}*\n{rest}"
+
+
+def _new_notes(made: str, noted: set[str]) -> str:
+    """Return a table without the notes that stand below an earlier table of the page, and add the others to them."""
+    lines = made.rstrip().splitlines()
+    notes = [line for line in lines if line.startswith("- ")]
+    kept = [line for line in lines if line not in noted]
+    if len(kept) < len(lines):
+        kept += ["- The notes below the tables above hold here, too."]
+    noted.update(notes)
+    return "\n".join(kept)

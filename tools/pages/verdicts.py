@@ -30,7 +30,7 @@ def _answer(row: dict[str, str]) -> str:
         return "nothing measured"
     yes, no, few, asked = (int(row[name]) for name in ("yes", "no", "few_seeds", "asked"))
     counts = ([f"{yes} yes, {no} no"] if yes + no else []) + ([f"{few} with few seeds"] if few else [])
-    verdict = row["verdict"] if yes + no else "nothing decided"
+    verdict = row["verdict"] if yes + no else "not yet decided"
     return f"{verdict} ({', '.join([*counts, f'of {asked}'])})" if counts else verdict
 
 

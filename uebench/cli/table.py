@@ -23,6 +23,7 @@ def table(
         Path | None,
         typer.Option("--figure", metavar="FILE", help="Also draw the accuracies (PNG, SVG, PDF)."),
     ] = None,
+    measured: Annotated[bool, typer.Option("--measured", help="Only rows with a measured number.")] = False,
     plugin: Plugins = None,
     results: ReadResults = RESULTS,
     as_json: AsJson = False,
@@ -41,8 +42,9 @@ def table(
     if drawing:
         files.check(drawing, "--figure")
     view = filled_tables.measured(
-        name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results)
-    )
+        name, preset=preset, data=data or (), registry=Registry(plugin or ()), store=Store(results),
+        without_gaps=measured,
+    )  # fmt: skip
     if view.others:
         output.note(
             f"showing {view.main}, which has the most results; --data chooses another set: {', '.join(view.others)}"

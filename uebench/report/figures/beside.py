@@ -44,16 +44,23 @@ def figure(tables: Iterable[FilledTable]) -> Figure:
     rows = max(len(places) for places in panels)
     shared = len({tuple(filled.place.label for filled in places) for places in panels}) == 1
     fig, drawn_on = grid(len(panels), ACROSS, margin=(1.6, 0.8), panel=(3.4, 0.7 + 0.3 * rows), sharey=shared)
+    sets = {_set(places) for places in panels}
+    if len(sets) == 1 and len(panels) > 1:
+        fig.suptitle(literal(*sets), fontsize=10)
     for axes, places in zip(drawn_on, panels, strict=True):
         _draw(axes, places)
+        place = places[0].place
+        condition = "" if place.column == ROLES[place.role] else place.column
+        lines = [condition] if condition and len(sets) == 1 < len(panels) else [condition, _set(places)]
+        axes.set_title(literal("\n".join(filter(None, lines))), fontsize=9)
     drawn = [filled for places in panels for filled in places]
     handles = [Line2D([], [], color=MEASURED, marker="o", label="measured, 95% interval")]
     if any(filled.value is not None and filled.has_few_seeds for filled in drawn):
         handles.append(
             Line2D([], [], color=MEASURED, marker="o", markerfacecolor="white", label="too few seeds for a test")
         )
-    if sets := {ROLES[filled.place.role] for filled in drawn if filled.reported is not None}:
-        label = f"reported on {sets.pop()}" if len(sets) == 1 else "reported"
+    if papers := {ROLES[filled.place.role] for filled in drawn if filled.reported is not None}:
+        label = f"reported on {papers.pop()}" if len(papers) == 1 else "reported"
         handles.append(Line2D([], [], color=REPORTED, marker="D", linestyle="", markerfacecolor="white", label=label))
     has_clean = any(filled.clean is not None for filled in drawn)
     handles += reference_handles("measured without protection" if has_clean else "")
@@ -101,7 +108,9 @@ def _draw(axes: Axes, places: Sequence[FilledPlace]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", color=GREY, alpha=0.15)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    place = measured.place
-    condition = "" if place.column == ROLES[place.role] else f"{place.column}\n"
-    size = f", {measured.cells[0].data.size} pixels" if measured.cells else ""
-    axes.set_title(literal(f"{condition}{measured.data}{size}"), fontsize=9)
+
+
+def _set(places: Sequence[FilledPlace]) -> str:
+    """Return the name and the size of the set that a panel is about."""
+    measured = next(filled for filled in places if filled.value is not None)
+    return f"{measured.data}, {measured.cells[0].data.size} pixels" if measured.cells else measured.data

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from uebench.errors import UsageError, counted
 from uebench.paper.fill import FilledTable, fill_table
 from uebench.paper.match import Plugins, RecordIndex
 from uebench.paper.place import MAIN, by_role
@@ -35,7 +36,9 @@ class View:
     damaged: tuple[Path, ...]
 
 
-def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry, store: Store) -> View:
+def measured(
+    name: str, *, preset: str, data: Iterable[str], registry: Registry, store: Store, without_gaps: bool = False
+) -> View:
     """Return a table of the paper with reported numbers and those of a results folder.
 
     Args:
@@ -44,9 +47,10 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
         data: Names of measured sets, or ``ROLE=NAME``; empty for the set that fills the most places.
         registry: The plugins.
         store: The results folder.
+        without_gaps: Leave out what has no measured number.
 
     Raises:
-        UsageError: If there is no such table, role or measured set.
+        UsageError: If there is no such table, role or measured set, or no measured number without which it is empty.
     """
     tables = named(name)
     places = [place for table in tables for place in table.places]
@@ -55,13 +59,31 @@ def measured(name: str, *, preset: str, data: Iterable[str], registry: Registry,
     roles = records.choose_sets(places, given)
     others = {measured_set.name for measured_set in records.sets} - {chosen.name for chosen in roles.values()}
     filled = {table.name: fill_table(table, roles, records) for table in tables}
+    shown = _without_gaps(name, filled) if without_gaps else filled
+    left_out = sum(len(filled[key].places) - len(shown[key].places) for key in filled)
+    page = _page(name, shown, preset)
     return View(
-        page=_page(name, filled, preset),
-        filled=tuple(filled.values()),
+        page=replace(page, notes=[*page.notes, f"left out: {counted(left_out, 'place')} without a measured number"])
+        if left_out
+        else page,
+        filled=tuple(shown.values()),
         main=roles[MAIN].name if MAIN in roles else "",
         others=() if MAIN in given else tuple(sorted(others)),
         damaged=tuple(records.damaged),
     )
+
+
+def _without_gaps(name: str, filled: Mapping[str, FilledTable]) -> dict[str, FilledTable]:
+    """Return a table without its places that have no measured number."""
+    if len(filled) > 1:
+        raise UsageError(f"table {name} sums up several tables; leave out --measured")
+    shown = {
+        key: replace(table, places=tuple(place for place in table.places if place.value is not None))
+        for key, table in filled.items()
+    }
+    if not any(table.places for table in shown.values()):
+        raise UsageError(f"table {name}: nothing is measured; leave out --measured to see the reported numbers")
+    return shown
 
 
 def _page(name: str, filled: Mapping[str, FilledTable], preset: str) -> Page:
