@@ -12,9 +12,9 @@ so that noise which leaves the pixel range has no gradient.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from uebench.lazy import networks, torch
 from uebench.ops import Noise, flip_crop, sign_steps
@@ -56,7 +56,7 @@ class Config(RoundsOptions):
         flip: Transformations mirror images with probability 1/2.
         crop: Transformations shift images by up to this many pixels; ``by_size``: an eighth of the image, the authors'
             4 at 32 px.
-        decay: Multiply the learning rate by 0.1 after each 40% of the passes.
+        decay: Multiply the learning rate by 0.1 after each 40% of the passes; only with ``schedule=constant``.
         regenerate: At the end, optimise all noise again with the final surrogate.
     """
 
@@ -78,6 +78,12 @@ class Config(RoundsOptions):
     lr: float = Field(0.1, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
     batch: int = Field(128, ge=2)
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.decay and self.schedule != "constant":
+            raise ValueError(f"schedule={self.schedule} sets the learning rate at every step; add decay=false")
+        return self
 
 
 SEGUE_PAPER = {
@@ -135,6 +141,7 @@ class Rue(NoiseMethod[Config]):
 
     earlier: ClassVar = {
         "b2869e67b4409010b36a084f6d12f22c5287ae10b6fdf64cd0c09eb98cb98417": "there were no around and no rho_step=none",
+        "1adcc831812a95244665ae6e94265dae9c2def6226a8835f400656f631313c89": "decay was not refused with a schedule",
     }
 
     def optimize_noise(self, train: ImageSet, noise: Noise, ctx: Context) -> None:

@@ -21,6 +21,11 @@ RUN = ("--method", "lsp", "--attacker", "resnet18")
         (("--method", "lps", "--attacker", "resnet18"), 2, "did you mean 'lsp'?"),
         ((*RUN, "lsp2"), 2, "lsp2: no such file; a grid is a TOML file. For several methods, repeat --method"),
         (("--method", "lsp(patches=8)", "--attacker", "resnet18"), 2, "unknown option 'patches'; options: eps, patch"),
+        (
+            ("--method", "rue(schedule=oscillating, decay=true)", "--attacker", "resnet18"),
+            2,
+            "method 'rue': schedule=oscillating sets the learning rate at every step; add decay=false",
+        ),
         (("--method", "segue(eps=8)", "--attacker", "resnet18"), 2, "write 8/255, not 8"),
         (("--method", "segue(eps=-1)", "--attacker", "resnet18"), 2, "eps=-1 is refused: input should be greater than"),
         (("--method", "lsp(patch=0)", "--attacker", "resnet18"), 2, "patch=0 is refused"),

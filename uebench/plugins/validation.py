@@ -31,7 +31,9 @@ def validate(model: type[Model], options: Mapping[str, Any], what: str) -> Model
         return model(**options)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]) if first["loc"] else ""
+        if not first["loc"]:  # refused by a validator of the whole model
+            raise UsageError(f"{what}: {refusal(first)}") from None
+        option = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields) or "none"
             raise UsageError(f"{what}: unknown option {option!r}; options: {known}") from None
