@@ -41,6 +41,21 @@ class StoreError(UebenchError):
     exit_code = 4
 
 
+def text_of(given: object, what: str) -> str:
+    """Return a caller's text.
+
+    Args:
+        given: The text.
+        what: What it is, for the message.
+
+    Raises:
+        UsageError: If it is no text.
+    """
+    if not isinstance(given, str):
+        raise UsageError(f"{what}: {given!r} given; give a text")
+    return given
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name.
 

@@ -227,7 +227,10 @@ FLOAT = IMAGES / 255
         ({"method": "segue(code_bits=1)"}, "method 'segue.code_bits=1.': 3 identities; a code of 1 bits"),
         ({"images": IMAGES[..., :30, :30], "method": "segue"}, "method 'segue': images of 30 pixels; the gen"),
         ({"preset": "dusk"}, "unknown preset 'dusk'"),
+        ({"preset": None}, "preset: None given; give a text"),
+        ({"method": ["lsp"]}, r"plugin: \['lsp'\] given; give a text"),
         ({"device": "gpu"}, "device"),
+        ({"device": 3}, "device: 3 given; give a text"),
     ],
 )  # fmt: skip
 def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint: str) -> None:
@@ -241,6 +244,7 @@ def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint
     ("change", "complaint"),
     [
         ({"method": None}, "method: None given; give a text, or a list of several"),
+        ({"method": b"lsp"}, "method: b'lsp' given; give a text, or a list of several"),
         ({"attacker": 5}, "attacker: 5 given; give a text, or a list of several"),
         ({"data": None}, "data: None given; give a text, or a list of several"),
         ({"plugins": None}, "plugins: None given; give the path of a Python file, or a list of several"),
@@ -258,6 +262,22 @@ def test_a_wrong_argument_of_a_run_is_named_in_one_line(
         with pytest.raises(UsageError, match=complaint) as caught:
             function(**arguments)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"device": None}, "device: None given; give a text"),
+        ({"executor": 3}, "executor: 3 given; give a text"),
+        ({"jobs": "2"}, "jobs '2': give a whole number"),
+        ({"jobs": 1.5}, "jobs 1.5: give a whole number"),
+        ({"force": "no"}, "force 'no': give True or False"),
+        ({"keep_models": 1}, "keep_models 1: give True or False"),
+    ],
+)
+def test_a_wrong_way_of_computing_is_named_in_one_line(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        uebench.run("lsp", "knn", preset="smoke", results=tmp_path, **change)
 
 
 def test_images_of_three_by_three_pixels_have_their_channels_first() -> None:

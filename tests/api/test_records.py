@@ -36,8 +36,10 @@ def test_records_may_be_those_of_a_set_and_a_preset(results: Path) -> None:
     assert len(known) == 10
     assert len(records(results, data="others")) == 1
     assert len(records(results, preset=known[0].preset)) == 10
-    with pytest.raises(UsageError, match="no record of that set"):
+    with pytest.raises(UsageError, match="no record of that set; known"):
         records(results, data="nobody")
+    with pytest.raises(UsageError, match=f"no record of that set at smoke; its records have preset {known[0].preset}"):
+        records(results, data="others", preset="smoke")
     with pytest.raises(UsageError, match="resnet19"):
         known.leaderboard("resnet19")
 

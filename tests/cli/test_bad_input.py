@@ -160,14 +160,19 @@ def test_what_learns_nothing_has_no_weights_to_keep(uebench: Command, tmp_path: 
     assert "learns nothing" in answer.complaint
 
 
-@pytest.mark.parametrize("out", ["", ".", "a" * 300])
+def test_weights_do_not_replace_a_file_of_another_kind(uebench: Command, tmp_path: Path) -> None:
+    answer = uebench("fit", "ue", "--out", tmp_path / "mine.py", "--preset", "smoke")
+    assert (answer.code, "end the name with .safetensors" in answer.complaint) == (2, True)
+
+
+@pytest.mark.parametrize("out", [".safetensors", ".", "a" * 300 + ".safetensors"])
 def test_what_cannot_be_written_is_refused_before_the_work(
     uebench: Command, monkeypatch: pytest.MonkeyPatch, out: str
 ) -> None:
     monkeypatch.setattr("uebench.api.fit.fit_in", lambda *_, **__: pytest.fail("it began to work"))
     answer = uebench("fit", "ue", "--out", out, "--preset", "smoke")
     assert answer.code in (2, 4)
-    assert f"--out {out or '.'}: " in answer.complaint
+    assert f"--out {out}: " in answer.complaint
 
 
 @pytest.mark.parametrize("method", ["ops", "lsp(patch=4)"])

@@ -211,6 +211,13 @@ def test_several_method_seeds_leave_the_keys_of_one_as_they_were(tmp_path: Path)
         assert one.spec.key in several
 
 
+def test_a_folder_whose_name_is_no_text_cannot_stand_in_a_grid(tmp_path: Path) -> None:
+    grid = read_grid(None, {"method": ("lsp",), "attacker": ("knn",), "data": ("odd\udcff",)})
+    with pytest.raises(UsageError, match=r"mine.toml: cannot name 'odd.udcff', whose bytes are no UTF-8; rename it"):
+        write_grid(tmp_path / "mine.toml", grid)
+    assert not (tmp_path / "mine.toml").exists()
+
+
 def test_a_study_in_place_of_a_grid_is_told_apart_from_a_misspelt_name(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('title = "Mine"\nmethod = ["lsp"]\nattacker = ["resnet18"]\n')

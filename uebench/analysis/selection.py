@@ -39,7 +39,9 @@ def select(store: Store, preset: str | None = None, data: Sequence[str] = ()) ->
     names = {record.data.name for record in records}
     for name in data:
         if name not in names:
-            raise UsageError(f"data {name!r}: no record of that set; {nearest(name, names)}")
+            where = {record.preset for record in readable if record.data.name == name}
+            remedy = f"its records have preset {', '.join(sorted(where))}" if where else nearest(name, names)
+            raise UsageError(f"data {name!r}: no record of that set{f' at {preset}' if where else ''}; {remedy}")
     return [record for record in records if not data or record.data.name in data], damaged
 
 

@@ -75,6 +75,11 @@ class Compute:
                 f"device {self.device!r}: executor {self.executor!r} gives its tasks no GPU; write "
                 f"{self.chosen.name}(gpus=1), or use auto"
             )
+        if type(self.jobs) is not int:
+            raise UsageError(f"jobs {self.jobs!r}: give a whole number; 0 chooses it automatically")
+        for name, given in (("force", self.force), ("keep_models", self.keep_models)):
+            if type(given) is not bool:
+                raise UsageError(f"{name} {given!r}: give True or False")
         if self.jobs < 0:
             raise UsageError(f"jobs {self.jobs}: must not be negative; use 0 to choose the number automatically")
 

@@ -50,7 +50,7 @@ class Reproduction:
 
 
 def reproduce(
-    name: str,
+    name: str | int,
     *,
     data: str | Iterable[str] = (),
     preset: str = presets.DEFAULT,
@@ -100,7 +100,7 @@ def reproduce(
     return reproduce_in(workspace, request, how, progress)
 
 
-def tables_of(name: str) -> list[Table]:
+def tables_of(name: str | int) -> list[Table]:
     """Return the tables that a name stands for.
 
     Raises:

@@ -62,7 +62,7 @@ def plugin_files(plugins: Texts) -> tuple[Path, ...]:
 def _listed(given: Texts, name: str, what: str) -> Iterable[str | Path]:
     if isinstance(given, str | Path):
         return (given,)
-    if not isinstance(given, Iterable):
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise UsageError(f"{name}: {given!r} given; give {what}, or a list of several")
     return given
 

@@ -34,6 +34,6 @@ def fit(
     from uebench.cli.shared.output import lines, note
     from uebench.report import files
 
-    files.check(out, "--out", None)
+    files.check(out, "--out", (".safetensors",))
     meta = fit_in(workspace, method, data, preset, method_seed, out, device=device, progress=lines(method))
     note(f"{out}: {meta['method']} trained on {meta['data']} at {meta['size']} px in {meta['seconds']:.0f} s")

@@ -16,7 +16,7 @@ from uebench.data.checks import fault, repeated
 from uebench.data.folders import expanded, is_folder
 from uebench.data.images import image_stamp
 from uebench.data.names import source_of_label
-from uebench.errors import DataError, UsageError
+from uebench.errors import DataError, UsageError, text_of
 from uebench.hashing import digest, key
 from uebench.plugins import questions
 from uebench.plugins.base import Listing, Shape, Source, Split
@@ -186,7 +186,7 @@ def source_part(text: str, registry: Registry) -> Part[Source[Any]]:
         UsageError: If it names no source, or a data set that is not here.
         DataError: If it begins with the home folder of an unknown user.
     """
-    if not text.strip():
+    if not text_of(text, "data").strip():
         raise UsageError(f"data {text!r}: names nothing; write . for the current folder")
     path = expanded(Path(text))
     folder = Spec("folder", {"path": str(path)})

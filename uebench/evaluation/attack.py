@@ -15,6 +15,7 @@ from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.curve import check_last, differing, with_results
+from uebench.evaluation.returned import checked
 from uebench.evaluation.robustness import robustness
 from uebench.plugins.base import BEFORE_TRAINING, Attacker, Countermeasure, Trained
 from uebench.plugins.part import Part
@@ -75,13 +76,12 @@ def attack(
     train = on_set(train, measures, ctx)
     seed_everything(ctx)  # so that random draws of a countermeasure on the set do not change the training
     in_training = tuple(measure for measure in measures if measure.place not in BEFORE_TRAINING)
-    trained = attacker.build().fit(train, in_training, ctx)
-    if not isinstance(trained, Trained):
-        raise CellError(f"attacker {attacker.written!r}: fit returned {type(trained).__name__}; return a Trained")
+    returned = attacker.build().fit(train, in_training, ctx)
     examiner = referee.Examiner(dataset, ctx.device)
-    predicted = examiner.predict(trained.classifier).tolist()
     sizes, is_exact = dataset.info.test_counts, ctx.device.type == "cpu" and not ctx.has_resumed
     try:
+        trained = checked(returned)
+        predicted = examiner.predict(trained.classifier).tolist()
         shuffled = examiner.predict_shuffled(trained.classifier).tolist()
         if differing(predicted, shuffled) > answers.tolerance(len(predicted), 0.1):
             raise CellError("its answers depend on the other images of the batch; call eval()")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from uebench import cgroups
 from uebench.cgroups import usable_memory
-from uebench.errors import UsageError
+from uebench.errors import UsageError, text_of
 from uebench.evaluation.gpu import jobs_in
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def check_device(name: str, *, elsewhere: bool = False) -> None:
     Raises:
         UsageError: If the name is none of ``auto``, ``cpu``, ``cuda`` and ``cuda:N``, or there is no CUDA device.
     """
-    kind, _, number = name.partition(":")
+    kind, _, number = text_of(name, "device").partition(":")
     if kind not in DEVICES or (number and not (kind == "cuda" and number.isdecimal())) or name.endswith(":"):
         raise UsageError(f"device {name!r}: unknown; use auto, cpu, cuda or cuda:1")
     if kind == "cuda" and not elsewhere and not _has_cuda():

@@ -21,7 +21,7 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], float | None]]:
     """Measure peak memory while a block runs.
 
     On CUDA, this is the peak memory of tensors on the device. On a CPU, it is the peak resident memory of this process,
-    including Python and PyTorch; memory that earlier work left unused is freed first.
+    including Python, PyTorch and what earlier work left loaded; memory that it left unused is freed first.
 
     Args:
         device: The device that computes.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from uebench.errors import UsageError, nearest
+from uebench.errors import UsageError, nearest, text_of
 from uebench.evaluation.hardware import suitable_jobs, suitable_threads
 from uebench.executors.base import Executor
 from uebench.plugins.spec import parse
@@ -157,7 +157,7 @@ def choose(text: str) -> ChosenExecutor:
     Raises:
         UsageError: If the executor or an option is unknown, or a value is invalid.
     """
-    spec = parse(text)
+    spec = parse(text_of(text, "executor"))
     if spec.name not in EXECUTORS:
         raise UsageError(f"executor {spec.name!r}: unknown; {nearest(spec.name, EXECUTORS)}")
     options: Options = validate(EXECUTORS[spec.name], dict(spec.options), f"executor {spec.name}")

@@ -209,12 +209,12 @@ WHOLE = ("1", "claims")
 """Views of all tables together."""
 
 
-def plain(name: str) -> str:
+def plain(name: str | int) -> str:
     """Return the name of a table or of a view as ``TABLES`` and ``WHOLE`` write it; ``Table5`` means 5."""
-    return name.lower().removeprefix("table")
+    return str(name).lower().removeprefix("table")
 
 
-def named(name: str) -> list[Table]:
+def named(name: str | int) -> list[Table]:
     """Return the tables that a view shows.
 
     Raises:

@@ -85,8 +85,15 @@ def write_grid(file: Path, grid: Grid) -> None:
     """Write a grid as a TOML file that ``read_grid`` reads.
 
     Raises:
+        UsageError: If a name in the grid has bytes that are no text.
         StoreError: If the file cannot be written.
     """
     import tomli_w
 
-    write(file, tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True)))
+    content = tomli_w.dumps(grid.model_dump(mode="json", exclude_defaults=True))
+    try:
+        content.encode()
+    except UnicodeEncodeError as error:
+        culprit = ascii(content[: error.end].rsplit('"', 1)[-1])
+        raise UsageError(f"{file}: cannot name {culprit}, whose bytes are no UTF-8; rename it") from None
+    write(file, content)

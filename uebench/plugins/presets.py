@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from uebench.errors import UsageError, nearest
+from uebench.errors import UsageError, nearest, text_of
 
 _DESK64: dict[str, Any] = {
     "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "batch": 16, "schedule": "cosine", "epochs": 20,
@@ -121,7 +121,6 @@ def get(name: str) -> Preset:
     Raises:
         UsageError: If there is none of that name.
     """
-    try:
-        return PRESETS[name]
-    except KeyError:
-        raise UsageError(f"unknown preset {name!r}; {nearest(name, PRESETS)}") from None
+    if text_of(name, "preset") not in PRESETS:
+        raise UsageError(f"unknown preset {name!r}; {nearest(name, PRESETS)}")
+    return PRESETS[name]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Any
 
-from uebench.errors import UsageError
+from uebench.errors import UsageError, text_of
 
 Value = bool | int | float | str | None | tuple["Value", ...]
 
@@ -67,7 +67,7 @@ def parse_chain(text: str) -> tuple[Spec, ...]:
         UsageError: If the text does not follow the grammar.
     """
     try:
-        tree = _tree(text)
+        tree = _tree(text_of(text, "plugin"))
         links: list[ast.expr] = []
         while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
             links.append(tree.right)

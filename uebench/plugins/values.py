@@ -232,7 +232,8 @@ class Trained:
         steps: Optimiser steps taken.
         seconds: Training time without evaluation, over all sessions.
         images: Training images seen, over all epochs.
-        details: Properties of the model for the record: stem, input size, upsampling, parameters.
+        details: Properties of the model for the record, with JSON values. Notes below tables need ``input_size`` and
+            ``upsampled_from``, in pixels, and ``stem``, if there are any.
         chosen: The epoch whose weights the classifier has, if a countermeasure chose it; None for the last.
     """
 

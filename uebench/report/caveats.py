@@ -179,8 +179,9 @@ def _stems(records: Iterable[Record]) -> list[str]:
     attackers: dict[int, set[str]] = {}
     for record in records:
         attacker, model = record.attacker[0], record.training.model
-        if "stem" in attacker.config and model.get("stem") == "imagenet" and model["input_size"] <= SMALL_UP_TO:
-            attackers.setdefault(model["input_size"], set()).add(attacker.name)
+        size = model.get("input_size")
+        if "stem" in attacker.config and model.get("stem") == "imagenet" and size and size <= SMALL_UP_TO:
+            attackers.setdefault(size, set()).add(attacker.name)
     return [
         f"{', '.join(sorted(names))}: the ImageNet stem (7x7, stride 2, pooling) at {size} px saves time. Up to "
         f"{SMALL_UP_TO} px, the Segue authors' ResNet-18 has a 3x3 stem with stride 1 and no pooling (stem=small)"

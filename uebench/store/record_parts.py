@@ -20,12 +20,31 @@ from uebench.norms import NORMS, NormName, bound
 
 
 def _json(options: dict[str, Any]) -> dict[str, Any]:
-    canonical(options)  # refuses NaN and infinity
+    try:
+        canonical(options)  # refuses NaN and infinity
+    except TypeError as error:
+        raise ValueError(str(error)) from None
     return options
+
+
+def _sizes(details: dict[str, Any]) -> dict[str, Any]:
+    sizes = {name: details[name] for name in ("input_size", "upsampled_from") if details.get(name) is not None}
+    for name, size in sizes.items():
+        if type(size) is not int or size < 1:
+            raise ValueError(f"{name} is {size!r}; give a number of pixels")
+    if "upsampled_from" in sizes and "input_size" not in sizes:
+        raise ValueError("upsampled_from needs input_size")
+    return details
 
 
 Options = Annotated[dict[str, Any], AfterValidator(_json)]
 """Options by name, with JSON values."""
+
+ModelDetails = Annotated[Options, AfterValidator(_sizes)]
+"""Properties of an attacker's network; ``input_size`` and ``upsampled_from``, if they are there, are pixels."""
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+"""A number of things that were counted."""
 
 Key = Annotated[str, Field(pattern="^[0-9a-f]+$")]
 """A key: hexadecimal digits of a digest."""
@@ -147,19 +166,19 @@ class DataRecord(Strict):
 class Epoch(Strict):
     """One epoch of the attacker's training, with its correct answers on the training set and the clean test set."""
 
-    epoch: int
+    epoch: Count
     loss: float
-    train_correct: int
-    test_correct: int
+    train_correct: Count
+    test_correct: Count
 
 
 class TrainingRecord(Strict):
     """The attacker's training. ``chosen`` is the epoch that ``counts`` belong to; None for the last one."""
 
-    epochs: int
-    steps: int
+    epochs: Count
+    steps: Count
     stopped: str
-    model: Options
+    model: ModelDetails
     chosen: int | None = None
 
 

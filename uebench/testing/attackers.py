@@ -16,6 +16,7 @@ from uebench.errors import CellError
 from uebench.evaluation import records, referee
 from uebench.evaluation.context import seed_everything
 from uebench.evaluation.curve import check_last, with_results
+from uebench.evaluation.returned import checked
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Config, Countermeasure, Info, Split, Trained
 from uebench.plugins.values import Classifier
 from uebench.store import answers
@@ -125,7 +126,7 @@ class AttackerSuite(Suite[Attacker[Any], FinishedAttack]):
             ctx = MemoryContext(seed, resume_from, examine)
             seed_everything(ctx)
             self.give(**{"train.images": train.images, "train.labels": train.labels})
-            trained = self.build().fit(train, countermeasures, ctx)
+            trained = checked(self.build().fit(train, countermeasures, ctx))
             with torch.inference_mode():
                 logits = trained.classifier(images)
             final = answers.decode(examine(trained.classifier), len(data.test.labels))
