@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -286,11 +285,6 @@ def test_images_of_three_by_three_pixels_have_their_channels_first() -> None:
     last = protect(small.transpose(0, 2, 3, 1), LABELS, "random(noise=classwise)").astype(int)
     assert abs(first).max() <= 8
     assert last.shape == (8, 3, 3, 3)
-
-
-def test_the_example_in_the_docstring_runs() -> None:
-    result = doctest.testmod(uebench.api.protect)
-    assert (result.attempted, result.failed) == (5, 0)
 
 
 def test_one_plugin_file_need_not_stand_in_a_list() -> None:

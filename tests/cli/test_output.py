@@ -6,8 +6,10 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 
 from uebench.api.compute import Compute
@@ -16,9 +18,15 @@ from uebench.cli.shared.plan_output import computed_by
 from uebench.planning.grid import Plan
 
 
-def test_a_bar_that_finished_one_part_of_the_work_shows_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_bar_that_finished_one_part_of_the_work_shows_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Progress] = []
+
+    class Kept(Progress):
+        def __init__(self, *columns: ProgressColumn, **options: Any) -> None:  # noqa: ANN401
+            super().__init__(*columns, **options)
+            shown.append(self)
+
+    monkeypatch.setattr("rich.progress.Progress", Kept)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with output.progress_bars() as progress:
         first = progress("first [/x]")
@@ -26,6 +34,8 @@ def test_a_bar_that_finished_one_part_of_the_work_shows_the_next(
         second = progress("second")
         first(1, 5, "protecting")
         second(1, 2, "training")
+        (bars,) = shown
+        assert [task.description for task in bars.tasks] == ["second: training", "first [/x]: protecting"]
 
 
 def test_lines_are_shown_of_work_of_unknown_length(capsys: pytest.CaptureFixture[str]) -> None:
