@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-import uebench.api.protect
+import uebench
 from tests.conftest import ROOT
 from uebench.api.protect import protect
 from uebench.api.protect_folder import protect_folder
