@@ -30,9 +30,10 @@ from uebench.data.protected_folder import (
     photographs_in,
     request_digest,
 )
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
-from uebench.evaluation.isolation import generators_restored
+from uebench.evaluation.isolation import process_restored
 from uebench.hashing import file_digest
 from uebench.metrics import audit
 from uebench.plugins import presets, questions
@@ -99,7 +100,7 @@ def protect_folder(
     people = photographs_in(source)
     check_can_be_copied(source, people)
     shape = Shape(size, tuple(map(len, people.values())))
-    chosen = ChosenMethod(method, shape, preset, seed, device, workspace.registry)
+    chosen = ChosenMethod.named(method, shape, preset, seed, device, workspace.registry)
     photographs = list(chain.from_iterable(people.values()))
     manifest: dict[str, Any] = {
         "method": chosen.part.published(),
@@ -117,8 +118,11 @@ def protect_folder(
     folder.begin(source, manifest)
     manifest["copies"] = folder.pairs
     try:
-        with generators_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
+        with process_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
             manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress or no_progress)
+    except CellError:  # no copy of a method that broke the rules is kept as finished
+        folder.pairs.clear()
+        raise
     finally:  # the manifest of an interrupted call says which copies are complete
         folder.write_manifest(manifest)
     store.work.forget(manifest["request"])
