@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.data.images import perturbed
-from uebench.data.protected_folder import Chunk, Photograph, ProtectedFolder
+from uebench.data.images import perturbed, png
+from uebench.data.protected_folder import ProtectedFolder
 from uebench.errors import UsageError
 from uebench.plugins.base import Split
 from uebench.store.atomic import write
@@ -58,11 +57,8 @@ def write_protected(
     if to.suffix.lower() not in SUFFIXES:
         folder = ProtectedFolder(to)
         folder.begin(None, manifest)
-        copies = [
-            Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)
-        ]
-        digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in clean.images]
-        folder.save(Chunk(copies, 0, digests, clean.images), delta.astype(np.int16))
+        for name, pixels in zip(names, arrays["images"], strict=True):
+            folder.write(f"{name}.png", png(pixels))
         for name in ("perturbations", "labels"):
             content = io.BytesIO()
             np.save(content, arrays[name], allow_pickle=False)

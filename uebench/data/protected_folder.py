@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from collections import Counter
@@ -15,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from uebench.data.folders import contents, identities, is_folder
-from uebench.data.images import image_digest, image_stamp, perturbed, read_image
+from uebench.data.images import image_digest, image_stamp, perturbed, png, read_image
 from uebench.errors import DataError, StoreError, UsageError, in_words
 from uebench.hashing import digest
 from uebench.regular_files import is_regular, read_regular
@@ -252,9 +250,7 @@ class ProtectedFolder:
         """
         protected = perturbed(chunk.images, delta)
         for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, protected, strict=True):
-            encoded = io.BytesIO()
-            Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)
-            content = encoded.getvalue()
+            content = png(pixels)
             self.write(photograph.copy, content)
             self.pairs[photograph.copy.as_posix()] = _pair(clean, hashlib.sha256(content).hexdigest())
 
