@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.data.described_folder import DescribedFolder
 from uebench.data.images import perturbed, png
-from uebench.data.protected_folder import ProtectedFolder
+from uebench.data.protected_manifest import ExportManifest
 from uebench.errors import UsageError
 from uebench.plugins.base import Split
 from uebench.store.atomic import write
@@ -33,7 +34,7 @@ def check_target(to: Path) -> None:
 
 
 def write_protected(
-    to: Path, clean: Split, delta: NDArray[Any], names: Sequence[str], manifest: Mapping[str, Any]
+    to: Path, clean: Split, delta: NDArray[Any], names: Sequence[str], manifest: ExportManifest
 ) -> None:
     """Write the protected images, the perturbations, the labels and a manifest.
 
@@ -43,7 +44,7 @@ def write_protected(
         clean: The photographs.
         delta: (N, 3, S, S): protected minus clean in grey levels.
         names: The identity and name of each image, such as ``ann/3``.
-        manifest: The description of the set, as JSON values; its ``request`` tells it from other sets.
+        manifest: The description of the set.
 
     Raises:
         UsageError: If the folder holds something else.
@@ -55,8 +56,8 @@ def write_protected(
         "labels": clean.labels,
     }
     if to.suffix.lower() not in SUFFIXES:
-        folder = ProtectedFolder(to)
-        folder.begin(None, manifest)
+        folder = DescribedFolder(to, manifest)
+        folder.begin()
         for name, pixels in zip(names, arrays["images"], strict=True):
             folder.write(f"{name}.png", png(pixels))
         for name in ("perturbations", "labels"):
@@ -64,7 +65,7 @@ def write_protected(
             np.save(content, arrays[name], allow_pickle=False)
             folder.write(f"{name}.npy", content.getvalue())
         return
-    text = json.dumps(manifest, sort_keys=True)
+    text = json.dumps(manifest.stored(), sort_keys=True)
     write(to, _npz(arrays, text) if to.suffix.lower() == ".npz" else _safetensors(arrays, text))
 
 
