@@ -52,7 +52,7 @@ def fit(
         progress: Called with (done, total, text).
 
     Returns:
-        The metadata in the file; see ``uebench.pretrained.weights.metadata``.
+        The metadata in the file; see ``uebench.pretrained.weights.Metadata``.
 
     Raises:
         UsageError: If the method learns nothing, has no option ``weights``, or cannot serve the data set.
@@ -108,11 +108,18 @@ def fit_in(
         is_folder = dataset.info.record.source == "folder"
         name = as_folder(dataset.name, workspace.registry) if is_folder else dataset.name
         words = ["uebench", "fit", part.written, "--data", name, "--preset", preset, "--method-seed", str(seed)]
-        meta = {
-            "method": part.name, "version": part.entry.version, "config": part.config.published(),
-            "data": dataset.name, "size": dataset.size, "num_classes": dataset.num_classes,
-            "counts": dataset.info.train_counts, "seed": seed, "seconds": seconds, "command": shlex.join(words),
-        }  # fmt: skip
+        meta = weights.Metadata(
+            method=part.name,
+            version=part.entry.version,
+            config=part.config.published(),
+            data=dataset.name,
+            size=dataset.size,
+            num_classes=dataset.num_classes,
+            counts=dataset.info.train_counts,
+            seed=seed,
+            seconds=seconds,
+            command=shlex.join(words),
+        ).model_dump()
         weights.save(out, state, meta)
         store.work.forget(address)
     return meta
