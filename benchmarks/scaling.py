@@ -46,12 +46,12 @@ def plan(cells: int) -> dict[str, Any]:
     Args:
         cells: How many, a multiple of 20.
     """
+    from uebench.api.progress import look
     from uebench.executors.base import run_graph
     from uebench.planning.estimates import Conditions, Estimates
     from uebench.planning.grid import Planner
     from uebench.planning.tasks import Task, TaskStatus
     from uebench.plugins.registry import Registry
-    from uebench.report.pages.work import look
     from uebench.store.requests import requested
     from uebench.store.store import Store
 

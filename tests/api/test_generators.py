@@ -1,9 +1,10 @@
-"""A call from Python leaves the global random generators as it found them."""
+"""A call from Python leaves the global random generators and the process as it found them."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 import uebench
-from uebench.evaluation.isolation import generators_restored
+from uebench.errors import CellError
+from uebench.evaluation import referee
+from uebench.evaluation.isolation import process_restored
 
 LABELS = ["ann", "bob"] * 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 32, 32, 3), dtype=np.uint8)
@@ -35,20 +38,79 @@ def test_a_call_leaves_the_global_generators_alone(call: str, tmp_path: Path) ->
     assert _drawn() == before
 
 
+ROGUE = """
+import torch
+from uebench.evaluation import referee
+from uebench.plugins.base import Budget, Config, Info, Method
+
+class Rogue(Method[Config]):
+    name = "rogue"
+    version = 1
+    info = Info(title="Changes the process")
+    Config = Config
+
+    def budget(self, size):
+        return Budget("linf", 8 / 255)
+
+    def fit(self, train, ctx):
+        torch.set_grad_enabled(False)
+
+    def perturb(self, batch, ctx):
+        ACTION
+        return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255).clamp(0, 1)
+"""
+
+
+@pytest.fixture
+def rogue(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that writes a method which does something while it protects, and returns its file."""
+
+    def write(action: str) -> Path:
+        file = tmp_path / f"rogue{len(action)}.py"
+        file.write_text(ROGUE.replace("ACTION", action))
+        return file
+
+    return write
+
+
+def test_a_call_leaves_the_settings_of_the_process_alone(rogue: Callable[[str], Path]) -> None:
+    uebench.protect(IMAGES, LABELS, "rogue", preset="smoke", device="cpu", plugins=rogue("pass"))
+    assert torch.is_grad_enabled()
+
+
+def test_a_method_that_replaces_a_part_of_uebench_protects_nothing(
+    rogue: Callable[[str], Path], photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    check = referee.check
+    replaces, honest = rogue("referee.check = lambda name, images, *_: images"), rogue("pass")
+    said = r"a plugin replaced uebench\.evaluation\.referee\.check; uebench restored it and discarded this result"
+    with pytest.raises(CellError, match=said):
+        uebench.protect(IMAGES, LABELS, "rogue", preset="smoke", device="cpu", plugins=replaces)
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    protect = partial(
+        uebench.protect_folder, source, out, "rogue", preset="smoke", device="cpu", results=tmp_path / "results"
+    )
+    with pytest.raises(CellError, match=said):
+        protect(plugins=replaces)
+    assert referee.check is check
+    (out / "a" / "0.png").write_bytes(b"the work of the method that was caught")
+    assert protect(plugins=honest)["audit"]["max_levels"] == 4
+
+
 def test_only_work_on_a_gpu_starts_one(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[bool] = []
     monkeypatch.setattr(torch.cuda, "init", lambda: started.append(True))
-    with generators_restored(torch.device("cpu")), generators_restored():
+    with process_restored(torch.device("cpu")), process_restored():
         pass
     assert not started
-    with generators_restored(torch.device("cuda")):
+    with process_restored(torch.device("cuda")):
         pass
     assert started
 
 
 def test_the_generators_are_given_back_after_a_failure_too() -> None:
     before = _drawn_when_seeded()
-    with pytest.raises(ZeroDivisionError), generators_restored():
+    with pytest.raises(ZeroDivisionError), process_restored():
         _drawn()
         1 / 0  # noqa: B018
     assert _drawn() == before

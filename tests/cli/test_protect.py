@@ -258,6 +258,19 @@ def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, p
     assert copies(out) == whole
 
 
+def test_the_manifest_of_another_version_is_resumed(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+    source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
+    command = ("protect", source, out, "--method", "random", *SMOKE)
+    assert uebench(*command).code == 0
+    whole, file = (out / "protected.json").read_bytes(), out / "protected.json"
+    manifest = json.loads(whole)
+    known = {name: manifest[name] for name in ("request", "copies", "identities")}
+    file.write_text(json.dumps(known | {"a_later_name": 1}))
+    before = (out / "a" / "1.png").stat().st_mtime_ns
+    assert uebench(*command).code == 0
+    assert (file.read_bytes(), (out / "a" / "1.png").stat().st_mtime_ns) == (whole, before)
+
+
 def test_an_interrupted_call_says_which_copies_are_whole(photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 70, "b": 3}), tmp_path / "out"
 

@@ -262,10 +262,11 @@ def test_what_an_audit_of_a_set_does_not_take_is_refused(
 def test_arrays_take_part_in_a_run_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     sets: dict[str, NDArray[Any] | torch.Tensor] = {"ours": IMAGES, "noise": torch.tensor(NOISE) / 255}
-    with pytest.warns(UserWarning, match="protected 'noise': the order of perturbations cannot be checked"):
+    with pytest.warns(UserWarning, match="protected 'noise': the order of perturbations cannot be checked") as caught:
         result = library.run(
             attacker=ATTACK[1], protected=sets, data=TINY, preset="smoke", executor="serial", with_clean=True
         )
+    assert {one.filename for one in caught} == {__file__}
     assert list(result.matrix().index) == ["clean", "ours", "noise"]
     again = library.plan(attacker=ATTACK[1], protected=sets, data=TINY, preset="smoke")
     assert [cell.status for cell in again.cells] == ["done", "done"]

@@ -18,8 +18,8 @@ from tests.conftest import ENDLESS, QUICK, ROOT, TINY, Command
 from tests.e2e.test_processes import command
 from tests.executors.test_failures import GRID, ROGUE
 from tests.records import made_up
+from uebench.api.progress import look
 from uebench.cli.shared import status_output
-from uebench.report.pages.work import look
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.requests import done, requested, requests

@@ -129,7 +129,7 @@ def test_what_bait_cannot_do_is_said_before_work_starts() -> None:
 
 def test_finished_noise_is_for_one_identity_too(tmp_path: Path) -> None:
     file = tmp_path / "noise.safetensors"
-    weights.save(file, {}, {"method": "bait", "counts": [5, 5]})
+    weights.save(file, {}, {"method": "bait", "size": 96, "config": {}, "counts": [5, 5]})
     assert build(f"bait(weights='{file}')").obstacle(Shape(100, (5,))) is None
 
 

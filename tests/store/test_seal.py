@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from tests.conftest import ROOT
 from tests.records import made_up, protection_of
 from uebench.analysis.frame import frame
+from uebench.api.status import status
 from uebench.errors import StoreError
 from uebench.plugins.registry import Registry
 from uebench.report import record_text
-from uebench.report.pages.status import status
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.store import DamagedError, Protected, Store
 

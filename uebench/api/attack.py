@@ -16,7 +16,7 @@ from uebench.evaluation import referee
 from uebench.evaluation.attack import attack as train_and_count
 from uebench.evaluation.context import RunContext
 from uebench.evaluation.hardware import choose_device
-from uebench.evaluation.isolation import generators_restored
+from uebench.evaluation.isolation import process_restored
 from uebench.evaluation.records import epochs
 from uebench.planning.parts import attacker_parts
 from uebench.planning.seeds import seed_of
@@ -117,7 +117,7 @@ def attack(
     torch_device = choose_device(device)
     examine = referee.Examiner(dataset, torch_device)
     ctx = RunContext(torch_device, seed, role="attacker", progress=progress or no_progress, examine=examine)
-    with generators_restored(torch_device):
+    with process_restored(torch_device):
         done = train_and_count(chain[0], chain[1:], dataset, np.zeros((), np.int8), ctx)
     curve = tuple(epochs(done.trained))
     return AttackResult(done.counts, dict(zip(names, done.per_identity, strict=True)), curve, done.trained.classifier)

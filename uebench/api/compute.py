@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -109,7 +108,9 @@ class Compute:
         return Estimates(store, Conditions(machine(), without_gpu, threads))
 
 
-def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor) -> RunResult:
+def compute_in(
+    workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor, remark: Callable[[str], None]
+) -> RunResult:
     """Compute the unfinished cells of a plan. A cell that fails does not stop the others.
 
     If ``how`` has a time limit, tasks that would exceed it do not start, and tasks that run when it ends stop at a
@@ -120,11 +121,15 @@ def compute_in(workspace: Workspace, plan: Plan, how: Compute, progress: Progres
         plan: The plan.
         how: How to compute.
         progress: Called with the title of each task; returns the callback for its progress.
+        remark: Called before any work with each remark about protected sets made by other code.
 
     Raises:
+        DataError: If such a set cannot be read or does not fit its photographs.
         StoreError: If the store cannot be used.
     """
     tasks = plan.tasks(workspace.store, force=how.force)
+    for text in examine(tasks, workspace):
+        remark(text)
     statuses = _execute(tasks, [cell.spec.key for cell in plan.possible], workspace, how, progress)
     for cell in plan.cells:
         if cell.status == "done":
@@ -142,13 +147,6 @@ def collected_in(workspace: Workspace, plan: Plan) -> RunResult:
         for cell in plan.cells
     )
     return RunResult(results, workspace)
-
-
-def compute_with_remarks(workspace: Workspace, plan: Plan, how: Compute, progress: ProgressFor) -> RunResult:
-    """Do what ``compute_in`` does, after warnings about the plan's protected sets made by other code."""
-    for remark in examine(plan.tasks(workspace.store, force=how.force), workspace):
-        warnings.warn(remark, stacklevel=3)
-    return compute_in(workspace, plan, how, progress)
 
 
 def protect_sets_in(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from uebench.analysis.detection import Detection, detection
 from uebench.api.compute import Compute, protect_sets_in
-from uebench.api.protected_sets import examine, method_texts
+from uebench.api.protected_sets import examine, method_texts, warn_caller
 from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Texts, Workspace, several
 from uebench.data.dataset import Dataset
@@ -81,7 +79,7 @@ def detect(
     """
     how = Compute(device=device, jobs=jobs, executor=executor)
     return detect_in(
-        Workspace.of(results, plugins), how, progress, partial(warnings.warn, stacklevel=3),
+        Workspace.of(results, plugins), how, progress, warn_caller,
         method=several(method, "method"), key=key, protected=protected, data=several(data, "data"),
         method_seed=method_seed, preset=preset,
     )  # fmt: skip

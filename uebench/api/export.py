@@ -11,6 +11,7 @@ from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.dataset import Dataset
 from uebench.data.protected_export import check_target, write_protected
+from uebench.data.protected_manifest import ExportedBudget, ExportManifest
 from uebench.store.record import ProtectionRecord, Record
 
 
@@ -61,32 +62,31 @@ def export_in(workspace: Workspace, key: str, to: Path, data: str) -> Mapping[st
         names = tuple(f"{label}/{row}" for row, label in enumerate(dataset.train.labels.tolist()))
     manifest = _manifest(stored.record, protected.digest, names, dataset)
     write_protected(to, dataset.train, protected.delta, names, manifest)
-    return manifest
+    return manifest.stored()
 
 
-def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> dict[str, Any]:
-    """Return the manifest, with the names of that of ``protect_folder``."""
+def _manifest(record: Record | ProtectionRecord, digest: str, names: Iterable[str], dataset: Dataset) -> ExportManifest:
     side = record.side_information
     people = {Path(name).parent.name: label for name, label in zip(names, dataset.train.labels.tolist(), strict=True)}
-    return {
-        "uebench": uebench.__version__,
-        **({"key": record.key} if isinstance(record, Record) else {}),
-        "protect_key": record.protect_key,
-        "request": digest,
-        "method": record.method.model_dump(mode="json"),
-        "written": record.written["method"],
-        "weights": {asset.file: asset.sha256 for asset in record.assets},
-        "seed": record.method_seed,
-        "preset": record.preset,
-        "data": record.data.model_dump(mode="json"),
-        "data_key": record.data_key,
-        "size": record.data.size,
-        "images": record.data.train_images,
-        "identities": people,
-        "side_information": side.model_dump(mode="json") if side else None,
-        "budget": {"norm": record.audit.norm, "eps": record.audit.eps},
-        "audit": record.audit.model_dump(mode="json"),
-        "digest": digest,
-        "photographs": f"made of photographs of {record.data.name} (source {record.data.source}); the terms of that "
-        "set hold for these copies too, and many such sets are for research only and may not be passed on",
-    }
+    return ExportManifest(
+        uebench=uebench.__version__,
+        key=record.key if isinstance(record, Record) else None,
+        protect_key=record.protect_key,
+        request=digest,
+        method=record.method,
+        written=record.written["method"],
+        weights={asset.file: asset.sha256 for asset in record.assets},
+        seed=record.method_seed,
+        preset=record.preset,
+        data=record.data,
+        data_key=record.data_key,
+        size=record.data.size,
+        images=record.data.train_images,
+        identities=people,
+        side_information=side.model_dump(mode="json") if side else None,
+        budget=ExportedBudget(norm=record.audit.norm, eps=record.audit.eps),
+        audit=record.audit,
+        digest=digest,
+        photographs=f"made of photographs of {record.data.name} (source {record.data.source}); the terms of that set "
+        "hold for these copies too, and many such sets are for research only and may not be passed on",
+    )

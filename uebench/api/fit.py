@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
-from uebench.data.dataset import Dataset, load
+from uebench.data.dataset import load
 from uebench.data.names import as_folder
+from uebench.data.side_information import SideInformation
 from uebench.errors import UsageError
 from uebench.evaluation.stopping import Stop
-from uebench.hashing import file_digest, key
 from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
-from uebench.plugins import presets, questions
+from uebench.plugins import presets
 from uebench.plugins.base import Method
-from uebench.plugins.part import Part, source_digests
+from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both, no_progress
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from uebench.evaluation.context import RunContext
 
 NOTHING = "learns nothing, so there are no weights to save"
 
@@ -57,7 +52,7 @@ def fit(
         progress: Called with (done, total, text).
 
     Returns:
-        The metadata in the file; see ``uebench.pretrained.weights.metadata``.
+        The metadata in the file; see ``uebench.pretrained.weights.Metadata``.
 
     Raises:
         UsageError: If the method learns nothing, has no option ``weights``, or cannot serve the data set.
@@ -90,36 +85,41 @@ def fit_in(
     Raises:
         Stopped: At a checkpoint, if ``stop`` asks for it; the next call resumes there.
     """
-    from uebench.evaluation.checkpoints import Checkpoints
-    from uebench.evaluation.context import RunContext
+    from uebench.api.chosen_method import ChosenMethod
     from uebench.evaluation.hardware import choose_device
+    from uebench.evaluation.isolation import process_restored
     from uebench.pretrained import weights
 
     store, seed, torch_device = workspace.store, seed_of(seed), choose_device(device)
     store.check_writable()
-    chosen = presets.get(preset)
+    given = presets.get(preset)
     part = _part_with_weights(workspace.registry, method, preset)
-    dataset = load(data or chosen.data, chosen.size, workspace.registry, workspace.cache)
-    plugin = part.build()
-    if reason := questions.obstacle(plugin, dataset.info.shape):
-        raise UsageError(f"{method}: {reason}")
-    config = part.config.published()
-    files = [file_digest(file) for file in questions.assets(plugin, dataset.size)]
-    address = key(fit=part.name, version=part.entry.version, config=config, data=dataset.key, seed=seed, assets=files)
+    dataset = load(data or given.data, given.size, workspace.registry, workspace.cache)
+    chosen = ChosenMethod(part, SideInformation(), dataset.info.shape, preset, seed, torch_device, title=method)
+    address = chosen.address(fit=dataset.key)
     with store.claims.claim(address, f"{dataset.name}: fit {part.written}", progress) as claim:
-        checkpoints = Checkpoints(store.work, address, "fit", source_digests([part]))
-        ctx = RunContext(torch_device, seed, checkpoints=checkpoints, progress=both(progress, claim.tell), stop=stop)
-        state = _learned(plugin, dataset, ctx)
+        tell = both(progress, claim.tell)
+        with process_restored(torch_device):
+            train, classes = dataset.train, dataset.num_classes
+            seconds = chosen.fit(train, classes, store=store, key=address, progress=tell, stop=stop)
+            state = chosen.plugin.state()
         if not state:
             raise UsageError(f"{method}: {NOTHING}")
         is_folder = dataset.info.record.source == "folder"
         name = as_folder(dataset.name, workspace.registry) if is_folder else dataset.name
         words = ["uebench", "fit", part.written, "--data", name, "--preset", preset, "--method-seed", str(seed)]
-        meta = {
-            "method": part.name, "version": part.entry.version, "config": config, "data": dataset.name,
-            "size": dataset.size, "num_classes": dataset.num_classes, "counts": dataset.info.train_counts,
-            "seed": seed, "seconds": ctx.seconds, "command": shlex.join(words),
-        }  # fmt: skip
+        meta = weights.Metadata(
+            method=part.name,
+            version=part.entry.version,
+            config=part.config.published(),
+            data=dataset.name,
+            size=dataset.size,
+            num_classes=dataset.num_classes,
+            counts=dataset.info.train_counts,
+            seed=seed,
+            seconds=seconds,
+            command=shlex.join(words),
+        ).model_dump()
         weights.save(out, state, meta)
         store.work.forget(address)
     return meta
@@ -137,14 +137,3 @@ def _part_with_weights(registry: Registry, method: str, preset: str) -> Part[Met
             "add the option (see CONTRIBUTING.md)"
         )
     return make_part(registry, "method", Spec(spec.name, {"weights": None} | dict(spec.options)), preset)
-
-
-def _learned(method: Method[Any], dataset: Dataset, ctx: RunContext) -> dict[str, Tensor]:
-    from uebench.evaluation import referee
-    from uebench.evaluation.context import seed_everything
-    from uebench.evaluation.isolation import process_restored
-
-    with process_restored():
-        seed_everything(ctx)
-        method.fit(referee.image_set(dataset.train, dataset.num_classes, ctx.device), ctx)
-        return method.state()

@@ -13,8 +13,8 @@ from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import Texts, as_path, plugin_files
 from uebench.data.images import perturbed
 from uebench.evaluation import referee
-from uebench.evaluation.isolation import generators_restored
-from uebench.hashing import array_digest, file_digest, key
+from uebench.evaluation.isolation import process_restored
+from uebench.hashing import array_digest
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Shape, Split
 from uebench.plugins.registry import Registry
@@ -75,7 +75,7 @@ def protect(
     numbers, names = class_numbers(labels, len(given.pixels))
     shape = Shape(given.pixels.shape[-1], tuple(np.bincount(numbers).tolist()))
     presets.get(preset)
-    chosen = ChosenMethod(method, shape, preset, seed, device, Registry(plugin_files(plugins)))
+    chosen = ChosenMethod.named(method, shape, preset, seed, device, Registry(plugin_files(plugins)))
     store = Store(as_path(results)) if results is not None else None
     split = Split(given.pixels, numbers)
     return given.like_original(_protected(chosen, split, len(names), store, progress or no_progress))
@@ -85,8 +85,10 @@ def _protected(
     chosen: ChosenMethod, original: Split, num_classes: int, store: Store | None, progress: Progress
 ) -> NDArray[np.uint8]:
     """Fit the method and return the protected pixels (N, 3, S, S)."""
-    address = _address(chosen, original) if store else ""
-    with generators_restored(chosen.device), store.claims.claim(address, progress=progress) if store else nullcontext():
+    address = ""
+    if store:
+        address = chosen.address(arrays=[array_digest(original.images), array_digest(original.labels)])
+    with store.claims.claim(address, progress=progress) if store else nullcontext(), process_restored(chosen.device):
         labels, _ = chosen.side.make(original, num_classes, chosen.seed)
         chosen.fit(Split(original.images, labels), num_classes, store=store, key=address, progress=progress)
         budget = questions.budget(chosen.plugin, original.images.shape[-1])
@@ -96,14 +98,3 @@ def _protected(
     if store:
         store.work.forget(address)
     return perturbed(original.images, delta)
-
-
-def _address(chosen: ChosenMethod, original: Split) -> str:
-    """Return the key of the checkpoints, which depends on the arrays, the method and the seed."""
-    return key(
-        arrays=[array_digest(original.images), array_digest(original.labels)],
-        method=chosen.part.published(),
-        side_information=chosen.side.published(),
-        assets=[file_digest(file) for file in chosen.assets],
-        seed=chosen.seed,
-    )

@@ -5,7 +5,7 @@ With a method that need not see the whole set (``Method.streams``), memory does 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -25,19 +25,21 @@ from uebench.data.protected_folder import (
     ProtectedFolder,
     check_can_be_copied,
     decode,
-    joint_audit,
     left_out,
     photographs_in,
-    request_digest,
+    stamps,
 )
+from uebench.data.protected_manifest import FolderAudit, Manifest
+from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
-from uebench.evaluation.isolation import generators_restored
+from uebench.evaluation.isolation import process_restored
 from uebench.hashing import file_digest
-from uebench.metrics import audit
+from uebench.metrics import audit as measured
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
 from uebench.progress import Progress, no_progress
+from uebench.store.record_parts import PluginRecord, SideInformationRecord
 from uebench.store.store import Store
 
 AHEAD = 2
@@ -99,31 +101,34 @@ def protect_folder(
     people = photographs_in(source)
     check_can_be_copied(source, people)
     shape = Shape(size, tuple(map(len, people.values())))
-    chosen = ChosenMethod(method, shape, preset, seed, device, workspace.registry)
+    chosen = ChosenMethod.named(method, shape, preset, seed, device, workspace.registry)
     photographs = list(chain.from_iterable(people.values()))
-    manifest: dict[str, Any] = {
-        "method": chosen.part.published(),
-        "written": chosen.part.written,
-        "weights": {file.name: file_digest(file) for file in chosen.assets},
-        "seed": chosen.seed,
-        "size": size,
-        "side_information": chosen.side.published(),
-        "identities": {name: label for label, name in enumerate(people)},
-        "images": len(photographs),
-    }
-    manifest["request"] = request_digest(manifest, photographs)
-    manifest["left_out"] = [path.relative_to(source).as_posix() for path in left_out(source)]
-    folder = ProtectedFolder(target)
-    folder.begin(source, manifest)
-    manifest["copies"] = folder.pairs
+    manifest = Manifest(
+        method=PluginRecord(**chosen.part.published()),
+        written=chosen.part.written,
+        weights={file.name: file_digest(file) for file in chosen.assets},
+        seed=chosen.seed,
+        size=size,
+        side_information=chosen.side.published(),
+        identities={name: label for label, name in enumerate(people)},
+        images=len(photographs),
+        left_out=[path.relative_to(source).as_posix() for path in left_out(source)],
+    )
+    request = manifest.request_digest(stamps(photographs))
+    folder = ProtectedFolder(target, manifest.model_copy(update={"request": request}))
+    folder.begin(source)
     try:
-        with generators_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
-            manifest |= _Copying(chosen, shape, photographs, folder, pool).run(store, manifest, progress or no_progress)
+        with process_restored(chosen.device), quiet(), ThreadPoolExecutor(available_cores()) as pool:
+            audit, side = _Copying(chosen, shape, photographs, folder, pool).run(store, progress or no_progress)
+        folder.finish(audit, side)
+    except CellError:  # no copy of a method that broke the rules is kept as finished
+        folder.discard()
+        raise
     finally:  # the manifest of an interrupted call says which copies are complete
-        folder.write_manifest(manifest)
-    store.work.forget(manifest["request"])
-    chosen.check_changed(manifest["audit"]["changed"] > 0, f"; delete {target}, whose copies are not protected")
-    return manifest
+        folder.write_manifest()
+    store.work.forget(request)
+    chosen.check_changed(audit.changed > 0, f"; delete {target}, whose copies are not protected")
+    return folder.manifest.stored()
 
 
 class _Copying:
@@ -141,28 +146,32 @@ class _Copying:
         self.pool, self.limit = pool, AHEAD * available_cores()
         self.labels = np.array([photograph.label for photograph in photographs], np.int64)
 
-    def run(self, store: Store, manifest: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-        """Fit the method, then write all copies; return what is to be added to the manifest."""
-        chunks, added = self._decoded(), {}
+    def run(self, store: Store, progress: Progress) -> tuple[FolderAudit, SideInformationRecord | None]:
+        """Fit the method, then write all copies.
+
+        Returns:
+            The measured change; the record of the labels that the method saw, if they were not the true ones.
+        """
+        chunks, side = self._decoded(), None
         streams = questions.streams(self.chosen.plugin, self.shape.size) and self.chosen.side.true
         decoded = [next(chunks)] if streams else list(chunks)
         images = np.concatenate([chunk.images for chunk in decoded])
         if not streams:
             split = Split(images, self.labels)
             self.labels, side = self.chosen.side.make(split, self.shape.num_classes, self.chosen.seed)
-            if side:
-                added["side_information"] = side.model_dump(mode="json", exclude_none=True)
         if streams or not all(self.folder.holds(chunk) for chunk in decoded):
             train = Split(images, self.labels[: len(images)])
-            self.chosen.fit(train, self.shape.num_classes, store=store, key=manifest["request"], progress=progress)
+            self.chosen.fit(
+                train, self.shape.num_classes, store=store, key=self.folder.manifest.request, progress=progress
+            )
             del train
         del images
         audits = []
         for chunk, delta in bounded_map(self.pool, self._copied, self._perturbed(chain(decoded, chunks)), self.limit):
-            audits.append(audit(delta))
-            self.folder.keep(manifest)
+            audits.append(measured(delta))
+            self.folder.keep()
             progress(chunk.first + len(chunk.photographs), len(self.photographs), "protecting")
-        return added | {"audit": joint_audit(audits)}
+        return FolderAudit.of(audits), side
 
     def _decoded(self) -> Iterator[Chunk]:
         size, batch = self.shape.size, referee.batch_size(self.shape.size, self.chosen.device)

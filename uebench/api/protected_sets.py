@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import warnings
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     Source = str | Path | NDArray[Any] | torch.Tensor
     Protected = Mapping[str, Source]
+
+warn_caller = partial(warnings.warn, stacklevel=3)
+"""Warns at the line of the caller, when a function of the API hands it to ``compute_in`` or ``detect_in``."""
 
 
 def parse_protected(texts: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,7 +130,7 @@ def reproduce_in(workspace: Workspace, request: TableRequest, how: Compute, prog
     workspace.store.check_writable()
     failures = _train(workspace, request, how, progress)
     protected = protect_sets_in(workspace, request.protections(), how, progress)
-    run = compute_in(workspace, plan_in(workspace, request, how), how, progress)
+    run = compute_in(workspace, plan_in(workspace, request, how), how, progress, warnings.warn)
     results: list[ProtectionResult | CellResult] = [*protected, *run.cells]
     missing = [result for result in results if result.record is None]
     reasons = {address(result.spec): f"{result.status}: {result.reason}" for result in missing}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.analysis.selection import select
-from uebench.api.compute import Compute, compute_with_remarks
-from uebench.api.protected_sets import method_texts
+from uebench.api.compute import Compute, compute_in
+from uebench.api.protected_sets import method_texts, warn_caller
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, existing, several
 from uebench.errors import UsageError
@@ -138,7 +138,7 @@ def run(
         workspace, method, attacker, protected, data,
         seed=seed, method_seed=method_seed, preset=preset, with_clean=with_clean,
     )  # fmt: skip
-    return compute_with_remarks(workspace, planned, how, progress)
+    return compute_in(workspace, planned, how, progress, warn_caller)
 
 
 def records(results: str | Path = RESULTS, *, data: Texts = (), preset: str | None = None) -> Records:

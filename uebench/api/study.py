@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.study import MeasuredPlace, measure
-from uebench.api.compute import Compute, compute_with_remarks
+from uebench.api.compute import Compute, compute_in
+from uebench.api.protected_sets import warn_caller
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest
@@ -102,7 +103,7 @@ class Study:
         limit = TimeLimit.of(time_limit)
         how = Compute(device=device, jobs=jobs, executor=executor, force=force, limit=limit)
         self._measured = None
-        return compute_with_remarks(self.workspace, self.plan(), how, progress)
+        return compute_in(self.workspace, self.plan(), how, progress, warn_caller)
 
     @property
     def places(self) -> list[MeasuredPlace]:

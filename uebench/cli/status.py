@@ -31,9 +31,9 @@ def status(
 
     It lists the records of cells, damaged records and failures, and counts the protected sets.
     """
+    from uebench.api import status
     from uebench.cli.shared import output
     from uebench.plugins.registry import Registry
-    from uebench.report.pages import status
     from uebench.store.store import Store
 
     if watch and (stale or plugin or as_json):

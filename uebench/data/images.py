@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -146,6 +147,17 @@ def perturbed(clean: NDArray[np.uint8], delta: NDArray[Any]) -> NDArray[np.uint8
     """
     images: NDArray[np.uint8] = np.add(clean, delta, dtype=np.int16).astype(np.uint8)
     return images
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return the content of a PNG file.
+
+    Args:
+        pixels: (3, H, W) uint8.
+    """
+    encoded = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)
+    return encoded.getvalue()
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uebench.data.images import perturbed
-from uebench.data.protected_folder import Chunk, Photograph, ProtectedFolder
+from uebench.data.described_folder import DescribedFolder
+from uebench.data.images import perturbed, png
+from uebench.data.protected_manifest import ExportManifest
 from uebench.errors import UsageError
 from uebench.plugins.base import Split
 from uebench.store.atomic import write
@@ -34,7 +34,7 @@ def check_target(to: Path) -> None:
 
 
 def write_protected(
-    to: Path, clean: Split, delta: NDArray[Any], names: Sequence[str], manifest: Mapping[str, Any]
+    to: Path, clean: Split, delta: NDArray[Any], names: Sequence[str], manifest: ExportManifest
 ) -> None:
     """Write the protected images, the perturbations, the labels and a manifest.
 
@@ -44,7 +44,7 @@ def write_protected(
         clean: The photographs.
         delta: (N, 3, S, S): protected minus clean in grey levels.
         names: The identity and name of each image, such as ``ann/3``.
-        manifest: The description of the set, as JSON values; its ``request`` tells it from other sets.
+        manifest: The description of the set.
 
     Raises:
         UsageError: If the folder holds something else.
@@ -56,19 +56,16 @@ def write_protected(
         "labels": clean.labels,
     }
     if to.suffix.lower() not in SUFFIXES:
-        folder = ProtectedFolder(to)
-        folder.begin(None, manifest)
-        copies = [
-            Photograph(to, int(label), Path(f"{name}.png")) for name, label in zip(names, clean.labels, strict=True)
-        ]
-        digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in clean.images]
-        folder.save(Chunk(copies, 0, digests, clean.images), delta.astype(np.int16))
+        folder = DescribedFolder(to, manifest)
+        folder.begin()
+        for name, pixels in zip(names, arrays["images"], strict=True):
+            folder.write(f"{name}.png", png(pixels))
         for name in ("perturbations", "labels"):
             content = io.BytesIO()
             np.save(content, arrays[name], allow_pickle=False)
             folder.write(f"{name}.npy", content.getvalue())
         return
-    text = json.dumps(manifest, sort_keys=True)
+    text = json.dumps(manifest.stored(), sort_keys=True)
     write(to, _npz(arrays, text) if to.suffix.lower() == ".npz" else _safetensors(arrays, text))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,16 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from uebench.data.described_folder import DescribedFolder
 from uebench.data.folders import contents, identities, is_folder
-from uebench.data.images import image_digest, image_stamp, perturbed, read_image
-from uebench.errors import DataError, StoreError, UsageError, in_words
+from uebench.data.images import image_digest, image_stamp, perturbed, png, read_image
+from uebench.data.protected_manifest import MANIFEST, FolderAudit, Manifest
+from uebench.errors import DataError
 from uebench.hashing import digest
-from uebench.regular_files import is_regular, read_regular
-from uebench.store.atomic import publish
+from uebench.regular_files import is_regular
+from uebench.store.record_parts import SideInformationRecord
 
-MANIFEST = "protected.json"
 PAUSE = 10.0
 """The least seconds between two writes of the manifest, from which a killed call resumes."""
 SHARE = 0.02
@@ -120,18 +118,13 @@ def left_out(source: Path) -> list[Path]:
     return inside.others + [path for folder in inside.folders.values() for path in contents(folder).others]
 
 
-def request_digest(manifest: Mapping[str, Any], photographs: Sequence[Photograph]) -> str:
-    """Return a digest of the request: the method and its options, and every photograph's size and time.
-
-    Args:
-        manifest: The manifest before work starts.
-        photographs: All photographs to protect.
+def stamps(photographs: Sequence[Photograph]) -> list[list[str | int]]:
+    """Return the path of the copy of each photograph, and numbers that change when the photograph does.
 
     Raises:
         DataError: If a photograph cannot be read.
     """
-    stamps = [[str(photograph.copy), *image_stamp(photograph.file)] for photograph in photographs]
-    return digest([manifest, stamps])
+    return [[str(photograph.copy), *image_stamp(photograph.file)] for photograph in photographs]
 
 
 def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
@@ -149,67 +142,49 @@ def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
     return Chunk(photographs, first, [image_digest(photograph.file) for photograph in photographs], np.stack(images))
 
 
-class ProtectedFolder:
+class ProtectedFolder(DescribedFolder[Manifest]):
     """The folder of the protected copies."""
 
-    def __init__(self, target: Path) -> None:
-        """Set the path; ``begin`` is the first to touch the folder."""
-        self.target = target
-        self.pairs: dict[str, str] = {}
-        """The finished copies: for each, the digest of its photograph's digest and its own digest."""
+    pairs: dict[str, str]
+    """The finished copies: for each, the digest of its photograph's digest and its own digest."""
+
+    def __init__(self, target: Path, manifest: Manifest) -> None:
+        """Set the path and the manifest; ``begin`` is the first to touch the folder."""
+        super().__init__(target, manifest)
+        self.pairs = {}
         self._next = 0.0
 
-    def begin(self, source: Path | None, manifest: Mapping[str, Any]) -> None:
-        """Create the folder, or continue with it if an interrupted call for the same request created it.
+    def resume(self, copies: dict[str, str]) -> None:
+        """Take over the finished copies of an earlier call."""
+        self.pairs = dict(copies)
 
-        A folder that holds nothing but a manifest, because an earlier call failed before its first copy, is as good as
-        an empty one.
+    def discard(self) -> None:
+        """Count no copy as finished, so that a later call makes all of them again."""
+        self.pairs.clear()
+
+    def finish(self, audit: FolderAudit, side: SideInformationRecord | None) -> None:
+        """Add to the manifest what is known when all copies are finished.
 
         Args:
-            source: The folder whose photographs are protected, if there is one; the target must not be inside it.
-            manifest: The manifest; its ``request`` tells requests apart.
-
-        Raises:
-            StoreError: If the folder cannot be written.
-            UsageError: If it holds something else, or has a link in place of an identity's folder.
+            audit: The measured change.
+            side: The record of the labels that the method saw; None for the true ones.
         """
-        target = self.target
-        try:
-            if source and target.resolve().is_relative_to(source.resolve()):
-                raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose another folder")
-            target.mkdir(parents=True, exist_ok=True)
-            if any(target.iterdir()):
-                existing = json.loads(read_regular(target / MANIFEST))
-                if existing["request"] == manifest["request"]:
-                    self.pairs = dict(existing.get("copies", {}))
-                elif not isinstance(existing["request"], str) or _holds_files(target):
-                    raise ValueError  # of something else, which this call must not replace
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and target.is_dir():  # there is no manifest
-                raise UsageError(f"{target}: is not empty; choose a new folder") from None
-            raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UsageError(
-                f"{target}: holds no copies of these photographs with these options; choose a new folder"
-            ) from None
-        except RuntimeError:  # links in a circle, or a manifest with too many nested brackets
-            raise UsageError(f"{target}: cannot be used; choose a new folder") from None
-        for name in manifest["identities"]:
-            if (target / name).is_symlink():
-                raise UsageError(f"{target / name}: is a link, which protect does not write through; remove it")
-        if not self.pairs:
-            self.write_manifest(manifest)
+        known: dict[str, Any] = {"audit": audit}
+        if side:
+            known["side_information"] = side.model_dump(mode="json", exclude_none=True)
+        self.manifest = self.manifest.model_copy(update=known)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, which says how the copies were made.
+    def write_manifest(self) -> None:
+        """Write the manifest with the copies finished so far.
 
         Raises:
             StoreError: If it cannot be written.
         """
-        self.write(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
+        self.manifest = self.manifest.model_copy(update={"copies": dict(self.pairs)})
+        super().write_manifest()
 
-    def keep(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest with the copies finished so far, unless it was written a short time ago.
+    def keep(self) -> None:
+        """Write the manifest, unless it was written a short time ago.
 
         Raises:
             StoreError: If it cannot be written.
@@ -217,7 +192,7 @@ class ProtectedFolder:
         began = time.monotonic()
         if began < self._next:
             return
-        self.write_manifest({**manifest, "copies": dict(self.pairs)})
+        self.write_manifest()
         ended = time.monotonic()
         self._next = ended + max(PAUSE, (ended - began) / SHARE)
 
@@ -252,9 +227,7 @@ class ProtectedFolder:
         """
         protected = perturbed(chunk.images, delta)
         for photograph, clean, pixels in zip(chunk.photographs, chunk.digests, protected, strict=True):
-            encoded = io.BytesIO()
-            Image.fromarray(pixels.transpose(1, 2, 0)).save(encoded, "PNG", compress_level=1)
-            content = encoded.getvalue()
+            content = png(pixels)
             self.write(photograph.copy, content)
             self.pairs[photograph.copy.as_posix()] = _pair(clean, hashlib.sha256(content).hexdigest())
 
@@ -265,38 +238,7 @@ class ProtectedFolder:
         delta: NDArray[np.int16] = np.stack(copies).astype(np.int16) - chunk.images
         return delta
 
-    def write(self, name: str | Path, content: bytes) -> None:
-        """Write a file into the folder; a link in its place is replaced, not followed.
-
-        Raises:
-            StoreError: If it cannot be written.
-        """
-        file = self.target / name
-        try:
-            publish(file, content, to_disk=False)
-        except OSError as error:
-            raise StoreError(f"{file}: cannot be written ({in_words(error)})") from None
-
 
 def _pair(photograph: str, copy: str) -> str:
     """Return a joint digest of a photograph and its copy, so that the published manifest hides the photograph's own."""
     return digest([photograph, copy])
-
-
-def joint_audit(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the largest change in grey levels, the mean PSNR in dB and the number of images that changed.
-
-    Args:
-        parts: The ``metrics.audit`` of each chunk.
-    """
-    changed = sum(part["changed"] for part in parts)
-    decibels = sum(part["changed"] * part["psnr_mean"] for part in parts if part["changed"])
-    return {
-        "max_levels": max(part["max_levels"] for part in parts),
-        "psnr_mean": decibels / changed if changed else None,
-        "changed": changed,
-    }
-
-
-def _holds_files(target: Path) -> bool:
-    return any(not path.is_dir() for path in target.rglob("*") if path != target / MANIFEST)

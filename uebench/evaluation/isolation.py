@@ -28,8 +28,11 @@ Attributes = Mapping[tuple[str, str], tuple[Any, Any]]
 
 
 @contextmanager
-def process_restored() -> Iterator[None]:
+def process_restored(device: torch.device | None = None) -> Iterator[None]:
     """Run a task, and then restore the global state of this process.
+
+    Whatever runs the code of plugins belongs in such a block, calls of the Python API too: the process goes on with
+    other cells, or with the work of the caller, and must not notice that a plugin was there.
 
     Restored: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision
     and cuDNN flags; the states of torch's, NumPy's and Python's global generators; NumPy's error handling; warning
@@ -38,11 +41,18 @@ def process_restored() -> Iterator[None]:
     Not restored: the state of C extensions, running threads and processes, files, other libraries, containers that were
     changed in place, and the effects of importing a plugin's file.
 
+    Args:
+        device: The device that the task computes on, if the caller may compute on it too. If it is a GPU, CUDA is
+            initialised to read its generators. If the task is the first to initialise CUDA, these generators have no
+            earlier state to restore.
+
     Raises:
         CellError: If an attribute of uebench was replaced, so that the result cannot be trusted.
     """
     for name in TOOLS:
         importlib.import_module(name)
+    if device and device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     attributes = _attributes()
     with _restored(GENERATORS), _restored(SETTINGS.values()):
         try:
@@ -52,20 +62,6 @@ def process_restored() -> Iterator[None]:
             replaced = _put_back(attributes)
     if replaced:
         raise CellError(f"a plugin replaced {', '.join(replaced)}; uebench restored it and discarded this result")
-
-
-@contextmanager
-def generators_restored(device: torch.device | None = None) -> Iterator[None]:
-    """Restore the states of the global generators after a block that seeds them or draws from them.
-
-    Args:
-        device: The device that the block computes on. If it is a GPU, CUDA is initialised to read its generators. If
-            the block is the first to initialise CUDA, these generators have no earlier state to restore.
-    """
-    if device and device.type == "cuda":
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-    with _restored(GENERATORS):
-        yield
 
 
 @contextmanager

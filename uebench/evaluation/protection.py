@@ -57,7 +57,7 @@ def make(
         delta = referee.protect(method, clean, budget, ctx)
         protect_seconds = ctx.seconds
         memory = peak()
-    measured = audit(delta, budget.norm) | {"separable": separability(delta, dataset.train.labels)}
+    measured = {**audit(delta, budget.norm), "separable": separability(delta, dataset.train.labels)}
     try:
         found = Audit.model_validate(measured | {"norm": budget.norm, "eps": budget.eps})
     except ValidationError as error:

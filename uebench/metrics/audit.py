@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,32 @@ from uebench.metrics.quality import psnr, squared_lengths
 from uebench.norms import NORMS, NormName
 
 
-def audit(delta: NDArray[Any], norm: NormName = "none") -> dict[str, float | int | None]:
+class Measured(TypedDict):
+    """The measured perturbation.
+
+    Attributes:
+        max_levels: The largest absolute change in grey levels.
+        l2_mean: The mean Euclidean length per image, on the [0, 1] pixel scale.
+        l2_max: The largest one.
+        psnr_mean: The mean PSNR in dB over images that changed; None if none did.
+        changed: The number of images that changed.
+        pixels_max: The largest number of changed pixels in an image; None unless the norm is ``l0``.
+    """
+
+    max_levels: int
+    l2_mean: float
+    l2_max: float
+    psnr_mean: float | None
+    changed: int
+    pixels_max: int | None
+
+
+def audit(delta: NDArray[Any], norm: NormName = "none") -> Measured:
     """Measure a perturbation.
 
     Args:
         delta: (N, 3, H, W) integers: protected minus clean, in grey levels.
         norm: The norm of the method's budget.
-
-    Returns:
-        ``max_levels``: the largest absolute change in grey levels; ``l2_mean`` and ``l2_max``: mean and maximum of the
-        Euclidean length per image, on the [0, 1] pixel scale; ``psnr_mean``: the mean PSNR in dB over images that
-        changed, None if none did; ``changed``: the number of images that changed; ``pixels_max``: the largest number
-        of changed pixels in an image, None unless ``norm`` is ``l0``.
     """
     squares = squared_lengths(delta)
     return {

@@ -35,7 +35,7 @@ METRICS = (
     "relative_unlearnability", "peak", "worst_identity", "robust", "unprotected", "psnr", "ssim", "lpips", "seconds",
     "memory",
 )  # fmt: skip
-"""The metrics that a table can show beside the accuracy; ``report.study_metrics.METRICS`` says how."""
+"""The metrics that a table can show beside the accuracy; ``report.study.metrics.METRICS`` says how."""
 
 
 class StudyData(Named):

@@ -1,4 +1,4 @@
-"""A page of tables in LaTeX, each with a caption; it needs the package booktabs. Studies have ``study_latex.py``."""
+"""A page of tables in LaTeX, each with a caption; it needs the package booktabs. Studies have ``study/latex.py``."""
 
 from __future__ import annotations
 

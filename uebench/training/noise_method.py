@@ -137,7 +137,7 @@ class NoiseMethod(Method[N]):
         """Return why the noise in the file does not suffice for this set, or None."""
         if self.config.weights is None:
             return None
-        made_for = weights.metadata(self.config.weights, self.name)["counts"]
+        made_for = weights.counts(self.config.weights, self.name)
         what = "its shape was fixed when it was made, so it does not carry over to a larger set"
         if shape.num_classes > len(made_for):
             return f"noise for {len(made_for)} identities, and the set has {shape.num_classes}; {what}"

@@ -26,7 +26,7 @@ LEFT = 5
 
 
 def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
-    """Compute a plan with progress bars, after notes about it.
+    """Compute a plan with progress bars, after notes about it and about its protected sets made by other code.
 
     Raises:
         DataError: If a protected set made by other code does not belong to its photographs.
@@ -36,15 +36,19 @@ def computed(plan: Plan, workspace: Workspace, how: Compute) -> RunResult:
         workspace.store.check_writable()
     recomputed = [f"{damaged.reason.split(';')[0]}; computing it again" for damaged in plan.damaged]
     resumed = _resumed(plan, workspace, how)
-    for text in [*remarks(plan, workspace, how), *recomputed, *resumed, *plan_output.advice(plan, workspace, how)]:
+    for text in [*recomputed, *resumed, *plan_output.advice(plan, workspace, how)]:
         output.note(text)
     with output.progress_bars() as progress:
-        return compute_in(workspace, plan, how, progress)
+        return compute_in(workspace, plan, how, progress, output.note)
 
 
 def show_plan(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
-    """Print a plan instead of computing it, after remarks about its protected sets made by other code."""
-    for text in remarks(plan, workspace, how):
+    """Print a plan instead of computing it, after notes about its protected sets made by other code.
+
+    Raises:
+        DataError: If such a set does not belong to its photographs.
+    """
+    for text in examine(plan.tasks(workspace.store, force=how.force), workspace):
         output.note(text)
     plan_output.show(plan, workspace, how, as_json)
 
@@ -59,15 +63,6 @@ def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
         return []
     start = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
     return [f"resumes the forced run of {start}; to begin a new one, first run uebench store gc --delete"]
-
-
-def remarks(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
-    """Return remarks about the plan's protected sets made by other code, before any work.
-
-    Raises:
-        DataError: If a set does not belong to its photographs.
-    """
-    return examine(plan.tasks(workspace.store, force=how.force), workspace)
 
 
 def limited(how: Compute, time_limit: str | None, *, force: bool = False, keep_models: bool = False) -> Compute:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from uebench.api.progress import FolderProgress, look
 from uebench.cli.shared.terminal import say, visible
 from uebench.report import text
-from uebench.report.pages.work import Work, look
 from uebench.store.claims import Note
 from uebench.store.record import Failure
 from uebench.store.store import Store
@@ -20,7 +20,7 @@ MOST_LINES = 20
 """The most running tasks, and the most failures, in the display."""
 
 
-def watch(store: Store, seconds: float) -> Work:
+def watch(store: Store, seconds: float) -> FolderProgress:
     """Show the progress of the work until nothing is left to do, and return how it ended.
 
     Args:
@@ -38,7 +38,7 @@ def watch(store: Store, seconds: float) -> Work:
             time.sleep(seconds)
 
 
-def _lines(store: Store, seconds: float) -> Work:
+def _lines(store: Store, seconds: float) -> FolderProgress:
     """Write a line for each task that starts or fails, and for each change of the counts."""
     counts, shown = "", set[str]()
     while True:
@@ -56,7 +56,7 @@ def _lines(store: Store, seconds: float) -> Work:
         time.sleep(seconds)
 
 
-def _page(work: Work) -> Text:
+def _page(work: FolderProgress) -> Text:
     lines = [f"running  {_progress(note)}" for note in list(work.working.values())[:MOST_LINES]]
     lines += [f"failed   {_failure(failure)}" for failure in work.failures[:MOST_LINES]]
     return Text(visible("\n".join([*lines, str(work)])), no_wrap=True, overflow="ellipsis")

@@ -112,7 +112,7 @@ class StudyTable:
         label: The label in LaTeX.
         blocks: A block of accuracies for each data set, then blocks of other metrics.
         notes: The notes below the table, with ``BEST``.
-        rows: The rows for programs, one for each place, with the names of ``study_rows.COLUMNS``.
+        rows: The rows for programs, one for each place, with the names of ``rows.COLUMNS``.
     """
 
     title: str

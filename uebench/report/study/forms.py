@@ -49,7 +49,7 @@ def check(form: str, file: Path | None) -> str:
 
 
 def frame(table: StudyTable) -> pd.DataFrame:
-    """Return one row per place with the columns of ``study_rows.COLUMNS``."""
+    """Return one row per place with the columns of ``rows.COLUMNS``."""
     import pandas as pd
 
     return pd.DataFrame(table.rows, columns=list(COLUMNS))

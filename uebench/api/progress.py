@@ -12,7 +12,7 @@ from uebench.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class FolderProgress:
     """The progress of the work.
 
     Attributes:
@@ -37,7 +37,7 @@ class Work:
         return f"{self.done} done, {len(self.working)} running, {len(self.failures)} failed, {self.to_do} to do"
 
 
-def look(store: Store) -> Work:
+def look(store: Store) -> FolderProgress:
     """Return the present progress of the work on a results folder."""
     working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
     under_way, cells = requests(store), store.keys("cells")
@@ -55,7 +55,7 @@ def look(store: Store) -> Work:
     ]
     to_do = requested - finished - working.keys() - {failure.key for failure in failures}
     done = len(finished - working.keys() if under_way else cells)
-    return Work(done, working, failures, len(to_do))
+    return FolderProgress(done, working, failures, len(to_do))
 
 
 def _is_new_enough(store: Store, key: str, request: RunRequest) -> bool:
