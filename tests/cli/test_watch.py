@@ -34,7 +34,7 @@ INTERRUPTED = "uebench: interrupted; run the same command again to resume"
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "results")
-    store.write_cell(ONE)
+    store.cells.write(ONE)
     return store
 
 
@@ -43,7 +43,7 @@ def failure(key: str) -> Failure:
 
 
 def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
-    store.write_cell(made_up("ue"))  # of another run, long ago
+    store.cells.write(made_up("ue"))  # of another run, long ago
     with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
         work = look(store)
         assert str(work) == "1 done, 1 running, 0 failed, 1 to do"
@@ -78,9 +78,9 @@ def test_the_request_of_a_killed_run_stays_until_it_is_done_or_tidied(store: Sto
 
 
 def test_a_forced_run_counts_what_it_has_made_itself(store: Store) -> None:
-    os.utime(store.cell_path(ONE.key), (1, 1))
+    os.utime(store.cells.path(ONE.key), (1, 1))
     with requested(store, KEYS, force=True):
-        store.write_cell(TWO)
+        store.cells.write(TWO)
         assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
 
@@ -104,7 +104,7 @@ def computing(store: Store) -> Generator[None, None, None]:
             with store.claims.claim(record.key, f"cell {record.seed}"):
                 yield
                 yield  # nothing has changed
-                store.write_cell(record)
+                store.cells.write(record)
         done(request)
 
 

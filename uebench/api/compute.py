@@ -177,7 +177,7 @@ def protect_sets_in(
         elif reason := stale.get(spec.key):
             results.append(ProtectionResult(spec, "stale", reason=reason))
         else:
-            results.append(_ended(ProtectionResult, spec, statuses[spec.key], store.read_protection, store))
+            results.append(_ended(ProtectionResult, spec, statuses[spec.key], store.protections.read, store))
     return results
 
 
@@ -237,17 +237,17 @@ def code_of(specs: Iterable[CellSpec | ProtectionSpec]) -> str:
 
 def _is_written(store: Store, key: str, since: float) -> bool:
     """Return whether there is a cell, or a protected set with its record, that is not older than ``since``."""
-    if store.read_cell_or_none(key):
-        return is_since(store.cell_path(key), since)
-    is_stored = store.read_protection_or_none(key) and store.blob_path(key).is_file()
-    return bool(is_stored) and is_since(store.protection_path(key), since)
+    if store.cells.read_or_none(key):
+        return is_since(store.cells.path(key), since)
+    is_stored = store.protections.read_or_none(key) and store.sets.path(key).is_file()
+    return bool(is_stored) and is_since(store.protections.path(key), since)
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
     store, spec = workspace.store, planned.spec
     status = statuses.get(spec.key, planned.status)
     if status in ("done", "computed", "failed", "left"):
-        return _ended(CellResult, spec, status, store.read_cell, store)
+        return _ended(CellResult, spec, status, store.cells.read, store)
     return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)
 
 

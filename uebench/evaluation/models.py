@@ -45,4 +45,4 @@ def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
         if isinstance(value, Tensor)
     }
     seal = model.digest(safetensors.torch.save(tensors))
-    weights.save(store.model_path(cell.key), tensors, {**meta, "digest": seal})
+    weights.save(store.models.path(cell.key), tensors, {**meta, "digest": seal})

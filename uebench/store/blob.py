@@ -47,10 +47,10 @@ def load(path: Path) -> Protected | None:
     """Read a protected set; return None if there is no such file.
 
     Args:
-        path: The file; its name is the key.
+        path: The file.
 
     Raises:
-        DamagedError: If it is unreadable, does not match its digest, or has another key.
+        DamagedError: If it is unreadable or does not match its digest.
         StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=True)
@@ -67,7 +67,7 @@ def load_meta(path: Path) -> ProtectedMeta | None:
     """Read the metadata of a protected set without checking the digest; return None if there is no such file.
 
     Raises:
-        DamagedError: If it is unreadable or has another key.
+        DamagedError: If it is unreadable.
         StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=False)
@@ -92,6 +92,4 @@ def _open(path: Path, *, pixels: bool) -> tuple[ProtectedMeta, dict[str, Any], A
         meta = ProtectedMeta.model_validate({name: value for name, value in stored.items() if name != "digest"})
     except ValueError:  # the base class of pydantic's ValidationError
         raise DamagedError(path, "damaged protected set (content and digest differ)") from None
-    if meta.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
-        raise DamagedError(path, "damaged protected set (it belongs to another key)")
     return meta, stored, delta

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from uebench.regular_files import header, open_safetensors, read_regular
 from uebench.store.seal import DamagedError, unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A kept model.
+
+    Attributes:
+        key: The key of the cell whose attacker trained it.
+        content: The content of its file.
+    """
+
+    key: str
+    content: bytes = field(repr=False)
 
 
 def digest(content: bytes) -> str:
@@ -18,14 +32,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
 
 
-def load(path: Path) -> str | None:
-    """Check a kept model; return the key of the cell whose attacker trained it, or None if there is no such file.
+def load(path: Path) -> Model | None:
+    """Read a kept model; return None if there is no such file.
 
     Args:
-        path: The file; its name is the key.
+        path: The file.
 
     Raises:
-        DamagedError: If it is unreadable, does not match its digest (which early versions lack), or has another key.
+        DamagedError: If it is unreadable, or does not match its digest, which early versions lack.
         StoreError: If the system cannot read it now.
     """
     from safetensors import SafetensorError
@@ -43,6 +57,4 @@ def load(path: Path) -> str | None:
         raise DamagedError(path, "damaged model (unreadable)") from None
     if seal not in (None, digest(content)):
         raise DamagedError(path, "damaged model (content and digest differ)")
-    if (path.parent.name, path.stem) != (path.stem[:2], key):
-        raise DamagedError(path, "damaged model (it belongs to another key)")
-    return key
+    return Model(key, content)

@@ -86,7 +86,7 @@ def _date_back(store: Store, keys: Iterable[str], now: float) -> None:
     """
     earlier = now - 1
     for key in keys:
-        for file in (store.cell_path(key), store.protection_path(key)):
+        for file in (store.cells.path(key), store.protections.path(key)):
             with suppress(OSError):
                 if file.stat().st_mtime >= now:
                     os.utime(file, (earlier, earlier))
