@@ -18,11 +18,11 @@ from uebench.networks import classifier
 from uebench.networks.timm_weights import pretrained, read_checkpoint
 from uebench.plugins.registry import Registry
 from uebench.report.files import mark
-from uebench.store import model
 from uebench.store.answers import decode
 from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
+from uebench.tensor_files import body_digest
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
@@ -325,7 +325,7 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     with safe_open(file, framework="np") as opened:
         meta = json.loads(opened.metadata()["uebench"])
     assert meta["key"] == file.stem
-    assert meta["digest"] == model.digest(file.read_bytes())
+    assert meta["digest"] == body_digest(file.read_bytes())
     assert file not in [one.path for one in gc(store)]
     cell = store.cells.path(file.stem).rename(tmp_path / "cell.json")
     assert file in [one.path for one in gc(store)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import pytest
 import safetensors.numpy
 
 from tests.store.test_seal import put
-from uebench.store import atomic, model
+from uebench.store import atomic
+from uebench.store.model import Model
 from uebench.store.store import DamagedError, Store
 from uebench.store.verify import verify
+from uebench.tensor_files import body_digest, packed_arrays
 
 KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
 
@@ -21,9 +22,8 @@ KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
 def write_model(store: Store, key: str, weight: float = 1.0, **meta: Any) -> Path:  # noqa: ANN401
     """Write a small model with its digest."""
     tensors = {"fc.bias": np.zeros(2, np.float32), "fc.weight": np.full((2, 3), weight, np.float32)}
-    seal = model.digest(safetensors.numpy.save(tensors))
-    header = {"key": key, "seed": 0, "digest": seal, **meta}
-    atomic.put(store.models.path(key), safetensors.numpy.save(tensors, {"uebench": json.dumps(header)}))
+    header = {"key": key, "seed": 0, "digest": body_digest(packed_arrays(tensors, {})), **meta}
+    store.models.write(Model(key, packed_arrays(tensors, header)))
     return store.models.path(key)
 
 

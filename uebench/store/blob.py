@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import array_digest, digest
-from uebench.regular_files import header, open_safetensors
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError, unreadable
+from uebench.tensor_files import header, open_safetensors, packed_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,10 +36,7 @@ class Protected:
 
 def content(protected: Protected) -> bytes:
     """Return the content of the file of a protected set."""
-    from safetensors.numpy import save
-
-    meta = {**protected.meta.stored(), "digest": protected.digest}
-    return save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
+    return packed_arrays({"delta": protected.delta}, {**protected.meta.stored(), "digest": protected.digest})
 
 
 def load(path: Path) -> Protected | None:

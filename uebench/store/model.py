@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from uebench.regular_files import header, open_safetensors, read_regular
+from uebench.regular_files import read_regular
 from uebench.store.seal import DamagedError, unreadable
+from uebench.tensor_files import body_digest, header, open_safetensors, packed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +27,17 @@ class Model:
     key: str
     content: bytes = field(repr=False)
 
+    @classmethod
+    def of(cls, key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+        """Return the model of a cell.
 
-def digest(content: bytes) -> str:
-    """Return the sha256 of the tensors in a safetensors file, without its header.
-
-    Args:
-        content: The content of the file, which begins with the length of its header in 8 bytes.
-    """
-    return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+        Args:
+            key: The key of the cell.
+            tensors: The state of its network.
+            meta: What else the header says, as JSON values.
+        """
+        seal = body_digest(packed(tensors, {}))
+        return cls(key, packed(tensors, {**meta, "key": key, "digest": seal}, sort_keys=True))
 
 
 def load(path: Path) -> Model | None:
@@ -55,6 +63,6 @@ def load(path: Path) -> Model | None:
         raise unreadable(path, "model", error) from None
     except (SafetensorError, KeyError, ValueError):
         raise DamagedError(path, "damaged model (unreadable)") from None
-    if seal not in (None, digest(content)):
+    if seal not in (None, body_digest(content)):
         raise DamagedError(path, "damaged model (content and digest differ)")
     return Model(key, content)
