@@ -13,6 +13,7 @@ from uebench.errors import DataError
 from uebench.hashing import digest
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
+from uebench.store.atomic import replacing
 from uebench.tensor_files import write_arrays
 
 ONE, OTHER = "1" * 64, "2" * 64
@@ -171,7 +172,10 @@ def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs
     (shared / "model.safetensors").write_text("someone else's")
     for folder in (own, shared):
         photographs.load(folder, ONE)
-        (folder / f".new-{ONE}-left-by-a-killed-run").write_text("half")
+        (folder / f".new-{ONE}-left-by-a-killed-run-of-an-early-version").write_text("half")
+        with replacing(folder / f"{ONE}.safetensors") as temporary:
+            left = temporary.name  # by a run that was killed now
+        (folder / left).write_text("half")
         assert cache.usage(folder)[0] == 1
         cache.clear(folder)
         assert cache.usage(folder) == (0, 0)

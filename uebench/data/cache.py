@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
+from uebench.store.atomic import TEMPORARY, replacing
 from uebench.tensor_files import header, open_safetensors, write_arrays
 
 VARIABLE = "UEBENCH_CACHE"
@@ -32,7 +32,8 @@ VARIABLE = "UEBENCH_CACHE"
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 _DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
-_OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json)|\.new-[0-9a-f]{64}-.*")
+_OURS = re.compile(rf"[0-9a-f]{{64}}\.(safetensors|json)|{re.escape(TEMPORARY)}([0-9a-f]{{16}}|[0-9a-f]{{64}}-.*)")
+"""The names of the files of the cache, also of earlier versions, and of those that were never finished."""
 
 
 def default_cache() -> Path | None:
@@ -109,16 +110,10 @@ def keep(folder: Path, fingerprint: str, description: Description, train: Split,
     """Write a set into the cache, readable by its owner only; arguments are those of ``fetch`` and its result."""
     arrays = dict(zip(_ARRAYS, _arrays(train, test), strict=True))
     text = description.model_dump_json()
-    file = _file(folder, fingerprint)
     with suppress(OSError, SafetensorError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".new-{fingerprint}-", delete=False) as opened:
-            temporary = Path(opened.name)  # has mode 0600
-        try:
+        with replacing(_file(folder, fingerprint), mode=0o600) as temporary:
             write_arrays(temporary, arrays, {"description": text, "digest": digest(text)})
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _described(metadata: Mapping[str, str]) -> Description:
