@@ -27,7 +27,7 @@ from uebench.planning.tasks import Task, TaskStatus, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
-from uebench.store.requests import done, is_since, requested
+from uebench.store.requests import is_since
 from uebench.store.store import Store
 
 T = TypeVar("T", CellResult, ProtectionResult)
@@ -218,7 +218,7 @@ def _execute(
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
     jobs = min(how.jobs_for(planned), len(tasks))
     code = code_of(task.spec for task in tasks) if how.force else ""
-    with requested(workspace.store, keys, force=how.force, code=code) as request:
+    with workspace.store.requests.hold(keys, force=how.force, code=code) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
         statuses = dict(how.chosen.function(tasks, settings, jobs, numbered(progress, len(tasks))))
@@ -226,7 +226,7 @@ def _execute(
             if status == "left" and _is_written(workspace.store, key, settings.redo_before):
                 statuses[key] = "computed"  # by another run, or by this one in its last seconds
         if "left" not in statuses.values():
-            done(request)
+            request.done()
     return statuses
 
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from uebench.errors import StoreError
-from uebench.store import requests, seal
+from uebench.store import seal
 from uebench.store.atomic import TEMPORARY, unusable
 from uebench.store.store import DamagedError, Store
 
@@ -91,12 +91,12 @@ def _locks(files: Iterable[Path], hold: Hold) -> Iterator[tuple[Path, str]]:
 
 
 def _requests(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    for request in _free(requests.files(store), hold):
+    for request in _free(store.requests.files(), hold):
         yield request, "of a run that ended"
 
 
 def _unfinished(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    others = (store.claims.folder, requests.folder(store))
+    others = (store.claims.folder, store.requests.folder)
     folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir() and path not in others)
     for folder in _free(folders, hold, key=attrgetter("name")):
         yield from _work(store, folder)

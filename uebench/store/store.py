@@ -22,6 +22,7 @@ from uebench.store.blob import Protected
 from uebench.store.claims import Claims
 from uebench.store.model import Model
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
+from uebench.store.requests import Requests
 from uebench.store.seal import DamagedError, sealed
 from uebench.store.shelf import Shelf, View
 from uebench.store.summary import Summary
@@ -46,6 +47,7 @@ class Store:
         shelves: All shelves.
         claims: The claims of processes on keys.
         work: The unfinished and the failed work.
+        requests: The requests of unfinished runs.
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,6 +77,7 @@ class Store:
         self.shelves: tuple[Shelf[Any], ...] = (self.cells, self.protections, self.sets, self.models)
         self.claims = Claims(root)
         self.work = Work(root / "work", self.claims)
+        self.requests = Requests(root / "work" / "requests", self.claims, (self.cells, self.protections))
 
     def check_writable(self) -> None:
         """Create the folder and check that a file can be written there.

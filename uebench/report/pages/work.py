@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from uebench.store.claims import Note
 from uebench.store.record import Failure
-from uebench.store.requests import RunRequest, is_since, requests
+from uebench.store.requests import RunRequest, is_since
 from uebench.store.store import Store
 
 
@@ -40,7 +40,7 @@ class Work:
 def look(store: Store) -> Work:
     """Return the present progress of the work on a results folder."""
     working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
-    under_way, cells = requests(store), store.cells.keys()
+    under_way, cells = store.requests.unfinished(), store.cells.keys()
     stored = cells | store.protections.keys() if under_way else cells
     requested = {key for request in under_way for key in request.keys}
     finished = {
