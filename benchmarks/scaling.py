@@ -52,7 +52,6 @@ def plan(cells: int) -> dict[str, Any]:
     from uebench.planning.grid import Planner
     from uebench.planning.tasks import Task, TaskStatus
     from uebench.plugins.registry import Registry
-    from uebench.store.requests import requested
     from uebench.store.store import Store
 
     grid = _grid(RECORDS, cells)
@@ -75,7 +74,7 @@ def plan(cells: int) -> dict[str, Any]:
             statuses = run_graph(tasks, submit, store, JOBS)
             assert len(statuses) == len(tasks)
             took["run"] = clock()
-            with requested(store, [one.spec.key for one in planned.cells]):
+            with store.requests.hold([one.spec.key for one in planned.cells]):
                 took["request"] = clock()
                 assert look(store).to_do == len(planned.cells)
                 took["status"] = clock()

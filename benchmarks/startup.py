@@ -55,7 +55,7 @@ def finish(grid: Grid, results: Path) -> None:
     for one in Planner(Registry(), store).plan(grid).cells:
         cell = one.spec
         sources = {part.name: part.entry.source_digest for part in cell.parts()}
-        store.write_cell(
+        store.cells.write(
             pattern.model_copy(
                 update={
                     "key": cell.key,

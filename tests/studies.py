@@ -80,7 +80,7 @@ def measured(file: Path, store: Store, shares: Mapping[str, float] = SHARES) -> 
             about = {"data": cell.data.record, "data_key": cell.data.key, "protect_key": cell.protect_key}
             about["audit"] = asked["audit"] | {"changed": cell.data.record.train_images}
             record = asked | seeds | about | _counted(right.tolist()) | {"key": cell.key}
-            store.write_cell(Record.model_validate(record))
+            store.cells.write(Record.model_validate(record))
     return spec, measure(plan_study(spec, planner), store)
 
 

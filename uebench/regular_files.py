@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from uebench.cgroups import usable_memory
-
-if TYPE_CHECKING:
-    from safetensors import safe_open
 
 MOST = 256 * 2**20
 """The most bytes that ``read_regular`` reads, unless told otherwise; a parsed text takes several times as much."""
@@ -97,34 +92,6 @@ def read_regular(file: Path, most: int | None = MOST) -> bytes:
     """
     with open_regular(file, most) as opened:
         return opened.read()
-
-
-def open_safetensors(file: Path) -> safe_open:
-    """Open a file of tensors, which become NumPy arrays. The library itself would wait for a named pipe.
-
-    Raises:
-        OSError: See ``open_regular``.
-        SafetensorError: If it is not such a file.
-    """
-    from safetensors import safe_open
-
-    open_regular(file).close()
-    return safe_open(file, framework="np")
-
-
-def header(opened: safe_open) -> dict[str, Any]:
-    """Return what uebench wrote into the header of a file of tensors.
-
-    Raises:
-        ValueError: If uebench did not write the file.
-    """
-    try:
-        content = json.loads(opened.metadata()["uebench"])  # type: ignore[no-untyped-call]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise ValueError("not a file that uebench wrote")
-    return content
 
 
 def is_regular(file: Path) -> bool:

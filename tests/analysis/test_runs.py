@@ -28,7 +28,7 @@ def test_every_person_has_the_answers_of_their_own_photographs() -> None:
 @pytest.fixture(scope="module")
 def varied() -> Record:
     """Return a committed record of images of which seven are made of each photograph, with another best epoch."""
-    records = (record for _, record in Store(ROOT / "results").cells() if record and record.data.name == "orl_varied10")
+    records = (record for _, record in Store(ROOT / "results").cells if record and record.data.name == "orl_varied10")
     return next(one for one in records if one.correct_at_peak and one.correct and one.correct != one.correct_at_peak)
 
 

@@ -11,8 +11,8 @@ def test_a_record_that_counts_other_people_than_the_rest_of_its_data_set_is_dama
     store, runs = Store(tmp_path), several("lsp")
     fewer = made_up("lsp", data=PEOPLE | {"num_classes": 8}, method_seed=9)
     for record in (*runs, fewer):
-        store.write_cell(record)
-    assert store.read_cell(fewer.key)
+        store.cells.write(record)
+    assert store.cells.read(fewer.key)
     records, damaged = select(store)
     assert {record.key for record in records} == {record.key for record in runs}
-    assert damaged == [store.cell_path(fewer.key)]
+    assert damaged == [store.cells.path(fewer.key)]

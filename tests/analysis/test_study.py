@@ -57,7 +57,7 @@ def test_records_bear_the_names_of_the_study_and_nothing_else_of_them_changes(tm
     _, places = measured(written(tmp_path, ONE), store)
     record = by_method(places)["Noise 2"].records[0]
     assert (record.data.name, record.written) == ("Made up", {"method": "Noise 2", "attacker": "ResNet-18"})
-    stored = store.read_cell(record.key)
+    stored = store.cells.read(record.key)
     assert stored and stored.written["method"] == "random(noise=classwise)"
     assert stored.model_copy(update={"written": record.written, "data": record.data}) == record
 
@@ -70,7 +70,7 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
     assert str(NOT_COMPUTED) == "not computed yet: uebench study run"
     keys = [one.spec.key for one in missing.place.cells]
     store.work.write_failure(Failure(key=keys[0], title="a cell", kind="CellError", message="it broke"))
-    store.cell_path(by_method(places)["LSP"].records[0].key).write_text("{}")
+    store.cells.path(by_method(places)["LSP"].records[0].key).write_text("{}")
     _, places = measured(tmp_path / "mine.toml", store, {})
     found = by_method(places)
     assert found["Noise_1 #2"].gaps == {Gap("failed", "it broke"): 1, NOT_COMPUTED: 8}
@@ -82,11 +82,11 @@ def test_a_place_says_why_runs_are_missing(tmp_path: Path) -> None:
 def test_a_record_that_counts_other_photographs_than_the_rest_is_left_out(tmp_path: Path) -> None:
     store = Store(tmp_path)
     _, places = measured(written(tmp_path, ONE), store)
-    stored = store.read_cell(by_method(places)["LSP"].records[0].key)
+    stored = store.cells.read(by_method(places)["LSP"].records[0].key)
     assert stored
     first, second, *others = stored.per_identity
     moved = [Counts(correct=first.correct, n=first.n + 1), Counts(correct=second.correct, n=second.n - 1), *others]
-    store.write_cell(stored.model_copy(update={"per_identity": moved, "answers": None}))
+    store.cells.write(stored.model_copy(update={"per_identity": moved, "answers": None}))
     _, places = measured(tmp_path / "mine.toml", store, {})
     found = by_method(places)
     assert found["LSP"].gaps == {CONTRADICTING: 1}
@@ -110,7 +110,7 @@ def test_a_single_run_beside_several_is_not_the_best_and_may_be_as_good(tmp_path
     store = Store(tmp_path)
     spec, places = measured(written(tmp_path, ONE), store)
     for record in by_method(places)["LSP"].records[1:]:
-        store.cell_path(record.key).unlink()
+        store.cells.path(record.key).unlink()
     _, places = measured(tmp_path / "mine.toml", store, {})
     found = by_method(places)
     assert found["LSP"].pairing and found["LSP"].pairing.runs.seeds == "1 x 1"

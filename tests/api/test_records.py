@@ -17,7 +17,7 @@ from uebench.store.store import Store
 def results(tmp_path: Path) -> Path:
     store = Store(tmp_path / "results")
     for record in [*several("clean", correct=160), *several("ue", correct=20), *several("lsp", correct=120)]:
-        store.write_cell(record)
+        store.cells.write(record)
     return store.root
 
 
@@ -31,7 +31,7 @@ def test_the_leaderboard_is_that_of_the_command(results: Path, uebench: Command)
 
 def test_records_may_be_those_of_a_set_and_a_preset(results: Path) -> None:
     other = made_up("ue", correct=10).data.model_copy(update={"name": "others"})
-    Store(results).write_cell(made_up("ue", data=other.model_dump(), data_key="b" * 64, key="a" * 64))
+    Store(results).cells.write(made_up("ue", data=other.model_dump(), data_key="b" * 64, key="a" * 64))
     known = records(results)
     assert len(known) == 10
     assert len(records(results, data="others")) == 1

@@ -27,7 +27,7 @@ def test_a_made_up_store_holds_every_cell_of_its_grid(tmp_path: Path) -> None:
     store = Store(tmp_path)
     cells = Planner(Registry(), store).plan(grid).cells
     assert [cell.status for cell in cells] == ["done"] * 40
-    assert len(list(store.cells())) == 40
+    assert len(list(store.cells)) == 40
 
 
 def test_growth_is_measured_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

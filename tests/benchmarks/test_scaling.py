@@ -32,7 +32,7 @@ def test_a_plan_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_seeds_of_an_attack_are_estimated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
-    store.write_cell(as_asked("lsp", "resnet18", preset="smoke"))
+    store.cells.write(as_asked("lsp", "resnet18", preset="smoke"))
     grid = Grid(method=("lsp",), attacker=("resnet18",), data=("synthetic",), preset="smoke", seed=tuple(range(50)))
     tasks = Planner(Registry(), store).plan(grid).tasks(store)
     looked = list[object]()

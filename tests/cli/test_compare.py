@@ -18,7 +18,7 @@ def measured(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for method, correct in (("lsp", 40), ("ue", 80), ("clean", 160)):
         for record in several(method, correct=correct):
-            store.write_cell(record)
+            store.cells.write(record)
 
 
 def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: None) -> None:
@@ -39,7 +39,7 @@ def test_methods_are_compared_in_text_csv_and_json(uebench: Command, measured: N
 
 
 def test_a_single_run_is_compared_without_a_p_value(uebench: Command, measured: None, tmp_path: Path) -> None:
-    Store(tmp_path / "results").write_cell(made_up("tue", correct=0))
+    Store(tmp_path / "results").cells.write(made_up("tue", correct=0))
     text = uebench("compare").out
     assert "p (Holm): corrected for the number of tests shown, 3" in text
     lines = [line for line in text.splitlines() if line.endswith(" 200")]
@@ -65,7 +65,7 @@ def test_a_single_run_is_compared_without_a_p_value(uebench: Command, measured: 
 def test_methods_are_compared_after_the_best_epochs_on_request(uebench: Command, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for method, best in (("lsp", 60), ("ue", 120)):
-        store.write_cell(made_up(method, correct=40, peak={"correct": best, "n": 200, "epoch": 1}))
+        store.cells.write(made_up(method, correct=40, peak={"correct": best, "n": 200, "epoch": 1}))
     (last,) = uebench("compare", "--json").json["rows"]
     answer = uebench("compare", "--peak", "--json").json
     assert last["difference"] == 0
@@ -111,9 +111,9 @@ def test_two_data_sets_of_one_name_are_told_apart_by_their_keys(
     uebench: Command, measured: None, tmp_path: Path
 ) -> None:
     store, other = Store(tmp_path / "results"), "abcd" * 16
-    for record in store.readable_cells()[0]:
+    for record in store.cells.readable()[0]:
         key = record.key[::-1]
-        store.write_cell(record.model_copy(update={"data_key": other, "key": key}))
+        store.cells.write(record.model_copy(update={"data_key": other, "key": key}))
         mine = record.data_key
     for command in ("compare", "leaderboard"):
         text = uebench(command).out

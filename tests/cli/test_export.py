@@ -22,13 +22,13 @@ from uebench.store.store import Store
 def key(uebench: Command, tmp_path: Path) -> str:
     """Make a protected set and return the first digits of its key."""
     assert uebench("audit", "--preset", "smoke", "--data", TINY, "--method", "lsp").code == 0
-    ((path, _),) = Store(tmp_path / "results").protections()
+    ((path, _),) = Store(tmp_path / "results").protections
     return path.stem[:10]
 
 
 def test_a_file_holds_images_perturbations_labels_and_a_manifest(uebench: Command, key: str, tmp_path: Path) -> None:
     clean = load(TINY, 32, Registry()).train
-    (_, record), *_ = Store(tmp_path / "results").protections()
+    (_, record), *_ = Store(tmp_path / "results").protections
     assert record is not None
     told = uebench("export", key, "--to", tmp_path / "set.npz", "--json").json
     with np.load(tmp_path / "set.npz") as npz:
@@ -71,7 +71,7 @@ def test_photographs_of_a_folder_are_needed_and_must_be_the_same(
     faces = photos({"ann": 4, "bob": 4}, (32, 32))
     audit = ("audit", "--preset", "smoke", "--method", "lsp", "--data", f'folder(path="{faces}", train=0.5)')
     assert uebench(*audit).code == 0
-    ((path, _),) = Store(tmp_path / "results").protections()
+    ((path, _),) = Store(tmp_path / "results").protections
     export = ("export", path.stem[:10], "--to", tmp_path / "set")
     assert "records keep no path; name the folder with the photographs of 'faces'" in uebench(*export).complaint
     others = photos({"ann": 4, "bob": 5}, (32, 32), "others")
@@ -115,16 +115,16 @@ def test_a_cell_that_attacked_another_draw_of_its_set_is_refused(
 ) -> None:
     assert tiny_run("--method", "lsp", "--attacker", "resnet18").code == 0
     store = Store(tmp_path / "results")
-    ((_, cell),) = store.cells()
+    ((_, cell),) = store.cells
     assert cell is not None
     assert uebench("export", cell.key[:10], "--to", tmp_path / "set.npz").code == 0
-    made = store.read_blob(cell.protect_key)
+    made = store.sets.read(cell.protect_key)
     assert made is not None
     slower = replace(made, meta=made.meta.model_copy(update={"protect_seconds": 99.0}))
-    store.write_blob(cell.protect_key, slower)
+    store.sets.write(slower)
     assert uebench("export", cell.key[:10], "--to", tmp_path / "slower.npz").code == 0
     audit = made.meta.audit.model_copy(update={"l2_mean": made.meta.audit.l2_mean + 0.1})
-    store.write_blob(cell.protect_key, replace(made, meta=made.meta.model_copy(update={"audit": audit})))
+    store.sets.write(replace(made, meta=made.meta.model_copy(update={"audit": audit})))
     for command in (("export", cell.key[:10], "--to", tmp_path / "again.npz"), ("detect", cell.key[:10])):
         answer = uebench(*command)
         assert answer.code == 4

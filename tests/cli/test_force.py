@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tests.soak.trials import PLUGIN, state
 from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.store.record import Record
+from uebench.store.shelf import Shelf
 from uebench.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("small_networks")
@@ -33,21 +35,22 @@ def test_an_interrupted_forced_run_resumes_and_the_next_one_begins_anew(
 ) -> None:
     results = tmp_path / "results"
     assert statuses(forced(uebench)) == ["computed"] * 3
-    before, blobs = state(results), [path.stat().st_ino for path in Store(results).files("blobs")]
-    write = Store.write_cell
+    before, blobs = state(results), [path.stat().st_ino for path in Store(results).sets.files()]
+    write = Shelf.write
     written = list[str]()
 
-    def interrupt(store: Store, record: Record) -> None:
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(record.key)
-        write(store, record)
+    def interrupt(shelf: Shelf[Any], stored: object) -> None:
+        if isinstance(stored, Record):
+            if len(written) == 2:
+                raise KeyboardInterrupt
+            written.append(stored.key)
+        write(shelf, stored)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "write_cell", interrupt)
+        patch.setattr(Shelf, "write", interrupt)
         assert forced(uebench, "--force").code == 130
     assert {key for key, found in state(results).items() if found != before[key]} == set(written)
-    assert [path.stat().st_ino for path in Store(results).files("blobs")] != blobs
+    assert [path.stat().st_ino for path in Store(results).sets.files()] != blobs
     answer = forced(uebench, "--force", "--time-limit", "1h")
     assert statuses(answer) == ["done", "done", "computed"]
     assert "2 of 3 already done" in answer.err and "--force computes" not in answer.err
@@ -76,7 +79,7 @@ def test_a_forced_run_of_other_code_does_not_resume_one_that_was_interrupted(ueb
 def test_results_from_the_future_are_computed_again(uebench: Command, tmp_path: Path) -> None:
     forced(uebench)
     store, later = Store(tmp_path / "results"), time.time() + 86400
-    for file in [*store.files("cells"), *store.files("protected")]:
+    for file in [*store.cells.files(), *store.protections.files()]:
         os.utime(file, (later, later))
     answer = forced(uebench, "--force")
     assert statuses(answer) == ["computed"] * 3
@@ -99,7 +102,7 @@ def test_a_forced_run_does_not_resume_what_was_begun_before(
     store, record = Store(tmp_path / "results"), cell["record"]
 
     def begin() -> None:
-        store.cell_path(record["key"]).unlink(missing_ok=True)
+        store.cells.path(record["key"]).unlink(missing_ok=True)
         kept = Checkpoints(store.work, record["key"], "train", record["provenance"]["sources"])
         ctx = RunContext(torch.device("cpu"), 0, checkpoints=kept)
         ctx.save({"weights": torch.zeros(1)}, 1)  # of another training, so that resuming it fails

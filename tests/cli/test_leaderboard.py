@@ -21,10 +21,10 @@ def measured(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for seed in range(3):
         for method, right in (("clean", MOST), ("lsp", HALF), ("ue", NONE)):
-            store.write_cell(answered(method, right, **{"seed" if method == "clean" else "method_seed": seed}))
+            store.cells.write(answered(method, right, **{"seed" if method == "clean" else "method_seed": seed}))
     jpeg = (("resnet18", {"epochs": 2}), ("jpeg", {"quality": 50}))
-    store.write_cell(made_up("lsp", jpeg, correct=100))
-    store.write_cell(made_up("clean", jpeg, correct=150))
+    store.cells.write(made_up("lsp", jpeg, correct=100))
+    store.cells.write(made_up("clean", jpeg, correct=150))
 
 
 def test_methods_stand_in_the_order_of_their_ranks_below_the_clean_reference(uebench: Command, measured: None) -> None:
@@ -44,7 +44,7 @@ def test_methods_stand_in_the_order_of_their_ranks_below_the_clean_reference(ueb
 def test_a_method_with_a_single_run_stands_last_and_may_have_any_rank(
     uebench: Command, measured: None, tmp_path: Path
 ) -> None:
-    Store(tmp_path / "results").write_cell(answered("tue", NONE))
+    Store(tmp_path / "results").cells.write(answered("tue", NONE))
     rows = uebench("leaderboard", "--json").json["rows"]
     assert [(row["method"], row["rank_first"], row["rank_last"]) for row in rows] == [
         ("clean", None, None), ("ue", 1, 2), ("lsp", 2, 3), ("tue", 1, 3),
@@ -78,7 +78,7 @@ def test_an_empty_store_says_so(uebench: Command) -> None:
 def test_a_method_alone_has_no_rank(uebench: Command, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for method, right in (("clean", MOST), ("lsp", HALF)):
-        store.write_cell(answered(method, right, seed=0))
+        store.cells.write(answered(method, right, seed=0))
     rows = list(csv.DictReader(io.StringIO(uebench("leaderboard", "--format", "csv").out)))
     assert [(row["method"], row["rank_first"]) for row in rows] == [("clean", ""), ("lsp", "")]
 
@@ -91,7 +91,7 @@ def test_bold_in_latex_is_a_method_that_is_proven_better_than_all_others(
     (tmp_path / "close").mkdir()
     store = Store(tmp_path / "close")
     for method, right in (("clean", MOST), ("lsp", HALF), ("ue", HALF)):
-        store.write_cell(answered(method, right))
+        store.cells.write(answered(method, right))
     text = uebench("leaderboard", "--format", "tex", "--results", tmp_path / "close").out
     assert "textbf" not in text and "Bold" not in text
 

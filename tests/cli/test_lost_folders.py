@@ -16,8 +16,8 @@ def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder of records that has become a bad link, in a store whose other folder has a record."""
     store = Store(tmp_path / "results")
     for method, correct in (("clean", 160), ("lsp", 40)):
-        store.write_cell(made_up(method, correct=correct))
-    folder = store.files("cells")[0].parent
+        store.cells.write(made_up(method, correct=correct))
+    folder = store.cells.files()[0].parent
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(folder if request.param == "itself" else tmp_path / "nothing")
     return folder
@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_read_is_named_when_it_is_merged(uebench: Comman
 
 
 def test_no_protected_set_is_garbage_while_records_cannot_be_read(uebench: Command, lost: Path) -> None:
-    blob = Store(lost.parents[1]).blob_path("ab" * 32)
+    blob = Store(lost.parents[1]).sets.path("ab" * 32)
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"a set")
     assert uebench("store", "gc", "--delete").code == 0

@@ -34,7 +34,7 @@ def test_copies_are_the_protected_set_of_a_run(uebench: Command, photos: Photos,
     answer = uebench("protect", source / "train", tmp_path / "out", "--method", method, *SMOKE, "--json")
     assert answer.code == 0, answer.err
     (record,) = uebench("audit", "--data", source, "--method", method, *SMOKE, "--json").json
-    kept = Store(tmp_path / "results").read_blob(record["protect_key"])
+    kept = Store(tmp_path / "results").sets.read(record["protect_key"])
     assert kept is not None
     files = [Path(who, f"{n}.png") for who, count in (("a", 5), ("b", 4)) for n in range(count)]
     for file, delta in zip(files, kept.delta, strict=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TINY, Command
+from uebench.store.atomic import put
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import ProtectionTimings
 from uebench.store.store import Protected, Store
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def only(store: Store) -> tuple[Path, ProtectionRecord]:
-    ((path, record),) = store.protections()
+    ((path, record),) = store.protections
     assert record is not None
     return path, record
 
@@ -40,7 +41,7 @@ def test_an_attack_leaves_the_record_of_its_protected_set(tiny_run: Command, sto
     (cell,) = tiny_run(*ATTACK, "--json").json
     path, checked = only(store)
     attack = Record.model_validate(cell["record"])
-    assert path == store.protection_path(checked.protect_key)
+    assert path == store.protections.path(checked.protect_key)
     for name in ("protect_key", "data_key", "data", "method", "method_seed", "audit", "side_information"):
         assert getattr(checked, name) == getattr(attack, name)
     assert checked.protected_digest == attack.protected_digest is not None
@@ -61,7 +62,7 @@ def test_the_record_says_how_the_methods_training_went(uebench: Command, store: 
     assert (record.peak_memory_mib is not None) == (sys.platform == "linux")
     assert [one.surrogate is None for one in record.fit.curve] == [False, True]
     assert all(one.objective for one in record.fit.curve)
-    found = store.read_blob(record.protect_key)
+    found = store.sets.read(record.protect_key)
     assert found is not None and found.meta.fit == record.fit
     shown = uebench("show", record.protect_key[:8]).out
     assert f"2 rounds, stopped: rounds, surrogate loss {record.fit.curve[0].surrogate:.3g}" in shown
@@ -88,10 +89,10 @@ def test_a_record_that_is_missing_comes_from_the_stored_set(uebench: Command, st
 def test_a_set_of_an_earlier_version_gets_a_record_without_provenance(tiny_run: Command, store: Store) -> None:
     tiny_run(*ATTACK)
     _, record = only(store)
-    found = store.read_blob(record.protect_key)
+    found = store.sets.read(record.protect_key)
     assert found is not None
     old = Protected(found.delta, found.meta.model_copy(update={"provenance": None, "protect_key": None}))
-    store.write_blob(record.protect_key, old)
+    put(store.sets.path(record.protect_key), store.sets.content(old))
     shutil.rmtree(store.root / "protected")
     tiny_run(*ATTACK, "--seed", 1)
     assert only(store)[1] == record.model_copy(update={"provenance": None, "protected_digest": old.digest})
@@ -138,7 +139,7 @@ def test_the_record_of_another_set_gives_way_to_that_of_the_one_at_hand(
     _, record = only(store)
     timings = ProtectionTimings(fit_seconds=9, protect_seconds=9)
     audit = record.audit.model_copy(update={"l2_mean": 9.0})
-    store.write_protection(record.model_copy(update={"audit": audit, "timings": timings}))
+    store.protections.write(record.model_copy(update={"audit": audit, "timings": timings}))
     uebench(*AUDIT, "lsp", "--lpips-trunk", trunk)
     assert only(store)[1].model_copy(update={"quality": record.quality}) == record
 
@@ -149,7 +150,7 @@ def test_an_attack_replaces_the_record_of_another_set_even_if_the_set_at_hand_is
     tiny_run(*ATTACK)
     _, record = only(store)
     audit = record.audit.model_copy(update={"l2_mean": 9.0})
-    store.write_protection(record.model_copy(update={"audit": audit}))
+    store.protections.write(record.model_copy(update={"audit": audit}))
     tiny_run(*ATTACK, "--seed", 1)
     assert only(store)[1] == record
 
@@ -171,12 +172,12 @@ def test_status_counts_protected_sets_and_show_shows_one(uebench: Command, store
     uebench(*AUDIT, "lsp", "--method", "clean")
     assert "0 cells, 0 damaged, 0 failed, 2 protected sets" in uebench("status").out
     keys = uebench("status", "--json").json["protected"]
-    assert keys == [path.stem for path, _ in store.protections()]
+    assert keys == [path.stem for path, _ in store.protections]
     for key in keys:
         out = uebench("show", key[:12]).out
         assert key in out
         assert "LPIPS - (no trunk given" in out
-        assert ProtectionRecord.model_validate(uebench("show", key, "--json").json) == store.read_protection(key)
+        assert ProtectionRecord.model_validate(uebench("show", key, "--json").json) == store.protections.read(key)
 
 
 def test_weights_for_lpips_that_are_not_there_are_refused_before_any_work(

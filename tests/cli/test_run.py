@@ -18,11 +18,11 @@ from uebench.networks import classifier
 from uebench.networks.timm_weights import pretrained, read_checkpoint
 from uebench.plugins.registry import Registry
 from uebench.report.files import mark
-from uebench.store import model
 from uebench.store.answers import decode
 from uebench.store.gc import gc
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.store import Store
+from uebench.tensor_files import body_digest
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
@@ -315,9 +315,9 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     assert tiny_run(*asked).code == 0
     (before,) = records(tmp_path)
     assert "1 done without keeping the model; --force computes them again" in tiny_run(*asked, "--keep-models").err
-    assert not store.files("models")
+    assert not store.models.files()
     answer = tiny_run(*asked, "--keep-models", "--force", "--json")
-    (after,), (file,) = records(tmp_path), store.files("models")
+    (after,), (file,) = records(tmp_path), store.models.files()
     assert after["key"] == before["key"] == file.stem and after["counts"] == before["counts"]
     assert answer.json[0]["model"] == str(file)
     assert f"seed 0: {file}" in tiny_run(*asked, "--keep-models").err
@@ -325,19 +325,19 @@ def test_models_are_kept_on_request_and_change_no_key(tiny_run: Command, tmp_pat
     with safe_open(file, framework="np") as opened:
         meta = json.loads(opened.metadata()["uebench"])
     assert meta["key"] == file.stem
-    assert meta["digest"] == model.digest(file.read_bytes())
+    assert meta["digest"] == body_digest(file.read_bytes())
     assert file not in [one.path for one in gc(store)]
-    cell = store.cell_path(file.stem).rename(tmp_path / "cell.json")
+    cell = store.cells.path(file.stem).rename(tmp_path / "cell.json")
     assert file in [one.path for one in gc(store)]
-    cell.rename(store.cell_path(file.stem))
+    cell.rename(store.cells.path(file.stem))
     assert tiny_run(*asked, "--force").code == 0
-    assert not store.files("models")  # that of an earlier training does not belong to the record
+    assert not store.models.files()  # that of an earlier training does not belong to the record
 
 
 @pytest.mark.parametrize("options", ["epochs=6", "epochs=6, stem=small, inputs=raw"])
 def test_a_kept_model_answers_as_its_attacker_did(options: str, tiny_run: Command, tmp_path: Path) -> None:
     assert tiny_run("--method", "clean", "--attacker", f"resnet18({options})", "--keep-models").code == 0
-    (record,), (file,) = records(tmp_path), Store(tmp_path / "results").files("models")
+    (record,), (file,) = records(tmp_path), Store(tmp_path / "results").models.files()
     test = load(TINY, 32, Registry()).test
     with torch.inference_mode():
         logits = pretrained("resnet18", 3, 32, file).eval()(torch.tensor(test.images) / 255)

@@ -88,10 +88,10 @@ def test_a_set_of_another_source_is_refused_before_work_and_made_again_by_force(
         in said
     )
     assert "raise its version, or use force" in said
-    assert len(list(store.cells())) == 1
+    assert len(list(store.cells)) == 1
     assert "stale" in tiny_run("--plugin", plugin, "--method", "mine", "--attacker", "resnet50", "--dry-run").out
     assert attack(tiny_run, plugin, "resnet50", "--force")[0] == 0
-    levels = {record.attacker[0].name: record.audit.max_levels for _, record in store.cells() if record}
+    levels = {record.attacker[0].name: record.audit.max_levels for _, record in store.cells if record}
     assert levels == {"resnet18": 2, "resnet50": 4}
 
 
@@ -115,12 +115,12 @@ def test_a_raised_version_makes_a_set_of_its_own(tiny_run: Command, plugin: Path
 def test_a_record_names_the_source_that_made_its_set(tiny_run: Command, plugin: Path, tmp_path: Path) -> None:
     write(plugin)
     attack(tiny_run, plugin, "resnet18")
-    ((_, record),) = Store(tmp_path / "results").cells()
-    ((_, protection),) = Store(tmp_path / "results").protections()
+    ((_, record),) = Store(tmp_path / "results").cells
+    ((_, protection),) = Store(tmp_path / "results").protections
     assert record and protection and protection.provenance
     assert record.provenance.sources["mine"] == protection.provenance.sources["mine"]
     assert record.protected_digest == protection.protected_digest
-    stored = Store(tmp_path / "results").read_blob(record.protect_key)
+    stored = Store(tmp_path / "results").sets.read(record.protect_key)
     assert stored and stored.digest == record.protected_digest
 
 
@@ -140,9 +140,9 @@ def test_a_set_that_is_made_again_has_a_record_of_its_own(tiny_run: Command, plu
     code, said = attack(tiny_run, plugin, "resnet18(epochs=1)")
     assert (code, "made by different source code of mine" in said) == (1, True)
     assert attack(tiny_run, plugin, "resnet18(epochs=1)", "--force")[0] == 0
-    ((_, protection),) = store.protections()
+    ((_, protection),) = store.protections
     assert protection and protection.audit.max_levels == 4
-    stored = store.read_blob(protection.protect_key)
+    stored = store.sets.read(protection.protect_key)
     assert stored and stored.digest == protection.protected_digest
 
 

@@ -28,8 +28,8 @@ LSP = ("--method", "lsp", "--attacker", QUICK)
 def store(tmp_path: Path) -> Store:
     """A store with two made-up cells."""
     store = Store(tmp_path / "results")
-    store.write_cell(made_up("clean", correct=160))
-    store.write_cell(made_up("lsp", correct=40))
+    store.cells.write(made_up("clean", correct=160))
+    store.cells.write(made_up("lsp", correct=40))
     return store
 
 
@@ -52,17 +52,17 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
     answer = uebench("store", "verify")
     assert answer.code == 0, answer.err
     assert answer.out == "verified 1 cells, 1 records of protected sets, 1 protected sets and 0 models: 0 damaged\n"
-    ((cell, record),) = finished.cells()
+    ((cell, record),) = finished.cells
     assert record
     key = record.protect_key
     moved = finished.root / "cells" / "ab" / f"ab{'0' * 62}.json"
     moved.parent.mkdir(exist_ok=True)
     shutil.copy(cell, moved)
     other = "cd" + "0" * 62
-    finished.blob_path(other).parent.mkdir()
-    shutil.copy(finished.blob_path(key), finished.blob_path(other))
-    finished.blob_path(key).write_bytes(finished.blob_path(key).read_bytes()[:-1])
-    put("fifo", finished.protection_path(key))
+    finished.sets.path(other).parent.mkdir()
+    shutil.copy(finished.sets.path(key), finished.sets.path(other))
+    finished.sets.path(key).write_bytes(finished.sets.path(key).read_bytes()[:-1])
+    put("fifo", finished.protections.path(key))
     put("folder", finished.work.failure_path(other))
     content = record.model_dump(mode="json") | {"seed": 7}  # with the right digest
     write(finished, content, record.key)
@@ -73,9 +73,9 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
     for path, fault in (
         (cell, "damaged record (its key does not follow from what it says)"),
         (moved, f"damaged record (it belongs to the key {record.key[:12]})"),
-        (finished.protection_path(key), "damaged record (a named pipe, not a file)"),
-        (finished.blob_path(key), "damaged protected set (unreadable)"),
-        (finished.blob_path(other), "damaged protected set (it belongs to another key)"),
+        (finished.protections.path(key), "damaged record (a named pipe, not a file)"),
+        (finished.sets.path(key), "damaged protected set (unreadable)"),
+        (finished.sets.path(other), "damaged protected set (it belongs to another key)"),
         (finished.work.failure_path(other), "damaged failure (a folder, not a file)"),
     ):
         assert f"{path}: {fault}" in faults
@@ -83,29 +83,29 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
 
 
 def test_a_set_whose_record_is_of_another_one_is_a_fault(uebench: Command, finished: Store) -> None:
-    ((_, record),) = finished.protections()
+    ((_, record),) = finished.protections
     assert record
-    finished.write_protection(record.model_copy(update={"audit": record.audit.model_copy(update={"max_levels": 1})}))
+    finished.protections.write(record.model_copy(update={"audit": record.audit.model_copy(update={"max_levels": 1})}))
     answer = uebench("store", "verify")
     assert answer.code == 4
-    blob = finished.blob_path(record.protect_key)
+    blob = finished.sets.path(record.protect_key)
     assert f"{blob}: damaged protected set (its record is of another one)" in answer.out
 
 
 def test_damage_is_computed_again_and_then_nothing_is_wrong(
     uebench: Command, tiny_run: Command, finished: Store
 ) -> None:
-    ((cell, record),) = finished.cells()
+    ((cell, record),) = finished.cells
     assert record
     put("folder", cell)
-    put("loop", finished.protection_path(record.protect_key))
-    put("fifo", finished.blob_path(record.protect_key))
+    put("loop", finished.protections.path(record.protect_key))
+    put("fifo", finished.sets.path(record.protect_key))
     finished.work.write_checkpoint(record.protect_key, "perturb", b"of a run that was killed when it had made the set")
     answer = tiny_run(*LSP)
     assert answer.code == 0, answer.err
     assert "damaged record (a folder, not a file); computing it again" in answer.err
     assert uebench("store", "verify").code == 0
-    again = finished.read_cell(record.key)
+    again = finished.cells.read(record.key)
     assert again
     assert again.counts == record.counts
     assert finished.work.read_checkpoint(record.protect_key, "perturb") is None
@@ -129,25 +129,25 @@ def test_gc_lists_and_deletes_only_if_asked(uebench: Command, store: Store) -> N
 
 def test_merge_says_what_it_took_and_what_it_did_not(uebench: Command, store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
-    other.write_cell(made_up("ue"))
+    other.cells.write(made_up("ue"))
     mine = made_up("lsp", correct=40)
-    other.write_cell(made_up("lsp", correct=41).model_copy(update={"key": mine.key}))
-    other.write_cell(made_up("rue"))
-    other.cell_path(made_up("rue").key).write_text("{}")
+    other.cells.write(made_up("lsp", correct=41).model_copy(update={"key": mine.key}))
+    other.cells.write(made_up("rue"))
+    other.cells.path(made_up("rue").key).write_text("{}")
     answer = uebench("store", "merge", other.root)
     assert answer.code == 4
     assert "files not copied: 1 conflict, 1 damaged, 0 busy; " in answer.complaint
-    assert f"conflict: {other.cell_path(mine.key)}: differs from the one here" in answer.out
-    assert f"damaged: {other.cell_path(made_up('rue').key)}: damaged record" in answer.out
+    assert f"conflict: {other.cells.path(mine.key)}: differs from the one here" in answer.out
+    assert f"damaged: {other.cells.path(made_up('rue').key)}: damaged record" in answer.out
     assert "files copied: 1, here already: 0" in answer.out
-    assert store.read_cell(mine.key) == mine
-    assert store.read_cell(made_up("ue").key) == made_up("ue")
+    assert store.cells.read(mine.key) == mine
+    assert store.cells.read(made_up("ue").key) == made_up("ue")
     assert "no results folder" in uebench("store", "merge", tmp_path / "absent").complaint
 
 
 def test_merge_copies_nothing_if_one_of_several_folders_is_not_there(uebench: Command, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
-    other.write_cell(made_up("ue"))
+    other.cells.write(made_up("ue"))
     into = ("--results", tmp_path / "into")
     assert "no results folder" in uebench("store", "merge", other.root, tmp_path / "absent", *into).complaint
     assert not (tmp_path / "into").exists()
@@ -156,8 +156,8 @@ def test_merge_copies_nothing_if_one_of_several_folders_is_not_there(uebench: Co
 
 
 def test_export_writes_every_record_as_csv(uebench: Command, store: Store, tmp_path: Path) -> None:
-    store.write_cell(made_up("ue"))
-    store.cell_path(made_up("ue").key).write_text("{}")
+    store.cells.write(made_up("ue"))
+    store.cells.path(made_up("ue").key).write_text("{}")
     answer = uebench("store", "export", tmp_path / "cells.csv")
     assert answer.code == 0
     assert "1 damaged record left out: " in answer.err
@@ -177,7 +177,7 @@ def test_export_writes_parquet_that_pandas_reads(uebench: Command, store: Store,
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     side = {"labels": 0.8, "purity": {"correct": 8, "n": 10}}
-    store.write_cell(made_up("ue", side_information=side))
+    store.cells.write(made_up("ue", side_information=side))
     assert uebench("store", "export", tmp_path / "cells.parquet").code == 0
     assert set(pandas.read_parquet(tmp_path / "cells.parquet")["labels"]) == {"true", "0.8"}
 
@@ -204,7 +204,7 @@ def test_wrong_requests_are_refused(
 def test_every_reader_names_what_is_no_file_and_goes_on(
     uebench: Command, store: Store, tmp_path: Path, kind: str
 ) -> None:
-    path = store.cell_path(made_up("ue").key)
+    path = store.cells.path(made_up("ue").key)
     put(kind, path)
     for args in (("table", 5), ("compare",), ("report", "--html", tmp_path / "out.html")):
         answer = uebench(*args)
@@ -221,7 +221,7 @@ def test_every_reader_names_what_is_no_file_and_goes_on(
 
 def test_table_names_at_most_three_damaged_records_in_one_line(uebench: Command, store: Store) -> None:
     for number in range(5):
-        put("folder", store.cell_path(f"{number}b" + "0" * 62))
+        put("folder", store.cells.path(f"{number}b" + "0" * 62))
     assert f"5 damaged records left out: {store.root}" in (line := uebench("table", 5).complaint)
     assert line.count(".json") == 3
     assert " and 2 more; uebench store verify explains" in line
@@ -257,7 +257,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_finished_is_shown_from_a_read_only_folder(uebench: Command, tiny_run: Command, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     before = tree(store)
-    ((path, _),) = store.cells()
+    ((path, _),) = store.cells
     for answer in (
         tiny_run(*LSP), tiny_run(*LSP, "--dry-run"), uebench("show", path.stem), uebench("status"), uebench("compare"),
         uebench("table", 5, "--preset", "smoke"), uebench("store", "verify"), uebench("store", "gc"),
@@ -302,7 +302,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_one_resumes(
 def test_a_run_forgets_the_work_of_a_cell_that_was_killed_when_it_was_finished(
     tiny_run: Command, finished: Store
 ) -> None:
-    ((_, record),) = finished.cells()
+    ((_, record),) = finished.cells
     assert record
     finished.work.write_checkpoint(record.key, "train", b"weights")
     assert tiny_run(*LSP).code == 0

@@ -80,7 +80,7 @@ def test_tables_figures_and_a_page_are_written(uebench: Command, file: Path, tmp
         assert answer.code == 0, answer.err
         assert ".svg: drawn from " in answer.err
         drawn = (tmp_path / f"{kind}.svg").read_text()
-        (record, *_) = (record for _, record in Store(tmp_path / "results").cells() if record)
+        (record, *_) = (record for _, record in Store(tmp_path / "results").cells if record)
         assert mark(record) in drawn
     answer = uebench("study", "report", file, "--html", tmp_path / "out.html")
     assert "90 records" in answer.err

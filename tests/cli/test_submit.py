@@ -86,7 +86,7 @@ def test_the_leaderboard_shows_only_entries_of_the_chosen_preset_set_and_attacke
     uebench: Command, file: Path, tmp_path: Path, options: tuple[str, str], called: set[str]
 ) -> None:
     out = submit(uebench, file)
-    Store(tmp_path / "results").write_cell(made_up())
+    Store(tmp_path / "results").cells.write(made_up())
     answer = uebench("leaderboard", out, *options, "--json")
     assert answer.code == 0, answer.err
     assert {row["called"] for row in answer.json["rows"] if "by" in row} == called
@@ -114,9 +114,9 @@ def test_a_changed_record_and_a_changed_number_are_found(uebench: Command, file:
     document["results"][0]["measured"]["mean"] += 0.5
     out.write_text(json.dumps(document))
     store, other = Store(tmp_path / "results"), document["results"][1]["records"][0]["key"]
-    record = store.read_cell(other)
+    record = store.cells.read(other)
     assert record
-    store.write_cell(record.model_copy(update={"preset": "desk"}))
+    store.cells.write(record.model_copy(update={"preset": "desk"}))
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     found = {row["called"]: row["records"] for row in rows}
     names = [one["name"] for one in document["results"]]
@@ -157,7 +157,7 @@ def test_a_clean_reference_whose_records_are_not_here_is_unchecked(
     uebench: Command, file: Path, tmp_path: Path
 ) -> None:
     out, store = submit(uebench, file), Store(tmp_path / "results")
-    for path, record in store.cells():
+    for path, record in store.cells:
         if record and record.method.name == "clean" and record.seed == 2:
             path.unlink()
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
@@ -168,7 +168,7 @@ def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_refer
     uebench: Command, file: Path, tmp_path: Path
 ) -> None:
     out, store = submit(uebench, file), Store(tmp_path / "results")
-    clean = next(record for _, record in store.cells() if record and record.method.name == "clean")
+    clean = next(record for _, record in store.cells if record and record.method.name == "clean")
     people = [{"correct": 0, "n": n} for n in (21, 19, *[20] * 8)]
     changed: dict[str, object] = {
         "key": "f" * 64,
@@ -181,7 +181,7 @@ def test_a_clean_record_that_contradicts_the_others_about_the_people_is_no_refer
         "curve": [clean.curve[0].model_dump() | {"test_correct": 0}],
     }
     changed = changed | nothing | {"training": clean.training.model_dump() | {"epochs": 1}}
-    store.write_cell(Record.model_validate(clean.model_dump() | changed))
+    store.cells.write(Record.model_validate(clean.model_dump() | changed))
     rows = [row for row in uebench("leaderboard", out, "--json").json["rows"] if "by" in row]
     assert {row["records"] for row in rows} == {"9 of 9 here"}
 

@@ -42,7 +42,7 @@ def write(store: Store, data: str, methods: tuple[str, ...], correct: dict[int, 
             data_key=cell.data.key, protect_key=cell.protect_key,
             counts={"correct": right, "n": cell.data.record.test_images},
         )  # fmt: skip
-        store.write_cell(record.model_copy(update={"key": cell.key}))
+        store.cells.write(record.model_copy(update={"key": cell.key}))
 
 
 def rows(text: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -53,7 +53,7 @@ def test_a_table_is_drawn_too(uebench: Command, measured: Store, tmp_path: Path)
     figure = tmp_path / "table5.svg"
     answer = uebench("table", 5, "--preset", "smoke", "--figure", figure)
     assert (answer.code, f"{figure}: drawn from " in answer.err) == (0, True)
-    known = [record for _, record in measured.cells() if record]
+    known = [record for _, record in measured.cells if record]
     drawn = {record.written["method"] for record in known if record.key[:12] in figure.read_text()}
     assert drawn == {"segue"}  # of the set with most results; a clean reference is no row of table 5
     refused = uebench("table", 5, "--preset", "smoke", "--figure", tmp_path / "table5.gif")

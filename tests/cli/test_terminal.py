@@ -43,11 +43,11 @@ def test_the_names_of_results_folders_are_shown_as_they_are(uebench: Command, tm
     name, shown = HOSTILE.replace("/", ""), SHOWN.replace("/", "")
     mine, other = Store(tmp_path / name), Store(tmp_path / f"other{name}")
     finished, damaged = made_up("clean"), made_up("lsp")
-    mine.write_cell(finished)
+    mine.cells.write(finished)
     mine.work.write_checkpoint(finished.key, "train", b"weights")
     for store in (mine, other):
-        store.write_cell(damaged)
-        store.cell_path(damaged.key).write_text("{}")
+        store.cells.write(damaged)
+        store.cells.path(damaged.key).write_text("{}")
     for words in (("verify",), ("gc",), ("merge", other.root)):
         out = uebench("store", *words, "--results", mine.root).out
         assert shown in out

@@ -22,7 +22,6 @@ from uebench.api.progress import look
 from uebench.cli.shared import status_output
 from uebench.store.gc import gc
 from uebench.store.record import Failure
-from uebench.store.requests import done, requested, requests
 from uebench.store.store import Store
 
 ONE, TWO, THREE = (made_up("lsp", seed=seed) for seed in range(3))
@@ -34,7 +33,7 @@ INTERRUPTED = "uebench: interrupted; run the same command again to resume"
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "results")
-    store.write_cell(ONE)
+    store.cells.write(ONE)
     return store
 
 
@@ -43,14 +42,14 @@ def failure(key: str) -> Failure:
 
 
 def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
-    store.write_cell(made_up("ue"))  # of another run, long ago
-    with requested(store, KEYS) as request, store.claims.claim(TWO.key, "two"):
+    store.cells.write(made_up("ue"))  # of another run, long ago
+    with store.requests.hold(KEYS) as request, store.claims.claim(TWO.key, "two"):
         work = look(store)
         assert str(work) == "1 done, 1 running, 0 failed, 1 to do"
         store.work.write_failure(failure(THREE.key))
         work = look(store)
         assert str(work) == "1 done, 1 running, 1 failed, 0 to do" and not work.is_over
-        done(request)
+        request.done()
     work = look(store)
     assert str(work) == "2 done, 0 running, 1 failed, 0 to do" and work.is_over
 
@@ -58,29 +57,29 @@ def test_a_watch_counts_what_a_run_was_asked_for(store: Store) -> None:
 def test_what_failed_before_a_run_began_is_to_do_again(store: Store) -> None:
     store.work.write_failure(failure(TWO.key))
     os.utime(store.work.failure_path(TWO.key), (1, 1))
-    with requested(store, KEYS):
+    with store.requests.hold(KEYS):
         assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
 
 def test_the_request_of_a_killed_run_stays_until_it_is_done_or_tidied(store: Store) -> None:
-    with pytest.raises(KeyboardInterrupt), requested(store, KEYS):
+    with pytest.raises(KeyboardInterrupt), store.requests.hold(KEYS):
         assert gc(store) == []
         raise KeyboardInterrupt
     assert look(store).to_do == 2
-    with requested(store, KEYS) as request:
-        done(request)
-    assert requests(store) == []
-    with requested(store, KEYS):
+    with store.requests.hold(KEYS) as request:
+        request.done()
+    assert store.requests.unfinished() == []
+    with store.requests.hold(KEYS):
         pass
     assert [one.reason for one in gc(store, delete=True)] == ["of a run that ended"]
-    assert requests(store) == []
+    assert store.requests.unfinished() == []
     assert gc(store) == []
 
 
 def test_a_forced_run_counts_what_it_has_made_itself(store: Store) -> None:
-    os.utime(store.cell_path(ONE.key), (1, 1))
-    with requested(store, KEYS, force=True):
-        store.write_cell(TWO)
+    os.utime(store.cells.path(ONE.key), (1, 1))
+    with store.requests.hold(KEYS, force=True):
+        store.cells.write(TWO)
         assert str(look(store)) == "1 done, 0 running, 0 failed, 2 to do"
 
 
@@ -99,13 +98,13 @@ def test_the_watch_ends_when_nothing_is_left(uebench: Command, store: Store) -> 
 
 def computing(store: Store) -> Generator[None, None, None]:
     """Compute the other two cells, a step at a time: each is claimed in one step and finished in the next."""
-    with requested(store, KEYS) as request:
+    with store.requests.hold(KEYS) as request:
         for record in (TWO, THREE):
             with store.claims.claim(record.key, f"cell {record.seed}"):
                 yield
                 yield  # nothing has changed
-                store.write_cell(record)
-        done(request)
+                store.cells.write(record)
+        request.done()
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from uebench.data import cache, dataset
 from uebench.errors import DataError
 from uebench.hashing import digest
 from uebench.plugins.base import Split
 from uebench.plugins.registry import Registry
+from uebench.store.atomic import replacing
+from uebench.tensor_files import write_arrays
 
 ONE, OTHER = "1" * 64, "2" * 64
 
@@ -116,10 +117,10 @@ def test_a_description_is_read_without_pixels_and_a_damaged_one_is_not_believed(
         (text.replace("[1,1,1]", "[1,1,2]"), sealed),
         *((content, digest(content)) for content in ("", "7", "[]", "{}", "[" * 100_000)),
     ):
-        save_file({"train_images": np.zeros(1)}, file, {"description": content, "digest": seal})
+        write_arrays(file, {"train_images": np.zeros(1)}, {"description": content, "digest": seal})
         assert cache.fetch_description(tmp_path, ONE) is None
         assert cache.fetch(tmp_path, ONE) is None
-    save_file({"train_images": np.zeros(1)}, file, {"description": text, "digest": sealed})
+    write_arrays(file, {"train_images": np.zeros(1)}, {"description": text, "digest": sealed})
     assert cache.fetch(tmp_path, ONE) is None
 
 
@@ -171,7 +172,10 @@ def test_clearing_deletes_the_cache_and_nothing_else(tmp_path: Path, photographs
     (shared / "model.safetensors").write_text("someone else's")
     for folder in (own, shared):
         photographs.load(folder, ONE)
-        (folder / f".new-{ONE}-left-by-a-killed-run").write_text("half")
+        (folder / f".new-{ONE}-left-by-a-killed-run-of-an-early-version").write_text("half")
+        with replacing(folder / f"{ONE}.safetensors") as temporary:
+            left = temporary.name  # by a run that was killed now
+        (folder / left).write_text("half")
         assert cache.usage(folder)[0] == 1
         cache.clear(folder)
         assert cache.usage(folder) == (0, 0)

@@ -87,13 +87,13 @@ def test_its_perturbations_tell_identities_apart(ctx: RunContext, name: str, siz
 
 @pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem[:8])
 def test_every_committed_cell_is_whole(path: Path) -> None:
-    record = Store(ROOT / "results").read_cell(path.stem)
+    record = Store(ROOT / "results").cells.read(path.stem)
     assert record is not None
     assert "/" not in record.data.name
 
 
 def test_every_committed_protected_set_is_whole() -> None:
-    for path, record in Store(ROOT / "results").protections():
+    for path, record in Store(ROOT / "results").protections:
         assert record is not None, path
         assert "/" not in record.data.name
 

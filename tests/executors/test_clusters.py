@@ -72,7 +72,7 @@ def told(results: Path, grid: list[str], executor: str, jobs: int = 2) -> Told:
     failures = {failure.key: failure.kind for failure in Store(results).failures()}
     assert sorted(failures.values()) == ["ProcessDied"] * 3 + ["ValueError"] * 3
     assert len(list((results / "blobs").glob("??/*.safetensors"))) == 1
-    records = [record for _, record in Store(results).cells() if record]
+    records = [record for _, record in Store(results).cells if record]
     return shown, failures | {one.key: one.model_dump(exclude=TIMED) for one in records}
 
 

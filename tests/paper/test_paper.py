@@ -179,15 +179,15 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
         filled = fill_table(TABLES[table], roles, records)
         return [one for one in filled.places if one.place.row == "segue"]
 
-    store.write_protection(record)
+    store.protections.write(record)
     assert [(one.place.column, one.value, one.reason) for one in segue("7")] == [
         ("psnr", 31.5, ""),
         ("ssim", 0.7, ""),
         ("lpips", None, "no trunk given"),
     ]
-    store.protection_path(record.protect_key).write_text("{}")
+    store.protections.path(record.protect_key).write_text("{}")
     assert [one.value for one in segue("7")] == [None, None, None]
-    store.write_cell(cell)
+    store.cells.write(cell)
     assert [one.value for one in segue("7")] == [cell.audit.psnr_mean, None, None]
 
 
@@ -204,7 +204,7 @@ def test_seconds_of_a_generator_do_not_count_its_training(tmp_path: Path) -> Non
         (searched, "ue", seconds[1]),
     ):
         store = Store(tmp_path / record.key[:8] / str(len(record.assets)))
-        store.write_cell(record)
+        store.cells.write(record)
         roles = {MAIN: DataName(record.data.name, record.data_key)}
         table = fill_table(TABLES["9"], roles, RecordIndex(Plugins(Registry(), "smoke", store)))
         assert [one.value for one in table.places if one.place.row == row] == [expected]
@@ -213,8 +213,8 @@ def test_seconds_of_a_generator_do_not_count_its_training(tmp_path: Path) -> Non
 def test_the_keys_of_committed_records_follow_from_the_identity_of_their_plugins() -> None:
     """Plans and tables share one definition of the same method."""
     store = Store(ROOT / "results")
-    records = [record for _, record in store.cells() if record]
-    protections = [record for _, record in store.protections() if record]
+    records = [record for _, record in store.cells if record]
+    protections = [record for _, record in store.protections if record]
     assert records and protections
     both: list[Record | ProtectionRecord] = [*records, *protections]
     for record in both:
@@ -237,7 +237,7 @@ def test_a_place_is_filled_with_the_records_of_all_method_seeds_and_attacker_see
     made += [as_asked("clean", "resnet18", 160 + seed, seed=seed) for seed in range(3)]
     made = [one.model_copy(update={"key": f"{number:064x}"}) for number, one in enumerate(made)]
     for one in made:
-        store.write_cell(one)
+        store.cells.write(one)
     records = RecordIndex(Plugins(Registry(), "desk", store))
     roles = {MAIN: DataName(made[0].data.name, made[0].data_key)}
     filled = fill_table(TABLES["3"], roles, records)
@@ -264,7 +264,7 @@ def test_the_lowest_method_seed_gives_quality_and_the_mean_over_sets_gives_secon
         cell = as_asked("segue", "resnet18", method_seed=seed, protect_key=f"{seed:064x}")
         timings = cell.timings.model_copy(update={"fit_seconds": spent, "protect_seconds": 1.0})
         audit = cell.audit.model_copy(update={"psnr_mean": 30.0 + seed})
-        store.write_cell(cell.model_copy(update={"key": f"{number:064x}", "timings": timings, "audit": audit}))
+        store.cells.write(cell.model_copy(update={"key": f"{number:064x}", "timings": timings, "audit": audit}))
     records = RecordIndex(Plugins(Registry(), "desk", store))
     (data,) = records.sets
     tables = [fill_table(TABLES[name], {MAIN: data}, records) for name in ("7", "9")]

@@ -31,7 +31,7 @@ def known(tmp_path: Path) -> Known:
     def read(*records: Record) -> Estimates:
         store = Store(tmp_path)
         for record in records:
-            store.write_cell(record)
+            store.cells.write(record)
         return Estimates(store, HERE)
 
     return read

@@ -38,7 +38,7 @@ def test_the_committed_cells_of_today_are_found() -> None:
     plan = planned("today").plan
     desk = {
         path.stem
-        for path, record in Store(ROOT / "results").cells()
+        for path, record in Store(ROOT / "results").cells
         if record and (record.data.name, record.preset) == ("orl_varied10", "desk")
     }
     done = {one.spec.key for one in plan.cells if one.status == "done"}

@@ -134,8 +134,8 @@ def test_a_missing_set_is_protected_once_and_its_attacks_wait_for_it(tmp_path: P
     assert [task.kind for task in tasks] == each * 2
     assert [task.needs for task in tasks] == [None, *[tasks[0].key] * 2, None, *[tasks[3].key] * 2]
     there = tasks[0].key
-    store.blob_path(there).parent.mkdir(parents=True)
-    store.blob_path(there).touch()
+    store.sets.path(there).parent.mkdir(parents=True)
+    store.sets.path(there).touch()
     assert [task.kind for task in plan.tasks(store)] == ["attack", "attack", *each]
     assert [task.kind for task in plan.tasks(store, force=True)] == each * 2
 
@@ -277,7 +277,7 @@ def test_a_set_of_the_same_source_made_with_another_budget_is_stale(
     cell = made_up("lsp")
     made = cell.provenance.model_copy(update={"sources": {"lsp": spec.method.entry.source_digest}})
     record = protection_of(cell, None).model_copy(update={"protect_key": spec.key, "provenance": made})
-    store.write_protection(record)
+    store.protections.write(record)
     norm, eps = record.audit.norm, record.audit.eps
     monkeypatch.setattr("uebench.planning.staleness.questions.budget", lambda *_: Budget(norm, eps))
     assert staleness(spec, store) == ""

@@ -60,7 +60,7 @@ def test_an_attacker_of_the_same_seed_begins_with_other_weights(
 ) -> None:
     where: Any = {"data": TINY, "preset": "smoke", "results": tmp_path, "executor": "serial"}
     result = uebench.run(method, attacker, **where)
-    (record,) = Store(tmp_path).readable_cells()[0]
+    (record,) = Store(tmp_path).cells.readable()[0]
     *surrogates, attackers = starts
     assert surrogates, "the method built no network"
     assert not [name for one in surrogates for name in alike(one, attackers)]
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_weights_without_streams_of_its_own(
     uebench.run("ue", "resnet18(epochs=1)", data=TINY, preset="smoke", results=tmp_path, executor="serial")
     surrogate, attacker = starts
     assert alike(surrogate, attacker)
-    (record,) = Store(tmp_path).readable_cells()[0]
+    (record,) = Store(tmp_path).cells.readable()[0]
     assert shares_start(record)
 
 
@@ -116,7 +116,7 @@ def test_a_run_that_began_with_the_surrogates_weights_counts_only_where_there_is
     assert independent([shared, other, alone]) == [other, alone]
     store = Store(tmp_path)
     for record in (shared, other):
-        store.write_cell(record)
+        store.cells.write(record)
     assert [record.seed for record in select(store)[0]] == [1]
 
 

@@ -33,7 +33,7 @@ def points(axes: Axes, marker: str) -> dict[str, float]:
 def test_each_method_has_what_was_measured_and_what_is_reported(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for record in (as_asked("clean", "resnet18", 160), as_asked("lsp", "resnet18", 40)):
-        store.write_cell(record)
+        store.cells.write(record)
     (axes,) = beside.figure(filled(tmp_path, "3")).axes  # other sets have no records
     assert axes.get_title().endswith(" pixels")
     assert points(axes, "o") == {"clean": 80.0, "lsp": 20.0}
@@ -51,7 +51,7 @@ def test_each_method_has_what_was_measured_and_what_is_reported(tmp_path: Path) 
 def test_each_architecture_has_a_panel(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for record in (as_asked("lsp", "resnet18", 40), as_asked("lsp", "inception_v3", 60)):
-        store.write_cell(record)
+        store.cells.write(record)
     panels = beside.figure(filled(tmp_path, "5")).axes
     assert [panel.get_title().splitlines()[0] for panel in panels] == ["resnet18", "inception_v3"]
     assert [points(panel, "o") for panel in panels] == [{"lsp": 20.0}, {"lsp": 30.0}]
@@ -60,7 +60,7 @@ def test_each_architecture_has_a_panel(tmp_path: Path) -> None:
 def test_the_legend_explains_the_axis_and_only_what_is_drawn(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for record in (as_asked("segue", "resnet18", 40), as_asked("segue", "inception_v3", 60)):
-        store.write_cell(record)
+        store.cells.write(record)
     drawn = beside.figure(filled(tmp_path, "figure4.3"))
     (legend,) = drawn.legends
     assert legend.get_title().get_text().startswith("clean test accuracy, %")

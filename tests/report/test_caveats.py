@@ -56,7 +56,7 @@ def test_tables_and_the_page_say_what_their_records_ask_for(uebench: Command, tm
     store, model = Store(tmp_path / "results"), {"stem": "imagenet", "input_size": 75, "upsampled_from": 64}
     training = TrainingRecord(epochs=2, steps=2, stopped="epochs", model=model)
     record = as_asked("lsp", "inception_v3", data=PEOPLE, training=training)
-    store.write_cell(record)
+    store.cells.write(record)
     for command in (("5",), ("claims",), ("1",)):
         assert f"\n{ENLARGED}\n" in uebench("table", *command).out
     assert ENLARGED not in uebench("table", "3").out

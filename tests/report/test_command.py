@@ -37,7 +37,7 @@ def means(record: Record, registry: Registry) -> None:
 
 def test_the_command_of_every_published_record_asks_for_what_was_measured() -> None:
     registry = Registry()
-    records, _ = Store(ROOT / "results").readable_cells()
+    records, _ = Store(ROOT / "results").cells.readable()
     kinds = {(one.written["method"], one.written["attacker"], one.preset): one for one in records}
     for record in kinds.values():
         if 'weights="' not in record.written["method"]:  # a file that is not here

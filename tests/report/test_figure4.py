@@ -22,7 +22,7 @@ from uebench.store.store import Store
 def filled(tmp_path: Path, records: Iterable[Record], data: str | None = None) -> dict[str, FilledTable]:
     store = Store(tmp_path)
     for record in records:
-        store.write_cell(record)
+        store.cells.write(record)
     return figure4.filled_panels(store, Registry(), "desk", data)
 
 
@@ -58,8 +58,8 @@ def test_figure_4_draws_what_its_tables_hold(tmp_path: Path) -> None:
 def test_figure_4_draws_the_surrogates_loss_where_it_was_trained(tmp_path: Path) -> None:
     turns = [Round(surrogate=2.0, objective=1.0), Round(objective=0.5), Round(surrogate=1.0, objective=0.2)]
     store = Store(tmp_path)
-    store.write_protection(protection_of(as_asked("segue", "resnet18"), Fit(rounds=3, stopped="rounds", curve=turns)))
-    store.write_protection(protection_of(as_asked("segue(labels=kmeans)", "resnet18", protect_key="0" * 64), None))
+    store.protections.write(protection_of(as_asked("segue", "resnet18"), Fit(rounds=3, stopped="rounds", curve=turns)))
+    store.protections.write(protection_of(as_asked("segue(labels=kmeans)", "resnet18", protect_key="0" * 64), None))
     records = [as_asked(name, "resnet18") for name in ("segue", "segue(labels=kmeans)", "segue_unguided")]
     tables = filled(tmp_path, records)
     *_, losses = figure4.figure(tables).axes

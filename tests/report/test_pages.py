@@ -39,7 +39,7 @@ def test_two_numbers_that_changed_places_are_noticed() -> None:
 
 
 def test_an_interval_is_that_of_the_table() -> None:
-    records = [record for key, record in Store(results()).cells() if record and record.key.startswith("1142b7b1")]
+    records = [record for key, record in Store(results()).cells if record and record.key.startswith("1142b7b1")]
     low, high = wilson(records[0].counts.correct, records[0].counts.n)
     keys = "<!-- interval 1142b7b1 -->"
     assert refreshed(f"{keys}? to ?") == f"{keys}{100 * low:.1f} to {100 * high:.1f}"
@@ -59,7 +59,7 @@ def test_a_number_is_the_mean_of_one_method_against_one_attacker() -> None:
 
 
 def test_the_page_of_results_says_how_many_cells_there_are_and_how_long_they_took() -> None:
-    records = [record for _, record in Store(results()).cells() if record]
+    records = [record for _, record in Store(results()).cells if record]
     fits = {record.protect_key: record.timings.fit_seconds for record in records}
     hours = (sum(fits.values()) + sum(record.timings.train_seconds for record in records)) / 3600
     said = f"To compute the {len(records)} cells one after the other would take {hours:.0f} hours."
@@ -70,8 +70,8 @@ def test_the_page_of_results_says_how_many_cells_there_are_and_how_long_they_too
 def committed() -> set[str]:
     """The marks of all committed records."""
     store = Store(results())
-    cells = {mark(record) for _, record in store.cells() if record}
-    return cells | {mark(record) for _, record in store.protections() if record}
+    cells = {mark(record) for _, record in store.cells if record}
+    return cells | {mark(record) for _, record in store.protections if record}
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda file: file.name)
@@ -87,7 +87,7 @@ def test_a_picture_shows_the_records_that_are_committed_today(picture: str, tmp_
 
 
 def test_a_mark_outlives_a_new_seal_and_not_another_count() -> None:
-    (record, *_) = (record for _, record in Store(ROOT / "results").cells() if record)
+    (record, *_) = (record for _, record in Store(ROOT / "results").cells if record)
     provenance = record.provenance.model_copy(update={"sources": {"clean": "0"}, "finished": "later"})
     timings = record.timings.model_copy(update={"train_seconds": 1.0})
     again = record.model_copy(update={"provenance": provenance, "timings": timings})

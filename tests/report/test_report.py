@@ -166,7 +166,7 @@ def orl_record(store: Store, delta: int, key: str = "5e7", data_key: str = "") -
     meta = ProtectedMeta.model_validate(
         {"protect_key": "5e7", "audit": made_up().audit, "fit_seconds": 1.0, "protect_seconds": 1.0}
     )
-    store.write_blob("5e7", Protected(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
+    store.sets.write(Protected(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
     return made_up(data=dataset.info.record, data_key=data_key or dataset.key, protect_key=key)
 
 
@@ -230,7 +230,7 @@ def test_figure_3_has_a_row_for_each_method_with_its_budget(tmp_path: Path) -> N
 def test_report_and_figures_from_the_command_line(uebench: Command, tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for record in (made_up("clean", correct=160), made_up(correct=40), made_up("ue")):
-        store.write_cell(record)
+        store.cells.write(record)
     answer = uebench("report", "--html", tmp_path / "out.html", "--data", "people")
     assert answer.code == 0, answer.err
     assert "3 records" in answer.complaint

@@ -113,7 +113,7 @@ def test_ssim_and_lpips_come_from_the_records_of_the_protected_sets(tmp_path: Pa
     assert {metrics.ssim(one) for one in found} == {None}
     for one in found:
         for record in one.records:
-            store.write_protection(protection_of(record, None))
+            store.protections.write(protection_of(record, None))
     _, found = measured(file, store)
     assert {metrics.ssim(one) for one in found} == {0.9}
     assert {metrics.lpips(one) for one in found} == {None}

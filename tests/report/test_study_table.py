@@ -127,7 +127,7 @@ def more(tmp_path_factory: pytest.TempPathFactory) -> StudyTable:
     file, store = written(folder, f'reported = "numbers.csv"\n{METRICS}{STUDY}'), Store(folder)
     for one in measured(file, store)[1]:
         for record in one.records:
-            store.write_protection(protection_of(record, None))
+            store.protections.write(protection_of(record, None))
     return arrange(*measured(file, store))
 
 

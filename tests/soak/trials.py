@@ -77,13 +77,13 @@ def statuses(results: Path, process: BaseProcess) -> list[str]:
 def measured(results: Path) -> dict[str, Any]:
     """Return all that a results folder says, but for times and origins."""
     store, found = Store(results), dict[str, Any]()
-    for path in store.files("cells") + store.files("protected"):
+    for path in store.cells.files() + store.protections.files():
         record = json.loads(path.read_text())
         for name in (*CIRCUMSTANCES, "digest"):
             record.pop(name, None)
         found[f"{path.parent.parent.name} {path.stem}"] = record
-    for path in store.files("blobs"):
-        protected = store.read_blob(path.stem)
+    for path in store.sets.files():
+        protected = store.sets.read(path.stem)
         assert protected
         found[f"blobs {path.stem}"] = protected.delta.tobytes(), protected.meta.audit
     return found
@@ -91,7 +91,7 @@ def measured(results: Path) -> dict[str, Any]:
 
 def state(results: Path) -> State:
     """Return which records of cells there are."""
-    return {path.stem: (path.stat().st_ino, path.stat().st_mtime_ns) for path in Store(results).files("cells")}
+    return {path.stem: (path.stat().st_ino, path.stat().st_mtime_ns) for path in Store(results).cells.files()}
 
 
 def check(results: Path, expected: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class Trials:
         with self._folder() as results:
             assert statuses(results, in_process(results, self.seeds)) == ["computed"] * self._cells
             store = Store(results)
-            there = [path for kind in ("cells", "protected", "blobs") for path in store.files(kind)]
+            there = [path for shelf in (store.cells, store.protections, store.sets) for path in shelf.files()]
             for path in self.rng.sample(there, files):
                 content = bytearray(path.read_bytes())
                 place = self.rng.randrange(len(content))

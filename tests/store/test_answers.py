@@ -103,7 +103,7 @@ def test_a_record_whose_answers_are_not_its_counts_cannot_be_made(
 
 
 def test_a_record_without_answers_is_still_read(store_of_old: Store) -> None:
-    record = store_of_old.read_cell(made_up().key)
+    record = store_of_old.cells.read(made_up().key)
     assert record is not None
     assert (record.answers, record.peak.answers, record.correct) == (None, None, None)
 
@@ -112,8 +112,8 @@ def test_a_record_without_answers_is_still_read(store_of_old: Store) -> None:
 def store_of_old(tmp_path: Path) -> Store:
     """A store with a record as early versions wrote it: without the fields."""
     store = Store(tmp_path)
-    store.write_cell(made_up())
-    path = store.cell_path(made_up().key)
+    store.cells.write(made_up())
+    path = store.cells.path(made_up().key)
     _, _, rest = path.read_bytes().partition(b"\n")
     lines = [line for line in rest.splitlines(keepends=True) if b'"answers"' not in line]
     content = re.sub(rb",(\s*})", rb"\1", b"".join(lines))
@@ -124,6 +124,6 @@ def store_of_old(tmp_path: Path) -> Store:
 
 def test_stored_answers_that_are_not_the_counts_are_damage(tmp_path: Path) -> None:
     store, record = Store(tmp_path), made_up(**told([0, 0, 1, 1, 0]))
-    store.write_cell(record.model_copy(update={"answers": answers.encode([1, 1, 1, 1, 1])}))
+    store.cells.write(record.model_copy(update={"answers": answers.encode([1, 1, 1, 1, 1])}))
     with pytest.raises(DamagedError):
-        store.read_cell(record.key)
+        store.cells.read(record.key)

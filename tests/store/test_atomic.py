@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Command
 from uebench.errors import StoreError
-from uebench.store.atomic import publish, write
+from uebench.store.atomic import publish, replacing, write
 
 
 def test_a_file_is_closed_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +163,23 @@ def test_the_whole_content_is_in_the_file_before_it_is_synced(tmp_path: Path, mo
     monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
     publish(tmp_path / "file", b"content")
     assert sizes[0] == len(b"content")
+
+
+def test_a_block_that_fails_replaces_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    publish(file, b"before")
+    with pytest.raises(KeyboardInterrupt), replacing(file) as temporary:
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file", b"before")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    publish(file, b"for everybody")
+    with replacing(file, mode=0o600) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        temporary.write_bytes(b"private")
+    assert file.read_bytes() == b"private"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

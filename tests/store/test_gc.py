@@ -24,9 +24,9 @@ OTHER = "ab" + "0" * 62
 def store(tmp_path: Path) -> Store:
     """A store with a finished cell and its set, a cell under way, and one that failed."""
     store = Store(tmp_path / "results")
-    store.write_cell(RECORD)
-    store.write_blob(RECORD.protect_key, protected_set(RECORD.protect_key))
-    store.write_protection(of_set(RECORD, level=0))
+    store.cells.write(RECORD)
+    store.sets.write(protected_set(RECORD.protect_key))
+    store.protections.write(of_set(RECORD, level=0))
     store.work.write_checkpoint(OTHER, "train", b"weights")
     store.work.write_failure(Failure(key="cd" + "0" * 62, title="lsp", kind="CellError", message="diverged"))
     return store
@@ -39,10 +39,10 @@ def tree(store: Store) -> dict[Path, tuple[int, bool]]:
 def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     """Leave behind what killed processes leave behind."""
     store.work.write_checkpoint(key, "train", b"weights" * 100)
-    store.write_blob("ef" + "0" * 62, protected_set("ef" + "0" * 62))
+    store.sets.write(protected_set("ef" + "0" * 62))
     store.claims.folder.mkdir()
     left = [
-        store.cell_path(key).parent / ".new-abc",
+        store.cells.path(key).parent / ".new-abc",
         store.work.folder / OTHER / ".new-abc",
         store.claims.folder / f"{key}.lock",
         store.work.failure_path(OTHER),
@@ -53,7 +53,7 @@ def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     for name in ("12ab", "34cd"):
         (store.work.folder / name).mkdir()
     store.work.failure_path("12ab").write_text("")
-    return [*left, *(store.work.folder / name for name in (key, "12ab", "34cd")), store.blob_path("ef" + "0" * 62)]
+    return [*left, *(store.work.folder / name for name in (key, "12ab", "34cd")), store.sets.path("ef" + "0" * 62)]
 
 
 def test_nothing_that_is_of_use_is_garbage(store: Store) -> None:
@@ -80,7 +80,7 @@ def test_what_killed_processes_leave_behind_is_listed_and_deleted_only_if_asked(
 def test_a_running_process_loses_nothing(store: Store) -> None:
     left = litter(store)
     made = "ef" + "0" * 62  # a set whose record is being written
-    taken = {store.claims.folder / f"{RECORD.key}.lock", store.work.folder / RECORD.key, store.blob_path(made)}
+    taken = {store.claims.folder / f"{RECORD.key}.lock", store.work.folder / RECORD.key, store.sets.path(made)}
     taken |= {path for path in left if path.name == ".new-abc"}
     with store.claims.claim(RECORD.key), store.claims.claim(made):
         assert {one.path for one in gc(store)} == set(left) - taken
@@ -91,26 +91,26 @@ def test_a_running_process_loses_nothing(store: Store) -> None:
 
 def test_sets_are_kept_while_it_is_unknown_which_cells_refer_to_them(store: Store) -> None:
     key = "ef" + "0" * 62
-    store.write_blob(key, protected_set(key))
-    store.cell_path(RECORD.key).write_text("{}")
+    store.sets.write(protected_set(key))
+    store.cells.path(RECORD.key).write_text("{}")
     assert gc(store) == []
 
 
 @pytest.mark.parametrize(("kind", "models"), [("protected", "listed"), ("cells", "kept")])
 def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind: str, models: str) -> None:
     key = "ef" + "0" * 62
-    store.write_blob(key, protected_set(key))
-    put(store.model_path(key), b"weights")
-    assert {one.path for one in gc(store)} >= {store.blob_path(key), store.model_path(key)}
+    store.sets.write(protected_set(key))
+    put(store.models.path(key), b"weights")
+    assert {one.path for one in gc(store)} >= {store.sets.path(key), store.models.path(key)}
     (store.root / kind / "ef").symlink_to(store.root / "not mounted")
     listed = {one.path for one in gc(store)}
-    assert store.blob_path(key) not in listed
-    assert (store.model_path(key) in listed) == (models == "listed")
+    assert store.sets.path(key) not in listed
+    assert (store.models.path(key) in listed) == (models == "listed")
 
 
 def test_the_work_of_a_cell_whose_record_is_damaged_is_kept(store: Store) -> None:
     store.work.write_checkpoint(RECORD.key, "train", b"weights")
-    store.cell_path(RECORD.key).write_text("{}")
+    store.cells.path(RECORD.key).write_text("{}")
     assert gc(store) == []
 
 
@@ -159,6 +159,6 @@ def test_the_work_of_a_finished_cell_is_forgotten_unless_a_process_holds_it(stor
 
 
 def test_a_set_that_a_cell_attacked_stays_even_without_a_record_of_its_own(store: Store) -> None:
-    store.protection_path(RECORD.protect_key).unlink()
-    assert store.blob_path(RECORD.protect_key) not in [one.path for one in gc(store, delete=True)]
-    assert store.blob_path(RECORD.protect_key).exists()
+    store.protections.path(RECORD.protect_key).unlink()
+    assert store.sets.path(RECORD.protect_key) not in [one.path for one in gc(store, delete=True)]
+    assert store.sets.path(RECORD.protect_key).exists()

@@ -26,10 +26,10 @@ def here(tmp_path: Path) -> Store:
 def there(tmp_path: Path) -> Store:
     """A store with two cells, and the protected set of both."""
     store = Store(tmp_path / "there")
-    store.write_cell(ONE)
-    store.write_cell(TWO)
-    store.write_blob(ONE.protect_key, protected_set(ONE.protect_key))
-    store.write_protection(of_set(ONE, level=0))
+    store.cells.write(ONE)
+    store.cells.write(TWO)
+    store.sets.write(protected_set(ONE.protect_key))
+    store.protections.write(of_set(ONE, level=0))
     return store
 
 
@@ -53,36 +53,36 @@ def test_a_merge_takes_every_byte_and_a_second_one_nothing(here: Store, there: S
 
 def test_a_run_that_measured_the_same_is_the_same(here: Store, there: Store) -> None:
     slower = ONE.timings.model_copy(update={"train_seconds": 1e6})
-    here.write_cell(ONE.model_copy(update={"timings": slower}))
+    here.cells.write(ONE.model_copy(update={"timings": slower}))
     assert ONE.key in outcomes(here, there)["same"]
-    assert here.read_cell(ONE.key).timings == slower  # type: ignore[union-attr]
+    assert here.cells.read(ONE.key).timings == slower  # type: ignore[union-attr]
 
 
 def test_what_says_something_else_is_named_and_stays_as_it_is(here: Store, there: Store) -> None:
     mine = made_up("lsp", correct=13).model_copy(update={"key": ONE.key})
-    here.write_cell(mine)
+    here.cells.write(mine)
     found = outcomes(here, there)
     assert found["conflict"] == [ONE.key]
-    assert here.read_cell(ONE.key) == mine
-    assert here.read_cell(TWO.key) == TWO
+    assert here.cells.read(ONE.key) == mine
+    assert here.cells.read(TWO.key) == TWO
 
 
 def test_a_set_that_is_not_the_one_of_the_record_here_is_not_taken(here: Store, there: Store) -> None:
-    here.write_protection(of_set(ONE, level=3))
+    here.protections.write(of_set(ONE, level=3))
     assert outcomes(here, there)["conflict"] == [ONE.protect_key] * 2
-    assert here.read_blob(ONE.protect_key) is None
+    assert here.sets.read(ONE.protect_key) is None
 
 
 def test_damage_there_is_refused_and_damage_here_is_mended(here: Store, there: Store) -> None:
-    there.cell_path(ONE.key).write_text("{}")
-    there.blob_path(ONE.protect_key).write_bytes(b"")
-    here.write_cell(TWO)
-    here.cell_path(TWO.key).write_text("{}")
+    there.cells.path(ONE.key).write_text("{}")
+    there.sets.path(ONE.protect_key).write_bytes(b"")
+    here.cells.write(TWO)
+    here.cells.path(TWO.key).write_text("{}")
     found = outcomes(here, there)
     assert sorted(found["damaged"]) == sorted([ONE.key, ONE.protect_key])
-    assert here.read_cell(ONE.key) is None
-    assert here.read_blob(ONE.protect_key) is None
-    assert here.read_cell(TWO.key) == TWO
+    assert here.cells.read(ONE.key) is None
+    assert here.sets.read(ONE.protect_key) is None
+    assert here.cells.read(TWO.key) == TWO
 
 
 def test_what_is_being_computed_here_is_left_alone(here: Store, there: Store) -> None:
@@ -122,22 +122,22 @@ def test_a_kept_model_comes_along_with_the_record_of_its_cell(here: Store, there
 
 
 def test_a_model_of_another_measurement_than_the_one_here_is_not_taken(here: Store, there: Store) -> None:
-    here.write_cell(made_up("lsp", correct=13).model_copy(update={"key": ONE.key}))
+    here.cells.write(made_up("lsp", correct=13).model_copy(update={"key": ONE.key}))
     write_model(there, ONE.key)
     lost = "ab" + "0" * 62
     write_model(there, lost)
     assert sorted(outcomes(here, there)["conflict"]) == sorted([ONE.key, ONE.key, lost])
-    assert not here.files("models")
+    assert not here.models.files()
 
 
 def test_the_model_here_stays_and_a_damaged_one_is_neither_taken_nor_kept(here: Store, there: Store) -> None:
     write_model(here, ONE.key, weight=1.0)
     write_model(there, ONE.key, weight=2.0)
     assert outcomes(here, there)["same"] == [ONE.key]
-    assert here.model_path(ONE.key).read_bytes() != there.model_path(ONE.key).read_bytes()
-    here.model_path(ONE.key).write_bytes(b"")
+    assert here.models.path(ONE.key).read_bytes() != there.models.path(ONE.key).read_bytes()
+    here.models.path(ONE.key).write_bytes(b"")
     assert outcomes(here, there)["taken"] == [ONE.key]
-    there.model_path(ONE.key).write_bytes(b"")
+    there.models.path(ONE.key).write_bytes(b"")
     assert outcomes(here, there)["damaged"] == [ONE.key]
 
 
@@ -155,7 +155,7 @@ def test_a_file_in_the_wrong_folder_is_refused(here: Store, there: Store) -> Non
     found = outcomes(here, there)
     assert found["damaged"] == [ONE.key]
     assert ONE.key in found["taken"]
-    assert here.read_cell(ONE.key) == ONE
+    assert here.cells.read(ONE.key) == ONE
 
 
 def test_a_set_of_any_size_is_merged(here: Store, there: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_a_set_of_any_size_is_merged(here: Store, there: Store, monkeypatch: pyt
 
     monkeypatch.setattr("uebench.store.seal.read_regular", read)
     merge(here, there)
-    assert limits[there.blob_path(ONE.protect_key)] is None
+    assert limits[there.sets.path(ONE.protect_key)] is None
 
 
 def test_a_cell_is_not_taken_if_other_code_made_its_set(here: Store, there: Store) -> None:
@@ -178,10 +178,10 @@ def test_a_cell_is_not_taken_if_other_code_made_its_set(here: Store, there: Stor
         return made.model_copy(update={"provenance": ONE.provenance.model_copy(update={"sources": {name: digest}})})
 
     mine = ONE.model_copy(update={"provenance": ONE.provenance.model_copy(update={"sources": {name: "aa" * 32}})})
-    there.write_cell(mine)
+    there.cells.write(mine)
     for digest, level, outcome in (("aa" * 32, 3, "taken"), ("bb" * 32, 3, "conflict")):
-        here.cell_path(ONE.key).unlink(missing_ok=True)
-        here.write_protection(by(digest, level))
+        here.cells.path(ONE.key).unlink(missing_ok=True)
+        here.protections.write(by(digest, level))
         reasons = {one.path.stem: one for one in merge(here, there)}
         assert reasons[ONE.key].outcome == outcome
     assert f"other code of '{name}' made its protected set" in reasons[ONE.key].reason

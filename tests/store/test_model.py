@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import pytest
 import safetensors.numpy
 
 from tests.store.test_seal import put
-from uebench.store import atomic, model
+from uebench.store import atomic
+from uebench.store.model import Model
 from uebench.store.store import DamagedError, Store
 from uebench.store.verify import verify
+from uebench.tensor_files import body_digest, packed_arrays
 
 KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
 
@@ -21,10 +22,9 @@ KEY, OTHER = "ab" + "0" * 62, "ab" + "1" * 62
 def write_model(store: Store, key: str, weight: float = 1.0, **meta: Any) -> Path:  # noqa: ANN401
     """Write a small model with its digest."""
     tensors = {"fc.bias": np.zeros(2, np.float32), "fc.weight": np.full((2, 3), weight, np.float32)}
-    seal = model.digest(safetensors.numpy.save(tensors))
-    header = {"key": key, "seed": 0, "digest": seal, **meta}
-    atomic.put(store.model_path(key), safetensors.numpy.save(tensors, {"uebench": json.dumps(header)}))
-    return store.model_path(key)
+    header = {"key": key, "seed": 0, "digest": body_digest(packed_arrays(tensors, {})), **meta}
+    store.models.write(Model(key, packed_arrays(tensors, header)))
+    return store.models.path(key)
 
 
 @pytest.fixture
@@ -34,14 +34,15 @@ def store(tmp_path: Path) -> Store:
 
 def faults(store: Store) -> list[str]:
     found = verify(store, lambda _: True)
-    assert found.models == len(store.files("models"))
+    assert found.models == len(store.models.files())
     return found.faults
 
 
 def test_a_model_is_believed_whatever_else_its_header_says(store: Store) -> None:
     write_model(store, KEY, attacker=[{"name": "resnet18"}])
-    assert store.read_model(KEY) == KEY
-    assert store.read_model(OTHER) is None
+    found = store.models.read(KEY)
+    assert found and found.key == KEY
+    assert store.models.read(OTHER) is None
     write_model(store, OTHER, digest=None)  # of an early version
     assert not faults(store)
 
@@ -51,10 +52,10 @@ def test_no_changed_byte_of_the_weights_goes_unnoticed(store: Store) -> None:
     begin = 8 + int.from_bytes(content[:8], "little")
     assert len(content) - begin == 4 * (2 + 6)
     for place in range(begin, len(content)):
-        store.model_path(KEY).write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        assert faults(store) == [f"{store.model_path(KEY)}: damaged model (content and digest differ)"]
+        store.models.path(KEY).write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert faults(store) == [f"{store.models.path(KEY)}: damaged model (content and digest differ)"]
         with pytest.raises(DamagedError):
-            store.read_model(KEY)
+            store.models.read(KEY)
 
 
 @pytest.mark.parametrize("kind", ["short", "empty", "no header", "nonsense", "fifo", "folder", "loop"])
@@ -72,8 +73,8 @@ def test_what_is_no_model_is_named(kind: str, store: Store) -> None:
 
 def test_a_model_under_the_name_of_another_is_named(store: Store) -> None:
     content = write_model(store, KEY).read_bytes()
-    atomic.put(store.model_path(OTHER), content)
+    atomic.put(store.models.path(OTHER), content)
     lost = store.root / "models" / "cd" / f"{KEY}.safetensors"
     atomic.put(lost, content)
     said = "damaged model (it belongs to another key)"
-    assert faults(store) == [f"{store.model_path(OTHER)}: {said}", f"{lost}: {said}"]
+    assert faults(store) == [f"{store.models.path(OTHER)}: {said}", f"{lost}: {said}"]

@@ -24,8 +24,10 @@ from uebench.api.status import status
 from uebench.errors import StoreError
 from uebench.plugins.registry import Registry
 from uebench.report import record_text
+from uebench.store import atomic
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
 from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.verify import verify
 
 PLACES = ("fifo", "socket", "folder", "loop")
 FREE = ("config", "options", "model")
@@ -61,7 +63,7 @@ def published() -> dict[str, Any]:
 def write(store: Store, content: dict[str, Any], key: str) -> Path:
     """Write any content as the record of a key, with its digest."""
     rest = json.dumps(content, indent=1, sort_keys=True).removeprefix("{\n").encode() + b"\n"
-    path = store.cell_path(key)
+    path = store.cells.path(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b'{"digest": "%s",\n' % hashlib.sha256(rest).hexdigest().encode() + rest)
     return path
@@ -87,27 +89,27 @@ def holder(content: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401
 @pytest.mark.parametrize("kind", PLACES)
 def test_what_is_no_file_is_a_damaged_record_with_its_name_and_readers_go_on(tmp_path: Path, kind: str) -> None:
     store, whole, lost = Store(tmp_path), made_up("lsp"), made_up("ue")
-    store.write_cell(whole)
-    put(kind, store.cell_path(lost.key))
+    store.cells.write(whole)
+    put(kind, store.cells.path(lost.key))
     with pytest.raises(DamagedError, match=rf"{lost.key}.json: damaged record \("):
-        store.read_cell(lost.key)
-    assert store.readable_cells() == ([whole], [store.cell_path(lost.key)])
+        store.cells.read(lost.key)
+    assert store.cells.readable() == ([whole], [store.cells.path(lost.key)])
     found = status(store, Registry())
-    assert (len(found.cells), found.damaged) == (1, [store.cell_path(lost.key)])
-    store.write_cell(lost)
-    assert store.read_cell(lost.key) == lost
+    assert (len(found.cells), found.damaged) == (1, [store.cells.path(lost.key)])
+    store.cells.write(lost)
+    assert store.cells.read(lost.key) == lost
 
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("kind", PLACES)
 def test_what_is_no_file_is_no_protected_set_no_checkpoint_and_no_failure(tmp_path: Path, kind: str) -> None:
     store, key = Store(tmp_path), made_up().key
-    put(kind, store.blob_path(key))
+    put(kind, store.sets.path(key))
     put(kind, store.work.folder / key / "train.checkpoint")
     put(kind, store.work.failure_path(key))
     with pytest.raises(DamagedError, match=r"safetensors: damaged protected set"):
-        store.read_blob(key)
-    assert store.read_blob_meta(key) is None
+        store.sets.read(key)
+    assert store.set_metas.read_or_none(key) is None
     assert store.work.read_checkpoint(key, "train") is None
     assert store.failures() == []
     if kind != "loop":  # which no search finds
@@ -120,8 +122,8 @@ def test_what_is_no_file_is_no_protected_set_no_checkpoint_and_no_failure(tmp_pa
 def test_of_500_changed_records_none_is_believed(tmp_path: Path) -> None:
     store, rng = Store(tmp_path), random.Random(0)
     record = made_up()
-    store.write_cell(record)
-    path = store.cell_path(record.key)
+    store.cells.write(record)
+    path = store.cells.path(record.key)
     whole = path.read_bytes()
     for _ in range(500):
         content, place = bytearray(whole), rng.randrange(len(whole))
@@ -136,10 +138,10 @@ def test_of_500_changed_records_none_is_believed(tmp_path: Path) -> None:
                 content += content[place:]
         path.write_bytes(content)
         with pytest.raises(DamagedError) as caught:
-            store.read_cell(record.key)
+            store.cells.read(record.key)
         assert "\n" not in str(caught.value)
     path.write_bytes(whole)
-    assert store.read_cell(record.key) == record
+    assert store.cells.read(record.key) == record
 
 
 def test_a_value_of_another_kind_or_a_missing_name_is_damage_even_under_the_right_digest(tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_value_of_another_kind_or_a_missing_name_is_damage_even_under_the_righ
         inner[path[-1]] = 7 if isinstance(inner[path[-1]], str | list | dict) else "seven"
         write(store, changed, key)
         try:
-            store.read_cell(key)
+            store.cells.read(key)
             believed.append(path)
         except DamagedError as damage:
             assert "\n" not in str(damage)
@@ -163,7 +165,7 @@ def test_a_value_of_another_kind_or_a_missing_name_is_damage_even_under_the_righ
     for name in set(content) - {name for name, field in Record.model_fields.items() if not field.is_required()}:
         write(store, {other: value for other, value in content.items() if other != name}, key)
         with pytest.raises(DamagedError):
-            store.read_cell(key)
+            store.cells.read(key)
 
 
 @pytest.mark.parametrize(
@@ -183,12 +185,12 @@ def test_what_contradicts_itself_or_lacks_a_name_that_readers_need_is_damage_eve
 ) -> None:
     store, content = Store(tmp_path), published()
     write(store, content, content["key"])
-    assert store.read_cell(content["key"])
+    assert store.cells.read(content["key"])
     assert holder(content, path)[path[-1]] != value
     holder(content, path)[path[-1]] = value
     write(store, content, content["key"])
     with pytest.raises(DamagedError):
-        store.read_cell(content["key"])
+        store.cells.read(content["key"])
 
 
 VALUES: tuple[Any, ...] = (
@@ -220,7 +222,7 @@ def test_whatever_a_record_says_under_the_right_digest_no_reader_ends_in_a_trace
         case "scale" if isinstance(inner[name], int | float):
             inner[name] = inner[name] * rng.choice((-1, 2, 1000)) + 1
     write(store, changed, CONTENT["key"])
-    records, damaged = store.readable_cells()
+    records, damaged = store.cells.readable()
     assert len(records) + len(damaged) == 1
     found = status(store, REGISTRY)
     assert len([str(line) for line in found.cells]) + len(found.damaged) == 1
@@ -231,17 +233,17 @@ def test_whatever_a_record_says_under_the_right_digest_no_reader_ends_in_a_trace
 
 def test_a_record_in_the_wrong_folder_is_damaged(tmp_path: Path) -> None:
     store, record = Store(tmp_path), made_up()
-    store.write_cell(record)
+    store.cells.write(record)
     moved = store.root / "cells" / "zz" / f"{record.key}.json"
     moved.parent.mkdir()
-    shutil.copy(store.cell_path(record.key), moved)
-    assert store.readable_cells() == ([record], [moved])
+    shutil.copy(store.cells.path(record.key), moved)
+    assert store.cells.readable() == ([record], [moved])
 
 
 def test_a_record_of_a_newer_format_is_no_damage_but_refused_with_the_remedy(tmp_path: Path) -> None:
     store, content = Store(tmp_path), published()
     path = write(store, content | {"format": 2, "invented": 1}, content["key"])
-    for read in (lambda: store.read_cell(content["key"]), store.readable_cells, lambda: list(store.summaries())):
+    for read in (lambda: store.cells.read(content["key"]), store.cells.readable, lambda: list(store.summaries)):
         with pytest.raises(StoreError, match=r"record format 2.*upgrade uebench") as caught:
             read()
         assert not isinstance(caught.value, DamagedError)
@@ -281,11 +283,11 @@ def test_a_protected_set_on_the_path_of_another_is_not_believed_not_even_for_wha
     tmp_path: Path,
 ) -> None:
     store, one, other = Store(tmp_path), "ab" + "0" * 62, "ab" + "1" * 62
-    store.write_blob(one, protected_set(one))
-    shutil.copy(store.blob_path(one), store.blob_path(other))
+    store.sets.write(protected_set(one))
+    shutil.copy(store.sets.path(one), store.sets.path(other))
     with pytest.raises(DamagedError, match="belongs to another key"):
-        store.read_blob(other)
-    assert store.read_blob_meta(other) is None
+        store.sets.read(other)
+    assert store.set_metas.read_or_none(other) is None
 
 
 def test_an_early_set_that_does_not_name_its_key_is_not_believed_if_its_record_is_of_another_one(
@@ -293,10 +295,19 @@ def test_an_early_set_that_does_not_name_its_key_is_not_believed_if_its_record_i
 ) -> None:
     store, cell = Store(tmp_path), made_up()
     key = cell.protect_key
-    store.write_blob(key, protected_set(None))
-    assert store.read_blob(key)
-    store.write_protection(of_set(cell, level=0))
-    assert store.read_blob(key)
-    store.write_protection(of_set(cell, level=3))
+    atomic.put(store.sets.path(key), store.sets.content(protected_set(None)))
+    assert store.sets.read(key)
+    store.protections.write(of_set(cell, level=0))
+    assert store.sets.read(key)
+    store.protections.write(of_set(cell, level=3))
     with pytest.raises(DamagedError, match="its record is of another one"):
-        store.read_blob(key)
+        store.sets.read(key)
+
+
+def test_a_protected_set_in_the_wrong_folder_is_named(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), "ab" + "0" * 62
+    store.sets.write(protected_set(key))
+    moved = tmp_path / "blobs" / "cd" / store.sets.path(key).name
+    moved.parent.mkdir()
+    store.sets.path(key).rename(moved)
+    assert verify(store, lambda _: True).faults == [f"{moved}: damaged protected set (it lies in the wrong folder)"]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from tests.records import made_up
 from uebench.errors import StoreError, UsageError
 from uebench.store import blob
+from uebench.store.atomic import put
 from uebench.store.record import Failure, ProtectedMeta, Record
 from uebench.store.record_parts import Audit, Fit, Round
 from uebench.store.store import DamagedError, Protected, Store
@@ -39,16 +40,16 @@ def meta(**changes: Any) -> ProtectedMeta:  # noqa: ANN401
 
 
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
-    assert store.read_cell(KEY) is None
-    store.write_cell(record())
-    assert store.read_cell(KEY) == record()
+    assert store.cells.read(KEY) is None
+    store.cells.write(record())
+    assert store.cells.read(KEY) == record()
     assert not list(store.root.rglob(".new-*"))
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "other", "list", "moved"])
 def test_a_damaged_record_is_noticed(store: Store, harm: str) -> None:
-    store.write_cell(record())
-    path = store.cell_path(KEY)
+    store.cells.write(record())
+    path = store.cells.path(KEY)
     text = path.read_text()
     new = {
         "flip": text.replace('"correct": 12', '"correct": 13', 1),
@@ -59,22 +60,22 @@ def test_a_damaged_record_is_noticed(store: Store, harm: str) -> None:
         "moved": text,
     }[harm]
     if harm == "moved":
-        path = store.cell_path("ab" + "1" * 62)
+        path = store.cells.path("ab" + "1" * 62)
     path.write_text(new)
     with pytest.raises(DamagedError, match="damaged record"):
-        store.read_cell(path.stem)
-    assert any(found is None for _, found in store.cells())
+        store.cells.read(path.stem)
+    assert any(found is None for _, found in store.cells)
 
 
 def test_a_record_with_the_right_digest_and_the_wrong_content_is_damaged(store: Store) -> None:
     for wrong in ('"n": -5', '"n": 3'):  # less than there can be; less than were correct
-        store.write_cell(record())
-        path = store.cell_path(KEY)
+        store.cells.write(record())
+        path = store.cells.path(KEY)
         _, _, rest = path.read_bytes().partition(b"\n")
         rest = rest.replace(b'"n": 200', wrong.encode())
         path.write_bytes(b'{"digest": "%s",\n' % hashlib.sha256(rest).hexdigest().encode() + rest)
         with pytest.raises(DamagedError, match="damaged record"):
-            store.read_cell(KEY)
+            store.cells.read(KEY)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +128,8 @@ def test_a_record_of_a_perturbation_beyond_its_budget_cannot_be_made() -> None:
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8] | type[np.int16]) -> None:
     delta: Any = np.arange(-24, 24).reshape(1, 3, 4, 4).astype(dtype)
-    store.write_blob(KEY, Protected(delta, meta(protect_key=KEY)))
-    found = store.read_blob(KEY)
+    store.sets.write(Protected(delta, meta(protect_key=KEY)))
+    found = store.sets.read(KEY)
     assert found is not None
     assert found.delta.dtype == dtype
     assert (found.delta == delta).all()
@@ -138,21 +139,21 @@ def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8]
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
 def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, place: float) -> None:
-    store.write_blob(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta()))
-    path = store.blob_path(KEY)
+    put(store.sets.path(KEY), store.sets.content(Protected(np.zeros((2, 3, 8, 8), np.int8), meta())))
+    path = store.sets.path(KEY)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
     path.write_bytes(content)
     with pytest.raises(DamagedError):
-        store.read_blob(KEY)
+        store.sets.read(KEY)
 
 
 def test_a_protected_set_in_the_place_of_another_is_damaged(store: Store) -> None:
-    store.write_blob(KEY, Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
+    store.sets.write(Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
     other = "ab" + "1" * 62
-    store.blob_path(KEY).rename(store.blob_path(other))
+    store.sets.path(KEY).rename(store.sets.path(other))
     with pytest.raises(DamagedError):
-        store.read_blob(other)
+        store.sets.read(other)
 
 
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(store: Store) -> None:
@@ -170,7 +171,7 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(store: Store) -> None
 def test_find_needs_a_prefix_of_exactly_one_key(store: Store) -> None:
     for digit in "12":
         key = "ab" + digit * 62
-        store.write_cell(record(key))
+        store.cells.write(record(key))
     assert store.find("ab1") == record("ab" + "1" * 62)
     for prefix, found in (("ab", "2 records in"), ("cd", "no record in"), ("a*", "no record in")):
         with pytest.raises(UsageError, match=found):
@@ -178,15 +179,15 @@ def test_find_needs_a_prefix_of_exactly_one_key(store: Store) -> None:
 
 
 def test_a_full_disk_leaves_nothing_half_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.write_cell(record(correct=1))
+    store.cells.write(record(correct=1))
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("uebench.store.atomic.os.fsync", full)
     with pytest.raises(StoreError, match=r"no space left on device.*free space and run again"):
-        store.write_cell(record(correct=2))
-    assert store.read_cell(KEY) == record(correct=1)
+        store.cells.write(record(correct=2))
+    assert store.cells.read(KEY) == record(correct=1)
     assert not list(store.root.rglob(".new-*"))
 
 
@@ -235,8 +236,8 @@ def test_failures_are_kept_until_the_cell_succeeds(store: Store) -> None:
 
 
 def test_records_are_plain_json(store: Store) -> None:
-    store.write_cell(record())
-    content = json.loads(store.cell_path(KEY).read_text())
+    store.cells.write(record())
+    content = json.loads(store.cells.path(KEY).read_text())
     assert content.pop("digest")
     assert Record.model_validate(content) == record()
 
@@ -250,5 +251,5 @@ def test_what_the_system_cannot_read_now_is_not_damaged(
 
     monkeypatch.setattr(blob, "open_safetensors", refuse)
     with pytest.raises(StoreError, match="cannot be used") as caught:
-        Store(tmp_path).read_blob("ab" * 32)
+        Store(tmp_path).sets.read("ab" * 32)
     assert not isinstance(caught.value, DamagedError)

@@ -15,7 +15,7 @@ STORES = ROOT / "results" / "machines"
 def accuracies() -> dict[str, dict[int, Record]]:
     """Return the records by kind of arithmetic and attacker seed."""
     return {
-        folder.name: {record.seed: record for _, record in Store(folder).cells() if record}
+        folder.name: {record.seed: record for _, record in Store(folder).cells if record}
         for folder in sorted(STORES.glob("*/"))
     }
 

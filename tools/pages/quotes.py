@@ -94,7 +94,7 @@ def _value(kind: str, keys: list[str]) -> float:
 
 @cache
 def _records(folder: str) -> dict[str, Record]:
-    return {record.key[:8]: record for _, record in Store(results() / folder).cells() if record}
+    return {record.key[:8]: record for _, record in Store(results() / folder).cells if record}
 
 
 def _block(found: re.Match[str], noted: set[str]) -> str:

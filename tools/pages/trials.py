@@ -89,7 +89,7 @@ def table(kind: str) -> str:
 
 
 def _records() -> list[Record]:
-    return [record for _, record in Store(STORE).cells() if record and len(record.attacker) == 1]
+    return [record for _, record in Store(STORE).cells if record and len(record.attacker) == 1]
 
 
 def _sorted(trials: list[Trial], sign: int) -> dict[str, list[Trial]]:

@@ -76,11 +76,11 @@ def check(entry: LeaderboardEntry, result: EntryResult, store: Store, clean: Ite
         ``3 of 3 here``, or ``differs`` if a record has other content, or if the records give another entry. The words
         ``clean unchecked`` follow if the records of the clean reference are not here.
     """
-    present = [one for one in result.records if store.cell_path(one.key).is_file()]
-    if any(content_digest(store.cell_path(one.key)) != one.sha256 for one in present):
+    present = [one for one in result.records if store.cells.path(one.key).is_file()]
+    if any(content_digest(store.cells.path(one.key)) != one.sha256 for one in present):
         return "differs"
-    named = [(one, record) for one in present if (record := store.read_cell_or_none(one.key))]
-    first = store.read_cell_or_none(entry.results[0].records[0].key)
+    named = [(one, record) for one in present if (record := store.cells.read_or_none(one.key))]
+    first = store.cells.read_or_none(entry.results[0].records[0].key)
     if (first and not _begins_with(entry, first)) or not all(_belongs(entry, result, *pair) for pair in named):
         return "differs"
     said, records = f"{len(named)} of {len(result.records)} here", [record for _, record in named]
@@ -159,7 +159,7 @@ def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryRes
         "seeds": runs.seeds,
         "records": [
             RecordDigest(
-                key=record.key, sha256=content_digest(store.cell_path(record.key)), protect_key=record.protect_key,
+                key=record.key, sha256=content_digest(store.cells.path(record.key)), protect_key=record.protect_key,
                 protected_digest=record.protected_digest,
             )
             for record in one.records

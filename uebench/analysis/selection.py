@@ -50,9 +50,9 @@ def consistent_cells(store: Store) -> tuple[list[Record], list[Path]]:
 
     The others are damaged, or contradict most records of the same data set.
     """
-    readable, damaged = store.readable_cells()
+    readable, damaged = store.cells.readable()
     records, contradicting = agreeing(readable)
-    return records, [*damaged, *(store.cell_path(record.key) for record in contradicting)]
+    return records, [*damaged, *(store.cells.path(record.key) for record in contradicting)]
 
 
 def agreeing(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:

@@ -105,7 +105,7 @@ def columns(measured: Iterable[MeasuredPlace]) -> list[list[MeasuredPlace]]:
 def _read(plan: StudyPlan, store: Store) -> dict[str, Record | Gap]:
     """Return the record of each cell by its key, or why it is missing."""
     cells = {cell.spec.key: cell for place in plan.places for cell in place.cells}
-    stored = {key: record for key in cells if (record := store.read_cell_or_none(key))}
+    stored = {key: record for key in cells if (record := store.cells.read_or_none(key))}
     _, contradicting = agreeing(stored.values())
     left_out = {record.key: CONTRADICTING for record in contradicting}
     return {key: left_out.get(key) or stored.get(key) or _gap(cell, store) for key, cell in cells.items()}
@@ -120,7 +120,7 @@ def _of_place(place: StudyPlace, found: Mapping[str, Record | Gap]) -> tuple[tup
 
 def _protections(store: Store, records: Iterable[Record]) -> dict[str, ProtectionRecord]:
     """Return the readable records of protected sets by key."""
-    sets = {key: store.read_protection_or_none(key) for key in {record.protect_key for record in records}}
+    sets = {key: store.protections.read_or_none(key) for key in {record.protect_key for record in records}}
     return {key: record for key, record in sets.items() if record}
 
 

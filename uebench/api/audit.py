@@ -47,8 +47,8 @@ def _valid_record(store: Store, spec: ProtectionSpec, trunk: str | None) -> Prot
     ``trunk``, the sha256 of the weights for LPIPS, it must hold LPIPS by these weights.
     """
     try:
-        record = store.read_protection(spec.key)
-        store.read_blob(spec.key)
+        record = store.protections.read(spec.key)
+        store.sets.read(spec.key)
     except DamagedError:
         return None
     if record is None or staleness(spec, store) or (trunk and record.quality.trunk != trunk):

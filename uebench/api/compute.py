@@ -26,7 +26,7 @@ from uebench.planning.tasks import Task, TaskStatus, protect_tasks
 from uebench.planning.time_limit import UNLIMITED, TimeLimit
 from uebench.plugins.part import source_digests
 from uebench.progress import ProgressFor, numbered, silent
-from uebench.store.requests import done, is_since, requested
+from uebench.store.requests import is_since
 from uebench.store.store import Store
 
 T = TypeVar("T", CellResult, ProtectionResult)
@@ -180,7 +180,7 @@ def protect_sets_in(
         elif reason := stale.get(spec.key):
             results.append(ProtectionResult(spec, "stale", reason=reason))
         else:
-            results.append(_ended(ProtectionResult, spec, statuses[spec.key], store.read_protection, store))
+            results.append(_ended(ProtectionResult, spec, statuses[spec.key], store.protections.read, store))
     return results
 
 
@@ -221,7 +221,7 @@ def _execute(
         tasks = [replace(task, estimate=estimates.of(task.spec)) for task in tasks]
     jobs = min(how.jobs_for(planned), len(tasks))
     code = code_of(task.spec for task in tasks) if how.force else ""
-    with requested(workspace.store, keys, force=how.force, code=code) as request:
+    with workspace.store.requests.hold(keys, force=how.force, code=code) as request:
         if how.force:
             settings = replace(settings, redo_before=request.since)
         statuses = dict(how.chosen.function(tasks, settings, jobs, numbered(progress, len(tasks))))
@@ -229,7 +229,7 @@ def _execute(
             if status == "left" and _is_written(workspace.store, key, settings.redo_before):
                 statuses[key] = "computed"  # by another run, or by this one in its last seconds
         if "left" not in statuses.values():
-            done(request)
+            request.done()
     return statuses
 
 
@@ -240,17 +240,17 @@ def code_of(specs: Iterable[CellSpec | ProtectionSpec]) -> str:
 
 def _is_written(store: Store, key: str, since: float) -> bool:
     """Return whether there is a cell, or a protected set with its record, that is not older than ``since``."""
-    if store.read_cell_or_none(key):
-        return is_since(store.cell_path(key), since)
-    is_stored = store.read_protection_or_none(key) and store.blob_path(key).is_file()
-    return bool(is_stored) and is_since(store.protection_path(key), since)
+    if store.cells.read_or_none(key):
+        return is_since(store.cells.path(key), since)
+    is_stored = store.protections.read_or_none(key) and store.sets.path(key).is_file()
+    return bool(is_stored) and is_since(store.protections.path(key), since)
 
 
 def _result(planned: PlannedCell, statuses: Statuses, workspace: Workspace) -> CellResult:
     store, spec = workspace.store, planned.spec
     status = statuses.get(spec.key, planned.status)
     if status in ("done", "computed", "failed", "left"):
-        return _ended(CellResult, spec, status, store.read_cell, store)
+        return _ended(CellResult, spec, status, store.cells.read, store)
     return CellResult(spec, "stale" if status == "stale" else "impossible", reason=planned.reason)
 
 

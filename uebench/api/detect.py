@@ -145,7 +145,7 @@ def _made(
         if result.record is None:
             raise CellError(f"{result.spec.title}: {result.reason}")
     for spec in specs:
-        protected = workspace.store.read_blob(spec.key)
+        protected = workspace.store.sets.read(spec.key)
         if protected is None:
             raise StoreError(f"{spec.title}: its protected set was deleted; run the command again")
         dataset = spec.data.load(workspace.cache)

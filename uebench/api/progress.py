@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from uebench.store.claims import Note
 from uebench.store.record import Failure
-from uebench.store.requests import RunRequest, is_since, requests
+from uebench.store.requests import RunRequest, is_since
 from uebench.store.store import Store
 
 
@@ -40,8 +40,8 @@ class FolderProgress:
 def look(store: Store) -> FolderProgress:
     """Return the present progress of the work on a results folder."""
     working = dict(sorted(store.claims.working().items(), key=lambda item: item[1].since))
-    under_way, cells = requests(store), store.keys("cells")
-    stored = cells | store.keys("protected") if under_way else cells
+    under_way, cells = store.requests.unfinished(), store.cells.keys()
+    stored = cells | store.protections.keys() if under_way else cells
     requested = {key for request in under_way for key in request.keys}
     finished = {
         key for request in under_way for key in stored.intersection(request.keys) if _is_new_enough(store, key, request)
@@ -62,4 +62,4 @@ def _is_new_enough(store: Store, key: str, request: RunRequest) -> bool:
     """Return whether the record of a key serves a request; a forced request needs one written since its start."""
     if not request.force:
         return True
-    return any(is_since(path, request.since) for path in (store.cell_path(key), store.protection_path(key)))
+    return any(is_since(path, request.since) for path in (store.cells.path(key), store.protections.path(key)))

@@ -150,7 +150,7 @@ def plan_in(workspace: Workspace, request: TableRequest, how: Compute) -> Plan:
     plan = request.plan()
     estimates = how.estimates(workspace.store, len(plan.possible))
     keys = {cell.spec.protect_key for cell in plan.cells}
-    stored = [key for key in keys if workspace.store.blob_path(key).is_file()]
+    stored = [key for key in keys if workspace.store.sets.path(key).is_file()]
     return Plan(tuple(in_order(plan.cells, request.worth(), estimates.of, stored)))
 
 

@@ -172,7 +172,7 @@ class RunResult:
     def reference(self, cell: CellResult) -> Record | None:
         """Return the record of the same attacker on the unprotected images, or None if there is none."""
         planner = self.workspace.planner
-        return self.workspace.store.read_cell_or_none(planner.reference(cell.spec).key)
+        return self.workspace.store.cells.read_or_none(planner.reference(cell.spec).key)
 
     def frame(self) -> pd.DataFrame:
         """Return one row per finished cell; ``uebench.analysis.frame`` names the columns."""

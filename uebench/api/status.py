@@ -92,12 +92,12 @@ def status(store: Store, registry: Registry, *, stale_only: bool = False) -> Sta
         stale_only: Return only stale cells.
     """
     cells, protected, damaged = [], [], []
-    for path, record in store.summaries():
+    for path, record in store.summaries:
         if record is None:
             damaged.append(path)
         elif (stale := _stale(record, registry)) or not stale_only:
             cells.append(CellLine(record, stale))
-    for path, protection in store.protections():
+    for path, protection in store.protections:
         if protection is None:
             damaged.append(path)
         else:

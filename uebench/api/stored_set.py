@@ -44,7 +44,7 @@ def stored_set(workspace: Workspace, key: str, data: str) -> StoredSet:
     record = workspace.store.find(key)
     if isinstance(record, Failure):
         raise UsageError(f"{key!r}: failed, so there is no protected set; uebench show {key} says why")
-    protected = workspace.store.read_blob(record.protect_key)
+    protected = workspace.store.sets.read(record.protect_key)
     if protected is None:
         raise StoreError(
             f"{key!r}: its protected set is not in {workspace.store.root / 'blobs'}, only its record; compute it again"

@@ -120,7 +120,7 @@ class Study:
     @property
     def drawn_from(self) -> list[Record]:
         """Return these records as they are stored, for the metadata of figures."""
-        stored = (self.workspace.store.read_cell_or_none(record.key) for record in self.records)
+        stored = (self.workspace.store.cells.read_or_none(record.key) for record in self.records)
         return [record for record in stored if record]
 
     def frame(self) -> pd.DataFrame:

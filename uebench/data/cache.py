@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,14 +24,16 @@ from uebench.data.folders import expanded
 from uebench.errors import StoreError, in_words
 from uebench.hashing import array_digest, digest
 from uebench.plugins.base import Split
-from uebench.regular_files import open_safetensors
+from uebench.store.atomic import TEMPORARY, replacing
+from uebench.tensor_files import header, open_safetensors, write_arrays
 
 VARIABLE = "UEBENCH_CACHE"
 """The environment variable that sets another folder; empty or ``none`` for no cache."""
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 _DAMAGED = (OSError, SafetensorError, KeyError, ValueError, TypeError)
-_OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json)|\.new-[0-9a-f]{64}-.*")
+_OURS = re.compile(rf"[0-9a-f]{{64}}\.(safetensors|json)|{re.escape(TEMPORARY)}([0-9a-f]{{16}}|[0-9a-f]{{64}}-.*)")
+"""The names of the files of the cache, also of earlier versions, and of those that were never finished."""
 
 
 def default_cache() -> Path | None:
@@ -90,7 +91,7 @@ def fetch(folder: Path, fingerprint: str) -> tuple[Description, Split, Split] | 
         fingerprint: 64 hexadecimal digits that change whenever the decoded arrays may change.
     """
     with suppress(*_DAMAGED), open_safetensors(_file(folder, fingerprint)) as opened:
-        description = _described(opened.metadata())
+        description = _described(header(opened))
         arrays = [opened.get_tensor(name) for name in _ARRAYS]
         train, test = Split(*arrays[:2]), Split(*arrays[2:])
         if _digests(train, test) == description.arrays:
@@ -101,30 +102,21 @@ def fetch(folder: Path, fingerprint: str) -> tuple[Description, Split, Split] | 
 def fetch_description(folder: Path, fingerprint: str) -> Description | None:
     """Return the description of a set without reading its pixels, or None; arguments are those of ``fetch``."""
     with suppress(*_DAMAGED), open_safetensors(_file(folder, fingerprint)) as opened:
-        return _described(opened.metadata())
+        return _described(header(opened))
     return None
 
 
 def keep(folder: Path, fingerprint: str, description: Description, train: Split, test: Split) -> None:
     """Write a set into the cache, readable by its owner only; arguments are those of ``fetch`` and its result."""
-    from safetensors.numpy import save_file
-
-    arrays = dict(zip(_ARRAYS, map(np.ascontiguousarray, _arrays(train, test)), strict=True))
+    arrays = dict(zip(_ARRAYS, _arrays(train, test), strict=True))
     text = description.model_dump_json()
-    file = _file(folder, fingerprint)
     with suppress(OSError, SafetensorError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".new-{fingerprint}-", delete=False) as opened:
-            temporary = Path(opened.name)  # has mode 0600
-        try:
-            save_file(arrays, temporary, {"description": text, "digest": digest(text)})
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(_file(folder, fingerprint), mode=0o600) as temporary:
+            write_arrays(temporary, arrays, {"description": text, "digest": digest(text)})
 
 
-def _described(metadata: Mapping[str, str] | None) -> Description:
-    metadata = metadata or {}
+def _described(metadata: Mapping[str, str]) -> Description:
     if metadata["digest"] != digest(metadata["description"]):
         raise ValueError
     return Description.model_validate_json(metadata["description"])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from uebench.errors import DataError, in_words
 from uebench.lazy import torch
-from uebench.regular_files import open_regular, open_safetensors, open_uncompressed
+from uebench.regular_files import open_regular, open_uncompressed
+from uebench.tensor_files import open_safetensors
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 

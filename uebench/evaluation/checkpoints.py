@@ -1,21 +1,21 @@
 """The checkpoints of a task: what they hold, when one is due, and which one is used.
 
-A checkpoint is a file in the format of safetensors. Its metadata is JSON under the name ``uebench``: the step and the
-values of the plugin, the history of the task, and the code that wrote it.
+A checkpoint is a file of tensors. Its header has the step and the values of the plugin, the history of the task, and
+the code that wrote it.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from uebench import __version__
 from uebench.plugins.base import Checkpoint
 from uebench.progress import Progress
+from uebench.tensor_files import header_of, packed
 
 SHARE = 0.02
 """The largest share of the time for writing checkpoints; a large model on a fast device would take most of it."""
@@ -103,9 +103,8 @@ class Checkpoints:
             history: The history of the task, which is saved with it.
         """
         started = time.perf_counter()
-        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
         meta = {"step": checkpoint.step, "values": checkpoint.values, **history.saved(), "code": self._code}
-        self._store.write_checkpoint(self._key, self._stage, save(tensors, {"uebench": json.dumps(meta)}))
+        self._store.write_checkpoint(self._key, self._stage, packed(checkpoint.state, meta))
         written = time.perf_counter()
         self._next = written + (written - started) / SHARE
 
@@ -121,15 +120,8 @@ class Checkpoints:
         content = self._store.read_checkpoint(self._key, self._stage)
         if content is None:
             return None
-        meta = meta_of(content)
+        meta = header_of(content)
         if meta.get("code") != self._code or "examined" not in meta:
             progress(0, 0, "starting anew: the code has changed since the checkpoint")
             return None
         return Checkpoint(load(content), meta["step"], meta["values"]), meta
-
-
-def meta_of(content: bytes) -> dict[str, Any]:
-    """Return the metadata of a checkpoint, without reading its tensors."""
-    head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    meta: dict[str, Any] = json.loads(head["__metadata__"]["uebench"])
-    return meta

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import safetensors.torch
 from torch import Tensor, nn
 
 from uebench.networks import FaceClassifier
 from uebench.planning.cell import CellSpec
 from uebench.plugins.base import Trained
-from uebench.pretrained import weights
-from uebench.store import model
+from uebench.store.model import Model
 from uebench.store.store import Store
 
 
@@ -33,16 +31,10 @@ def keep(store: Store, cell: CellSpec, trained: Trained) -> None:
     if not isinstance(network, nn.Module):
         return
     meta = {
-        "key": cell.key,
         "attacker": [part.published() for part in cell.chain],
         "model": {**trained.details, **normalisation},
         "num_classes": cell.data.num_classes,
         "seed": cell.seed,
     }
-    tensors = {
-        name: value.cpu().contiguous().clone()
-        for name, value in network.state_dict().items()
-        if isinstance(value, Tensor)
-    }
-    seal = model.digest(safetensors.torch.save(tensors))
-    weights.save(store.model_path(cell.key), tensors, {**meta, "digest": seal})
+    tensors = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    store.models.write(Model.of(cell.key, tensors, meta))

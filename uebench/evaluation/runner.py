@@ -73,10 +73,10 @@ class Runner:
 
     def _protect(self, spec: ProtectionSpec, progress: Progress) -> TaskStatus:
         with self.store.claims.claim(spec.key, spec.title, progress) as claim:
-            record = self.store.read_protection_or_none(spec.key)
-            has_set = self.store.read_blob_or_none(spec.key) is not None
+            record = self.store.protections.read_or_none(spec.key)
+            has_set = self.store.sets.read_or_none(spec.key) is not None
             is_finished = record and has_set and records.is_complete(record, self._lpips)
-            if is_finished and is_since(self.store.protection_path(spec.key), self.settings.redo_before):
+            if is_finished and is_since(self.store.protections.path(spec.key), self.settings.redo_before):
                 return "done"
             self._protected(spec, both(progress, claim.tell), force=bool(self.settings.redo_before))
             return "computed"
@@ -85,7 +85,7 @@ class Runner:
         with self.store.claims.claim(cell.key, cell.title, progress) as claim:
             progress = both(progress, claim.tell)
             since = self.settings.redo_before
-            if self.store.read_cell_or_none(cell.key) and is_since(self.store.cell_path(cell.key), since):
+            if self.store.cells.read_or_none(cell.key) and is_since(self.store.cells.path(cell.key), since):
                 return "done"
             self.store.work.forget_before(since, cell.key)
             with self.store.claims.claim(cell.protect_key, progress=progress):
@@ -106,8 +106,8 @@ class Runner:
             if self.settings.keep_models:
                 models.keep(self.store, cell, result.trained)
             else:  # one of an earlier training would not belong to the record
-                self.store.model_path(cell.key).unlink(missing_ok=True)
-            self.store.write_cell(record)
+                self.store.models.path(cell.key).unlink(missing_ok=True)
+            self.store.cells.write(record)
             self.store.work.forget(cell.key)
             return "computed"
 
@@ -122,13 +122,13 @@ class Runner:
             force: Whether to make both again in any case.
         """
         key = spec.key
-        stored = None if force else self.store.read_blob_or_none(key)
+        stored = None if force else self.store.sets.read_or_none(key)
         protected = stored or self._made(spec, progress)
-        record = None if force else self.store.read_protection_or_none(key)
+        record = None if force else self.store.protections.read_or_none(key)
         known = record if record and record.audit == protected.meta.audit else None  # else of an earlier set
         if known is None or not records.is_complete(known, self._lpips):
             dataset = self._load(spec.data)
-            self.store.write_protection(
+            self.store.protections.write(
                 records.protection_record(spec, dataset, protected, known, self._lpips, progress)
             )
         self.store.work.forget(key)
@@ -147,7 +147,7 @@ class Runner:
         dataset = self._load(spec.data)
         with process_restored():
             protected = make(spec, dataset, self.device, context)
-        self.store.write_blob(spec.key, protected)
+        self.store.sets.write(protected)
         return protected
 
     def _load(self, info: DatasetInfo) -> Dataset:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from uebench.errors import DataError, reading
 from uebench.network_options import Precision, Stem
 from uebench.networks.classifier import FaceClassifier, classifier, in_head
-from uebench.regular_files import header, open_safetensors, open_uncompressed
+from uebench.regular_files import open_uncompressed
+from uebench.tensor_files import header, open_safetensors
 
 
 def pretrained(

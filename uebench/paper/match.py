@@ -118,7 +118,7 @@ class RecordIndex:
         self.sets: dict[DataName, DataRecord] = {}
         cells, self.damaged = consistent_cells(plugins.store)
         self.cells = independent(record for record in cells if record.preset == plugins.preset)
-        listed = list(plugins.store.protections())
+        listed = list(plugins.store.protections)
         self.damaged += [path for path, record in listed if record is None]
         protections = [record for _, record in listed if record and record.preset == plugins.preset]
         for cell in self.cells:

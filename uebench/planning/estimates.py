@@ -69,11 +69,11 @@ class Estimates:
         self._cells: dict[str, list[Record]] = {}
         self._sets: dict[str, list[tuple[ProtectionRecord | Record, Provenance]]] = {}
         self._known: dict[tuple[str, ...], float | None] = {}
-        for _, cell in store.cells():
+        for _, cell in store.cells:
             if cell and conditions.accepts(cell.provenance):
                 self._cells.setdefault(cell.attacker[0].name, []).append(cell)
                 self._sets.setdefault(cell.method.name, []).append((cell, cell.provenance))
-        for _, made in store.protections():
+        for _, made in store.protections:
             if made and made.provenance and conditions.accepts(made.provenance):
                 self._sets.setdefault(made.method.name, []).append((made, made.provenance))
 

@@ -102,7 +102,7 @@ class Plan:
         """
         cells = self.chosen(force=force)
         keys = {cell.protect_key for cell in cells}
-        stored = () if force else [key for key in keys if store.blob_path(key).is_file()]
+        stored = () if force else [key for key in keys if store.sets.path(key).is_file()]
         return attack_tasks(cells, stored)
 
 
@@ -180,7 +180,7 @@ class Planner:
         if reason := cell.obstacle:
             return PlannedCell(cell, "impossible", reason)
         try:
-            if self.store.read_cell(cell.key):
+            if self.store.cells.read(cell.key):
                 return PlannedCell(cell, "done")
         except DamagedError as damage:
             return PlannedCell(cell, "damaged", str(damage))

@@ -33,8 +33,8 @@ def choose_quick(specs: Iterable[ProtectionSpec], store: Store) -> BySpeed:
 
 
 def _is_quick(spec: ProtectionSpec, store: Store) -> bool:
-    if store.blob_path(spec.key).exists():
+    if store.sets.path(spec.key).exists():
         return True
-    if record := store.read_protection_or_none(spec.key):
+    if record := store.protections.read_or_none(spec.key):
         return record.timings.fit_seconds < QUICK
     return not spec.method.entry.info.trains or bool(spec.assets)

@@ -38,7 +38,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
     """
     entries = [entry for entry in entries if entry.origin not in (*PACKAGES, CORE)]
     count: Counter[str] = Counter()
-    for _, record in store.summaries() if entries else ():
+    for _, record in store.summaries if entries else ():
         count.update(changed_plugins(record, entries) if record else ())
     return [
         f"{entry.name} version {entry.version}: {number} of the cells in {store.root} were made by other source code; "
@@ -51,7 +51,7 @@ def other_code(entries: Iterable[Entry], store: Store) -> list[str]:
 def staleness(protection: ProtectionSpec, store: Store) -> str:
     """Return why a method would no longer make the protected set that is stored or on record; empty if it would."""
     key = protection.key
-    known = store.read_blob_meta(key) or store.read_protection_or_none(key)
+    known = store.set_metas.read_or_none(key) or store.protections.read_or_none(key)
     if known is None:
         return ""
     entry = protection.method.entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from uebench.errors import DataError
 from uebench.hashing import file_state
-from uebench.regular_files import header, open_safetensors
 from uebench.store.atomic import write
 from uebench.store.seal import complaint
+from uebench.tensor_files import header, open_safetensors, packed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,7 +150,4 @@ def save(file: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any]) -> No
     Raises:
         StoreError: If the file cannot be written.
     """
-    from safetensors.torch import save as serialise
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    write(file, serialise(tensors, {"uebench": json.dumps(dict(meta), sort_keys=True)}))
+    write(file, packed(state, meta, sort_keys=True))

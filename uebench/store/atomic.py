@@ -6,7 +6,8 @@ import errno
 import os
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from uebench.errors import StoreError, in_words
@@ -29,23 +30,44 @@ def publish(path: Path, content: bytes, *, to_disk: bool = True) -> None:
     """
     changed = _changed_folders(path) if to_disk else []
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        if to_disk:
+            os.fsync(file.fileno())
+    for folder in changed:
+        _folder_to_disk(folder)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """Make an empty file beside another one, which it replaces at the end of the ``with`` block.
+
+    It must be closed by then, because Windows cannot rename an open file.
+
+    Args:
+        path: The file to be replaced, in a folder that exists.
+        mode: The mode of the new file; None for that of the old one, if there is one.
+
+    Yields:
+        The path of the new file, which is removed if the block fails.
+
+    Raises:
+        OSError: If the file cannot be made, or cannot replace the old one.
+    """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            if to_disk:
-                os.fsync(file.fileno())
-        with suppress(OSError):  # of a new file, or on a file system without modes
-            shutil.copymode(path, temporary)
-        temporary.replace(path)  # after closing it, because Windows cannot rename an open file
+        temporary.touch(0o666 if mode is None else mode, exist_ok=False)
+        yield temporary
+        if mode is None:
+            with suppress(OSError):  # of a new file, or on a file system without modes
+                shutil.copymode(path, temporary)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.chmod(0o600)  # Windows deletes no file that may only be read
         temporary.unlink(missing_ok=True)
         raise
-    for folder in changed:
-        _folder_to_disk(folder)
 
 
 def put(path: Path, content: bytes) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.hashing import array_digest, digest
-from uebench.regular_files import header, open_safetensors
 from uebench.store.record import ProtectedMeta
 from uebench.store.seal import DamagedError, unreadable
+from uebench.tensor_files import header, open_safetensors, packed_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,20 +36,17 @@ class Protected:
 
 def content(protected: Protected) -> bytes:
     """Return the content of the file of a protected set."""
-    from safetensors.numpy import save
-
-    meta = {**protected.meta.stored(), "digest": protected.digest}
-    return save({"delta": protected.delta.copy()}, metadata={"uebench": json.dumps(meta)})
+    return packed_arrays({"delta": protected.delta}, {**protected.meta.stored(), "digest": protected.digest})
 
 
 def load(path: Path) -> Protected | None:
     """Read a protected set; return None if there is no such file.
 
     Args:
-        path: The file; its name is the key.
+        path: The file.
 
     Raises:
-        DamagedError: If it is unreadable, does not match its digest, or has another key.
+        DamagedError: If it is unreadable or does not match its digest.
         StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=True)
@@ -67,7 +63,7 @@ def load_meta(path: Path) -> ProtectedMeta | None:
     """Read the metadata of a protected set without checking the digest; return None if there is no such file.
 
     Raises:
-        DamagedError: If it is unreadable or has another key.
+        DamagedError: If it is unreadable.
         StoreError: If the system cannot read it now.
     """
     opened = _open(path, pixels=False)
@@ -92,6 +88,4 @@ def _open(path: Path, *, pixels: bool) -> tuple[ProtectedMeta, dict[str, Any], A
         meta = ProtectedMeta.model_validate({name: value for name, value in stored.items() if name != "digest"})
     except ValueError:  # the base class of pydantic's ValidationError
         raise DamagedError(path, "damaged protected set (content and digest differ)") from None
-    if meta.protect_key not in (None, path.stem) or path.parent.name != path.stem[:2]:
-        raise DamagedError(path, "damaged protected set (it belongs to another key)")
     return meta, stored, delta

@@ -11,9 +11,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from uebench.errors import StoreError
-from uebench.store import requests, seal
+from uebench.store import seal
 from uebench.store.atomic import TEMPORARY, unusable
-from uebench.store.store import SUFFIX, DamagedError, Store
+from uebench.store.store import DamagedError, Store
 
 Hold = Callable[[str], AbstractContextManager[bool]]
 """Returns a context that yields whether a key is free, and holds it if something is to be deleted."""
@@ -44,7 +44,7 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     Raises:
         StoreError: If something cannot be read or deleted, or a newer version of uebench wrote it.
     """
-    folders = [store.root / kind for kind in (*SUFFIX, "work")]
+    folders = [*(shelf.folder for shelf in store.shelves), store.work.folder]
     temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
@@ -91,32 +91,32 @@ def _locks(files: Iterable[Path], hold: Hold) -> Iterator[tuple[Path, str]]:
 
 
 def _requests(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    for request in _free(requests.files(store), hold):
+    for request in _free(store.requests.files(), hold):
         yield request, "of a run that ended"
 
 
 def _unfinished(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    others = (store.claims.folder, requests.folder(store))
+    others = (store.claims.folder, store.requests.folder)
     folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir() and path not in others)
     for folder in _free(folders, hold, key=attrgetter("name")):
         yield from _work(store, folder)
 
 
 def _sets(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    records, damaged = store.readable_cells()
-    if damaged or store.lost_folders("protected"):
+    records, damaged = store.cells.readable()
+    if damaged or store.protections.lost():
         return  # a record that is damaged or out of reach may refer to any of them
     referred = {record.protect_key for record in records}
-    for blob in _free(store.files("blobs"), hold):
-        if not store.protection_path(blob.stem).exists() and blob.stem not in referred:
+    for blob in _free(store.sets.files(), hold):
+        if not store.protections.path(blob.stem).exists() and blob.stem not in referred:
             yield blob, "no record refers to this protected set"
 
 
 def _models(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    if store.lost_folders("cells"):
+    if store.cells.lost():
         return  # a record that is out of reach may be that of any of them
-    for model in _free(store.files("models"), hold):
-        if not store.cell_path(model.stem).exists():
+    for model in _free(store.models.files(), hold):
+        if not store.cells.path(model.stem).exists():
             yield model, "the model of a cell that has no record"
 
 
@@ -135,7 +135,7 @@ def _work(store: Store, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _is_finished(store: Store, key: str) -> bool:
     try:
-        return bool(store.read_cell(key) or store.read_blob(key))
+        return bool(store.cells.read(key) or store.sets.read(key))
     except StoreError:  # it is damaged, or cannot be read now
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,20 +9,12 @@ from typing import Any, Literal
 from uebench.errors import UsageError
 from uebench.store import seal
 from uebench.store.atomic import put
+from uebench.store.model import Model
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import DamagedError, FileKind, Protected, Store
+from uebench.store.shelf import Shelf
+from uebench.store.store import DamagedError, Protected, Store
 
-Stored = Record | ProtectionRecord | Protected | str
-"""A record, a protected set, or the key of a kept model."""
-
-KINDS: dict[FileKind, Callable[[Store, str], Stored | None]] = {
-    "protected": Store.read_protection,
-    "blobs": Store.read_blob,
-    "cells": Store.read_cell,
-    "models": Store.read_model,
-}
-"""The folders of a store, with the functions that read a file. Their order is that of the merge: first the records and
-sets that others refer to, and models after their cells."""
+Stored = Record | ProtectionRecord | Protected | Model
 
 CIRCUMSTANCES = {"timings", "provenance", "protected_digest", "peak_memory_mib"}
 """Fields that may differ between two records of the same measurement."""
@@ -58,8 +49,9 @@ def merge(store: Store, other: Store) -> list[MergedFile]:
     """
     check(store, other)
     store.check_writable()
-    lost = [MergedFile(each.path, "damaged", each.fault) for kind in KINDS for each in other.lost_folders(kind)]
-    return lost + [_merged(store, other, kind, path) for kind in KINDS for path in other.files(kind)]
+    lost = [MergedFile(each.path, "damaged", each.fault) for shelf in _in_order(other) for each in shelf.lost()]
+    shelves = zip(_in_order(store), _in_order(other), strict=True)
+    return lost + [_merged(store, other, mine, its, path) for mine, its in shelves for path in its.files()]
 
 
 def check(store: Store, other: Store) -> None:
@@ -72,38 +64,45 @@ def check(store: Store, other: Store) -> None:
     Raises:
         UsageError: If ``other`` is not a results folder, or is this one.
     """
-    if not any((other.root / kind).is_dir() for kind in KINDS):
-        raise UsageError(f"{other.root}: no results folder; it holds none of {', '.join(KINDS)}")
+    folders = [shelf.folder for shelf in _in_order(other)]
+    if not any(folder.is_dir() for folder in folders):
+        names = ", ".join(folder.name for folder in folders)
+        raise UsageError(f"{other.root}: no results folder; it holds none of {names}")
     if store.root.exists() and store.root.samefile(other.root):
         raise UsageError(f"{other.root}: is the results folder itself; name another one")
 
 
-def _merged(store: Store, other: Store, kind: FileKind, path: Path) -> MergedFile:
-    load, key = KINDS[kind], path.stem
+def _in_order(store: Store) -> tuple[Shelf[Any], ...]:
+    """Return the shelves as they are merged: first records and sets that others refer to, models after their cells."""
+    return store.protections, store.sets, store.cells, store.models
+
+
+def _merged(store: Store, other: Store, mine: Shelf[Stored], its: Shelf[Stored], path: Path) -> MergedFile:
+    key = path.stem
     try:
-        theirs = load(other, key)
+        theirs = its.read(key)
         content = seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
-    if theirs is None or content is None or path != other.path(kind, key):
+    if theirs is None or content is None or path != its.path(key):
         return MergedFile(path, "damaged", f"{path}: lies in the wrong folder")
     with store.claims.claim_if_free(key) as free:
         if not free:
             return MergedFile(path, "busy", f"{path}: is being computed here")
-        ours = seal.unless_damaged(load, store, key)
+        ours = mine.read_or_none(key)
         if ours is not None:
             if _measured(ours) == _measured(theirs):
                 return MergedFile(path, "same")
             return MergedFile(path, "conflict", f"{path}: differs from the one here")
         if isinstance(theirs, Protected):
-            record = store.read_protection_or_none(key)
+            record = store.protections.read_or_none(key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
         if isinstance(theirs, Record) and _of_another_set(store, theirs):
             return MergedFile(path, "conflict", f"{path}: other code of {theirs.method.name!r} made its protected set")
-        if kind == "models" and not _share_cell(store, other, key):
+        if isinstance(theirs, Model) and not _share_cell(store, other, key):
             return MergedFile(path, "conflict", f"{path}: is not the model of the record of its cell here")
-        put(store.path(kind, key), content)
+        put(mine.path(key), content)
     return MergedFile(path, "taken")
 
 
@@ -112,7 +111,7 @@ def _of_another_set(store: Store, cell: Record) -> bool:
 
     The same code may draw a set twice, as on a GPU; these cells are of the same method.
     """
-    ours = store.read_protection_or_none(cell.protect_key)
+    ours = store.protections.read_or_none(cell.protect_key)
     if ours is None or ours.provenance is None or ours.audit == cell.audit:
         return False
     name = cell.method.name
@@ -121,7 +120,7 @@ def _of_another_set(store: Store, cell: Record) -> bool:
 
 def _share_cell(store: Store, other: Store, key: str) -> bool:
     """Return whether both folders hold a record of a cell, with the same measurement."""
-    ours, theirs = store.read_cell_or_none(key), other.read_cell_or_none(key)
+    ours, theirs = store.cells.read_or_none(key), other.cells.read_or_none(key)
     return ours is not None and theirs is not None and _measured(ours) == _measured(theirs)
 
 
@@ -129,6 +128,6 @@ def _measured(stored: Stored) -> Any:  # noqa: ANN401
     """Return the part of a file that must be equal for two files to count as the same."""
     if isinstance(stored, Protected):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
-    if isinstance(stored, str):  # the weights of another run may differ in their last bits
-        return stored
+    if isinstance(stored, Model):  # the weights of another run may differ in their last bits
+        return stored.key
     return stored.model_dump(mode="json", exclude=CIRCUMSTANCES)

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from uebench.regular_files import header, open_safetensors, read_regular
+from uebench.regular_files import read_regular
 from uebench.store.seal import DamagedError, unreadable
+from uebench.tensor_files import body_digest, header, open_safetensors, packed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def digest(content: bytes) -> str:
-    """Return the sha256 of the tensors in a safetensors file, without its header.
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A kept model.
 
-    Args:
-        content: The content of the file, which begins with the length of its header in 8 bytes.
+    Attributes:
+        key: The key of the cell whose attacker trained it.
+        content: The content of its file.
     """
-    return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+
+    key: str
+    content: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, key: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Self:
+        """Return the model of a cell.
+
+        Args:
+            key: The key of the cell.
+            tensors: The state of its network.
+            meta: What else the header says, as JSON values.
+        """
+        seal = body_digest(packed(tensors, {}))
+        return cls(key, packed(tensors, {**meta, "key": key, "digest": seal}, sort_keys=True))
 
 
-def load(path: Path) -> str | None:
-    """Check a kept model; return the key of the cell whose attacker trained it, or None if there is no such file.
+def load(path: Path) -> Model | None:
+    """Read a kept model; return None if there is no such file.
 
     Args:
-        path: The file; its name is the key.
+        path: The file.
 
     Raises:
-        DamagedError: If it is unreadable, does not match its digest (which early versions lack), or has another key.
+        DamagedError: If it is unreadable, or does not match its digest, which early versions lack.
         StoreError: If the system cannot read it now.
     """
     from safetensors import SafetensorError
@@ -41,8 +63,6 @@ def load(path: Path) -> str | None:
         raise unreadable(path, "model", error) from None
     except (SafetensorError, KeyError, ValueError):
         raise DamagedError(path, "damaged model (unreadable)") from None
-    if seal not in (None, digest(content)):
+    if seal not in (None, body_digest(content)):
         raise DamagedError(path, "damaged model (content and digest differ)")
-    if (path.parent.name, path.stem) != (path.stem[:2], key):
-        raise DamagedError(path, "damaged model (it belongs to another key)")
-    return key
+    return Model(key, content)

@@ -7,17 +7,19 @@ request behind, and the same run continues with it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from uebench.hashing import digest
 from uebench.regular_files import read_regular
 from uebench.store.atomic import put
-from uebench.store.store import Store
+from uebench.store.claims import Claims
+from uebench.store.shelf import Shelf
 
 
 class _File(BaseModel):
@@ -42,6 +44,11 @@ class RunRequest:
     force: bool
     since: float
 
+    def done(self) -> None:
+        """Remove the request, which is finished."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
 
 def is_since(file: Path, moment: float) -> bool:
     """Return whether there is a file that was written at a moment of the file system's clock or later."""
@@ -51,79 +58,85 @@ def is_since(file: Path, moment: float) -> bool:
         return False
 
 
-@contextmanager
-def requested(store: Store, keys: Iterable[str], *, force: bool = False, code: str = "") -> Iterator[RunRequest]:
-    """Write a request and hold it while a run works on it; ``done`` removes it.
+class Requests:
+    """The requests of the runs that are unfinished, a file for each.
 
-    The file of a forced request that was interrupted is kept, so that its results are not computed again.
-
-    Args:
-        store: The results folder.
-        keys: The keys of all cells of the request, finished or not.
-        force: Whether earlier results are computed again.
-        code: A digest of the plugins' source code. A forced request does not continue one of other code.
-
-    Yields:
-        The request.
-
-    Raises:
-        StoreError: If it cannot be written.
+    Attributes:
+        folder: The folder of these files.
     """
-    content = _File(force=force, keys=tuple(keys), code=code if force else "")
-    path = _path(store, content)
-    with store.claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
-        if not (force and path.is_file()):
-            put(path, content.model_dump_json().encode())
-            if force:
-                _date_back(store, content.keys, path.stat().st_mtime)
-        yield RunRequest(path, content.keys, force, path.stat().st_mtime)
 
+    def __init__(self, folder: Path, claims: Claims, records: Sequence[Shelf[Any]]) -> None:
+        """Set the folder, which is not touched until something is read or written.
 
-def _date_back(store: Store, keys: Iterable[str], now: float) -> None:
-    """Let no record of these keys come from the future, as one copied from a machine whose clock is ahead.
+        Args:
+            folder: The folder.
+            claims: The claims of processes on keys.
+            records: The shelves of the records that runs write.
+        """
+        self.folder = folder
+        self._claims = claims
+        self._records = records
 
-    A forced run would take it for its own.
-    """
-    earlier = now - 1
-    for key in keys:
-        for file in (store.cell_path(key), store.protection_path(key)):
-            with suppress(OSError):
-                if file.stat().st_mtime >= now:
-                    os.utime(file, (earlier, earlier))
+    @contextmanager
+    def hold(self, keys: Iterable[str], *, force: bool = False, code: str = "") -> Iterator[RunRequest]:
+        """Write a request and hold it while a run works on it; ``RunRequest.done`` removes it.
 
+        The file of a forced request that was interrupted is kept, so that its results are not computed again.
 
-def interrupted(store: Store, keys: Iterable[str], code: str = "") -> float | None:
-    """Return the start of an unfinished forced run of these keys and this code, by the file system's clock, or None."""
-    with suppress(OSError):
-        return _path(store, _File(force=True, keys=tuple(keys), code=code)).stat().st_mtime
-    return None
+        Args:
+            keys: The keys of all cells of the request, finished or not.
+            force: Whether earlier results are computed again.
+            code: A digest of the plugins' source code. A forced request does not continue one of other code.
 
+        Yields:
+            The request.
 
-def done(request: RunRequest) -> None:
-    """Remove a finished request."""
-    with suppress(OSError):
-        request.path.unlink(missing_ok=True)
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        content = _File(force=force, keys=tuple(keys), code=code if force else "")
+        path = self._path(content)
+        with self._claims.claim_if_free(path.stem):  # keeps ``gc`` away; two runs may share a request
+            if not (force and path.is_file()):
+                put(path, content.model_dump_json().encode())
+                if force:
+                    self._date_back(content.keys, path.stat().st_mtime)
+            yield RunRequest(path, content.keys, force, path.stat().st_mtime)
 
+    def _date_back(self, keys: Iterable[str], now: float) -> None:
+        """Let no record of these keys come from the future, as one copied from a machine whose clock is ahead.
 
-def requests(store: Store) -> list[RunRequest]:
-    """Return the unfinished requests."""
-    unfinished = []
-    for path in files(store):
-        with suppress(OSError, ValidationError):  # it has been removed since, or is not a request
-            content = _File.model_validate_json(read_regular(path))
-            unfinished.append(RunRequest(path, content.keys, content.force, path.stat().st_mtime))
-    return unfinished
+        A forced run would take it for its own.
+        """
+        earlier = now - 1
+        for key in keys:
+            for shelf in self._records:
+                with suppress(OSError):
+                    file = shelf.path(key)
+                    if file.stat().st_mtime >= now:
+                        os.utime(file, (earlier, earlier))
 
+    def interrupted(self, keys: Iterable[str], code: str = "") -> float | None:
+        """Return when an unfinished forced run of these keys and this code began, by the file system's clock, or None.
 
-def files(store: Store) -> list[Path]:
-    """Return the files of the requests; the name of each is the key of its claim."""
-    return sorted(folder(store).glob("[!.]*.json"))
+        For the arguments, see ``hold``.
+        """
+        with suppress(OSError):
+            return self._path(_File(force=True, keys=tuple(keys), code=code)).stat().st_mtime
+        return None
 
+    def unfinished(self) -> list[RunRequest]:
+        """Return the unfinished requests."""
+        unfinished = []
+        for path in self.files():
+            with suppress(OSError, ValidationError):  # it has been removed since, or is not a request
+                content = _File.model_validate_json(read_regular(path))
+                unfinished.append(RunRequest(path, content.keys, content.force, path.stat().st_mtime))
+        return unfinished
 
-def _path(store: Store, content: _File) -> Path:
-    return folder(store) / f"{digest(content.model_dump(exclude_defaults=True))[:32]}.json"
+    def files(self) -> list[Path]:
+        """Return the files of the requests; the name of each is the key of its claim."""
+        return sorted(self.folder.glob("[!.]*.json"))
 
-
-def folder(store: Store) -> Path:
-    """Return the folder of requests."""
-    return store.work.folder / "requests"
+    def _path(self, content: _File) -> Path:
+        return self.folder / f"{digest(content.model_dump(exclude_defaults=True))[:32]}.json"

@@ -69,11 +69,11 @@ def load(path: Path, model: type[R]) -> R | None:
     """Read a record; return None if there is no such file.
 
     Args:
-        path: The file; its name is the key.
+        path: The file.
         model: The kind of record that belongs there.
 
     Raises:
-        DamagedError: If it does not match its digest, is not such a record or no file at all, or has another key.
+        DamagedError: If it does not match its digest, or is not such a record or no file at all.
         StoreError: If it cannot be read, or a newer version of uebench wrote it.
     """
     content = content_of(path, "record")
@@ -83,14 +83,10 @@ def load(path: Path, model: type[R]) -> R | None:
     if head != _seal(rest):
         raise DamagedError(path, "damaged record (content and digest differ)")
     try:
-        record = model.model_validate_json(b"{" + rest)
+        return model.model_validate_json(b"{" + rest)
     except ValidationError as error:
         _refuse_newer(path, rest)
         raise DamagedError(path, f"damaged record ({complaint(error)})") from None
-    key = record.protect_key if isinstance(record, ProtectionRecord) else record.key
-    if (path.parent.name, path.stem) != (key[:2], key):
-        raise DamagedError(path, f"damaged record (it belongs to the key {key[:12]})")
-    return record
 
 
 def load_failure(path: Path) -> Failure | None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uebench.store import model, seal
+from uebench.store import seal
 from uebench.store.record import ProtectionRecord, Record
-from uebench.store.store import SUFFIX, DamagedError, Store
+from uebench.store.shelf import Shelf
+from uebench.store.store import DamagedError, Store
 
 FollowsFrom = Callable[[Record | ProtectionRecord], bool]
 """Returns whether the key of a record follows from its other fields."""
@@ -43,31 +44,26 @@ def verify(store: Store, own_key: FollowsFrom) -> Verified:
     Raises:
         StoreError: If a file cannot be read, or a newer version of uebench wrote it.
     """
-    cells, protected = store.files("cells"), store.files("protected")
-    blobs, models = store.files("blobs"), store.files("models")
-    faults = [lost.fault for kind in SUFFIX for lost in store.lost_folders(kind)]
-    faults += [*_records(cells, Record, own_key), *_records(protected, ProtectionRecord, own_key)]
-    faults += _faults(blobs, lambda path: _check_blob(store, path))
-    faults += _faults(models, model.load)
+    cells, protected, blobs, models = (shelf.files() for shelf in store.shelves)
+    faults = [lost.fault for shelf in store.shelves for lost in shelf.lost()]
+    faults += _faults(cells, lambda path: _check_record(store.cells, path, own_key))
+    faults += _faults(protected, lambda path: _check_record(store.protections, path, own_key))
+    faults += _faults(blobs, lambda path: _check_set(store, path))
+    faults += _faults(models, store.models.read_file)
     folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir())
     faults += _faults([store.work.failure_path(folder.name) for folder in folders], seal.load_failure)
     return Verified(len(cells), len(protected), len(blobs), len(models), faults)
 
 
-def _records(paths: list[Path], kind: type[Record] | type[ProtectionRecord], own_key: FollowsFrom) -> Iterator[str]:
-    def check(path: Path) -> None:
-        record: Record | ProtectionRecord | None = seal.load(path, kind)  # type: ignore[type-var]
-        if record and not own_key(record):
-            raise DamagedError(path, "damaged record (its key does not follow from what it says)")
-
-    return _faults(paths, check)
+def _check_record(shelf: Shelf[Record] | Shelf[ProtectionRecord], path: Path, own_key: FollowsFrom) -> None:
+    record = shelf.read_file(path)
+    if record and not own_key(record):
+        raise DamagedError(path, "damaged record (its key does not follow from what it says)")
 
 
-def _check_blob(store: Store, path: Path) -> None:
-    protected = store.read_blob(path.stem)
-    if path != store.blob_path(path.stem):
-        raise DamagedError(path, "damaged protected set (it lies in the wrong folder)")
-    record = store.read_protection_or_none(path.stem)  # a damaged one is reported with the records
+def _check_set(store: Store, path: Path) -> None:
+    protected = store.sets.read_file(path)
+    record = store.protections.read_or_none(path.stem)  # a damaged one is reported with the records
     if protected and record and record.audit != protected.meta.audit:
         raise DamagedError(path, "damaged protected set (its record is of another one)")
 

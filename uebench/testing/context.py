@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from safetensors.torch import load
 
-from uebench.evaluation.checkpoints import Checkpoints, meta_of
+from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.plugins.base import Checkpoint, Classifier
+from uebench.tensor_files import header_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Memory:
 
     def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
         """Keep a checkpoint."""
-        meta = meta_of(content)
+        meta = header_of(content)
         examined = tuple(meta["examined"])
         self.saved.append(Saved(load(content), meta["step"], meta["values"], stage, examined, content))
 

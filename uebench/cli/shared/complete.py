@@ -35,7 +35,7 @@ def keys(context: typer.Context, incomplete: str) -> list[str]:
     from uebench.store.store import Store
 
     store = Store(Path(context.params.get("results") or RESULTS))
-    short_keys = (key[:12] for key in store.keys("cells") | store.keys("protected")) if incomplete else ()
+    short_keys = (key[:12] for key in store.cells.keys() | store.protections.keys()) if incomplete else ()
     return sorted({key for key in short_keys if key.startswith(incomplete)})
 
 

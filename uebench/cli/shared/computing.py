@@ -18,7 +18,6 @@ from uebench.cli.shared import output, plan_output
 from uebench.errors import counted
 from uebench.planning.grid import Plan
 from uebench.planning.time_limit import TimeLimit
-from uebench.store.requests import interrupted
 
 FAILED = 1
 LEFT = 5
@@ -58,7 +57,7 @@ def _resumed(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     if not how.force:
         return []
     specs = [cell.spec for cell in plan.possible]
-    began = interrupted(workspace.store, [spec.key for spec in specs], code_of(specs))
+    began = workspace.store.requests.interrupted([spec.key for spec in specs], code_of(specs))
     if began is None:
         return []
     start = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))

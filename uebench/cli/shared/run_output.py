@@ -33,7 +33,7 @@ def show(
         forced: Whether --force was given, so that no note advises it.
     """
     kept = [cell for cell in result.cells if cell.record] if models else []
-    paths = {cell.spec.key: result.workspace.store.model_path(cell.spec.key) for cell in kept}
+    paths = {cell.spec.key: result.workspace.store.models.path(cell.spec.key) for cell in kept}
     files = {key: str(path) if path.is_file() else None for key, path in paths.items()}
     if as_json:
         models_of = {key: {"model": file} for key, file in files.items()}

@@ -90,7 +90,7 @@ def stored(store: Store, record: Record | ProtectionRecord, registry: Registry, 
     if not credit(record.data.source, registry):
         return "The photographs of this set may not be shown."
     try:
-        protected = store.read_blob(record.protect_key)
+        protected = store.sets.read(record.protect_key)
         if protected is None:
             return "The protected set is not in this results folder; uebench audit makes it."
         dataset = _faces(str(Spec(record.data.source, record.data.options)), record.data.size, registry)
