@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
+from uebench.errors import StoreError
 from uebench.hashing import content_digest
 from uebench.store.store import Store
 
@@ -178,7 +179,7 @@ def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photo
     before = copies(out)
     answer = uebench("protect", source, out, "--method", "random(eps=4/255)", *SMOKE)
     assert answer.code == 2
-    assert "holds no copies of these photographs with these options; choose a new folder" in answer.complaint
+    assert "holds no copies of these photographs by this method, options and code; choose" in answer.complaint
     assert copies(out) == before
 
 
@@ -215,7 +216,7 @@ def test_a_photograph_that_changed_since_is_another_request(uebench: Command, ph
     command = ("protect", source, out, "--method", "random", *SMOKE)
     assert uebench(*command).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
-    assert "holds no copies of these photographs with these options" in uebench(*command).complaint
+    assert "holds no copies of these photographs by this method, options and code" in uebench(*command).complaint
 
 
 @pytest.mark.parametrize("instead", ["black", "clean", "photograph"])
@@ -256,6 +257,32 @@ def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, p
     Image.new("RGB", (32, 32)).save(out / "a" / "1.png")
     assert uebench(*command).code == 0
     assert copies(out) == whole
+
+
+def test_copies_by_other_code_of_the_same_method_are_left_alone(
+    uebench: Command, photos: Photos, tmp_path: Path
+) -> None:
+    source, out, plugin = photos({"a": 2, "b": 2}), tmp_path / "out", tmp_path / "stripes.py"
+    shutil.copy(ROOT / "docs" / "example_plugin.py", plugin)
+    command = ("protect", source, out, "--plugin", plugin, "--method", "stripes", *SMOKE)
+    assert uebench(*command).code == 0
+    before = copies(out)
+    (out / "b" / "1.png").unlink()
+    plugin.write_text(plugin.read_text().replace("return ", "return -", 1))
+    answer = uebench(*command)
+    assert (answer.code, "by this method, options and code; choose a new folder" in answer.complaint) == (2, True)
+    assert copies(out) == {name: pixels for name, pixels in before.items() if name != "b/1.png"}
+
+
+def test_a_folder_that_another_call_took_over_is_not_described_by_this_one(photos: Photos, tmp_path: Path) -> None:
+    source, out = photos({"a": 70, "b": 3}), tmp_path / "out"
+
+    def take_over(*_: object) -> None:
+        (out / "protected.json").write_text("of another call")
+
+    with pytest.raises(StoreError, match="another uebench command has begun to write there; choose a new folder"):
+        protect_folder(source, out, "random", results=tmp_path / "results", preset="smoke", progress=take_over)
+    assert (out / "protected.json").read_text() == "of another call"
 
 
 def test_the_manifest_of_another_version_is_resumed(uebench: Command, photos: Photos, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def litter(store: Store, key: str = RECORD.key) -> list[Path]:
         store.work.folder / OTHER / ".new-abc",
         store.claims.folder / f"{key}.lock",
         store.work.failure_path(OTHER),
+        store.work.arrays / "12.npy",
     ]
     for path in left:
         path.parent.mkdir(exist_ok=True)
@@ -81,7 +82,7 @@ def test_a_running_process_loses_nothing(store: Store) -> None:
     left = litter(store)
     made = "ef" + "0" * 62  # a set whose record is being written
     taken = {store.claims.folder / f"{RECORD.key}.lock", store.work.folder / RECORD.key, store.sets.path(made)}
-    taken |= {path for path in left if path.name == ".new-abc"}
+    taken |= {path for path in left if path.name in (".new-abc", "12.npy")}
     with store.claims.claim(RECORD.key), store.claims.claim(made):
         assert {one.path for one in gc(store)} == set(left) - taken
         assert {one.path for one in gc(store, delete=True)} == set(left) - taken

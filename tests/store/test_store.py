@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.records import made_up
+from tests.store.test_seal import of_set, protected_set
 from uebench.errors import StoreError, UsageError
 from uebench.store import blob
 from uebench.store.atomic import put
@@ -232,6 +233,15 @@ def test_failures_are_kept_until_the_cell_succeeds(store: Store) -> None:
     assert store.failures() == [failure]
     assert store.find("ab0") == failure
     store.work.forget(KEY)
+    assert store.failures() == []
+
+
+def test_the_failure_of_a_set_that_was_made_elsewhere_since_is_none(store: Store) -> None:
+    made = record()
+    store.work.write_failure(Failure(key=made.protect_key, title="lsp", kind="RuntimeError", message="boom"))
+    store.sets.write(protected_set(made.protect_key))
+    assert store.failures()
+    store.protections.write(of_set(made, level=0))
     assert store.failures() == []
 
 

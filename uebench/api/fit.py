@@ -20,7 +20,10 @@ from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both, no_progress
+from uebench.report.files import check
 
+SUFFIXES = (".safetensors",)
+"""How the name of a weights file ends."""
 NOTHING = "learns nothing, so there are no weights to save"
 
 
@@ -55,7 +58,8 @@ def fit(
         The metadata in the file; see ``uebench.pretrained.weights.Metadata``.
 
     Raises:
-        UsageError: If the method learns nothing, has no option ``weights``, or cannot serve the data set.
+        UsageError: If the file does not end with ``.safetensors``, or the method learns nothing, has no option
+            ``weights``, or cannot serve the data set.
         DataError: If the data set cannot be read.
         StoreError: If the file or the results folder cannot be written.
 
@@ -64,8 +68,9 @@ def fit(
         >>> uebench.fit("ue(rounds=1)", "noise.safetensors", data="synthetic", preset="smoke")["size"]
         32
     """
-    workspace = Workspace.of(results, plugins)
-    return fit_in(workspace, method, data, preset, seed, as_path(out), device=device, progress=progress or no_progress)
+    workspace, file = Workspace.of(results, plugins), as_path(out)
+    check(file, "out", SUFFIXES)
+    return fit_in(workspace, method, data, preset, seed, file, device=device, progress=progress or no_progress)
 
 
 def fit_in(

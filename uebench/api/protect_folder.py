@@ -38,6 +38,7 @@ from uebench.hashing import file_digest
 from uebench.metrics import audit as measured
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
+from uebench.plugins.part import source_digests
 from uebench.progress import Progress, no_progress
 from uebench.store.record_parts import PluginRecord, SideInformationRecord
 from uebench.store.store import Store
@@ -106,6 +107,7 @@ def protect_folder(
     manifest = Manifest(
         method=PluginRecord(**chosen.part.published()),
         written=chosen.part.written,
+        sources=source_digests([chosen.part]),
         weights={file.name: file_digest(file) for file in chosen.assets},
         seed=chosen.seed,
         size=size,

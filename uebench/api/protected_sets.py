@@ -117,6 +117,6 @@ def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
     array = np.asarray(source)
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
-    file = workspace.store.work.folder / "arrays" / f"{array_digest(array)}.npy"
+    file = workspace.store.work.arrays / f"{array_digest(array)}.npy"
     write(file, content.getvalue())
     return file

@@ -30,10 +30,10 @@ def fit(
 
     METHOD(weights="FILE") then uses them on other data sets.
     """
-    from uebench.api.fit import fit_in
+    from uebench.api.fit import SUFFIXES, fit_in
     from uebench.cli.shared.output import lines, note
     from uebench.report import files
 
-    files.check(out, "--out", (".safetensors",))
+    files.check(out, "--out", SUFFIXES)
     meta = fit_in(workspace, method, data, preset, method_seed, out, device=device, progress=lines(method))
     note(f"{out}: {meta['method']} trained on {meta['data']} at {meta['size']} px in {meta['seconds']:.0f} s")

@@ -8,6 +8,7 @@ from typing import Generic
 
 from uebench.data.protected_manifest import MANIFEST, Earlier, M
 from uebench.errors import StoreError, UsageError, in_words
+from uebench.hashing import file_state
 from uebench.regular_files import read_regular
 from uebench.store.atomic import publish
 
@@ -23,6 +24,7 @@ class DescribedFolder(Generic[M]):
     def __init__(self, target: Path, manifest: M) -> None:
         """Set the path and the manifest; ``begin`` is the first to touch the folder."""
         self.target, self.manifest = target, manifest
+        self._written: tuple[int, ...] = ()
 
     def begin(self, source: Path | None = None) -> None:
         """Create the folder, or continue with it if an interrupted call for the same request created it.
@@ -54,13 +56,14 @@ class DescribedFolder(Generic[M]):
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except ValueError:
             raise UsageError(
-                f"{target}: holds no copies of these photographs with these options; choose a new folder"
+                f"{target}: holds no copies of these photographs by this method, options and code; choose a new folder"
             ) from None
         except RuntimeError:  # links in a circle, or a manifest with too many nested brackets
             raise UsageError(f"{target}: cannot be used; choose a new folder") from None
         for name in self.manifest.identities:
             if (target / name).is_symlink():
                 raise UsageError(f"{target / name}: is a link, which protect does not write through; remove it")
+        self._written = self._state()
         if copies:
             self.resume(copies)
         else:
@@ -73,9 +76,27 @@ class DescribedFolder(Generic[M]):
         """Write the manifest, which says how the images were made.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If it cannot be written, or another call has written its own there since.
         """
+        self.check_own()
         self.write(MANIFEST, json.dumps(self.manifest.stored(), indent=1, sort_keys=True).encode() + b"\n")
+        self._written = self._state()
+
+    def check_own(self) -> None:
+        """Check that no other call has written its manifest into the folder since this one did.
+
+        Raises:
+            StoreError: If one has.
+        """
+        if self._state() not in (self._written, ()):
+            raise StoreError(f"{self.target}: another uebench command has begun to write there; choose a new folder")
+
+    def _state(self) -> tuple[int, ...]:
+        """Return numbers that change when the manifest is written; none if there is no manifest."""
+        try:
+            return file_state(self.target / MANIFEST)
+        except OSError:
+            return ()
 
     def write(self, name: str | Path, content: bytes) -> None:
         """Write a file into the folder; a link in its place is replaced, not followed.

@@ -187,8 +187,9 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         """Write the manifest, unless it was written a short time ago.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If it cannot be written, or another call has written its own there since.
         """
+        self.check_own()
         began = time.monotonic()
         if began < self._next:
             return

@@ -46,6 +46,7 @@ class Manifest(Strict):
     Attributes:
         method: The method with its options.
         written: The same as the user wrote it.
+        sources: The digest of the method's source code, by the method's name.
         weights: The digest of each file that the method reads, by the file's name.
         seed: The method's seed.
         size: Height and width of the copies in pixels.
@@ -60,6 +61,7 @@ class Manifest(Strict):
 
     method: PluginRecord
     written: str
+    sources: dict[str, str]
     weights: dict[str, str]
     seed: int
     size: int
@@ -72,7 +74,7 @@ class Manifest(Strict):
     audit: FolderAudit | None = None
 
     def request_digest(self, stamps: Sequence[Sequence[str | int]]) -> str:
-        """Return a digest of the request: the method and its options, and every photograph's size and time.
+        """Return a digest of the request: the method with its options and code, and every photograph's size and time.
 
         Args:
             stamps: The path of the copy of each photograph, and numbers that change when the photograph does.

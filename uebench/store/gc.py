@@ -46,14 +46,16 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     """
     folders = [*(shelf.folder for shelf in store.shelves), store.work.folder]
     temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
+    arrays = sorted(store.work.arrays.glob("*.npy"))
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
-        temporary = []  # a running process may be writing one of them
+        temporary, arrays = [], []  # a running process may be writing or reading one of them
     hold: Hold = store.claims.claim_if_free if delete else _without_holding(store)
 
     garbage = []
     for path, reason in chain(
         ((path, "was never finished") for path in temporary),
+        ((path, "an array that an earlier call was given") for path in arrays),
         _locks(locks, hold),
         _requests(store, hold),
         _unfinished(store, hold),
@@ -96,7 +98,7 @@ def _requests(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
 
 
 def _unfinished(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
-    others = (store.claims.folder, store.requests.folder)
+    others = (store.claims.folder, store.requests.folder, store.work.arrays)
     folders = sorted(path for path in store.work.folder.glob("*") if path.is_dir() and path not in others)
     for folder in _free(folders, hold, key=attrgetter("name")):
         yield from _work(store, folder)

@@ -118,8 +118,13 @@ class Store:
         return record
 
     def failures(self) -> list[Failure]:
-        """Return the recorded failures, except those of keys for which there is a record of a cell."""
-        return [failure for failure in self.work.failures() if not self.cells.path(failure.key).is_file()]
+        """Return the recorded failures, except those of keys that were finished since, here or elsewhere."""
+        return [failure for failure in self.work.failures() if not self._is_finished(failure.key)]
+
+    def _is_finished(self, key: str) -> bool:
+        """Return whether there is a record of a cell, or a protected set with its record."""
+        cell, record, protected = (shelf.path(key).is_file() for shelf in (self.cells, self.protections, self.sets))
+        return cell or (record and protected)
 
 
 def _records(folder: Path, model: type[A], key_of: Callable[[A], str]) -> Shelf[A]:

@@ -20,6 +20,7 @@ class Work:
 
     Attributes:
         folder: The folder of these folders; it may be deleted.
+        arrays: The arrays that Python calls were given as protected sets.
     """
 
     def __init__(self, folder: Path, claims: Claims) -> None:
@@ -29,7 +30,7 @@ class Work:
             folder: The folder.
             claims: The claims of processes on keys.
         """
-        self.folder = folder
+        self.folder, self.arrays = folder, folder / "arrays"
         self._claims = claims
 
     def write_checkpoint(self, key: str, stage: str, content: bytes) -> None:
