@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import uebench
-from uebench.errors import CellError
+from uebench.errors import CellError, UsageError
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import process_restored
 
@@ -93,8 +94,9 @@ def test_a_method_that_replaces_a_part_of_uebench_protects_nothing(
     with pytest.raises(CellError, match=said):
         protect(plugins=replaces)
     assert referee.check is check
-    (out / "a" / "0.png").write_bytes(b"the work of the method that was caught")
-    assert protect(plugins=honest)["audit"]["max_levels"] == 4
+    assert json.loads((out / "protected.json").read_text())["copies"] == {}
+    with pytest.raises(UsageError, match="holds no copies of these photographs by this method, options and code"):
+        protect(plugins=honest)
 
 
 def test_only_work_on_a_gpu_starts_one(monkeypatch: pytest.MonkeyPatch) -> None:
