@@ -248,6 +248,8 @@ def test_a_wrong_argument_is_named_in_one_line(change: dict[str, Any], complaint
         ({"data": None}, "data: None given; give a text, or a list of several"),
         ({"plugins": None}, "plugins: None given; give the path of a Python file, or a list of several"),
         ({"results": None}, "results: None given; give a path"),
+        ({"results": ""}, "results '': names nothing; write . for the current folder"),
+        ({"protected": {"x": ""}}, "protected 'x' '': names nothing; write . for the current folder"),
         ({"protected": {"x": torch.tensor(IMAGES).to_sparse()}}, "protected 'x': is Tensor; give a path, or numbers"),
         ({"protected": {"x": np.ma.masked_less(IMAGES, 9)}}, "protected 'x': is a masked array; give a path, or numb"),
     ],

@@ -27,8 +27,10 @@ def as_path(given: str | Path, name: str = "path") -> Path:
 
     Raises:
         DataError: If there is no such user.
-        UsageError: If it is no path.
+        UsageError: If it is no path, or empty.
     """
+    if given == "":
+        raise UsageError(f"{name} '': names nothing; write . for the current folder")
     try:
         path = Path(given)
     except TypeError:
