@@ -95,7 +95,7 @@ def test_a_method_that_replaces_a_part_of_uebench_protects_nothing(
         protect(plugins=replaces)
     assert referee.check is check
     assert json.loads((out / "protected.json").read_text())["copies"] == {}
-    with pytest.raises(UsageError, match="holds no copies of these photographs by this method, options and code"):
+    with pytest.raises(UsageError, match="holds no images of these photographs with these options and code"):
         protect(plugins=honest)
 
 

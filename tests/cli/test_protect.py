@@ -179,7 +179,7 @@ def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photo
     before = copies(out)
     answer = uebench("protect", source, out, "--method", "random(eps=4/255)", *SMOKE)
     assert answer.code == 2
-    assert "holds no copies of these photographs by this method, options and code; choose" in answer.complaint
+    assert "holds no images of these photographs with these options and code; choose" in answer.complaint
     assert copies(out) == before
 
 
@@ -216,7 +216,7 @@ def test_a_photograph_that_changed_since_is_another_request(uebench: Command, ph
     command = ("protect", source, out, "--method", "random", *SMOKE)
     assert uebench(*command).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
-    assert "holds no copies of these photographs by this method, options and code" in uebench(*command).complaint
+    assert "holds no images of these photographs with these options and code" in uebench(*command).complaint
 
 
 @pytest.mark.parametrize("instead", ["black", "clean", "photograph"])
@@ -270,7 +270,7 @@ def test_copies_by_other_code_of_the_same_method_are_left_alone(
     (out / "b" / "1.png").unlink()
     plugin.write_text(plugin.read_text().replace("return ", "return -", 1))
     answer = uebench(*command)
-    assert (answer.code, "by this method, options and code; choose a new folder" in answer.complaint) == (2, True)
+    assert (answer.code, "with these options and code; choose a new folder" in answer.complaint) == (2, True)
     assert copies(out) == {name: pixels for name, pixels in before.items() if name != "b/1.png"}
 
 
@@ -283,6 +283,18 @@ def test_a_folder_that_another_call_took_over_is_not_described_by_this_one(photo
     with pytest.raises(StoreError, match="another uebench command has begun to write there; choose a new folder"):
         protect_folder(source, out, "random", results=tmp_path / "results", preset="smoke", progress=take_over)
     assert (out / "protected.json").read_text() == "of another call"
+
+
+def test_the_same_call_at_the_same_time_disturbs_nothing(photos: Photos, tmp_path: Path) -> None:
+    source, out, begun = photos({"a": 70, "b": 3}), tmp_path / "out", tmp_path / "begun"
+    protect = partial(protect_folder, source, out, "random", results=tmp_path / "results", preset="smoke")
+
+    def begin_again(*_: object) -> None:
+        if not begun.exists():
+            begun.touch()
+            protect()
+
+    assert len(protect(progress=begin_again)["copies"]) == 73
 
 
 def test_the_manifest_of_another_version_is_resumed(uebench: Command, photos: Photos, tmp_path: Path) -> None:
@@ -374,7 +386,7 @@ def test_no_copy_is_written_through_a_link(uebench: Command, photos: Photos, tmp
     other.mkdir()
     (out / "a").symlink_to(other)
     answer = uebench(*command)
-    assert (answer.code, f"{out / 'a'}: is a link, which protect does not write through" in answer.complaint) == (
+    assert (answer.code, f"{out / 'a'}: is a link, which uebench does not write through" in answer.complaint) == (
         2,
         True,
     )

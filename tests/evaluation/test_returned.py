@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ GOOD = Trained(
 
 def test_what_can_be_recorded_passes_unchanged() -> None:
     assert checked(GOOD) is GOOD
-    assert checked(replace(GOOD, details={}, steps=0, seconds=2))
+    assert checked(replace(GOOD, details=MappingProxyType({"stem": "small"}), steps=0, seconds=2, images=0))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_what_can_be_recorded_passes_unchanged() -> None:
         ({"steps": -3}, "steps: input should be greater than or equal to 0"),
         ({"seconds": -1.0}, "seconds: input should be greater than or equal to 0"),
         ({"seconds": float("nan")}, "seconds: input should be a finite number"),
-        ({"images": 0}, "images: input should be greater than or equal to 1"),
+        ({"images": -1}, "images: input should be greater than or equal to 0"),
         ({"details": None}, "details: input should be a valid dictionary"),
         ({"details": {"parameters": np.int64(5)}}, "details: object of type int64 is not JSON serializable"),
         ({"details": {"upsampled_from": 32}}, "details: upsampled_from needs input_size"),

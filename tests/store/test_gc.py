@@ -51,6 +51,7 @@ def litter(store: Store, key: str = RECORD.key) -> list[Path]:
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
+        os.utime(path, (0, 0))
     for name in ("12ab", "34cd"):
         (store.work.folder / name).mkdir()
     store.work.failure_path("12ab").write_text("")

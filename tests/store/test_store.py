@@ -243,6 +243,9 @@ def test_the_failure_of_a_set_that_was_made_elsewhere_since_is_none(store: Store
     assert store.failures()
     store.protections.write(of_set(made, level=0))
     assert store.failures() == []
+    later = store.protections.path(made.protect_key).stat().st_mtime + 1
+    os.utime(store.work.failure_path(made.protect_key), (later, later))  # of a later attempt to make it again
+    assert store.failures()
 
 
 def test_records_are_plain_json(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from uebench.data.side_information import SideInformation
-from uebench.errors import CellError, UsageError
+from uebench.errors import CellError, UsageError, text_of
 from uebench.evaluation import referee
 from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext, seed_everything
@@ -86,7 +86,7 @@ class ChosenMethod:
             UsageError: If a name or an option is wrong, or the method cannot serve the set.
         """
         seed = seed_of(seed)
-        part, side = method_part(registry, parse(text), preset)
+        part, side = method_part(registry, parse(text_of(text, "method")), preset)
         return cls(part, side, shape, preset, seed, choose_device(device), title=f"method {text!r}")
 
     def address(self, **images: object) -> str:

@@ -10,7 +10,7 @@ from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.dataset import load
 from uebench.data.names import as_folder
 from uebench.data.side_information import SideInformation
-from uebench.errors import UsageError
+from uebench.errors import UsageError, text_of
 from uebench.evaluation.stopping import Stop
 from uebench.planning.parts import make_part
 from uebench.planning.seeds import seed_of
@@ -20,7 +20,6 @@ from uebench.plugins.part import Part
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import Spec, parse
 from uebench.progress import Progress, both, no_progress
-from uebench.report.files import check
 
 SUFFIXES = (".safetensors",)
 """How the name of a weights file ends."""
@@ -69,7 +68,8 @@ def fit(
         32
     """
     workspace, file = Workspace.of(results, plugins), as_path(out)
-    check(file, "out", SUFFIXES)
+    if file.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"out {file}: end the name with {SUFFIXES[0]}")
     return fit_in(workspace, method, data, preset, seed, file, device=device, progress=progress or no_progress)
 
 
@@ -132,7 +132,7 @@ def fit_in(
 
 def _part_with_weights(registry: Registry, method: str, preset: str) -> Part[Method[Any]]:
     """Return a method whose weights can be saved, without weights."""
-    spec = parse(method)
+    spec = parse(text_of(method, "method"))
     kind: Any = registry.entry("method", spec.name).plugin
     if kind.state is Method.state:
         raise UsageError(f"{method}: {NOTHING}")

@@ -116,7 +116,7 @@ def protect_folder(
         images=len(photographs),
         left_out=[path.relative_to(source).as_posix() for path in left_out(source)],
     )
-    request = manifest.request_digest(stamps(photographs))
+    request = manifest.request_digest(stamps(photographs), chosen.part.entry.first_digest)
     folder = ProtectedFolder(target, manifest.model_copy(update={"request": request}))
     folder.begin(source)
     try:

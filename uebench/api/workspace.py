@@ -29,8 +29,8 @@ def as_path(given: str | Path, name: str = "path") -> Path:
         DataError: If there is no such user.
         UsageError: If it is no path, or empty.
     """
-    if given == "":
-        raise UsageError(f"{name} '': names nothing; write . for the current folder")
+    if isinstance(given, str) and not given.strip():
+        raise UsageError(f"{name} {given!r}: names nothing; give a path")
     try:
         path = Path(given)
     except TypeError:

@@ -44,6 +44,7 @@ class DescribedFolder(Generic[M]):
             if source and target.resolve().is_relative_to(source.resolve()):
                 raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose another folder")
             target.mkdir(parents=True, exist_ok=True)
+            self._written = self._state()
             if any(target.iterdir()):
                 existing = Earlier.model_validate(json.loads(read_regular(target / MANIFEST)))
                 if existing.request == self.manifest.request:
@@ -56,14 +57,13 @@ class DescribedFolder(Generic[M]):
             raise StoreError(f"{target}: cannot be used ({in_words(error)})") from None
         except ValueError:
             raise UsageError(
-                f"{target}: holds no copies of these photographs by this method, options and code; choose a new folder"
+                f"{target}: holds no images of these photographs with these options and code; choose a new folder"
             ) from None
         except RuntimeError:  # links in a circle, or a manifest with too many nested brackets
             raise UsageError(f"{target}: cannot be used; choose a new folder") from None
         for name in self.manifest.identities:
             if (target / name).is_symlink():
-                raise UsageError(f"{target / name}: is a link, which protect does not write through; remove it")
-        self._written = self._state()
+                raise UsageError(f"{target / name}: is a link, which uebench does not write through; remove it")
         if copies:
             self.resume(copies)
         else:
@@ -76,19 +76,25 @@ class DescribedFolder(Generic[M]):
         """Write the manifest, which says how the images were made.
 
         Raises:
-            StoreError: If it cannot be written, or another call has written its own there since.
+            StoreError: If it cannot be written, or a call for another request has written its own there since.
         """
         self.check_own()
         self.write(MANIFEST, json.dumps(self.manifest.stored(), indent=1, sort_keys=True).encode() + b"\n")
         self._written = self._state()
 
     def check_own(self) -> None:
-        """Check that no other call has written its manifest into the folder since this one did.
+        """Check that no call for another request has written its manifest into the folder since this one did.
 
         Raises:
             StoreError: If one has.
         """
-        if self._state() not in (self._written, ()):
+        if self._state() in (self._written, ()):
+            return
+        try:
+            request = Earlier.model_validate(json.loads(read_regular(self.target / MANIFEST))).request
+        except (OSError, ValueError, RecursionError):
+            request = ""
+        if request != self.manifest.request:
             raise StoreError(f"{self.target}: another uebench command has begun to write there; choose a new folder")
 
     def _state(self) -> tuple[int, ...]:

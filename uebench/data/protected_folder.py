@@ -178,7 +178,7 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         """Write the manifest with the copies finished so far.
 
         Raises:
-            StoreError: If it cannot be written.
+            StoreError: If it cannot be written, or a call for another request has written its own there since.
         """
         self.manifest = self.manifest.model_copy(update={"copies": dict(self.pairs)})
         super().write_manifest()
@@ -187,7 +187,7 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         """Write the manifest, unless it was written a short time ago.
 
         Raises:
-            StoreError: If it cannot be written, or another call has written its own there since.
+            StoreError: If it cannot be written, or a call for another request has written its own there since.
         """
         self.check_own()
         began = time.monotonic()

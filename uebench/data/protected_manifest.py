@@ -73,14 +73,15 @@ class Manifest(Strict):
     copies: dict[str, str] | None = None
     audit: FolderAudit | None = None
 
-    def request_digest(self, stamps: Sequence[Sequence[str | int]]) -> str:
+    def request_digest(self, stamps: Sequence[Sequence[str | int]], code: str) -> str:
         """Return a digest of the request: the method with its options and code, and every photograph's size and time.
 
         Args:
             stamps: The path of the copy of each photograph, and numbers that change when the photograph does.
+            code: A digest of the method's source code that is the same for all code with the same outputs.
         """
-        results = {"request", "left_out", "copies", "audit"}
-        return digest([self.model_dump(mode="json", exclude=results), stamps])
+        others = {"sources", "request", "left_out", "copies", "audit"}
+        return digest([self.model_dump(mode="json", exclude=others), code, stamps])
 
     def stored(self) -> dict[str, Any]:
         """Return JSON values, without what is not known yet."""

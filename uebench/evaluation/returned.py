@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from uebench.errors import CellError
 from uebench.plugins.base import Trained
 from uebench.store.record_parts import ModelDetails
 from uebench.store.seal import complaint
+
+
+def _as_dict(details: object) -> object:
+    return dict(details) if isinstance(details, Mapping) else details
 
 
 class _Fields(BaseModel):
@@ -23,8 +27,8 @@ class _Fields(BaseModel):
     stopped: str
     steps: int = Field(ge=0)
     seconds: float = Field(ge=0)
-    images: int = Field(ge=1)
-    details: ModelDetails
+    images: int = Field(ge=0)
+    details: Annotated[ModelDetails, BeforeValidator(_as_dict)]
 
 
 def checked(returned: object) -> Trained:

@@ -77,6 +77,11 @@ class Entry:
         others += [module_digest(_installed(file), strict) for file in used]
         return hashlib.sha256(" ".join([own, *others]).encode()).hexdigest() if others else own
 
+    @property
+    def first_digest(self) -> str:
+        """Return the source digest of the first code of this version that computes what today's code does."""
+        return next(iter(self.earlier), self.source_digest)
+
     def computes_as(self, digest: str | None) -> bool:
         """Return whether source code of this digest and of the same version computes what today's code does."""
         return digest == self.source_digest or digest in self.earlier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from uebench.store import seal
 from uebench.store.atomic import TEMPORARY, unusable
 from uebench.store.store import DamagedError, Store
 
+RECENT = 3600.0
+"""Seconds for which an array is spared: a call that has just begun holds no key yet."""
 Hold = Callable[[str], AbstractContextManager[bool]]
 """Returns a context that yields whether a key is free, and holds it if something is to be deleted."""
 
@@ -46,7 +49,7 @@ def gc(store: Store, *, delete: bool = False) -> list[Garbage]:
     """
     folders = [*(shelf.folder for shelf in store.shelves), store.work.folder]
     temporary = [path for folder in folders for path in sorted(folder.rglob(f"{TEMPORARY}*"))]
-    arrays = sorted(store.work.arrays.glob("*.npy"))
+    arrays = [path for path in sorted(store.work.arrays.glob("*.npy")) if time.time() - path.stat().st_mtime > RECENT]
     locks = store.claims.files()
     if any(store.claims.is_held(lock.stem) for lock in locks):
         temporary, arrays = [], []  # a running process may be writing or reading one of them

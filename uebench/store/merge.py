@@ -81,7 +81,7 @@ def _merged(store: Store, other: Store, mine: Shelf[Stored], its: Shelf[Stored],
     key = path.stem
     try:
         theirs = its.read(key)
-        content = seal.content_of(path, "file", most=None)
+        content = theirs.content if isinstance(theirs, Model) else seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
     if theirs is None or content is None or path != its.path(key):

@@ -22,7 +22,7 @@ from uebench.store.blob import Protected
 from uebench.store.claims import Claims
 from uebench.store.model import Model
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
-from uebench.store.requests import Requests
+from uebench.store.requests import Requests, is_since
 from uebench.store.seal import DamagedError, sealed
 from uebench.store.shelf import Shelf, View
 from uebench.store.summary import Summary
@@ -122,9 +122,11 @@ class Store:
         return [failure for failure in self.work.failures() if not self._is_finished(failure.key)]
 
     def _is_finished(self, key: str) -> bool:
-        """Return whether there is a record of a cell, or a protected set with its record."""
-        cell, record, protected = (shelf.path(key).is_file() for shelf in (self.cells, self.protections, self.sets))
-        return cell or (record and protected)
+        """Return whether there is a record of a cell, or a protected set with a record no older than its failure."""
+        if self.cells.path(key).is_file():
+            return True
+        failed = self.work.failure_path(key).stat().st_mtime
+        return self.sets.path(key).is_file() and is_since(self.protections.path(key), failed)
 
 
 def _records(folder: Path, model: type[A], key_of: Callable[[A], str]) -> Shelf[A]:
