@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uebench.api.workspace import Workspace, as_path
 from uebench.data.dataset import Dataset
 from uebench.data.protected_files import Photographs
 from uebench.data.protected_method import ProtectedConfig, checked
@@ -27,6 +26,8 @@ from uebench.store.atomic import write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from uebench.api.workspace import Workspace
 
     Source = str | Path | NDArray[Any] | torch.Tensor
     Protected = Mapping[str, Source]
@@ -102,9 +103,11 @@ def photographs(dataset: Dataset) -> Photographs:
     return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names(), dataset.name)
 
 
-def _file(name: str, source: Source, workspace: Workspace) -> Path:
+def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
+    if isinstance(source, str) and not source.strip():
+        raise UsageError(f"protected {name!r} {source!r}: names nothing; give a path")
     if isinstance(source, str | Path):
-        return as_path(source, f"protected {name!r}")
+        return source
     what = type(source).__name__
     if "torch" in sys.modules and isinstance(source, torch.Tensor):
         with contextlib.suppress(TypeError, RuntimeError):  # a sparse tensor remains, and is refused
