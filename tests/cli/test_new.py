@@ -48,6 +48,7 @@ def test_a_new_plugin_is_clean_and_the_printed_commands_work(
         (("source", "split"), "name 'split': a class Split would hide one that the file imports; choose another"),
         (("method", "mine", "--to", "mine.txt"), "mine.txt: a plugin is a Python file; end its name in .py"),
         (("method", "mine", "--to", "there.py"), "there.py: exists already; choose another file, or remove it"),
+        (("method", "numpy"), "numpy.py: Python may import it in place of the installed module numpy"),
         (("method", "mine", "--to", "there.py/mine.py"), "there.py/mine.py: cannot be written"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
         The file.
 
     Raises:
-        UsageError: If there is no such kind, if the name is invalid or taken, or if the file exists.
+        UsageError: If there is no such kind, if the name is invalid or taken, if the file exists, or if it has the name
+            of an installed module.
         StoreError: If the file cannot be written.
     """
     if kind not in KINDS:
@@ -50,6 +52,10 @@ def new(kind: str, name: str, to: str | Path | None = None) -> Path:
         raise UsageError(f"{file}: a plugin is a Python file; end its name in .py")
     if file.exists():
         raise UsageError(f"{file}: exists already; choose another file, or remove it")
+    if file.stem.isidentifier() and find_spec(file.stem):
+        raise UsageError(
+            f"{file}: Python may import it in place of the installed module {file.stem}; choose another name with --to"
+        )
     text, title = (TEMPLATES / f"{kind}.py").read_text("utf-8"), name.title().replace("_", "")
     imports = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
     if title in {alias.asname or alias.name for node in imports for alias in node.names}:
