@@ -146,7 +146,10 @@ def without(runs: Runs, *missing: tuple[int, int]) -> Runs:
     return Runs({seeds: runs.shares[seeds] for seeds in answers}, runs.n, answers)
 
 
-@pytest.mark.parametrize("missing", [[(2, 2)], [(2, 2), (1, 2)], [(0, 0), (1, 1), (2, 2)]])
+@pytest.mark.parametrize(
+    "missing",
+    [[(2, 2)], [(2, 2), (1, 2)], [(0, 0), (1, 1), (2, 2)], [(1, 1), (1, 2), (2, 1), (2, 2)]],
+)
 def test_a_missing_run_does_not_make_shared_attacker_seeds_independent(missing: list[tuple[int, int]]) -> None:
     rng = np.random.default_rng(29)
     held = 0
@@ -155,6 +158,18 @@ def test_a_missing_run_does_not_make_shared_attacker_seeds_independent(missing: 
         low, high = interval(without(as_runs(right), *missing))
         held += low <= truth <= high
     assert held / EXPERIMENTS >= 0.9
+
+
+def test_an_attacker_seed_counts_as_much_as_it_does_in_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = World(np.random.default_rng(3), (3, 3), method=0.0, attacker=1.0, both=0.0).method()[0]
+    complete = as_runs(right)
+    assert complete.concentration == pytest.approx(1 / 3)
+    uneven = without(complete, (1, 1), (1, 2), (2, 1), (2, 2))  # the first attacker seed is behind 7/9 of the mean
+    assert uneven.concentration == pytest.approx((7 / 9) ** 2 + 2 * (1 / 9) ** 2)
+    wide = interval(uneven)
+    monkeypatch.setattr(Runs, "concentration", 1 / 3)
+    narrow = interval(uneven)
+    assert wide[1] - wide[0] > 1.15 * (narrow[1] - narrow[0])
 
 
 @pytest.mark.parametrize("seeds", [(1, 1), (3, 3)])

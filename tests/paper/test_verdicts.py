@@ -125,6 +125,20 @@ def test_an_order_counts_what_paired_tests_decide_of_the_pairs_that_the_paper_te
     assert alone == {"ue": Order(undecided=1), "segue": Order(undecided=1)}
 
 
+def of_quality(row: str, reported: float, *psnr: float) -> FilledPlace:
+    place = next(one for one in TABLES["7"].places if (one.row, one.column) == (row, "psnr"))
+    return FilledPlace(place=place, value=sum(psnr) / len(psnr), of_sets=psnr, reported=reported)
+
+
+def test_an_order_of_quality_is_decided_by_three_sets_of_each_method_that_do_not_overlap() -> None:
+    ue, rue = of_quality("ue", 32.4, 32.0, 31.9, 32.3), of_quality("rue", 32.5, 32.3, 32.31, 32.2)
+    tue, lsp = of_quality("tue", 30.2, 33.1, 33.1, 33.1), of_quality("lsp", 31.5, 33.2, 33.3)
+    found = orders([ue, rue, tue, lsp])
+    assert found["ue"] == Order(reversed=1, undecided=2)  # below TUE
+    assert found["tue"] == Order(reversed=2, undecided=1)
+    assert found["lsp"] == Order(undecided=3)  # two sets
+
+
 def test_the_papers_own_figures_uphold_its_claims() -> None:
     verdicts = {one.claim.table: one.verdict for one in judge(as_the_paper_has_it())}
     assert verdicts == {

@@ -10,7 +10,8 @@ seeds see photographs in equal order and mostly start from equal weights, so the
 analysis is valid with and without such an effect; a nested one would count nine runs of three attacker seeds as nine
 draws. Attacker seeds that differ between method seeds are nested in them. If some runs of a grid are missing, the
 variance comes from the attacker seeds that occur with every method seed. Where these are fewer than two, missing runs
-are replaced by what both seeds add up to in the others (Yates 1933).
+are replaced by what both seeds add up to in the others (Yates 1933), and each attacker seed counts as it does in the
+mean, in which every method seed counts the same.
 
 **Error of a mean.** See ``variance``. In simulations, intervals from three seeds cover 92 to 98%; about 90% where
 accuracies range over tens of points; and about 85% where one protected set in three fails. A factor with one level is
@@ -142,6 +143,15 @@ class Runs:
         least, most = min(counts), max(counts)
         return f"{len(counts)} x {least}" + (f"-{most}" if most > least else "")
 
+    @property
+    def concentration(self) -> float:
+        """Return the sum of the squared weights of the attacker seeds in the mean: 1/J if J seeds count the same."""
+        weights: dict[int, float] = {}
+        for seeds in self.by_method_seed.values():
+            for seed in seeds:
+                weights[seed] = weights.get(seed, 0.0) + 1 / (len(seeds) * len(self.by_method_seed))
+        return sum(weight**2 for weight in weights.values())
+
     def only(self, seeds: Container[int]) -> Runs:
         """Return the runs with the given attacker seeds."""
         kept = [pair for pair in self.shares if pair[1] in seeds]
@@ -167,14 +177,15 @@ def interval(runs: Runs) -> tuple[float, float]:
     import numpy as np
 
     common = set.intersection(*map(set, runs.by_method_seed.values()))
-    table, more = _table(runs.only(common) if len(common) > 1 else runs), n + 2 * PSEUDO
+    counted = runs.only(common) if len(common) > 1 else runs
+    table, more = _table(counted), n + 2 * PSEUDO
     middle = (mean * n + PSEUDO) / more
     one_run = middle * (1 - middle) / (more - 1)
     of_photographs = one_run
     if runs.answers:
         with_pseudo = np.concatenate([table.mean((0, 1)), np.repeat([0.0, 1.0], int(PSEUDO))])
         of_photographs = float(with_pseudo.var(ddof=1)) / more
-    variance, degrees = variance_of([table], of_photographs)
+    variance, degrees = variance_of([table], of_photographs, concentration=[counted.concentration])
     if runs.of_each > 1:
         degrees = with_photographs(degrees, of_photographs / variance, n)
     effective = n * one_run / variance * (Z / quantile(degrees)) ** 2
@@ -243,7 +254,8 @@ def difference(one: Runs, other: Runs) -> Difference:
         middles = [(runs.mean * n + PSEUDO) / more for runs in (one, other)]
         of_photographs = sum(middle * (1 - middle) for middle in middles) / (more - 1)
         tables = [table.mean(-1, keepdims=True) for table in tables]
-    variance, degrees = variance_of(tables, of_photographs, seeds_are_paired)
+    concentration = [one.concentration, other.concentration]
+    variance, degrees = variance_of(tables, of_photographs, seeds_are_paired, concentration)
     if one.of_each > 1:
         degrees = with_photographs(degrees, of_photographs / variance, n)
     value, error = one.mean - other.mean, math.sqrt(variance)

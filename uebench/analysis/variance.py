@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     Parts = list[tuple[Floats, int]]  # variances with their degrees of freedom
 
 
-def variance_of(tables: Sequence[Floats], of_photographs: float, pair_attackers: bool = True) -> tuple[float, float]:
+def variance_of(
+    tables: Sequence[Floats],
+    of_photographs: float,
+    pair_attackers: bool = True,
+    concentration: Sequence[float] = (),
+) -> tuple[float, float]:
     """Return the variance of a mean, or of the difference of two, and its degrees of freedom.
 
     Args:
@@ -31,13 +36,17 @@ def variance_of(tables: Sequence[Floats], of_photographs: float, pair_attackers:
         of_photographs: The variance by the choice of photographs. Like the variance by seeds, it includes the
             interactions of seeds and photographs, which are therefore subtracted once.
         pair_attackers: Whether two tables have the same attacker seeds; otherwise theirs are independent.
+        concentration: Of each table, the sum of the squared weights of its attacker seeds in the mean; by default they
+            count the same.
     """
-    of_methods, of_attackers, both = _of_seeds([table.mean(-1, keepdims=True) for table in tables], pair_attackers)
+    concentration = concentration or [1 / table.shape[1] for table in tables]
+    means = [table.mean(-1, keepdims=True) for table in tables]
+    of_methods, of_attackers, both = _of_seeds(means, pair_attackers, concentration)
     sets, attackers = (sum(float(part[0]) for part, _ in parts) for parts in (of_methods, of_attackers))
     of_seeds = sets + attackers - float(both[0])
     counted_twice, photographs = 0.0, tables[0].shape[-1]
     if photographs > 1:
-        *parts, shared = _of_seeds(tables, pair_attackers)
+        *parts, shared = _of_seeds(tables, pair_attackers, concentration)
         each = sum((part for part, _ in chain(*parts)), -shared)
         counted_twice = max(0.0, (float(each.mean()) - of_seeds) / (photographs - 1))
     of_seeds = max(of_seeds, sets, attackers)  # the true variance is no less than either
@@ -47,7 +56,9 @@ def variance_of(tables: Sequence[Floats], of_photographs: float, pair_attackers:
     return variance, variance**2 / squares if squares else math.inf
 
 
-def _of_seeds(tables: Sequence[Floats], pair_attackers: bool) -> tuple[Parts, Parts, Floats]:
+def _of_seeds(
+    tables: Sequence[Floats], pair_attackers: bool, concentration: Sequence[float]
+) -> tuple[Parts, Parts, Floats]:
     """Return the variance that seeds add to each photograph's mean (or difference of means).
 
     Returns:
@@ -67,7 +78,11 @@ def _of_seeds(tables: Sequence[Floats], pair_attackers: bool) -> tuple[Parts, Pa
     by_attacker = [table.mean(0) for table in tables]
     if pair_attackers and len(tables) > 1:
         by_attacker = [by_attacker[0] - by_attacker[1]]
-    of_attackers = [(one.var(0, ddof=1) / len(one), len(one) - 1) for one in by_attacker if len(one) > 1]
+    of_attackers = [
+        (one.var(0, ddof=1) * of_weights, len(one) - 1)
+        for one, of_weights in zip(by_attacker, concentration, strict=False)  # paired tables make one difference
+        if len(one) > 1
+    ]
     return of_methods, of_attackers, both
 
 

@@ -23,7 +23,8 @@ class FilledPlace:
     Attributes:
         place: The place.
         data: Name of the data set that it was measured on.
-        value: The mean over seeds, in %, dB, seconds or without a unit.
+        value: The mean over seeds or protected sets, in %, dB, seconds or without a unit.
+        of_sets: The PSNR, SSIM or LPIPS of each protected set; empty for other values.
         pairing: What an accuracy was measured on, and the clean reference; None for other values.
         reported: The paper's value.
         keys: Keys of the records behind the value.
@@ -35,6 +36,7 @@ class FilledPlace:
     place: TablePlace
     data: str = ""
     value: float | None = None
+    of_sets: tuple[float, ...] = ()
     pairing: Pairing | None = field(default=None, repr=False)
     reported: float | None = None
     keys: tuple[str, ...] = ()
@@ -192,7 +194,7 @@ def _accuracy(empty: FilledPlace, cells: Sequence[Record], clean: Sequence[Recor
 def _of_protected_sets(
     empty: FilledPlace, sets: Sequence[ProtectionRecord | Record], clean: Sequence[ProtectionRecord | Record]
 ) -> FilledPlace:
-    """Fill a place with mean seconds, or with the quality or the surrogate's loss of the first set.
+    """Fill a place with mean seconds or quality, or with the surrogate's loss of the first set.
 
     A cell's record has PSNR and seconds only.
     """
@@ -201,21 +203,26 @@ def _of_protected_sets(
         seconds = fmean(_seconds(place, record) for record in sets)
         overhead = fmean(record.timings.protect_seconds for record in clean) if clean else None
         return replace(empty, value=seconds, keys=tuple(record.protect_key for record in sets), overhead=overhead)
-    record = sets[0]
-    keys = (record.protect_key,)
     if place.metric == "surrogate_loss":
+        record = sets[0]
         fit = record.fit if isinstance(record, ProtectionRecord) else None
         losses = fit.surrogate_losses if fit else {}
         if not losses:
             return replace(empty, reason="early records do not hold how the method was trained")
-        return replace(empty, value=losses[max(losses)], keys=keys, fit=fit)
+        return replace(empty, value=losses[max(losses)], keys=(record.protect_key,), fit=fit)
+    values = {record.protect_key: value for record in sets if (value := _quality(record, place.metric)) is not None}
+    if values:
+        of_sets = tuple(values.values())
+        return replace(empty, value=fmean(of_sets), of_sets=of_sets, keys=tuple(values))
+    reasons = (record.quality.lpips_reason for record in sets if isinstance(record, ProtectionRecord))
+    return replace(empty, reason=next(filter(None, reasons), "") if place.metric == "lpips" else "")
+
+
+def _quality(record: ProtectionRecord | Record, metric: str) -> float | None:
     if isinstance(record, ProtectionRecord):
-        value, reason = getattr(record.quality, place.metric), record.quality.lpips_reason
-    else:
-        value, reason = record.audit.psnr_mean if place.metric == "psnr" else None, None
-    if value is None:
-        return replace(empty, reason=(reason or "") if place.metric == "lpips" else "")
-    return replace(empty, value=value, keys=keys)
+        value: float | None = getattr(record.quality, metric)
+        return value
+    return record.audit.psnr_mean if metric == "psnr" else None
 
 
 def _seconds(place: TablePlace, record: ProtectionRecord | Record) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from uebench.analysis.paired_tests import paired_tests
-from uebench.analysis.statistics import Z, share_learned
+from uebench.analysis.statistics import ENOUGH, Z, share_learned
 from uebench.paper.fill import FilledPlace
 
 HELD = 0.15
@@ -41,7 +41,10 @@ def order_rule(metric: str) -> str:
             f"It is decided if one takes more than {TIMES} times as long as the other, because timings on a shared "
             "machine vary"
         )
-    return rule + "Any difference decides"
+    return rule + (
+        "It is decided if there are at least three protected sets of both, and all of the one lie above all of "
+        "the other"
+    )
 
 
 def near_chance(filled: FilledPlace) -> bool | None:
@@ -136,5 +139,9 @@ def signs(pairs: Iterable[tuple[FilledPlace, FilledPlace]]) -> list[int]:
 
 def _sign(one: FilledPlace, other: FilledPlace) -> int:
     assert one.value is not None and other.value is not None
+    if one.of_sets and other.of_sets:
+        if min(len(one.of_sets), len(other.of_sets)) < ENOUGH:
+            return 0
+        return (min(one.of_sets) > max(other.of_sets)) - (max(one.of_sets) < min(other.of_sets))
     times = TIMES if one.place.metric == "seconds" else 1
     return (one.value > times * other.value) - (times * one.value < other.value)

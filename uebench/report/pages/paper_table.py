@@ -56,7 +56,7 @@ def _row(table: str, filled: FilledPlace) -> dict[str, object]:
         "table": table,
         "row": place.row, "setting": place.setting, "column": place.column, "metric": place.metric,
         "role": place.role, "data": filled.data, "measured": filled.value, "low": filled.low, "high": filled.high,
-        "seeds": filled.seeds, "runs": len(filled.cells), "n": filled.n,
+        "of_sets": list(filled.of_sets), "seeds": filled.seeds, "runs": len(filled.cells), "n": filled.n,
         "worst_identity": filled.worst.number if filled.worst else None,
         "worst_identity_accuracy": 100 * filled.worst.share if filled.worst else None,
         "reported_on": ROLES[place.role], "reported": filled.reported,
@@ -82,6 +82,7 @@ def _block(role: str, places: list[FilledPlace]) -> Block:
             f"measured{data}{unit}{' [95%]' if metric == 'accuracy' else ''}",
             [_measured(filled) for filled in places],
         ),
+        *([("over sets", [_over_sets(filled) for filled in places])] if any(one.of_sets for one in places) else []),
         (f"reported on {paper}{unit}", [number(filled.reported, filled) for filled in places]),
     ]
     if metric == "seconds":
@@ -181,6 +182,13 @@ def _measured(filled: FilledPlace) -> str:
     if filled.value is None or filled.low is None or filled.high is None:
         return number(filled.value, filled)
     return with_interval(filled.value, filled.low, filled.high)
+
+
+def _over_sets(filled: FilledPlace) -> str:
+    if not filled.of_sets:
+        return "-"
+    least, most = (number(end, filled) for end in (min(filled.of_sets), max(filled.of_sets)))
+    return f"{len(filled.of_sets)}: {least} to {most}" if len(filled.of_sets) > 1 else "1"
 
 
 def _ratios(values: Sequence[float | None], places: Sequence[FilledPlace]) -> list[str]:
