@@ -188,7 +188,8 @@ def test_quality_comes_from_the_records_of_protected_sets(tmp_path: Path) -> Non
     other = shared | {"protect_key": "f" * 64, "method_seed": 1, "quality": seen | {"psnr": 32.5, "ssim": 0.8}}
     store.protections.write(ProtectionRecord.model_validate(other | {"timings": timings}))
     psnr, ssim, _ = segue("7")
-    assert (psnr.value, psnr.of_sets, ssim.value) == (32.0, (31.5, 32.5), pytest.approx(0.75))
+    assert (psnr.value, psnr.of_sets) == (32.0, (31.5, 32.5))
+    assert ssim.value == pytest.approx(0.75)
     assert psnr.keys == (record.protect_key, "f" * 64)
     store.protections.path("f" * 64).unlink()
     store.protections.path(record.protect_key).write_text("{}")

@@ -78,7 +78,9 @@ def test_a_result_of_smoke_says_that_nothing_follows_from_it(
 def test_a_method_with_another_kind_of_budget_is_named_beside_the_others() -> None:
     ue = as_asked("ue", "resnet18")
     lsp = as_asked("lsp", "resnet18").model_copy(update={"audit": ue.audit.model_copy(update={"norm": "l2"})})
-    said = "lsp: bounded in L2, not at each pixel; a pixel may change by more than with the others"
+    said = (
+        "lsp: bounded in L2, not at each pixel: a pixel may change by more than with the others, a whole image by less"
+    )
     assert [text for text in caveats([ue, lsp]) if "L2" in text] == [said]
     assert not [text for text in caveats([lsp]) if "L2" in text]
     free = as_asked("cuda", "resnet18").model_copy(update={"audit": ue.audit.model_copy(update={"norm": "none"})})

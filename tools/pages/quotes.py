@@ -3,9 +3,9 @@
 A page asks for a table with ``<!-- uebench table 5 --data webface10 -->`` and ends it with ``<!-- end -->``. In a
 sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cells of one method against one attacker
 whose keys begin so, ``<!-- interval KEY KEY -->59.8 to 80.2`` for its 95% interval, ``<!-- peak KEY KEY -->`` for the
-mean after each run's best epoch, ``<!-- again KEY -->`` for a cell that was computed a second time
-(``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker began with the surrogate's weights
-(``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was
+mean after each run's best epoch, ``<!-- epochs 18-22 KEY KEY -->`` for that over some epochs, ``<!-- again KEY -->``
+for a cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker
+began with the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was
 tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, the plugins of a kind after
 ``<!-- plugins method -->``, the Python API after ``<!-- functions -->``, one cell on several machines after ``<!--
 machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import shlex
 from functools import cache
+from statistics import fmean
 
 from tools.pages import functions, machines, plugins, trials, verdicts
 from tools.pages.committed import results
@@ -47,7 +48,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 KEYS = r"([0-9a-f]{8,}(?: [0-9a-f]{8,})*)"
-STATED = re.compile(rf"(<!-- (cell|peak|again|equal|purity) {KEYS} -->\s*)[\d.?]+%")
+STATED = re.compile(rf"(<!-- (cell|peak|again|equal|purity|epochs \d+-\d+) {KEYS} -->\s*)[\d.?]+%")
 INTERVAL = re.compile(rf"(<!-- interval {KEYS} -->\s*)[\d.?]+ to [\d.?]+")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 CONFIDENCE = re.compile(r"95% (?:Wilson )?intervals?")
@@ -85,11 +86,21 @@ def _interval(keys: list[str]) -> str:
 
 def _value(kind: str, keys: list[str]) -> float:
     records = _named(keys, {"again": "again", "equal": "equal_seeds"}.get(kind, ""))
+    if kind.startswith("epochs"):
+        first, last = map(int, kind.removeprefix("epochs ").split("-"))
+        return fmean(_over_epochs(record, first, last) for record in records)
     if kind != "purity":
         return runs_of(records, peak=kind == "peak").mean
     (record,) = records
     assert record.side_information
     return record.side_information.purity.share
+
+
+def _over_epochs(record: Record, first: int, last: int) -> float:
+    """Return the mean clean test accuracy of a run over some epochs, counted from 1."""
+    epochs = [epoch for epoch in record.curve if first <= epoch.epoch <= last]
+    assert len(epochs) == last - first + 1, f"{record.key}: has no epochs {first} to {last}"
+    return fmean(epoch.test_correct for epoch in epochs) / record.counts.n
 
 
 @cache

@@ -65,6 +65,12 @@ def seconds(records: Iterable[Record]) -> float | None:
     return fmean(one.fit_seconds + one.protect_seconds for one in timings)
 
 
+def psnr(records: Iterable[Record]) -> float | None:
+    """Return the mean PSNR of the protected sets in dB, over their changed images; None if nothing changed."""
+    known = [found for record in one_of_each_set(records) if (found := record.audit.psnr_mean) is not None]
+    return fmean(known) if known else None
+
+
 def identities(records: Sequence[Record]) -> list[Identity]:
     """Return the people of a data set and how well the attacker recognises each.
 

@@ -27,7 +27,7 @@ _SHORT = [name for name, preset in PRESETS.items() if preset.caveat]
 """Presets under which no attacker learns much; their own caveat says so."""
 
 OTHER_BUDGETS = {
-    "l2": "bounded in L2, not at each pixel; a pixel may change by more than with the others",
+    "l2": "bounded in L2, not at each pixel: a pixel may change by more than with the others, a whole image by less",
     "l0": "bounded in the number of changed pixels, which may change by as much as they can",
     "none": "bounded by nothing; the photographs may change more visibly than with the others",
 }

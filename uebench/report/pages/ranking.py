@@ -8,17 +8,17 @@ from typing import Any
 from uebench.analysis.choice import chosen
 from uebench.analysis.leaderboard import Benchmark
 from uebench.analysis.pairing import Pairing
-from uebench.analysis.runs import is_clean, seconds
+from uebench.analysis.runs import is_clean, psnr, seconds
 from uebench.report.caveats import COST, FEW_SEEDS, WORST_IDENTITY, caveats
 from uebench.report.formats import Block, Page
 from uebench.report.text import or_dash, person, with_interval
 
 COLUMNS = (
     "data", "preset", "attacker", "method", "rank_first", "rank_last", "accuracy", "low", "high", "drop",
-    "worst_identity", "worst_identity_accuracy", "seconds", "seeds", "n",
+    "worst_identity", "worst_identity_accuracy", "psnr", "seconds", "seeds", "n",
 )  # fmt: skip
 HEADER = (
-    "rank", "method", "accuracy, % [95%]", "drop, points", "worst identity, %", "cost, s", "seeds", "n",
+    "rank", "method", "accuracy, % [95%]", "drop, points", "worst identity, %", "PSNR, dB", "cost, s", "seeds", "n",
 )  # fmt: skip
 NOTES = (
     "rank: methods share a rank unless a paired test on the same photographs and seeds tells them apart at the 5% "
@@ -29,6 +29,7 @@ NOTES = (
     "seeds and photographs. Where there is only one seed, its spread is unknown and not counted; drop: how far below "
     "the clean reference",
     WORST_IDENTITY,
+    "PSNR: how little the photographs change; methods with other bounds, or that use less of theirs, differ in it",
     f"cost: seconds {COST}, on the machine of the record",
     "seeds: method seeds x attacker seeds; n: test images",
     FEW_SEEDS,
@@ -76,8 +77,8 @@ def _row(benchmark: Benchmark, pairing: Pairing) -> dict[str, object]:
     values = (
         benchmark.name, benchmark.preset, pairing.attacker, pairing.method, rank.first if rank else None,
         rank.last if rank else None, pairing.accuracy, low, high, None if clean else pairing.drop,
-        pairing.worst.number, 100 * pairing.worst.share, None if clean else seconds(pairing.records),
-        pairing.runs.seeds, pairing.runs.n,
+        pairing.worst.number, 100 * pairing.worst.share, psnr(pairing.records),
+        None if clean else seconds(pairing.records), pairing.runs.seeds, pairing.runs.n,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -90,6 +91,7 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
         with_interval(row["accuracy"], row["low"], row["high"]),
         or_dash(row["drop"]),
         person(row["worst_identity_accuracy"], row["worst_identity"]),
+        or_dash(row["psnr"]),
         or_dash(row["seconds"], 0),
         str(row["seeds"]),
         str(row["n"]),

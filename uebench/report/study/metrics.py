@@ -7,8 +7,8 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import NamedTuple
 
+from uebench.analysis.runs import psnr as psnr_of
 from uebench.analysis.runs import seconds as seconds_of
-from uebench.analysis.selection import one_of_each_set
 from uebench.analysis.statistics import Runs
 from uebench.analysis.study import MeasuredPlace, columns
 from uebench.planning.study import StudySpec
@@ -75,7 +75,7 @@ def unprotected(one: MeasuredPlace) -> float | None:
 
 def psnr(one: MeasuredPlace) -> float | None:
     """Return the mean PSNR of the changed images in dB; None if nothing changed."""
-    return _mean(record.audit.psnr_mean for record in one_of_each_set(one.records))
+    return psnr_of(one.records)
 
 
 def ssim(one: MeasuredPlace) -> float | None:
