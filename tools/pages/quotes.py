@@ -5,10 +5,10 @@ sentence, ``<!-- cell KEY KEY -->17.2%`` stands for the mean accuracy of the cel
 whose keys begin so, ``<!-- interval KEY KEY -->59.8 to 80.2`` for its 95% interval, ``<!-- peak KEY KEY -->`` for the
 mean after each run's best epoch, ``<!-- epochs 18-22 KEY KEY -->`` for that over some epochs, ``<!-- again KEY -->``
 for a cell that was computed a second time (``results/again``), ``<!-- equal KEY KEY -->`` for cells whose attacker
-began with the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels were that the method saw. What was
-tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end -->``, the plugins of a kind after
-``<!-- plugins method -->``, the Python API after ``<!-- functions -->``, one cell on several machines after ``<!--
-machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
+began with the surrogate's weights (``results/equal_seeds``), and ``<!-- purity KEY -->95.8%`` for how pure the labels
+were that the method saw. What was tried for the presets stands between ``<!-- trials methods -->`` and ``<!-- end
+-->``, the plugins of a kind after ``<!-- plugins method -->``, the Python API after ``<!-- functions -->``, one cell on
+several machines after ``<!-- machines -->``, and the verdicts on the paper's claims after ``<!-- verdicts -->``.
 """
 
 from __future__ import annotations
