@@ -13,7 +13,7 @@ from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.metrics import count_correct
 from uebench.networks import classifier
-from uebench.plugins.base import Classifier, Config, Countermeasure, ImageSet, Info, Training
+from uebench.plugins.base import Classifier, Config, Countermeasure, ImageSet, Info, Shape, Training
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.training.epoch_choice import hold_back
@@ -42,6 +42,22 @@ def test_partial_leaves_whole_identities_unprotected(share: float, people: int) 
     chosen = spared(f"partial(share={share})")
     assert len(set(LABELS[chosen].tolist())) == people
     assert int(chosen.sum()) == 10 * people
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("partial(share=0.01)", "0.01 of 4 identities are 0; write share=0 or another"),
+        ("partial(share=0.9)", "0.9 of 4 identities are 4; write share=1 or another"),
+        ("mixed(fraction=0.01)", "0.01 of 40 images are 0; write fraction=0 or another"),
+        ("mixed(fraction=0.999)", "0.999 of 40 images are 40; write fraction=1 or another"),
+        ("partial(share=0)", None),
+        ("partial(share=0.5)", None),
+        ("mixed(fraction=1)", None),
+    ],
+)
+def test_a_share_that_would_be_all_or_nothing_without_saying_so_is_refused(text: str, reason: str | None) -> None:
+    assert build(text).obstacle(Shape(8, (10, 10, 10, 10))) == reason
 
 
 def test_a_larger_clean_share_contains_a_smaller_and_the_seed_decides() -> None:

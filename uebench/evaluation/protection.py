@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from uebench import lazy
 from uebench.data.dataset import Dataset
+from uebench.data.protected_method import ProtectedConfig
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
@@ -46,7 +47,8 @@ def make(
     budget = questions.budget(method, dataset.size)
     labels, side = spec.side.make(dataset.train, dataset.num_classes, spec.method_seed)
     clean = referee.image_set(Split(dataset.train.images, labels), dataset.num_classes, device)
-    clean = replace(clean, names=spec.data.train_names())
+    if spec.side.true or isinstance(spec.method.config, ProtectedConfig):  # the names say who is in the photographs
+        clean = replace(clean, names=spec.data.train_names())
     with peak_memory(device) as peak:
         ctx = context("fit")
         seed_everything(ctx)

@@ -100,8 +100,10 @@ class Runner:
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
             )
+            cell.check_files()
             with process_restored():  # nothing is written before the end of this block, which may discard the result
                 result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
+            cell.check_files()
             record = records.cell_record(cell, protected, result, self.device)
             if self.settings.keep_models:
                 models.keep(self.store, cell, result.trained)
@@ -145,8 +147,10 @@ class Runner:
             )
 
         dataset = self._load(spec.data)
+        spec.check_files()
         with process_restored():
             protected = make(spec, dataset, self.device, context)
+        spec.check_files()
         self.store.sets.write(protected)
         return protected
 

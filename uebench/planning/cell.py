@@ -11,6 +11,7 @@ from typing import Any
 from uebench.data.dataset import DatasetInfo
 from uebench.data.protected_method import ProtectedConfig
 from uebench.data.side_information import SideInformation
+from uebench.errors import DataError
 from uebench.hashing import abbreviated, file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.streams import needs_own_streams
@@ -55,8 +56,19 @@ class ProtectionSpec:
     @cached_property
     def assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the protected set depends on."""
+        return self._present_assets()
+
+    def _present_assets(self) -> tuple[tuple[str, str], ...]:
         files = (*questions.assets(self.method.plugin, self.data.size), *self.side.assets())
         return _digests(files, folders=isinstance(self.method.config, ProtectedConfig))
+
+    def check_files(self) -> None:
+        """Check that the files that the protected set depends on are those of the plan.
+
+        Raises:
+            DataError: If one has changed, so that the key is not that of the result.
+        """
+        _check_unchanged(self.assets, self._present_assets())
 
     @property
     def title(self) -> str:
@@ -126,7 +138,18 @@ class CellSpec:
     @cached_property
     def attacker_assets(self) -> tuple[tuple[str, str], ...]:
         """Return the name and sha256 of each file that the attack depends on."""
+        return self._present_assets()
+
+    def _present_assets(self) -> tuple[tuple[str, str], ...]:
         return _digests(file for part in self.chain for file in questions.assets(part.plugin, self.data.size))
+
+    def check_files(self) -> None:
+        """Check that the files that the attack depends on are those of the plan.
+
+        Raises:
+            DataError: If one has changed, so that the key is not that of the result.
+        """
+        _check_unchanged(self.attacker_assets, self._present_assets())
 
     @property
     def attacker_text(self) -> str:
@@ -172,6 +195,11 @@ def _obstacle(parts: Iterable[Part[Plugin[Any]]], data: DatasetInfo) -> str:
         if reason := questions.obstacle(part.plugin, data.shape):
             return f"{part.written}: {reason}"
     return ""
+
+
+def _check_unchanged(planned: tuple[tuple[str, str], ...], present: tuple[tuple[str, str], ...]) -> None:
+    if changed := [name for name, _ in sorted(set(planned) ^ set(present))]:
+        raise DataError(f"{changed[0]}: changed since the plan was made; leave it as it is, and run again")
 
 
 def _digests(files: Iterable[Path], *, folders: bool = False) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,7 @@ from uebench.plugins.validation import refusal
 MOST_SEEDS = 1000
 """The most seeds in a range."""
 NO_SEED = "is not a seed; write 0, or a range as 0-2, or a list as 0,1,2"
-_SEEDS = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
+_SEEDS = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 

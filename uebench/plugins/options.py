@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,6 +50,28 @@ def at_home(path: Path) -> Path:
         raise ValueError(f"cannot be found: there is no user {path.parts[0][1:]!r}; write the path in full") from None
 
 
+def paths_in(value: object) -> Iterator[Path]:
+    """Yield the paths that the value of an option names, also in tuples, lists, sets and dictionaries."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from paths_in(tuple(value.values()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        for one in value:
+            yield from paths_in(one)
+
+
+def _changed(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401
+    """Return the value of an option with each of its paths changed."""
+    if isinstance(value, Path):
+        return change(value)
+    if next(paths_in(value), None) is None:
+        return value
+    if isinstance(value, Mapping):
+        return {name: _changed(one, change) for name, one in value.items()}
+    return type(value)(_changed(one, change) for one in value)
+
+
 class Config(BaseModel):
     """A plugin's options: frozen and validated. Unknown names are refused, and ``~`` is expanded in paths."""
 
@@ -57,7 +80,7 @@ class Config(BaseModel):
     @field_validator("*")
     @classmethod
     def _expanded(cls, value: Any) -> Any:  # noqa: ANN401
-        return at_home(value) if isinstance(value, Path) else value
+        return _changed(value, at_home)
 
     @classmethod
     def meanings(cls) -> dict[str, str]:
@@ -71,8 +94,8 @@ class Config(BaseModel):
 
     def published(self) -> dict[str, Any]:
         """Return the options as JSON values, for keys and records: of a path, only the name; sets sorted."""
-        plain = self.model_dump(mode="json")
-        plain |= {name: value.name for name, value in self if isinstance(value, Path)}
+        named = {name: _changed(value, lambda path: Path(path.name)) for name, value in self}
+        plain = self.model_copy(update=named).model_dump(mode="json")
         plain |= {name: sorted(plain[name], key=repr) for name, value in self if isinstance(value, set | frozenset)}
         return {name: value for name, value in plain.items() if not self._is_as_before(name)}
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from uebench.errors import PluginError, UebenchError, line_of
 from uebench.norms import NORMS
 from uebench.plugins.base import Attacker, Budget, Listing, Method, Plugin, Shape, Source
+from uebench.plugins.options import paths_in
 from uebench.plugins.scan import CONTRACTS
 from uebench.plugins.values import Split
 
@@ -51,14 +52,14 @@ def assets(plugin: Plugin[Any], size: int) -> tuple[Path, ...]:
     """
     expected = "a tuple of pathlib.Path"
     files = _answer(plugin, "assets", lambda: _as_tuple(plugin.assets(size)), _are_paths, expected)
-    named = {name: value for name, value in plugin.config if isinstance(value, Path)}
-    for name, path in named.items():
+    named = [(name, path) for name, value in plugin.config for path in paths_in(value)]
+    for name, path in named:
         if path.is_dir() and not any(path in (file, *file.parents) for file in files):
             raise PluginError(
                 f"{described(type(plugin))}: option {name!r} names a folder, but assets returns none of its files; "
                 "return there what the plugin reads, so that it enters the key"
             )
-    return (*files, *(path for path in named.values() if path.is_file() and path not in files))
+    return (*files, *dict.fromkeys(path for _, path in named if path.is_file() and path not in files))
 
 
 def budget(method: Method[Any], size: int) -> Budget:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from uebench.lazy import torch
 from uebench.plugins.base import Config as BaseConfig
-from uebench.plugins.base import Countermeasure, Info
+from uebench.plugins.base import Countermeasure, Info, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +36,17 @@ class Mixed(Countermeasure[Config]):
     info = Info(title="A share of clean images (Huang et al., ICLR 2021)", family="partial protection")
     Config = Config
     place = "scope"
+    earlier: ClassVar = {
+        "ab2ea06e5fb651debfebea1f74ac4185abb725b0a1ed02ce64d0270b3a6a8125": "a fraction like 0.999 of 40 was allowed",
+    }
+
+    def obstacle(self, shape: Shape) -> str | None:
+        """Refuse a fraction that would round to no image or to all."""
+        fraction, images = self.config.fraction, sum(shape.counts)
+        clean = round(fraction * images)
+        if clean in (0, images) and fraction not in (0, 1):
+            return f"{fraction:g} of {images} images are {clean}; write fraction={clean // images} or another"
+        return None
 
     def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
         """Return which images are clean."""

@@ -27,7 +27,7 @@ NOTES = (
     "then those with lower accuracy",
     "accuracy: what the attacker recognises of clean test photographs, with its interval over method seeds, attacker "
     "seeds and photographs. Where there is only one seed, its spread is unknown and not counted; drop: how far below "
-    "the clean reference",
+    "the mean clean reference, over all of its seeds",
     WORST_IDENTITY,
     "PSNR: how little the photographs change; methods with other bounds, or that use less of theirs, differ in it",
     f"cost: seconds {COST}, on the machine of the record",
