@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Command
+from tests.plugin_files import BUDGET, plugin_file
 from uebench.data.images import read_image
 from uebench.hashing import content_digest
 from uebench.store.store import Store
@@ -52,20 +53,14 @@ def test_copies_that_are_not_protected_are_an_error(uebench: Command, photos: Ph
 
 
 def test_photographs_that_are_not_changed_are_counted(uebench: Command, photos: Photos, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        "import torch\n"
-        "from uebench.plugins.base import Budget, Config, Info, Method\n\n\n"
-        "class Mine(Method[Config]):\n"
-        '    name = "mine"\n    version = 1\n    info = Info(title="Changes the first photograph")\n'
-        "    Config = Config\n\n"
-        "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
-        "    def fit(self, train, ctx):\n        pass\n\n"
-        "    def perturb(self, batch, ctx):\n"
-        "        first = (batch.index == 0).float()[:, None, None, None]\n"
-        "        return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255 * first).clamp(0, 1)\n"
-    )
+    body = """
+def perturb(self, batch, ctx):
+    first = (batch.index == 0).float()[:, None, None, None]
+    return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255 * first).clamp(0, 1)
+"""
+    plugin = plugin_file(tmp_path / "mine.py", BUDGET + body)
     command = ("protect", photos({"a": 2, "b": 2}), tmp_path / "out", "--method", "mine", *SMOKE)
-    answer = uebench(*command, "--plugin", tmp_path / "mine.py")
+    answer = uebench(*command, "--plugin", plugin)
     assert answer.code == 0, answer.err
     assert answer.err.endswith("; 3 of 4 are unchanged, so not protected\n")
     whole = uebench("protect", tmp_path / "faces", tmp_path / "whole", "--method", "random", *SMOKE)

@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from tests.conftest import ROOT, TINY, Command
+from tests.plugin_files import plugin_file
 from uebench.data.dataset import load
 from uebench.evaluation.models import keep
 from uebench.networks import classifier
@@ -200,18 +201,9 @@ def test_a_damaged_record_and_a_damaged_blob_are_recomputed(tiny_run: Command, t
     assert delta(blob.read_bytes()) == delta(protected)
 
 
-PLUGIN = """
-from uebench.plugins.base import Batch, Config, Context, Info, Method
-from uebench.lazy import torch
-
-class Rogue(Method[Config]):
-    name = "rogue"
-    version = 1
-    info = Info(title="breaks a rule")
-    Config = Config
-    def perturb(self, batch, ctx):
-        return {expression}
-"""
+def returning(expression: str, folder: Path) -> Path:
+    """Write a method that returns something, and return its file."""
+    return plugin_file(folder / "rogue.py", f"def perturb(self, batch, ctx):\n    return {expression}")
 
 
 @pytest.mark.parametrize(
@@ -221,15 +213,13 @@ class Rogue(Method[Config]):
         ("batch.images[:, :2]", "not images of shape"),
         ("(batch.images + 1 / 255).clamp(0, 1)", "exceeds its budget: linf 1/255, allowed 0/255"),
         ("None", "perturb returned NoneType"),
-        ("batch.images / batch.nothing", "AttributeError in rogue.py:11"),
+        ("batch.images / batch.nothing", "AttributeError in rogue.py:12"),
     ],
 )
 def test_a_plugin_that_breaks_the_rules_fails_alone(
     tiny_run: Command, uebench: Command, tmp_path: Path, expression: str, complaint: str
 ) -> None:
-    file = tmp_path / "rogue.py"
-    file.write_text(PLUGIN.format(expression=expression))
-    answer = tiny_run("--plugin", file, "--method", "rogue", *LSP)
+    answer = tiny_run("--plugin", returning(expression, tmp_path), "--method", "rogue", *LSP)
     assert answer.code == 1
     (failed,) = [line for line in answer.err.splitlines() if line.startswith("uebench: failed: ")]
     assert complaint in failed
@@ -251,10 +241,9 @@ def test_the_example_plugin_runs_like_a_built_in(tiny_run: Command, uebench: Com
 def test_a_changed_plugin_with_the_same_version_is_pointed_out(
     tiny_run: Command, uebench: Command, tmp_path: Path
 ) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(PLUGIN.format(expression="batch.images"))
+    file = returning("batch.images", tmp_path)
     tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
-    file.write_text(PLUGIN.format(expression="batch.images + 0"))
+    returning("batch.images + 0", tmp_path)
     answer = tiny_run("--plugin", file, "--method", "rogue", "--attacker", "resnet18")
     assert "the source of rogue has changed since; raise its version or use --force" in answer.err
     assert "rogue" in uebench("status", "--stale", "--plugin", file).out
