@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.conftest import TINY, Command
-from tests.plugin_files import plugin_file
 from uebench.api.audit import audit_in
 from uebench.api.compute import Compute
 from uebench.api.result import ProtectionResult
@@ -24,23 +23,29 @@ from uebench.executors.confinement import can_give_up_network
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net/dev").exists(), reason="limits processes as Linux does")
 
-OPTIONS = """
-import json, os, pathlib, subprocess, time
+GUEST = """
+import json, os, pathlib, resource, subprocess, time
+import torch
+from uebench.plugins.base import Config, Info, Method
 
 class Options(Config):
     gib: float = 0
     sleep: float = 0
-"""
-GUEST = """
-def perturb(self, batch, ctx):
-    left = subprocess.Popen(["sleep", "1000"])
-    away = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    cards = [line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]]
-    found = {{"process": os.getpid(), "left": left.pid, "away": away.pid, "cards": cards, "user": os.getuid()}}
-    pathlib.Path({file!r}).open("a").write(json.dumps(found) + "\\n")
-    time.sleep(self.config.sleep)
-    torch.zeros(int(self.config.gib * 2**28))
-    return batch.images
+
+class Guest(Method[Options]):
+    name = "guest"
+    version = 1
+    info = Info(title="takes what it can")
+    Config = Options
+    def perturb(self, batch, ctx):
+        left = subprocess.Popen(["sleep", "1000"])
+        away = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        cards = [line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]]
+        found = {{"process": os.getpid(), "left": left.pid, "away": away.pid, "cards": cards, "user": os.getuid()}}
+        pathlib.Path({file!r}).open("a").write(json.dumps(found) + "\\n")
+        time.sleep(self.config.sleep)
+        torch.zeros(int(self.config.gib * 2**28))
+        return batch.images
 """
 
 
@@ -48,7 +53,8 @@ def protected(tmp_path: Path, executor: str, *methods: str) -> tuple[list[Protec
     """Protect with a guest; return what became of it, and what it found."""
     told = tmp_path / "told"
     told.touch()
-    plugin = plugin_file(tmp_path / "guest.py", GUEST.format(file=str(told)), options="Options", before=OPTIONS)
+    plugin = tmp_path / "guest.py"
+    plugin.write_text(GUEST.format(file=str(told)))
     workspace = Workspace.of(tmp_path / "results", [plugin], use_cache=False)
     specs = workspace.planner.protections(methods, [TINY], "smoke")
     made = audit_in(workspace, specs, Compute(executor=executor, jobs=1))
