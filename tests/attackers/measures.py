@@ -11,9 +11,18 @@ import torch
 from torch import Tensor
 
 from uebench.networks import classifier
-from uebench.plugins.base import Countermeasure, ImageSet
+from uebench.plugins.base import Config, Countermeasure, ImageSet, Info
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
+
+
+class Measure(Countermeasure[Config]):
+    """Does nothing; a test inherits from it and writes the place and the hook."""
+
+    name = "measure"
+    version = 1
+    info = Info(title="A countermeasure for a test")
+    Config = Config
 
 
 def build(text: str) -> Countermeasure[Any]:

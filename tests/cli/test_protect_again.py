@@ -5,36 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, Command
+from tests.conftest import ROOT, Command, Photos, copies
 from uebench.api.chosen_method import ChosenMethod
 from uebench.api.protect_folder import protect_folder
 from uebench.data.images import read_image
 from uebench.errors import StoreError
 
-Photos = Callable[..., Path]
-SMOKE = ("--preset", "smoke")
 
-
-def copies(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.png"))}
-
-
-def test_an_interrupted_call_goes_on_to_the_same_bytes(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+def test_an_interrupted_call_goes_on_to_the_same_bytes(protect: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 70, "b": 3}), tmp_path / "out"
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     whole, manifest = copies(out), (out / "protected.json").read_bytes()
     kept = out / "a" / "1.png"
     before = kept.stat().st_mtime_ns
     shutil.rmtree(out / "b")
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     assert (copies(out), (out / "protected.json").read_bytes()) == (whole, manifest)
     assert kept.stat().st_mtime_ns == before
 
@@ -55,45 +46,41 @@ def test_a_finished_call_trains_no_method_again(
         protect()
 
 
-def test_what_another_request_made_is_left_alone(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+def test_what_another_request_made_is_left_alone(protect: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
-    assert uebench("protect", source, out, "--method", "random", *SMOKE).code == 0
+    assert protect(source, out).code == 0
     before = copies(out)
-    answer = uebench("protect", source, out, "--method", "random(eps=4/255)", *SMOKE)
-    assert answer.code == 2
-    assert "holds no images of these photographs with these options and code; choose" in answer.complaint
+    answer = protect(source, out, "--method", "random(eps=4/255)")
+    assert "holds no images of these photographs with these options and code; choose" in answer.refusal(2)
     assert copies(out) == before
 
 
 def test_a_call_that_failed_before_its_first_copy_leaves_a_folder_that_can_be_used(
-    uebench: Command, photos: Photos, tmp_path: Path
+    protect: Command, photos: Photos, tmp_path: Path
 ) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
     (source / "b" / "1.png").write_bytes(b"damaged")
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 3
+    assert protect(source, out).code == 3
     assert [file.name for file in out.rglob("*")] == ["protected.json"]
     (source / "b" / "1.png").unlink()
-    answer = uebench(*command)
+    answer = protect(source, out)
     assert answer.code == 0, answer.err
     assert len(copies(out)) == 3
 
 
-def test_a_photograph_that_changed_since_is_another_request(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+def test_a_photograph_that_changed_since_is_another_request(protect: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     Image.new("RGB", (40, 40), "red").save(source / "a" / "0.png")
-    assert "holds no images of these photographs with these options and code" in uebench(*command).complaint
+    assert "holds no images of these photographs with these options and code" in protect(source, out).complaint
 
 
 @pytest.mark.parametrize("instead", ["black", "clean", "photograph"])
 def test_a_copy_that_is_no_protection_of_todays_photograph_is_named(
-    uebench: Command, photos: Photos, tmp_path: Path, instead: str
+    protect: Command, photos: Photos, tmp_path: Path, instead: str
 ) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     whole, copy, photograph = copies(out), out / "a" / "1.png", source / "a" / "1.png"
     match instead:
         case "black":
@@ -106,39 +93,37 @@ def test_a_copy_that_is_no_protection_of_todays_photograph_is_named(
             photograph.write_bytes(other[: before.st_size - 1] + b"\1")
             os.utime(photograph, ns=(before.st_atime_ns, before.st_mtime_ns))
             assert photograph.stat().st_size == before.st_size
-    answer = uebench(*command)
+    answer = protect(source, out)
     assert answer.code == 3
     changed = f"{copy}: this copy or its photograph {photograph} has changed; delete the copy and run again"
     assert changed in answer.err.splitlines()[-1]
     copy.unlink()
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     assert copies(out) == whole
 
 
-def test_a_copy_that_the_manifest_does_not_know_is_made_anew(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+def test_a_copy_that_the_manifest_does_not_know_is_made_anew(protect: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     whole, manifest = copies(out), json.loads((out / "protected.json").read_text())
     del manifest["copies"]["a/1.png"]
     (out / "protected.json").write_text(json.dumps(manifest))
     Image.new("RGB", (32, 32)).save(out / "a" / "1.png")
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     assert copies(out) == whole
 
 
 def test_copies_by_other_code_of_the_same_method_are_left_alone(
-    uebench: Command, photos: Photos, tmp_path: Path
+    protect: Command, photos: Photos, tmp_path: Path
 ) -> None:
     source, out, plugin = photos({"a": 2, "b": 2}), tmp_path / "out", tmp_path / "stripes.py"
     shutil.copy(ROOT / "docs" / "example_plugin.py", plugin)
-    command = ("protect", source, out, "--plugin", plugin, "--method", "stripes", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out, "--plugin", plugin, "--method", "stripes").code == 0
     before = copies(out)
     (out / "b" / "1.png").unlink()
     plugin.write_text(plugin.read_text().replace("return ", "return -", 1))
-    answer = uebench(*command)
-    assert (answer.code, "with these options and code; choose a new folder" in answer.complaint) == (2, True)
+    answer = protect(source, out, "--plugin", plugin, "--method", "stripes")
+    assert "with these options and code; choose a new folder" in answer.refusal(2)
     assert copies(out) == {name: pixels for name, pixels in before.items() if name != "b/1.png"}
 
 
@@ -165,16 +150,15 @@ def test_the_same_call_at_the_same_time_disturbs_nothing(photos: Photos, tmp_pat
     assert len(protect(progress=begin_again)["copies"]) == 73
 
 
-def test_the_manifest_of_another_version_is_resumed(uebench: Command, photos: Photos, tmp_path: Path) -> None:
+def test_the_manifest_of_another_version_is_resumed(protect: Command, photos: Photos, tmp_path: Path) -> None:
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
-    command = ("protect", source, out, "--method", "random", *SMOKE)
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     whole, file = (out / "protected.json").read_bytes(), out / "protected.json"
     manifest = json.loads(whole)
     known = {name: manifest[name] for name in ("request", "copies", "identities")}
     file.write_text(json.dumps(known | {"a_later_name": 1}))
     before = (out / "a" / "1.png").stat().st_mtime_ns
-    assert uebench(*command).code == 0
+    assert protect(source, out).code == 0
     assert (file.read_bytes(), (out / "a" / "1.png").stat().st_mtime_ns) == (whole, before)
 
 

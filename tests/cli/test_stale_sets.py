@@ -8,24 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY, Command
+from tests.plugin_files import plugin_file
 from uebench.plugins.source_digest import source_digest
 from uebench.store.store import Store
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
 METHOD = """
-from uebench.plugins.base import Budget, Config, Info, Method
-
-class Mine(Method[Config]):
-    name = "mine"
-    version = {version}
-    info = Info(title="brightens")
-    Config = Config
-    earlier = {earlier}
-    def budget(self, size):
-        return Budget("{norm}", 8 / 255)
-    def perturb(self, batch, ctx):
-        return (batch.images + {levels} / 255).clamp(0, 1)
+earlier = {earlier}
+def budget(self, size):
+    return Budget("{norm}", 8 / 255)
+def perturb(self, batch, ctx):
+    return (batch.images + {levels} / 255).clamp(0, 1)
 """
 
 
@@ -37,7 +31,7 @@ def plugin(tmp_path: Path) -> Path:
 def write(
     plugin: Path, levels: int | str = 2, version: int = 1, norm: str = "linf", earlier: dict[str, str] | None = None
 ) -> None:
-    plugin.write_text(METHOD.format(levels=levels, version=version, norm=norm, earlier=earlier or {}))
+    plugin_file(plugin, METHOD.format(levels=levels, norm=norm, earlier=earlier or {}), version=version)
 
 
 def attack(tiny_run: Command, plugin: Path, attacker: str, *more: str) -> tuple[int, str]:

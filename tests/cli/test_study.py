@@ -6,7 +6,7 @@ import pytest
 
 import uebench as package
 from tests.conftest import ROOT, TINY, Command
-from tests.executors.test_failures import ROGUE
+from tests.executors.test_failures import doing
 from tests.studies import measured, written
 from uebench.report.files import mark
 from uebench.store.store import Store
@@ -23,18 +23,17 @@ method = [{{ name = "Patches", method = "lsp" }}, {{ name = "Rogue", method = "r
 
 
 def test_a_study_is_computed_shown_and_not_computed_again(uebench: Command, tmp_path: Path) -> None:
-    file, plugin = written(tmp_path, SMALL), tmp_path / "rogue.py"
-    plugin.write_text(ROGUE.format(statement="raise ValueError('no')"))
+    file, plugin = written(tmp_path, SMALL), doing("raise ValueError('no')", tmp_path / "rogue.py")
     planned = uebench("study", "run", file, "--plugin", plugin, "--dry-run", "--json")
     assert [one["status"] for one in planned.json] == ["to do"] * 3
     assert not (tmp_path / "results" / "cells").exists()
     first = uebench("study", "run", file, "--plugin", plugin)
     assert first.code == 1
-    assert "failed: synthetic3: rogue vs resnet18, seed 0: ValueError in rogue.py:7: no" in first.err
+    assert "failed: synthetic3: rogue vs resnet18, seed 0: ValueError in rogue.py:6: no" in first.err
     (patches,) = [line for line in first.out.splitlines() if line.startswith("Patches ")]
     assert " [" in patches and patches.endswith("1 x 1")
     assert (
-        "gap: Rogue against resnet18 on synthetic(" in first.out and "failed: ValueError in rogue.py:7: no" in first.out
+        "gap: Rogue against resnet18 on synthetic(" in first.out and "failed: ValueError in rogue.py:6: no" in first.out
     )
     again = uebench("study", "run", file, "--plugin", plugin, "--json")
     assert "2 of 3 already done" in again.err
@@ -43,8 +42,7 @@ def test_a_study_is_computed_shown_and_not_computed_again(uebench: Command, tmp_
 
 
 def test_a_saved_grid_is_a_study_and_names_its_plugins(uebench: Command, tmp_path: Path) -> None:
-    plugin, grid = tmp_path / "rogue.py", tmp_path / "grid.toml"
-    plugin.write_text(ROGUE.format(statement="pass"))
+    plugin, grid = doing("pass", tmp_path / "rogue.py"), tmp_path / "grid.toml"
     words = ("--method", "rogue", "--attacker", "resnet18", "--data", TINY, "--preset", "smoke", "--with-clean")
     asked = uebench("run", *words, "--plugin", plugin, "--save", grid, "--dry-run", "--json")
     assert f'plugin = [\n    "{plugin}",\n]' in grid.read_text()
@@ -170,7 +168,7 @@ def test_python_gives_the_names_of_the_study_and_looks_again_after_a_run(tmp_pat
 
 def test_a_study_finds_its_plugins_beside_it(uebench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, SMALL)
-    (tmp_path / "rogue.py").write_text(ROGUE.format(statement="pass"))
+    doing("pass", tmp_path / "rogue.py")
     file.write_text('plugin = ["rogue.py"]\n' + file.read_text())
     monkeypatch.chdir(Path("/"))
     planned = uebench("study", "run", file, "--dry-run", "--json", "--results", tmp_path / "results")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin_files import plugin_file
 from uebench.data.dataset import source_part
 from uebench.data.names import as_folder
 from uebench.errors import UsageError
@@ -61,44 +62,30 @@ def test_a_folder_does_not_take_the_place_of_the_source_of_its_name(faces: Path)
     assert source_part("./orl", Registry()).name == "folder"
 
 
-FACES = """
+OPTIONS = """
 from pydantic import Field
-from uebench.plugins.base import Config, Info, Source
 
-class FacesConfig(Config):
+class Options(Config):
     identities: int = Field(4, ge=2)
     first: int = Field(1, ge=1)
+"""
+FACES = """
+def label(self):
+    begin, count = self.config.first - 1, self.config.identities
+    return f"faces[{begin}:{begin + count}]" if begin else f"faces{count}"
 
-class Faces(Source[FacesConfig]):
-    name = "faces"
-    version = 1
-    info = Info(title="t")
-    Config = FacesConfig
-
-    def label(self):
-        begin, count = self.config.first - 1, self.config.identities
-        return f"faces[{begin}:{begin + count}]" if begin else f"faces{count}"
-
-    def read(self, size): ...
-
-class Whole(Source[Config]):
-    name = "faces_whole"
-    version = 1
-    info = Info(title="t")
-    Config = Config
-
-    def label(self):
-        return "faces_whole4"
-
-    def read(self, size): ...
+def read(self, size): ...
+"""
+WHOLE = """
+def label(self): return "faces_whole4"
+def read(self, size): ...
 """
 
 
 def test_the_names_of_a_source_of_ones_own_are_data_sets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    file = tmp_path / "faces.py"
-    file.write_text(FACES)
-    registry = Registry([file])
+    faces = plugin_file(tmp_path / "faces.py", FACES, "Source", options="Options", before=OPTIONS)
+    registry = Registry([faces, plugin_file(tmp_path / "faces_whole.py", WHOLE, "Source")])
     for name in ("faces9", "faces[2:9]"):
         part = source_part(name, registry)
         assert (part.name, part.build().label()) == ("faces", name)

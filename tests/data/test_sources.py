@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.plugin_files import plugin_file
 from uebench.data.dataset import load
 from uebench.data.files import split_files
 from uebench.data.folders import natural_names
@@ -240,19 +241,11 @@ def test_a_folder_is_an_identity_whatever_its_name_ends_in(photos: Photos, regis
 
 
 ARRAYS = """
-import numpy as np
-from uebench.plugins.base import Config, Info, Source, Split
-
-class Mine(Source[Config]):
-    name = "mine"
-    version = 1
-    info = Info(title="arrays")
-    Config = Config
-    def label(self): return "mine"
-    def read(self, size):
-        train, test = np.random.default_rng(0).integers(0, 256, (2, 6, 3, size, size), np.uint8)
-        test[:{shared}] = train[-{shared}:]
-        return tuple(Split(images, np.arange(3).repeat(2)) for images in (train, test))
+def label(self): return "mine"
+def read(self, size):
+    train, test = np.random.default_rng(0).integers(0, 256, (2, 6, 3, size, size), np.uint8)
+    test[:{shared}] = train[-{shared}:]
+    return tuple(Split(images, np.arange(3).repeat(2)) for images in (train, test))
 """
 
 
@@ -261,8 +254,7 @@ class Mine(Source[Config]):
     [(1, "1 of the 6 test images is also a training image; leave it out"), (2, "2 of the 6 test images are also")],
 )
 def test_a_source_without_files_may_not_test_on_training_images(tmp_path: Path, shared: int, message: str) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(ARRAYS.format(shared=shared))
+    file = plugin_file(tmp_path / "mine.py", ARRAYS.format(shared=shared), "Source", before="import numpy as np")
     with pytest.raises(DataError, match=message):
         load("mine", 16, Registry([file]))
 

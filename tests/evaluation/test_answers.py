@@ -12,13 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.attackers.measures import Measure
 from uebench.data.dataset import Dataset, of_arrays
 from uebench.evaluation import referee
 from uebench.evaluation.attack import attack
 from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext
 from uebench.planning.parts import attacker_parts
-from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Split
+from uebench.plugins.base import Config, ImageSet, Split
 from uebench.plugins.registry import Registry
 from uebench.store import answers
 from uebench.store.store import Store
@@ -93,9 +94,8 @@ def test_the_answers_of_every_epoch_survive_a_kill(
 
 
 def test_what_a_countermeasure_on_the_set_draws_does_not_change_the_training(unsorted: Dataset) -> None:
-    class Draws(Countermeasure[Config]):
-        name, version, info, place = "draws", 1, Info(title="draws from the global generator"), "set"
-        Config = Config
+    class Draws(Measure):
+        place = "set"
 
         def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
             torch.rand(1)

@@ -7,20 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.plugin_files import plugin_file
 from uebench.store.record_parts import Audit
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
-HEAD = """
-import torch
-from uebench.plugins.base import Batch, Budget, Config, Context, Info, Method
-
-class {cls}(Method[Config]):
-    name = "{cls}"
-    version = 1
-    info = Info(title="{cls}")
-    Config = Config
-"""
 PIXEL = """
     def budget(self, size):
         return Budget("l0", 1)
@@ -40,12 +31,6 @@ BLUR = """
 """
 
 
-def write(folder: Path, cls: str, body: str) -> Path:
-    file = folder / f"{cls}.py"
-    file.write_text(HEAD.format(cls=cls) + body)
-    return file
-
-
 def run(tiny_run: Command, file: Path) -> Audit:
     answer = tiny_run("--plugin", file, "--method", file.stem, "--attacker", "resnet18", "--json")
     assert answer.code == 0, answer.err
@@ -53,7 +38,7 @@ def run(tiny_run: Command, file: Path) -> Audit:
 
 
 def test_a_method_may_change_one_pixel_by_any_amount(tiny_run: Command, uebench: Command, tmp_path: Path) -> None:
-    file = write(tmp_path, "pixel", PIXEL.format(where="label"))
+    file = plugin_file(tmp_path / "pixel.py", PIXEL.format(where="label"))
     audit = run(tiny_run, file)
     assert (audit.norm, audit.eps, audit.pixels_max, audit.changed) == ("l0", 1, 1, 18)
     assert audit.max_levels > 127
@@ -62,14 +47,14 @@ def test_a_method_may_change_one_pixel_by_any_amount(tiny_run: Command, uebench:
 
 
 def test_a_second_pixel_is_refused(tiny_run: Command, tmp_path: Path) -> None:
-    file = write(tmp_path, "pixel", PIXEL.format(where="label:label+2"))
+    file = plugin_file(tmp_path / "pixel.py", PIXEL.format(where="label:label+2"))
     answer = tiny_run("--plugin", file, "--method", "pixel", "--attacker", "resnet18")
     assert answer.code == 1
     assert "method 'pixel': exceeds its budget: l0 2 pixels, allowed 1 pixel; project in perturb" in answer.err
 
 
 def test_a_blur_without_a_bound_is_measured(tiny_run: Command, tmp_path: Path) -> None:
-    audit = run(tiny_run, write(tmp_path, "blur", BLUR))
+    audit = run(tiny_run, plugin_file(tmp_path / "blur.py", BLUR))
     assert (audit.norm, audit.budget, audit.pixels_max) == ("none", "none", None)
     assert audit.max_levels > 8
     assert audit.changed == 18

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.attackers.measures import Measure
 from uebench.data.dataset import load
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext
 from uebench.metrics import audit
-from uebench.plugins.base import Batch, Budget, Config, Context, Countermeasure, ImageSet, Info, Method
+from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
 from uebench.plugins.registry import Registry
 from uebench.store import answers
 
@@ -187,11 +188,7 @@ def test_a_classifier_that_writes_into_its_input_leaves_the_test_set_alone(ctx: 
 
 
 def test_a_countermeasure_that_writes_into_the_labels_changes_nobodys(ctx: RunContext, registry: Registry) -> None:
-    class Eraser(Countermeasure[Config]):
-        name = "eraser"
-        version = 1
-        info = Info(title="erases labels")
-        Config = Config
+    class Eraser(Measure):
         place = "scope"
 
         def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
@@ -229,9 +226,8 @@ def test_a_change_by_128_levels_keeps_its_sign(ctx: RunContext) -> None:
 def test_photographs_that_any_countermeasure_spares_are_spared_and_each_draws_for_itself(
     registry: Registry, ctx: RunContext
 ) -> None:
-    class Half(Countermeasure[Config]):
-        name, version, info, place = "half", 1, Info(title="spares about half"), "scope"
-        Config = Config
+    class Half(Measure):
+        place = "scope"
 
         def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:
             return torch.rand(len(labels), generator=rng) < 0.5

@@ -8,24 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.attackers.measures import Measure, build
 from tests.conftest import TINY, Command
 from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.metrics import count_correct
 from uebench.networks import classifier
-from uebench.plugins.base import Classifier, Config, Countermeasure, ImageSet, Info, Shape, Training
-from uebench.plugins.registry import Registry
-from uebench.plugins.spec import parse
+from uebench.plugins.base import Classifier, Config, ImageSet, Shape, Training
 from uebench.training.epoch_choice import hold_back
 from uebench.training.loop import supervised
 
 LABELS = torch.arange(40) % 4
-
-
-def build(text: str) -> Countermeasure[Any]:
-    built = Registry().build("countermeasure", parse(text))
-    assert isinstance(built, Countermeasure)
-    return built
 
 
 def spared(text: str, seed: int = 0) -> Tensor:
@@ -131,9 +124,8 @@ def test_early_stop_returns_the_epoch_that_did_best_on_what_it_held_back() -> No
     ],
 )
 def test_another_choice_of_the_epoch_is_refused(answer: object, got: str) -> None:
-    class Wrong(Countermeasure[Config]):
-        name, version, info, place = "wrong", 1, Info(title="Wrong"), "epoch"
-        Config = Config
+    class Wrong(Measure):
+        name, place = "wrong", "epoch"
 
         def on_epoch(self, labels: Tensor, rng: torch.Generator) -> Any:  # noqa: ANN401
             return answer

@@ -11,54 +11,39 @@ import pytest
 
 from tests.conftest import QUICK, TINY, Command
 from tests.e2e.test_processes import run
+from tests.plugin_files import plugin_file
 
-ROGUE = """
-import os
-import sys
-from uebench.plugins.base import Config, Info, Method
-
-def deep():
-    {statement}
-
-class Rogue(Method[Config]):
-    name = "rogue"
-    version = 1
-    info = Info(title="does not come back")
-    Config = Config
-    def perturb(self, batch, ctx):
-        deep()
-        return batch.images
-"""
 GRID = (
     "run", "--preset", "smoke", "--data", TINY, "--method", "rogue", "--method", "lsp",
     "--attacker", QUICK, "--json",
 )  # fmt: skip
 
 
-@pytest.fixture
-def rogue(tmp_path: Path) -> Path:
-    return tmp_path / "rogue.py"
+def doing(statement: str, file: Path) -> Path:
+    """Write a method that does something in line 6 and changes no image, and return its file."""
+    deep = f"import os, sys\n\ndef deep():\n    {statement}"
+    return plugin_file(file, "def perturb(self, batch, ctx):\n    deep()\n    return batch.images", before=deep)
 
 
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("raise AssertionError('no')", "AssertionError in rogue.py:7: no"),
-        ("raise ImportError('no')", "ImportError in rogue.py:7: no"),
-        ("raise MemoryError", "MemoryError in rogue.py:7"),
-        ("raise Exception('no')", "Exception in rogue.py:7: no"),
-        ("raise GeneratorExit", "GeneratorExit in rogue.py:7"),
-        ("import asyncio; raise asyncio.CancelledError('no')", "CancelledError in rogue.py:7: no"),
-        ("raise BaseException('no')", "BaseException in rogue.py:7: no"),
-        ("raise ValueError('x' * 10**5)", "ValueError in rogue.py:7: " + "x" * 300 + "..."),
-        ("sys.exit(0)", "ended the process in rogue.py:7"),
-        ("import torch; torch.zeros(2) @ torch.zeros(3)", "RuntimeError in rogue.py:7"),
+        ("raise AssertionError('no')", "AssertionError in rogue.py:6: no"),
+        ("raise ImportError('no')", "ImportError in rogue.py:6: no"),
+        ("raise MemoryError", "MemoryError in rogue.py:6"),
+        ("raise Exception('no')", "Exception in rogue.py:6: no"),
+        ("raise GeneratorExit", "GeneratorExit in rogue.py:6"),
+        ("import asyncio; raise asyncio.CancelledError('no')", "CancelledError in rogue.py:6: no"),
+        ("raise BaseException('no')", "BaseException in rogue.py:6: no"),
+        ("raise ValueError('x' * 10**5)", "ValueError in rogue.py:6: " + "x" * 300 + "..."),
+        ("sys.exit(0)", "ended the process in rogue.py:6"),
+        ("import torch; torch.zeros(2) @ torch.zeros(3)", "RuntimeError in rogue.py:6"),
     ],
 )
 def test_an_exception_of_any_kind_fails_its_cell_alone(
-    uebench: Command, rogue: Path, statement: str, complaint: str
+    uebench: Command, tmp_path: Path, statement: str, complaint: str
 ) -> None:
-    rogue.write_text(ROGUE.format(statement=statement))
+    rogue = doing(statement, tmp_path / "rogue.py")
     answer = uebench(*GRID, "--plugin", rogue)
     assert answer.code == 1
     failed, computed = answer.json
@@ -66,13 +51,9 @@ def test_an_exception_of_any_kind_fails_its_cell_alone(
     assert failed["reason"].startswith(complaint)
 
 
-def test_a_failure_whose_record_a_plugin_deletes_has_a_reason_all_the_same(
-    uebench: Command, rogue: Path, tmp_path: Path
-) -> None:
-    rogue.write_text(ROGUE.format(statement="raise ValueError('no')"))
-    thief, work = tmp_path / "thief.py", tmp_path / "results" / "work"
-    text = ROGUE.format(statement=f"import shutil; shutil.rmtree({str(work)!r})")
-    thief.write_text(text.replace("rogue", "thief").replace("Rogue", "Thief"))
+def test_a_failure_whose_record_a_plugin_deletes_has_a_reason_all_the_same(uebench: Command, tmp_path: Path) -> None:
+    rogue, work = doing("raise ValueError('no')", tmp_path / "rogue.py"), tmp_path / "results" / "work"
+    thief = doing(f"import shutil; shutil.rmtree({str(work)!r})", tmp_path / "thief.py")
     answer = uebench(*GRID, "--method", "thief", "--plugin", rogue, "--plugin", thief)
     first, *others = answer.json
     assert (answer.code, first["status"]) == (1, "failed")
@@ -80,8 +61,8 @@ def test_a_failure_whose_record_a_plugin_deletes_has_a_reason_all_the_same(
     assert [other["status"] for other in others] == ["computed", "computed"]
 
 
-def test_show_keeps_the_traceback_with_the_line_of_the_plugin(uebench: Command, rogue: Path) -> None:
-    rogue.write_text(ROGUE.format(statement="raise ValueError('the reason')"))
+def test_show_keeps_the_traceback_with_the_line_of_the_plugin(uebench: Command, tmp_path: Path) -> None:
+    rogue = doing("raise ValueError('the reason')", tmp_path / "rogue.py")
     uebench(*GRID, "--plugin", rogue)
     failures = uebench("status", "--json").json["failed"]
     assert len(failures) == 2  # the protected set, and the attack that needed it
@@ -98,9 +79,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complete
     folder = tmp_path_factory.mktemp("ended")
     grid = ["run", "--preset", "smoke", "--data", TINY, "--attacker", QUICK, "--jobs", "1", "--json"]
     for name, statement in ENDS.items():
-        source = ROGUE.replace('"rogue"', f'"{name}"').format(statement=statement)
-        (folder / f"{name}.py").write_text(source)
-        grid += ["--plugin", str(folder / f"{name}.py"), "--method", name]
+        grid += ["--plugin", str(doing(statement, folder / f"{name}.py")), "--method", name]
     answer = run(folder / "results", *grid, "--method", "random", executor="processes")
     return answer, dict(zip([*ENDS, "random"], json.loads(answer.stdout), strict=True))
 

@@ -14,16 +14,16 @@ import pytest
 
 from tests.conftest import QUICK, ROOT, TINY
 from tests.e2e.test_processes import command
+from tests.plugin_files import plugin_file
 from uebench.api.result import CellResult, RunResult
 from uebench.api.run import run as run_grid
 from uebench.executors import processes
 
-PLUGIN = """
+OPTIONS = """
 import sys
 from enum import StrEnum
 from pydantic import field_validator
-from uebench.plugins.base import Budget, Config, Info, Method
-{top}
+
 class Sign(StrEnum):
     UP = "up"
     DOWN = "down"
@@ -39,26 +39,21 @@ class Options(Config):
     @classmethod
     def doubled(cls, value):
         return 2 * value
-
-class Mine(Method[Options]):
-    name = "mine"
-    version = 1
-    info = Info(title="shifts all pixels")
-    Config = Options
-    def budget(self, size):
-        return Budget("linf", 64 / 255)
-    def perturb(self, batch, ctx):
-        {work}
-        shift = self.config.levels / 255 * (1 if self.config.sign is Sign.UP else -1)
-        return (batch.images + shift).clamp(0, 1)
+"""
+SHIFT = """
+def budget(self, size):
+    return Budget("linf", 64 / 255)
+def perturb(self, batch, ctx):
+    {work}
+    shift = self.config.levels / 255 * (1 if self.config.sign is Sign.UP else -1)
+    return (batch.images + shift).clamp(0, 1)
 """
 
 
 def written(folder: Path, name: str = "mine", *, top: str = "", work: str = "pass") -> Path:
-    """Write a plugin file, and return it."""
-    plugin = folder / f"{name}.py"
-    plugin.write_text(PLUGIN.replace('"mine"', f'"{name}"').format(top=top, work=work))
-    return plugin
+    """Write a method that shifts all pixels, with statements of its own, and return its file."""
+    body, before = SHIFT.format(work=work), f"{OPTIONS}{top}"
+    return plugin_file(folder / f"{name}.py", body, options="Options", before=before)
 
 
 def attacked(folder: Path, methods: list[str], plugins: list[Path], **how: Any) -> RunResult:  # noqa: ANN401

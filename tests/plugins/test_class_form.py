@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import uebench
+from tests.plugin_files import plugin_file
 from uebench.api.check import check
 from uebench.data.side_information import SideInformation
 from uebench.errors import UsageError
@@ -17,31 +18,22 @@ from uebench.plugins.class_form import RESERVED
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 
-PLUGIN = """
+BEFORE = """
 from pathlib import Path
-from typing import Any
-from uebench.plugins.base import Attacker, Budget, Config, Countermeasure, Info, Method, Source
+from uebench.plugins.base import Radius
 
 class Options(Config):
     pass
 
 def faces():
     import numpy as np
-    from uebench.plugins.base import Split
     return tuple(Split(np.full((4, 3, 32, 32), grey, np.uint8), np.array([0, 0, 1, 1])) for grey in (0, 9))
-
-class Mine({base}):
-    "Mine."
-    name = "mine"
-    version = 1
-    info = Info(title="t", venue="V", year=2000)
-{body}
 """
 BODIES = {
-    "Method": "    Config = Options\n    def perturb(self, batch, ctx): return batch.images\n",
-    "Attacker": "    Config = Options\n    def fit(self, train, countermeasures, ctx): ...\n",
-    "Countermeasure": "    Config = Options\n    place = 'batch'\n",
-    "Source": "    Config = Options\n    def label(self): return 'mine'\n    def read(self, size): ...\n",
+    "Method": "    def perturb(self, batch, ctx): return batch.images\n",
+    "Attacker": "    def fit(self, train, countermeasures, ctx): ...\n",
+    "Countermeasure": "    place = 'batch'\n",
+    "Source": "    def label(self): return 'mine'\n    def read(self, size): ...\n",
 }
 METHOD = {
     "    Config = None": "has no Config; write `Config = MyConfig`",
@@ -87,9 +79,7 @@ USED_AS = {"Method": "method", "Attacker": "attacker", "Countermeasure": "attack
 
 
 def write(folder: Path, base: str, body: str) -> Path:
-    file = folder / "mine.py"
-    file.write_text(PLUGIN.format(base=f"{base}[Config]", body=f"{BODIES[base]}{body}"))
-    return file
+    return plugin_file(folder / "mine.py", BODIES[base] + body, base, options="Options", before=BEFORE)
 
 
 @pytest.mark.parametrize(("base", "body", "message"), CASES)
@@ -115,14 +105,11 @@ def test_check_reports_it_and_goes_on(tmp_path: Path, base: str, body: str, mess
 
 
 def test_check_validates_every_preset(tmp_path: Path) -> None:
-    body = "    presets = {'smoke': {}, 'official': {'eps': 8}}\n    why = {'official': 'The authors use it.'}"
-    file = write(tmp_path, "Method", body)
-    text = (
-        file.read_text()
-        .replace("    pass", "    eps: Radius = 0.1")
-        .replace("Method, Source", "Method, Radius, Source")
+    body = (
+        "    class Config(Options):\n        eps: Radius = 0.1\n"
+        "    presets = {'smoke': {}, 'official': {'eps': 8}}\n    why = {'official': 'The authors use it.'}"
     )
-    file.write_text(text)
+    file = write(tmp_path, "Method", body)
     [failed] = [one for one in check([str(file)]) if one.check == "presets"]
     assert failed.status == "failed"
     assert failed.reason.startswith("preset 'official': eps=8 is on the [0, 1] pixel scale: write 8/255")

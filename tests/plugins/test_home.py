@@ -42,16 +42,15 @@ def test_the_home_folder_may_be_short_and_the_key_is_the_same(
     assert short.key == full.key == relative.key
 
 
-@pytest.mark.parametrize(("method", "attacker"), [*OPTIONS, ("ue(weights='{}/file.npy')", "resnet18")])
-def test_the_home_folder_of_nobody_is_refused_in_a_line(uebench: Command, method: str, attacker: str) -> None:
-    texts = (text.format("~nobody-here") for text in ("--method", method, "--attacker", attacker))
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--method", method, "--attacker", attacker) for method, attacker in OPTIONS),
+        ("--method", "ue(weights='{}/file.npy')", "--attacker", "resnet18"),
+        ("--protected", "x={}/x.npy", "--attacker", "resnet18"),
+    ],
+)
+def test_the_home_folder_of_nobody_is_refused_in_a_line(uebench: Command, options: tuple[str, ...]) -> None:
+    texts = (text.format("~nobody-here") for text in options)
     answer = uebench("run", "--preset", "smoke", "--data", TINY, *texts)
-    assert answer.code == 2
-    assert "there is no user 'nobody-here'; write the path in full" in answer.complaint
-
-
-def test_so_is_that_of_a_protected_set(uebench: Command) -> None:
-    given = ("--attacker", "resnet18", "--protected", "x=~nobody-here/x.npy")
-    answer = uebench("run", "--preset", "smoke", "--data", TINY, *given)
-    assert answer.code == 2
-    assert "there is no user 'nobody-here'; write the path in full" in answer.complaint
+    assert "there is no user 'nobody-here'; write the path in full" in answer.refusal(2)

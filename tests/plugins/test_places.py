@@ -4,40 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin_files import plugin_file
 from uebench.errors import UsageError
 from uebench.planning.parts import attacker_parts
 from uebench.plugins.base import Config
 from uebench.plugins.registry import Registry
 
-ATTACKER = """
-from uebench.plugins.base import Attacker, Config, Info
-
-class Mine(Attacker[Config]):
-    name = "mine"
-    version = 1
-    info = Info(title="a loop of its own, which calls on_batch alone")
-    Config = Config
-    {places}
-    def fit(self, train, countermeasures, ctx): ...
-"""
-MEASURE = """
-from uebench.plugins.base import Config, Countermeasure, Info
-
-class Two(Countermeasure[Config]):
-    name = "two"
-    version = 1
-    info = Info(title="t")
-    Config = Config
-    place = "set"
-    def on_set(self, train, rng): ...
-    def on_batch(self, images, targets, rng): ...
+FIT = "def fit(self, train, countermeasures, ctx): ...  # a loop of its own, which calls on_batch alone"
+TWO = """
+place = "set"
+def on_set(self, train, rng): ...
+def on_batch(self, images, targets, rng): ...
 """
 
 
 def plan(folder: Path, chain: str, places: str = "") -> list[str]:
-    file = folder / "mine.py"
-    file.write_text(ATTACKER.format(places=places) + MEASURE)
-    return [part.entry.name for part in attacker_parts(Registry([file]), f"mine+{chain}", "smoke")]
+    mine = plugin_file(folder / "mine.py", f"{places}\n{FIT}", "Attacker")
+    registry = Registry([mine, plugin_file(folder / "two.py", TWO, "Countermeasure")])
+    return [part.entry.name for part in attacker_parts(registry, f"mine+{chain}", "smoke")]
 
 
 @pytest.mark.parametrize("measure", ["adversarial(rho=4/255)", "mixup", "early_stop"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Command
+from tests.plugin_files import plugin_file
 from uebench.errors import UsageError
 from uebench.plugins.registry import Registry
 from uebench.plugins.scan import KINDS, Kind
@@ -21,21 +22,6 @@ EFFICIENTNET_DESK = (DEPTHWISE_DESK[0], 0.01, *DEPTHWISE_DESK[2:])
 DEPTHWISE_DESK64 = ("sgd", 0.05, 0.0005, 16, "cosine", 60, 0.0, False, 0)
 SIMCLR = ("optimizer", "lr", "weight_decay", "batch", "model", "epochs", "probe_epochs", "probe_lr")
 
-STUBBORN = """
-from uebench.plugins.base import Attacker, Info, Training
-
-class Options(Training):
-    lr: float = 0.05
-
-class Mine(Attacker[Options]):
-    name = "mine"
-    version = 1
-    info = Info(title="t")
-    Config = Options
-    {more}
-    def fit(self, train, countermeasures, ctx): ...
-"""
-
 
 def config(text: str, preset: str, kind: Kind = "attacker") -> dict[str, Any]:
     published: dict[str, Any] = Registry().build(kind, parse(text), preset).config.published()
@@ -43,9 +29,9 @@ def config(text: str, preset: str, kind: Kind = "attacker") -> dict[str, Any]:
 
 
 def write(folder: Path, more: str = "") -> Path:
-    file = folder / "mine.py"
-    file.write_text(STUBBORN.format(more=more))
-    return file
+    body = f"{more}\ndef fit(self, train, countermeasures, ctx): ..."
+    options = "class Options(Training): lr: float = 0.05"
+    return plugin_file(folder / "mine.py", body, "Attacker", options="Options", before=options)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "timm(model=convnext_atto)", "finetune(weights='x.pt')"])

@@ -1,35 +1,21 @@
 from __future__ import annotations
 
 import pickle
-import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from tests.plugin_files import UNCHANGED, plugin_file
 from uebench.errors import UsageError
 from uebench.plugins.entry import Entry
 from uebench.plugins.registry import Registry
 from uebench.plugins.spec import parse
 from uebench.plugins.values import Info
 
-PLUGIN = """
-from uebench.plugins.base import Config, Info, Method
 
-class {cls}(Method[Config]):
-    name = "{name}"
-    version = 1
-    info = Info(title="t", venue="V", year=2000)
-    Config = Config
-    def perturb(self, batch, ctx):
-        return batch.images
-"""
-
-
-def write(folder: Path, name: str, cls: str = "Mine", file: str = "mine.py") -> Path:
-    path = folder / file
-    path.write_text(PLUGIN.format(name=name, cls=cls))
-    return path
+def write(folder: Path, name: str, file: str = "mine.py") -> Path:
+    return plugin_file(folder / file, UNCHANGED, name=name)
 
 
 def test_the_required_plugins_are_there(registry: Registry) -> None:
@@ -100,8 +86,7 @@ def test_a_file_without_a_plugin_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("info", ["'my method'", "{'titel': 'My method'}", "Info(venue='V')"])
 def test_an_info_that_is_none_is_refused(tmp_path: Path, info: str) -> None:
-    file = write(tmp_path, "mine")
-    file.write_text(re.sub(r"info = Info\(.*\)", f"info = {info}", file.read_text()))
+    file = plugin_file(tmp_path / "mine.py", UNCHANGED, info=info)
     with pytest.raises(UsageError, match=r"has an info that is not Info\(\.\.\.\); write Info\(title=\.\.\.\)"):
         Registry([file])
 
@@ -162,13 +147,13 @@ def test_what_looks_like_a_plugin_and_is_none_is_said(tmp_path: Path, monkeypatc
     (package / "deep").mkdir(parents=True)
     write(package, "wavy")
     write(package / "deep", "deeper", file="more.py")
-    (package / "lost.py").write_text(PLUGIN.format(name="lost", cls="Lost").replace("(Method[Config])", "(Elsewhere)"))
+    plugin_file(package / "lost.py", UNCHANGED, "Elsewhere")
     (package / "plain.py").write_text("class Point:\n    name = 'x'\n")
     installed(monkeypatch, tmp_path, half="half_there")
     registry = Registry()
     assert {"wavy", "deeper"} <= set(registry.names("method"))
     assert registry.overlooked == [
-        "entry point 'half': lost.py: no base of Lost leads to a contract, so it is not a plugin"
+        "entry point 'half': lost.py: no base of Mine leads to a contract, so it is not a plugin"
     ]
 
 

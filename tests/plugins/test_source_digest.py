@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin_files import plugin_file
 from uebench.plugins.helpers import beside
 from uebench.plugins.registry import Registry
 from uebench.plugins.source_digest import module_digest
@@ -199,20 +200,7 @@ def test_a_changed_helper_beside_a_plugin_file_changes_its_digest(tmp_path: Path
         folder = tmp_path / str(sign)
         folder.mkdir()
         (folder / "helper.py").write_text(f"SIGN = {sign}\n")
-        (folder / "mine.py").write_text(f"import helper\n{METHOD}")
-        digests.add(Registry([folder / "mine.py"]).entry("method", "mine").source_digest)
+        body = "def perturb(self, batch, ctx): return batch.images * helper.SIGN"
+        file = plugin_file(folder / "mine.py", body, before="import helper")
+        digests.add(Registry([file]).entry("method", "mine").source_digest)
     assert len(digests) == 2
-
-
-METHOD = """
-from uebench.plugins.base import Config, Info, Method
-
-class Mine(Method[Config]):
-    name = "mine"
-    version = 1
-    info = Info(title="t")
-    Config = Config
-
-    def perturb(self, batch, ctx):
-        return batch.images * helper.SIGN
-"""

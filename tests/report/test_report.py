@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT, Command
+from tests.plugin_files import UNCHANGED, plugin_file
 from tests.records import made_up, several
 from uebench.analysis.leaderboard import benchmarks
 from uebench.analysis.runs import runs_of
@@ -63,14 +64,8 @@ def test_the_page_loads_nothing_and_its_links_are_to_papers(tmp_path: Path) -> N
 
 
 def test_a_paper_whose_address_is_no_web_address_is_no_link(tmp_path: Path) -> None:
-    file = tmp_path / "odd.py"
-    file.write_text(
-        "from uebench.plugins.base import Config, Info, Method\n"
-        "class Odd(Method[Config]):\n"
-        '    name = "odd"\n    version = 1\n    Config = Config\n'
-        '    info = Info(title="Odd {x}", venue="V", year=2020, url="javascript:alert(1)")\n'
-        "    def perturb(self, batch, ctx):\n        return batch.images\n"
-    )
+    info = 'Info(title="Odd {x}", venue="V", year=2020, url="javascript:alert(1)")'
+    file = plugin_file(tmp_path / "odd.py", UNCHANGED, info=info)
     records, registry = [made_up("odd")], Registry([file])
     assert "javascript:" not in document.render(records, Store(tmp_path), registry=registry)
     assert "  title = {Odd x},\n  howpublished = {V}," in citation.bibtex(records, registry)

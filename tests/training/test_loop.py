@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.attackers.measures import Measure
 from tests.conftest import NewContext
 from uebench.errors import CellError
 from uebench.evaluation.context import RunContext
 from uebench.networks import FaceClassifier, classifier
 from uebench.ops import draw_seed
-from uebench.plugins.base import Config, Countermeasure, ImageSet, Info, Training
+from uebench.plugins.base import Config, ImageSet, Training
 from uebench.training.checkpoints import pack, unpack
 from uebench.training.loop import on_set, supervised
 from uebench.training.optimizers import learning_rate, make_optimizer
@@ -149,11 +150,7 @@ def test_the_set_is_not_touched(ctx: RunContext) -> None:
 def test_countermeasures_act_in_order_on_batch_and_step(ctx: RunContext) -> None:
     calls: list[str] = []
 
-    class Spy(Countermeasure[Config]):
-        name = "spy"
-        version = 1
-        info = Info(title="notes when it is called")
-        Config = Config
+    class Spy(Measure):
         place = "step"
         tag = ""
 
@@ -174,11 +171,7 @@ def test_countermeasures_act_in_order_on_batch_and_step(ctx: RunContext) -> None
 
 
 def test_on_set_applies_the_chain_in_order_with_a_random_stream_for_each_position(ctx: RunContext) -> None:
-    class Drawing(Countermeasure[Config]):
-        name = "drawing"
-        version = 1
-        info = Info(title="doubles, and adds a random number")
-        Config = Config
+    class Drawing(Measure):
         place = "set"
 
         def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
@@ -192,11 +185,8 @@ def test_on_set_applies_the_chain_in_order_with_a_random_stream_for_each_positio
 
 
 def test_on_set_refuses_what_is_no_set_of_images(ctx: RunContext) -> None:
-    class Wrong(Countermeasure[Config]):
+    class Wrong(Measure):
         name = "wrong"
-        version = 1
-        info = Info(title="returns floats")
-        Config = Config
         place = "set"
 
         def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
@@ -268,11 +258,8 @@ def test_an_optimiser_is_of_the_kind_and_has_the_options_that_are_asked_for() ->
         assert made.param_groups[0].get("momentum") == (0.9 if name == "sgd" else None)
 
 
-class Breaks(Countermeasure[Config]):
+class Breaks(Measure):
     name = "rogue"
-    version = 1
-    info = Info(title="breaks a batch")
-    Config = Config
     place = "step"
     broken: Callable[[Tensor], Tensor]
 
@@ -300,9 +287,8 @@ def test_a_batch_that_a_countermeasure_breaks_is_refused(
 
 
 def test_a_countermeasure_on_the_set_cannot_change_its_labels(ctx: RunContext) -> None:
-    class Relabels(Countermeasure[Config]):
-        name, version, info, place = "rogue", 1, Info(title="changes labels"), "set"
-        Config = Config
+    class Relabels(Measure):
+        place = "set"
 
         def on_set(self, train: ImageSet, rng: torch.Generator) -> Tensor:
             train.labels.zero_()
