@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT, TINY, Command
+from tests.conftest import QUICK, ROOT, TINY, Command
 from tests.plugin_files import plugin_file
 from uebench.report.files import mark
 from uebench.store.record import ProtectionRecord, Record
@@ -124,6 +124,14 @@ def test_dry_run_computes_nothing(tiny_run: Command, tmp_path: Path) -> None:
     assert "a code of 1 bits names 2" in answer.out
     assert "to do" in answer.out
     assert not (tmp_path / "results" / "cells").exists()
+
+
+def test_two_sets_of_one_name_are_told_apart(uebench: Command) -> None:
+    sets = ("--data", "synthetic(identities=3, train=6)", "--data", "synthetic(identities=3, train=5)")
+    given = ("run", "--preset", "smoke", *sets, "--method", "clean", "--attacker", QUICK)
+    for more in (("--dry-run",), ()):
+        named = re.findall(r"synthetic3 \([0-9a-f]{8}\)", uebench(*given, *more).out)
+        assert len(set(named)) == 2, named
 
 
 def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from uebench.planning.cell import ProtectionSpec
+    from uebench.planning.cell import CellSpec, ProtectionSpec
     from uebench.progress import Progress, ProgressFor
     from uebench.report.formats import Page
 
@@ -145,3 +145,12 @@ def lines(title: str) -> Progress:
         last = quarter
 
     return show
+
+
+def names_of_sets(cells: Iterable[CellSpec]) -> dict[str, str]:
+    """Return the name of each cell's data set by the cell's key, with a number where two sets share a name."""
+    from uebench.analysis.labels import set_names
+
+    cells = list(cells)
+    names = set_names((one.data.key, one.protection.preset, one.data.name) for one in cells)
+    return {one.key: names[one.data.key, one.protection.preset] for one in cells}

@@ -36,12 +36,13 @@ def show(plan: Plan, workspace: Workspace, how: Compute, as_json: bool) -> None:
         output.print_json(rows)
         return
     table = Table("data", "method", "attacker", "seed", "status", "training at most", "key", box=None)
+    names = output.names_of_sets(cell.spec for cell in plan.cells)
     for row in rows:
         time = text.seconds(row["estimated_seconds"]) if row["estimated_seconds"] != 0 else "-"
         status = f"{row['status']}: {row['reason']}" if row["status"] in ("impossible", "stale") else row["status"]
         seed = text.seed(row["seed"], row["method_seed"])
         method, attacker = abbreviated(row["method"]), abbreviated(row["attacker"])
-        table.add_row(row["data"], method, attacker, seed, status, time, row["key"][:12])
+        table.add_row(names[row["key"]], method, attacker, seed, status, time, row["key"][:12])
     output.print_table(table)
     output.note(computed_by(plan, how))
     if tasks := plan.tasks(workspace.store, force=how.force):

@@ -40,9 +40,10 @@ def show(
         output.print_json([_document(cell) | models_of.get(cell.spec.key, {}) for cell in result.cells])
     else:
         table = Table(*COLUMNS, box=None)
+        names = output.names_of_sets(cell.spec for cell in result.cells)
         for cell in result.cells:
             if cell.record:
-                table.add_row(*_row(cell, result))
+                table.add_row(names[cell.spec.key], *_row(cell, result))
         if table.row_count:
             output.print_table(table, SPARE)
         for cell in result.cells:
@@ -93,7 +94,6 @@ def _row(cell: CellResult, result: RunResult) -> tuple[str, ...]:
     clean = result.reference(cell)
     peak, timings = record.peak, record.timings
     return (
-        record.data.name,
         abbreviated(spec.protection.method.written),
         abbreviated(spec.attacker_text),
         text.seed(spec.seed, spec.protection.method_seed),
