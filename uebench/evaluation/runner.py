@@ -100,7 +100,8 @@ class Runner:
                 examine=referee.Examiner(dataset, self.device),
                 stop=self._stop,
             )
-            with process_restored():  # nothing is written before the end of this block, which may discard the result
+            # Nothing is written before the end of this block, which may discard the result
+            with process_restored(self.device):
                 result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
             record = records.cell_record(cell, protected, result, self.device)
             if self.settings.keep_models:
@@ -145,7 +146,7 @@ class Runner:
             )
 
         dataset = self._load(spec.data)
-        with process_restored():
+        with process_restored(self.device):
             protected = make(spec, dataset, self.device, context)
         self.store.sets.write(protected)
         return protected
