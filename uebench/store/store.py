@@ -62,7 +62,6 @@ class Store:
             what="protected set",
             reader=partial(_read_set, self.protections),
             key_of=attrgetter("meta.protect_key"),
-            other_folder="it lies in the wrong folder",
             content=blob.content,
         )
         self.set_metas: View[ProtectedMeta] = self.sets.through(blob.load_meta, attrgetter("protect_key"))
@@ -136,7 +135,6 @@ def _records(folder: Path, model: type[A], key_of: Callable[[A], str]) -> Shelf[
         what="record",
         reader=partial(seal.load, model=model),
         key_of=key_of,
-        other_key="it belongs to the key {:.12}",
         content=sealed,
     )
 
