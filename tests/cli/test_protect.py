@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import Command
 from uebench.data.images import read_image
-from uebench.hashing import content_digest
+from uebench.hashing import file_digest
 from uebench.store.store import Store
 
 Photos = Callable[..., Path]
@@ -158,7 +158,7 @@ def test_the_manifest_tells_nobody_the_digest_of_a_photograph(uebench: Command, 
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
     uebench("protect", source, out, "--method", "random", *SMOKE)
     text = (out / "protected.json").read_text()
-    assert not any(content_digest(file) in text for file in source.rglob("*.png"))
+    assert not any(file_digest(file) in text for file in source.rglob("*.png"))
 
 
 def test_what_is_left_out_is_counted_and_the_first_is_named(uebench: Command, photos: Photos, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import process_restored
-from uebench.hashing import file_digest
+from uebench.hashing import cached_file_digest
 from uebench.metrics import audit as measured
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
@@ -108,7 +108,7 @@ def protect_folder(
         method=PluginRecord(**chosen.part.published()),
         written=chosen.part.written,
         sources=source_digests([chosen.part]),
-        weights={file.name: file_digest(file) for file in chosen.assets},
+        weights={file.name: cached_file_digest(file) for file in chosen.assets},
         seed=chosen.seed,
         size=size,
         side_information=chosen.side.published(),

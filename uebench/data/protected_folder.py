@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from uebench.data.described_folder import DescribedFolder
 from uebench.data.folders import contents, identities, is_folder
-from uebench.data.images import image_digest, image_stamp, perturbed, png, read_image
+from uebench.data.images import image_stamp, perturbed, png, read_image
 from uebench.data.protected_manifest import MANIFEST, FolderAudit, Manifest
 from uebench.errors import DataError
-from uebench.hashing import digest
+from uebench.hashing import digest, file_digest
 from uebench.regular_files import is_regular
 from uebench.store.record_parts import SideInformationRecord
 
@@ -139,7 +139,7 @@ def decode(photographs: Sequence[Photograph], first: int, size: int) -> Chunk:
         DataError: If a file cannot be read; the message names it.
     """
     images = [read_image(photograph.file, size) for photograph in photographs]
-    return Chunk(photographs, first, [image_digest(photograph.file) for photograph in photographs], np.stack(images))
+    return Chunk(photographs, first, [file_digest(photograph.file) for photograph in photographs], np.stack(images))
 
 
 class ProtectedFolder(DescribedFolder[Manifest]):
@@ -210,7 +210,7 @@ class ProtectedFolder(DescribedFolder[Manifest]):
             file, pair = self.target / photograph.copy, self.pairs.get(photograph.copy.as_posix())
             if pair is None or not is_regular(file):
                 complete = False
-            elif pair != _pair(clean, image_digest(file)):
+            elif pair != _pair(clean, file_digest(file)):
                 raise DataError(
                     f"{file}: this copy or its photograph {photograph.file} has changed; delete the copy and run again"
                 )
