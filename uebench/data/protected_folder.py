@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from uebench.data.described_folder import DescribedFolder
 from uebench.data.folders import contents, identities, is_folder
 from uebench.data.images import image_stamp, perturbed, png, read_image
-from uebench.data.protected_manifest import MANIFEST, FolderAudit, Manifest
-from uebench.errors import DataError
-from uebench.hashing import digest, file_digest
-from uebench.regular_files import is_regular
+from uebench.data.protected_manifest import MANIFEST, Earlier, FolderAudit, Manifest
+from uebench.errors import DataError, StoreError
+from uebench.hashing import digest, file_digest, file_state
+from uebench.regular_files import is_regular, read_regular
 from uebench.store.record_parts import SideInformationRecord
 
 PAUSE = 10.0
@@ -153,6 +154,12 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         super().__init__(target, manifest)
         self.pairs = {}
         self._next = 0.0
+        self._written: tuple[int, ...] = ()
+
+    def begin(self, source: Path | None = None) -> None:
+        """Create the folder, or continue with it; see ``DescribedFolder``. No other call may take it over later."""
+        self._written = self._state()
+        super().begin(source)
 
     def resume(self, copies: dict[str, str]) -> None:
         """Take over the finished copies of an earlier call."""
@@ -180,8 +187,10 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         Raises:
             StoreError: If it cannot be written, or a call for another request has written its own there since.
         """
+        self._check_own()
         self.manifest = self.manifest.model_copy(update={"copies": dict(self.pairs)})
         super().write_manifest()
+        self._written = self._state()
 
     def keep(self) -> None:
         """Write the manifest, unless it was written a short time ago.
@@ -189,13 +198,35 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         Raises:
             StoreError: If it cannot be written, or a call for another request has written its own there since.
         """
-        self.check_own()
+        self._check_own()
         began = time.monotonic()
         if began < self._next:
             return
         self.write_manifest()
         ended = time.monotonic()
         self._next = ended + max(PAUSE, (ended - began) / SHARE)
+
+    def _check_own(self) -> None:
+        """Check that no call for another request has written its manifest into the folder since this one did.
+
+        Raises:
+            StoreError: If one has.
+        """
+        if self._state() in (self._written, ()):
+            return
+        try:
+            request = Earlier.model_validate(json.loads(read_regular(self.target / MANIFEST))).request
+        except (OSError, ValueError, RecursionError):
+            request = ""
+        if request != self.manifest.request:
+            raise StoreError(f"{self.target}: another uebench command has begun to write there; choose a new folder")
+
+    def _state(self) -> tuple[int, ...]:
+        """Return numbers that change when the manifest is written; none if there is no manifest."""
+        try:
+            return file_state(self.target / MANIFEST)
+        except OSError:
+            return ()
 
     def holds(self, chunk: Chunk) -> bool:
         """Return whether all copies of a chunk are finished and made from the current photographs.
