@@ -26,7 +26,7 @@ from uebench.plugins.registry import Registry
 from uebench.report import record_text
 from uebench.store import atomic
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
-from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.store import DamagedError, ProtectedSet, Store
 from uebench.store.verify import verify
 
 PLACES = ("fifo", "socket", "folder", "loop")
@@ -268,10 +268,10 @@ def test_a_failure_in_the_folder_of_another_key_is_none(tmp_path: Path) -> None:
     assert store.work.read_failure("ab12") is None
 
 
-def protected_set(key: str | None, level: int = 0) -> Protected:
+def protected_set(key: str | None, level: int = 0) -> ProtectedSet:
     audit = made_up().audit.model_copy(update={"max_levels": level})
     meta = ProtectedMeta(protect_key=key, audit=audit, fit_seconds=1.0, protect_seconds=2.0)
-    return Protected(np.full((2, 3, 8, 8), level, np.int8), meta)
+    return ProtectedSet(np.full((2, 3, 8, 8), level, np.int8), meta)
 
 
 def of_set(cell: Record, level: int) -> ProtectionRecord:

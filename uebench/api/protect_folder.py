@@ -19,16 +19,8 @@ from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.bounded_map import bounded_map
 from uebench.data.images import quiet
-from uebench.data.protected_folder import (
-    Chunk,
-    Photograph,
-    ProtectedFolder,
-    check_can_be_copied,
-    decode,
-    left_out,
-    photographs_in,
-    stamps,
-)
+from uebench.data.photographs import Chunk, Photograph, check_can_be_copied, decode, left_out, photographs_in, stamps
+from uebench.data.protected_folder import ProtectedFolder
 from uebench.data.protected_manifest import FolderAudit, Manifest
 from uebench.errors import CellError
 from uebench.evaluation import referee

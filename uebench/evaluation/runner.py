@@ -22,7 +22,7 @@ from uebench.planning.tasks import Task, TaskStatus
 from uebench.plugins.part import source_digests
 from uebench.progress import Progress, ProgressFor, both, guarded
 from uebench.store.requests import is_since
-from uebench.store.store import Protected, Store
+from uebench.store.store import ProtectedSet, Store
 
 
 class Runner:
@@ -112,7 +112,7 @@ class Runner:
             self.store.work.forget(cell.key)
             return "computed"
 
-    def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
+    def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> ProtectedSet:
         """Return a protected set, and make the set or its record if the store lacks it.
 
         The caller must hold a claim on the key.
@@ -135,7 +135,7 @@ class Runner:
         self.store.work.forget(key)
         return protected
 
-    def _made(self, spec: ProtectionSpec, progress: Progress) -> Protected:
+    def _made(self, spec: ProtectionSpec, progress: Progress) -> ProtectedSet:
         """Make a protected set and write it into the store."""
         self.store.work.forget_before(self.settings.redo_before, spec.key)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uebench.data.dataset import DatasetInfo
-from uebench.data.protected_method import ProtectedConfig
+from uebench.data.foreign.method import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.hashing import abbreviated, cached_file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
