@@ -80,12 +80,12 @@ def _in_order(store: Store) -> tuple[Shelf[Any], ...]:
 def _merged(store: Store, other: Store, mine: Shelf[Stored], its: Shelf[Stored], path: Path) -> MergedFile:
     key = path.stem
     try:
-        theirs = its.read(key)
+        theirs = its.read_file(path)
         content = theirs.content if isinstance(theirs, Model) else seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
-    if theirs is None or content is None or path != its.path(key):
-        return MergedFile(path, "damaged", f"{path}: lies in the wrong folder")
+    if theirs is None or content is None:
+        return MergedFile(path, "damaged", f"{path}: was deleted during the merge")
     with store.claims.claim_if_free(key) as free:
         if not free:
             return MergedFile(path, "busy", f"{path}: is being computed here")
