@@ -24,7 +24,7 @@ class DescribedFolder(Generic[M]):
         """Set the path and the manifest; ``begin`` is the first to touch the folder."""
         self.target, self.manifest = target, manifest
 
-    def begin(self, source: Path | None = None) -> None:
+    def begin(self, source: Path | None = None) -> dict[str, str]:
         """Create the folder, or continue with it if an interrupted call for the same request created it.
 
         A folder that holds nothing but a manifest, because an earlier call failed before its first image, is as good as
@@ -32,6 +32,9 @@ class DescribedFolder(Generic[M]):
 
         Args:
             source: The folder whose photographs are protected, if there is one; the target must not be inside it.
+
+        Returns:
+            The copies that an earlier call finished, as its manifest names them.
 
         Raises:
             StoreError: If the folder cannot be written.
@@ -61,13 +64,9 @@ class DescribedFolder(Generic[M]):
         for name in self.manifest.identities:
             if (target / name).is_symlink():
                 raise UsageError(f"{target / name}: is a link, which uebench does not write through; remove it")
-        if copies:
-            self.resume(copies)
-        else:
+        if not copies:
             self.write_manifest()
-
-    def resume(self, copies: dict[str, str]) -> None:
-        """Take over the finished copies of an earlier call; by default there is nothing to take over."""
+        return copies
 
     def write_manifest(self) -> None:
         """Write the manifest, which says how the images were made.

@@ -39,14 +39,11 @@ class ProtectedFolder(DescribedFolder[Manifest]):
         self._next = 0.0
         self._written: tuple[int, ...] = ()
 
-    def begin(self, source: Path | None = None) -> None:
+    def begin(self, source: Path | None = None) -> dict[str, str]:
         """Create the folder, or continue with it; see ``DescribedFolder``. No other call may take it over later."""
         self._written = self._state()
-        super().begin(source)
-
-    def resume(self, copies: dict[str, str]) -> None:
-        """Take over the finished copies of an earlier call."""
-        self.pairs = dict(copies)
+        self.pairs = super().begin(source)
+        return self.pairs
 
     def discard(self) -> None:
         """Count no copy as finished, so that a later call makes all of them again."""
