@@ -39,7 +39,7 @@ def sha256(content: bytes) -> str:
 
 def test_a_protected_set_has_the_bytes_of_earlier_versions() -> None:
     delta = np.arange(-24, 24, dtype=np.int8).reshape(1, 3, 4, 4)
-    content = blob.content(blob.Protected(delta, ProtectedMeta.model_validate(META)))
+    content = blob.content(blob.ProtectedSet(delta, ProtectedMeta.model_validate(META)))
     assert sha256(content) == "54aac28c3b6422d74db9b617abbe99b24cef49bd40785ccb495d89a5edf795dc"
 
 

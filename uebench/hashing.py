@@ -49,14 +49,29 @@ def array_digest(array: NDArray[Any], more: str = "") -> str:
     return hasher.hexdigest()
 
 
-def file_digest(file: Path) -> str:
-    """Return the sha256 of a file, as keys and records hold it.
+def file_digest(file: Path, remedy: str = "") -> str:
+    """Return the sha256 of a regular file, which is read every time.
+
+    Args:
+        file: The file.
+        remedy: The end of the message of an error; empty for none.
+
+    Raises:
+        DataError: If it cannot be read, or is not a file.
+    """
+    with reading(file, remedy), open_regular(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def cached_file_digest(file: Path) -> str:
+    """Return the sha256 of a regular file; this process reads the file again only if its ``file_state`` has changed.
 
     Raises:
         DataError: If it cannot be read, or is not a file.
     """
     with reading(file):
-        return _file_digest(file, file_state(file))
+        state = file_state(file)
+    return _file_digest(file, state)
 
 
 def folder_digest(folder: Path) -> str:
@@ -67,7 +82,7 @@ def folder_digest(folder: Path) -> str:
     """
     with reading(folder):
         files = list(_files_in(folder))
-    return digest({file.relative_to(folder).as_posix(): file_digest(file) for file in files})
+    return digest({file.relative_to(folder).as_posix(): cached_file_digest(file) for file in files})
 
 
 def _files_in(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -96,14 +111,4 @@ def file_state(file: Path) -> tuple[int, ...]:
 
 @cache
 def _file_digest(file: Path, _: tuple[int, ...]) -> str:
-    return content_digest(file)
-
-
-def content_digest(file: Path) -> str:
-    """Return the sha256 of a regular file. Unlike ``file_digest``, read the file every time.
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
-    with open_regular(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return file_digest(file)

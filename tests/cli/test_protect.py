@@ -12,7 +12,7 @@ from PIL import Image
 from tests.conftest import Command, Photos, copies
 from tests.plugin_files import BUDGET, plugin_file
 from uebench.data.images import read_image
-from uebench.hashing import content_digest
+from uebench.hashing import file_digest
 from uebench.store.store import Store
 
 
@@ -144,7 +144,7 @@ def test_the_manifest_tells_nobody_the_digest_of_a_photograph(protect: Command, 
     source, out = photos({"a": 2, "b": 2}), tmp_path / "out"
     protect(source, out)
     text = (out / "protected.json").read_text()
-    assert not any(content_digest(file) in text for file in source.rglob("*.png"))
+    assert not any(file_digest(file) in text for file in source.rglob("*.png"))
 
 
 def test_what_is_left_out_is_counted_and_the_first_is_named(protect: Command, photos: Photos, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.conftest import ROOT, TINY, Command
 from uebench.store.atomic import put
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.record_parts import ProtectionTimings
-from uebench.store.store import Protected, Store
+from uebench.store.store import ProtectedSet, Store
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
@@ -91,7 +91,7 @@ def test_a_set_of_an_earlier_version_gets_a_record_without_provenance(tiny_run: 
     _, record = only(store)
     found = store.sets.read(record.protect_key)
     assert found is not None
-    old = Protected(found.delta, found.meta.model_copy(update={"provenance": None, "protect_key": None}))
+    old = ProtectedSet(found.delta, found.meta.model_copy(update={"provenance": None, "protect_key": None}))
     put(store.sets.path(record.protect_key), store.sets.content(old))
     shutil.rmtree(store.root / "protected")
     tiny_run(*ATTACK, "--seed", 1)

@@ -75,7 +75,7 @@ def test_verify_names_every_fault_in_one_line(uebench: Command, finished: Store)
         (moved, f"damaged record (it belongs to the key {record.key[:12]})"),
         (finished.protections.path(key), "damaged record (a named pipe, not a file)"),
         (finished.sets.path(key), "damaged protected set (unreadable)"),
-        (finished.sets.path(other), "damaged protected set (it belongs to another key)"),
+        (finished.sets.path(other), f"damaged protected set (it belongs to the key {key[:12]})"),
         (finished.work.failure_path(other), "damaged failure (a folder, not a file)"),
     ):
         assert f"{path}: {fault}" in faults

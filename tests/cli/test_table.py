@@ -186,8 +186,8 @@ def test_the_file_of_tables_is_utf_8_and_its_errors_name_the_option(
 ) -> None:
     made = SimpleNamespace(tables=[None], run=SimpleNamespace(cells=()), failures=(), failed=False, left={})
     monkeypatch.setattr("uebench.api.reproduce.reproduce_in", lambda *_: made)
-    monkeypatch.setattr("uebench.report.pages.paper_table.page", lambda *_: None)
-    monkeypatch.setattr("uebench.report.formats.render", lambda *_: "Zoë\n")
+    page = SimpleNamespace(text=lambda _: "Zoë\n")
+    monkeypatch.setattr("uebench.report.pages.paper_table.page", lambda *_: page)
     request = ("reproduce", "table3", "--preset", "smoke", "--data", TINY, "--out")
     answer = uebench(*request, tmp_path / "tables")
     assert answer.code == 0, answer.err

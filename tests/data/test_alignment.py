@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from uebench.data.alignment import ARRANGEMENTS, _areas, align, arrangement, order_in_words
 from uebench.data.dataset import load
+from uebench.data.foreign.alignment import ARRANGEMENTS, _areas, align, arrangement, order_in_words
 from uebench.plugins.registry import Registry
 
 DATA = load("orl_varied(identities=3, copies=2, test_copies=1)", 32, Registry())

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import BOMB
-from uebench.data.images import image_digest, perturbed, quiet, read_image
+from uebench.data.images import perturbed, quiet, read_image
 from uebench.errors import DataError
+from uebench.hashing import file_digest
 
 
 def gradient(width: int = 60, height: int = 40) -> Image.Image:
@@ -256,7 +257,7 @@ def test_a_perturbation_is_added_without_overflow(dtype: type) -> None:
 
 def test_a_file_without_a_digest_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
-        image_digest(tmp_path / "gone.png")
+        file_digest(tmp_path / "gone.png")
 
 
 def test_threads_that_decode_leave_the_warnings_of_the_process_alone(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from uebench import regular_files
-from uebench.data.protected_arrays import Content, Scale, read_array
-from uebench.data.protected_files import Photographs, read_protected
+from uebench.data.foreign.reading import CleanSet, read_foreign_set
+from uebench.data.foreign.values import Content, Scale, read_array
 from uebench.errors import DataError, UsageError
 from uebench.evaluation.memory import peak_memory
 from uebench.hashing import file_digest
@@ -178,11 +178,11 @@ def test_a_small_file_that_stands_for_a_huge_array_is_refused_by_its_shape(
 ) -> None:
     monkeypatch.setattr(regular_files, "usable_memory", lambda: None)  # so that no file is too large by itself
     write(tmp_path / name)
-    clean = Photographs(LEVELS, np.arange(4), 4)
+    clean = CleanSet(LEVELS, np.arange(4), 4)
     with peak_memory(torch.device("cpu")) as peak:
         before = peak()
         with pytest.raises(DataError, match=rf"{name}: 1000000000 rows; give 4 rows, one for each training photograph"):
-            read_protected(tmp_path / name, clean)
+            read_foreign_set(tmp_path / name, clean)
         after = peak()
     assert before is not None and after is not None and after - before < 256
 
@@ -228,8 +228,8 @@ def test_small_floats_are_perturbations_whose_scale_is_told(tmp_path: Path) -> N
     )
     assert not read_array(written(tmp_path, CHANGE / 127.5), "perturbations", "-1..1").remark
     assert not read_array(written(tmp_path, CHANGE)).remark
-    clean = Photographs(LEVELS, np.arange(4), 4)
-    (remark,) = read_protected(written(tmp_path, CHANGE / 127.5), clean).remarks
+    clean = CleanSet(LEVELS, np.arange(4), 4)
+    (remark,) = read_foreign_set(written(tmp_path, CHANGE / 127.5), clean).remarks
     assert remark.startswith("the order of perturbations cannot be checked")
     assert remark.endswith(f"; {halved.remark}")
 

@@ -13,7 +13,7 @@ from tests.plugin_files import plugin_file
 from uebench.data.dataset import load
 from uebench.data.files import split_files
 from uebench.data.folders import natural_names
-from uebench.data.protected_folder import photographs_in
+from uebench.data.photographs import photographs_in
 from uebench.errors import DataError, UsageError
 from uebench.plugins.registry import Registry
 

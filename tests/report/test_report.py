@@ -23,7 +23,7 @@ from uebench.report import citation
 from uebench.report.figures import strips
 from uebench.report.html import charts, document
 from uebench.store.record import ProtectedMeta, Record
-from uebench.store.store import Protected, Store
+from uebench.store.store import ProtectedSet, Store
 
 
 class Reader(HTMLParser):
@@ -161,7 +161,7 @@ def orl_record(store: Store, delta: int, key: str = "5e7", data_key: str = "") -
     meta = ProtectedMeta.model_validate(
         {"protect_key": "5e7", "audit": made_up().audit, "fit_seconds": 1.0, "protect_seconds": 1.0}
     )
-    store.sets.write(Protected(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
+    store.sets.write(ProtectedSet(np.full((len(dataset.train.labels), 3, 32, 32), delta, dtype=np.int8), meta))
     return made_up(data=dataset.info.record, data_key=data_key or dataset.key, protect_key=key)
 
 

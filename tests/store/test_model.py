@@ -76,5 +76,7 @@ def test_a_model_under_the_name_of_another_is_named(store: Store) -> None:
     atomic.put(store.models.path(OTHER), content)
     lost = store.root / "models" / "cd" / f"{KEY}.safetensors"
     atomic.put(lost, content)
-    said = "damaged model (it belongs to another key)"
-    assert faults(store) == [f"{store.models.path(OTHER)}: {said}", f"{lost}: {said}"]
+    assert faults(store) == [
+        f"{store.models.path(OTHER)}: damaged model (it belongs to the key {KEY[:12]})",
+        f"{lost}: damaged model (it lies in the wrong folder)",
+    ]

@@ -26,7 +26,7 @@ from uebench.plugins.registry import Registry
 from uebench.report import record_text
 from uebench.store import atomic
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
-from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.store import DamagedError, ProtectedSet, Store
 from uebench.store.verify import verify
 
 PLACES = ("fifo", "socket", "folder", "loop")
@@ -268,10 +268,10 @@ def test_a_failure_in_the_folder_of_another_key_is_none(tmp_path: Path) -> None:
     assert store.work.read_failure("ab12") is None
 
 
-def protected_set(key: str | None, level: int = 0) -> Protected:
+def protected_set(key: str | None, level: int = 0) -> ProtectedSet:
     audit = made_up().audit.model_copy(update={"max_levels": level})
     meta = ProtectedMeta(protect_key=key, audit=audit, fit_seconds=1.0, protect_seconds=2.0)
-    return Protected(np.full((2, 3, 8, 8), level, np.int8), meta)
+    return ProtectedSet(np.full((2, 3, 8, 8), level, np.int8), meta)
 
 
 def of_set(cell: Record, level: int) -> ProtectionRecord:
@@ -285,7 +285,7 @@ def test_a_protected_set_on_the_path_of_another_is_not_believed_not_even_for_wha
     store, one, other = Store(tmp_path), "ab" + "0" * 62, "ab" + "1" * 62
     store.sets.write(protected_set(one))
     shutil.copy(store.sets.path(one), store.sets.path(other))
-    with pytest.raises(DamagedError, match="belongs to another key"):
+    with pytest.raises(DamagedError, match=f"belongs to the key {one[:12]}"):
         store.sets.read(other)
     assert store.set_metas.read_or_none(other) is None
 

@@ -21,7 +21,7 @@ from uebench.store import blob
 from uebench.store.atomic import put
 from uebench.store.record import Failure, ProtectedMeta, Record
 from uebench.store.record_parts import Audit, Fit, Round
-from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.store import DamagedError, ProtectedSet, Store
 
 KEY = "ab" + "0" * 62
 
@@ -129,7 +129,7 @@ def test_a_record_of_a_perturbation_beyond_its_budget_cannot_be_made() -> None:
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8] | type[np.int16]) -> None:
     delta: Any = np.arange(-24, 24).reshape(1, 3, 4, 4).astype(dtype)
-    store.sets.write(Protected(delta, meta(protect_key=KEY)))
+    store.sets.write(ProtectedSet(delta, meta(protect_key=KEY)))
     found = store.sets.read(KEY)
     assert found is not None
     assert found.delta.dtype == dtype
@@ -140,7 +140,7 @@ def test_a_protected_set_comes_back_as_it_was(store: Store, dtype: type[np.int8]
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
 def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, place: float) -> None:
-    put(store.sets.path(KEY), store.sets.content(Protected(np.zeros((2, 3, 8, 8), np.int8), meta())))
+    put(store.sets.path(KEY), store.sets.content(ProtectedSet(np.zeros((2, 3, 8, 8), np.int8), meta())))
     path = store.sets.path(KEY)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1
@@ -150,7 +150,7 @@ def test_a_damaged_protected_set_is_noticed_wherever_a_byte_flips(store: Store, 
 
 
 def test_a_protected_set_in_the_place_of_another_is_damaged(store: Store) -> None:
-    store.sets.write(Protected(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
+    store.sets.write(ProtectedSet(np.zeros((2, 3, 8, 8), np.int8), meta(protect_key=KEY)))
     other = "ab" + "1" * 62
     store.sets.path(KEY).rename(store.sets.path(other))
     with pytest.raises(DamagedError):

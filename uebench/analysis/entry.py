@@ -10,7 +10,7 @@ from uebench.analysis.runs import runs_of
 from uebench.analysis.statistics import interval
 from uebench.analysis.study import MeasuredPlace
 from uebench.errors import UsageError, nearest
-from uebench.hashing import content_digest
+from uebench.hashing import file_digest
 from uebench.planning.identity import AttackerIdentity
 from uebench.planning.study import StudySpec
 from uebench.plugins.validation import validate
@@ -77,7 +77,7 @@ def check(entry: LeaderboardEntry, result: EntryResult, store: Store, clean: Ite
         ``clean unchecked`` follow if the records of the clean reference are not here.
     """
     present = [one for one in result.records if store.cells.path(one.key).is_file()]
-    if any(content_digest(store.cells.path(one.key)) != one.sha256 for one in present):
+    if any(file_digest(store.cells.path(one.key)) != one.sha256 for one in present):
         return "differs"
     named = [(one, record) for one in present if (record := store.cells.read_or_none(one.key))]
     first = store.cells.read_or_none(entry.results[0].records[0].key)
@@ -159,7 +159,7 @@ def _result(one: MeasuredPlace, claimed: float | None, store: Store) -> EntryRes
         "seeds": runs.seeds,
         "records": [
             RecordDigest(
-                key=record.key, sha256=content_digest(store.cells.path(record.key)), protect_key=record.protect_key,
+                key=record.key, sha256=file_digest(store.cells.path(record.key)), protect_key=record.protect_key,
                 protected_digest=record.protected_digest,
             )
             for record in one.records

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from uebench.analysis.selection import one_of_each_set
 from uebench.analysis.statistics import Runs, interval
-from uebench.data.protected_method import Protected
+from uebench.data.foreign.method import Protected
 from uebench.planning.parts import REFERENCE
 from uebench.store.record import Record
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uebench.api.compute import Compute, protect_sets_in
 from uebench.api.result import ProtectionResult
 from uebench.api.workspace import Workspace
-from uebench.hashing import file_digest
+from uebench.hashing import cached_file_digest
 from uebench.planning.cell import ProtectionSpec
 from uebench.planning.staleness import staleness
 from uebench.progress import ProgressFor, silent
@@ -32,7 +32,7 @@ def audit_in(
         StoreError: If the results folder cannot be used.
     """
     specs = list(specs)
-    trunk = file_digest(how.lpips_trunk) if how.lpips_trunk else None
+    trunk = cached_file_digest(how.lpips_trunk) if how.lpips_trunk else None
     records = {spec.key: _valid_record(workspace.store, spec, trunk) for spec in specs if not spec.obstacle}
     missing = [spec for spec in specs if not records.get(spec.key)]
     made = protect_sets_in(workspace, missing, how, progress, asked=len(records))

@@ -14,7 +14,7 @@ from uebench.evaluation.checkpoints import Checkpoints
 from uebench.evaluation.context import RunContext, seed_everything
 from uebench.evaluation.hardware import choose_device
 from uebench.evaluation.stopping import Stop
-from uebench.hashing import file_digest, key
+from uebench.hashing import cached_file_digest, key
 from uebench.planning.parts import REFERENCE, method_part
 from uebench.planning.seeds import seed_of
 from uebench.plugins import questions
@@ -99,7 +99,7 @@ class ChosenMethod:
             **images,
             method=self.part.published(),
             side_information=self.side.published(),
-            assets=[file_digest(file) for file in self.assets],
+            assets=[cached_file_digest(file) for file in self.assets],
             seed=self.seed,
         )
 

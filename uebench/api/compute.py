@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from uebench.api.protected_sets import examine
+from uebench.api.foreign_sets import examine
 from uebench.api.result import CellResult, ProtectionResult, RunResult
 from uebench.api.workspace import Workspace
 from uebench.errors import UsageError
@@ -35,6 +36,9 @@ LEFT = "the time limit was reached first"
 """The reason of what a time limit left for a later run."""
 DELETED = "the record of its failure was deleted during the run, perhaps by a plugin; run again to see the reason"
 """The reason of a failure that nobody can read any more."""
+
+warn_caller = partial(warnings.warn, stacklevel=3)
+"""Warns at the line of the caller, when a function of the API hands it to ``compute_in`` or ``detect_in``."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uebench.analysis.detection import Detection, detection
-from uebench.api.compute import Compute, protect_sets_in
-from uebench.api.protected_sets import examine, method_texts, warn_caller
+from uebench.api.compute import Compute, protect_sets_in, warn_caller
+from uebench.api.foreign_sets import examine, method_texts
 from uebench.api.stored_set import stored_set
 from uebench.api.workspace import RESULTS, Texts, Workspace, several
 from uebench.data.dataset import Dataset
@@ -23,7 +23,7 @@ from uebench.plugins import presets
 from uebench.progress import ProgressFor, silent
 
 if TYPE_CHECKING:
-    from uebench.api.protected_sets import Protected
+    from uebench.api.foreign_sets import ProtectedSets
     from uebench.planning.cell import ProtectionSpec
 
 
@@ -31,7 +31,7 @@ def detect(
     method: Texts = (),
     *,
     key: str = "",
-    protected: Protected | None = None,
+    protected: ProtectedSets | None = None,
     data: Texts = (),
     method_seed: int = 0,
     preset: str = presets.DEFAULT,
@@ -93,7 +93,7 @@ def detect_in(
     *,
     method: Sequence[str],
     key: str,
-    protected: Protected | None,
+    protected: ProtectedSets | None,
     data: Sequence[str],
     method_seed: int,
     preset: str,

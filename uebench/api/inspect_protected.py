@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uebench.analysis.statistics import wilson
-from uebench.api.protected_sets import method_texts, photographs
+from uebench.api.foreign_sets import method_texts
 from uebench.api.workspace import RESULTS, Texts, Workspace
-from uebench.data.alignment import order_in_words
 from uebench.data.dataset import Dataset, load
-from uebench.data.protected_method import ProtectedConfig, alignment_of, objection
+from uebench.data.foreign.alignment import order_in_words
+from uebench.data.foreign.method import ProtectedConfig, alignment_of, objection
+from uebench.data.foreign.reading import CleanSet
 from uebench.errors import DataError, UsageError
 from uebench.metrics import separability
 from uebench.planning.parts import method_part
@@ -22,7 +23,7 @@ from uebench.plugins import presets
 from uebench.plugins.spec import format_value, parse
 
 if TYPE_CHECKING:
-    from uebench.api.protected_sets import Protected
+    from uebench.api.foreign_sets import ProtectedSets
 
 EPS = 8 / 255
 """The budget of most papers."""
@@ -146,7 +147,7 @@ class Inspection:
 
 
 def inspect_protected(
-    protected: Protected,
+    protected: ProtectedSets,
     data: str = "",
     *,
     preset: str = presets.DEFAULT,
@@ -181,7 +182,7 @@ def inspect_protected(
     return inspect_in(Workspace.of(results, plugins), protected, data, preset, eps)
 
 
-def inspect_in(workspace: Workspace, protected: Protected, data: str, preset: str, eps: float) -> list[Inspection]:
+def inspect_in(workspace: Workspace, protected: ProtectedSets, data: str, preset: str, eps: float) -> list[Inspection]:
     """Do what ``inspect_protected`` does, in a workspace."""
     if not 0 <= eps <= 1:
         raise UsageError(f"eps {eps:g}: give a radius on the [0, 1] pixel scale, such as 8/255")
@@ -204,7 +205,7 @@ def raise_if_refused(inspections: Iterable[Inspection]) -> None:
 
 
 def _inspect(config: ProtectedConfig, dataset: Dataset, eps: float) -> Inspection:
-    clean = photographs(dataset)
+    clean = CleanSet.of(dataset)
     protected = config.read(clean)
     alignment = alignment_of(protected, clean, dataset.test.images)
     images = (clean.images + protected.delta).reshape(len(clean), -1)

@@ -19,22 +19,14 @@ from uebench.api.chosen_method import ChosenMethod
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path
 from uebench.data.bounded_map import bounded_map
 from uebench.data.images import quiet
-from uebench.data.protected_folder import (
-    Chunk,
-    Photograph,
-    ProtectedFolder,
-    check_can_be_copied,
-    decode,
-    left_out,
-    photographs_in,
-    stamps,
-)
+from uebench.data.photographs import Chunk, Photograph, check_can_be_copied, decode, left_out, photographs_in, stamps
+from uebench.data.protected_folder import ProtectedFolder
 from uebench.data.protected_manifest import FolderAudit, Manifest
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.hardware import available_cores
 from uebench.evaluation.isolation import process_restored
-from uebench.hashing import file_digest
+from uebench.hashing import cached_file_digest
 from uebench.metrics import audit as measured
 from uebench.plugins import presets, questions
 from uebench.plugins.base import Batch, Shape, Split
@@ -108,7 +100,7 @@ def protect_folder(
         method=PluginRecord(**chosen.part.published()),
         written=chosen.part.written,
         sources=source_digests([chosen.part]),
-        weights={file.name: file_digest(file) for file in chosen.assets},
+        weights={file.name: cached_file_digest(file) for file in chosen.assets},
         seed=chosen.seed,
         size=size,
         side_information=chosen.side.published(),

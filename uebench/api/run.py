@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uebench.analysis.selection import select
-from uebench.api.compute import Compute, compute_in
-from uebench.api.protected_sets import method_texts, warn_caller
+from uebench.api.compute import Compute, compute_in, warn_caller
+from uebench.api.foreign_sets import method_texts
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, existing, several
 from uebench.errors import UsageError
@@ -19,14 +19,14 @@ from uebench.plugins.validation import validate
 from uebench.progress import ProgressFor, silent
 
 if TYPE_CHECKING:
-    from uebench.api.protected_sets import Protected
+    from uebench.api.foreign_sets import ProtectedSets
 
 
 def plan(
     method: Texts = (),
     attacker: Texts = (),
     *,
-    protected: Protected | None = None,
+    protected: ProtectedSets | None = None,
     data: Texts = (),
     seed: AnySeeds = 0,
     method_seed: AnySeeds = 0,
@@ -68,7 +68,7 @@ def run(
     method: Texts = (),
     attacker: Texts = (),
     *,
-    protected: Protected | None = None,
+    protected: ProtectedSets | None = None,
     data: Texts = (),
     seed: AnySeeds = 0,
     method_seed: AnySeeds = 0,
@@ -167,7 +167,7 @@ def _plan(
     workspace: Workspace,
     method: Texts,
     attacker: Texts,
-    protected: Protected | None,
+    protected: ProtectedSets | None,
     data: Texts,
     **options: Any,  # noqa: ANN401
 ) -> Plan:

@@ -10,7 +10,7 @@ from uebench.data.folders import is_folder
 from uebench.errors import DataError, StoreError, UsageError
 from uebench.plugins.spec import Spec
 from uebench.store.record import Failure, ProtectionRecord, Record
-from uebench.store.store import Protected
+from uebench.store.store import ProtectedSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class StoredSet:
     """
 
     record: Record | ProtectionRecord
-    protected: Protected
+    protected: ProtectedSet
     dataset: Dataset
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uebench.analysis.study import MeasuredPlace, measure
-from uebench.api.compute import Compute, compute_in
-from uebench.api.protected_sets import warn_caller
+from uebench.api.compute import Compute, compute_in, warn_caller
 from uebench.api.result import Records, RunResult
 from uebench.api.workspace import RESULTS, Texts, Workspace, as_path, plugin_files, several
 from uebench.errors import UsageError, nearest

@@ -100,8 +100,8 @@ def audit(
 
 
 def _protected(texts: list[str], data: str, preset: str, eps: str | None, workspace: Workspace, as_json: bool) -> None:
+    from uebench.api.foreign_sets import parse_protected
     from uebench.api.inspect_protected import EPS, inspect_in, raise_if_refused
-    from uebench.api.protected_sets import parse_protected
     from uebench.cli.shared import output
 
     protected = parse_protected(texts)

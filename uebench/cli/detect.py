@@ -56,7 +56,7 @@ def detect(
     is poisoned. The set is that of KEY, of each method, or one made by other code.
     """
     from uebench.api.detect import detect_in
-    from uebench.api.protected_sets import parse_protected
+    from uebench.api.foreign_sets import parse_protected
     from uebench.cli.shared import output
     from uebench.report import formats
     from uebench.report.pages import detections

@@ -77,7 +77,7 @@ def reproduce(
         reproduction = reproduce_in(workspace, request, how, progress)
     run_output.notes(reproduction.run)
     pages = [paper_table.page(table, preset) for table in reproduction.tables]
-    text = "\n".join(formats.render(page, form) for page in pages)
+    text = "\n".join(page.text(form) for page in pages)
     if out:
         write(out, text, "--out")
     if as_json:

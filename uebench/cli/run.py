@@ -82,7 +82,7 @@ def run(
     Each method protects the faces, each attacker trains on them, and its clean test accuracy is measured.
     """
     from uebench.api.compute import collected_in
-    from uebench.api.protected_sets import method_texts, parse_protected
+    from uebench.api.foreign_sets import method_texts, parse_protected
     from uebench.api.workspace import plugin_files
     from uebench.cli.shared import computing, output, run_output
     from uebench.planning.grid_file import read_grid, write_grid

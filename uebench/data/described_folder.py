@@ -8,7 +8,6 @@ from typing import Generic
 
 from uebench.data.protected_manifest import MANIFEST, Earlier, M
 from uebench.errors import StoreError, UsageError, in_words
-from uebench.hashing import file_state
 from uebench.regular_files import read_regular
 from uebench.store.atomic import publish
 
@@ -24,9 +23,8 @@ class DescribedFolder(Generic[M]):
     def __init__(self, target: Path, manifest: M) -> None:
         """Set the path and the manifest; ``begin`` is the first to touch the folder."""
         self.target, self.manifest = target, manifest
-        self._written: tuple[int, ...] = ()
 
-    def begin(self, source: Path | None = None) -> None:
+    def begin(self, source: Path | None = None) -> dict[str, str]:
         """Create the folder, or continue with it if an interrupted call for the same request created it.
 
         A folder that holds nothing but a manifest, because an earlier call failed before its first image, is as good as
@@ -34,6 +32,9 @@ class DescribedFolder(Generic[M]):
 
         Args:
             source: The folder whose photographs are protected, if there is one; the target must not be inside it.
+
+        Returns:
+            The copies that an earlier call finished, as its manifest names them.
 
         Raises:
             StoreError: If the folder cannot be written.
@@ -44,7 +45,6 @@ class DescribedFolder(Generic[M]):
             if source and target.resolve().is_relative_to(source.resolve()):
                 raise UsageError(f"{target}: lies in {source}, whose photographs are protected; choose another folder")
             target.mkdir(parents=True, exist_ok=True)
-            self._written = self._state()
             if any(target.iterdir()):
                 existing = Earlier.model_validate(json.loads(read_regular(target / MANIFEST)))
                 if existing.request == self.manifest.request:
@@ -64,45 +64,17 @@ class DescribedFolder(Generic[M]):
         for name in self.manifest.identities:
             if (target / name).is_symlink():
                 raise UsageError(f"{target / name}: is a link, which uebench does not write through; remove it")
-        if copies:
-            self.resume(copies)
-        else:
+        if not copies:
             self.write_manifest()
-
-    def resume(self, copies: dict[str, str]) -> None:
-        """Take over the finished copies of an earlier call; by default there is nothing to take over."""
+        return copies
 
     def write_manifest(self) -> None:
         """Write the manifest, which says how the images were made.
 
         Raises:
-            StoreError: If it cannot be written, or a call for another request has written its own there since.
+            StoreError: If it cannot be written.
         """
-        self.check_own()
         self.write(MANIFEST, json.dumps(self.manifest.stored(), indent=1, sort_keys=True).encode() + b"\n")
-        self._written = self._state()
-
-    def check_own(self) -> None:
-        """Check that no call for another request has written its manifest into the folder since this one did.
-
-        Raises:
-            StoreError: If one has.
-        """
-        if self._state() in (self._written, ()):
-            return
-        try:
-            request = Earlier.model_validate(json.loads(read_regular(self.target / MANIFEST))).request
-        except (OSError, ValueError, RecursionError):
-            request = ""
-        if request != self.manifest.request:
-            raise StoreError(f"{self.target}: another uebench command has begun to write there; choose a new folder")
-
-    def _state(self) -> tuple[int, ...]:
-        """Return numbers that change when the manifest is written; none if there is no manifest."""
-        try:
-            return file_state(self.target / MANIFEST)
-        except OSError:
-            return ()
 
     def write(self, name: str | Path, content: bytes) -> None:
         """Write a file into the folder; a link in its place is replaced, not followed.

@@ -18,7 +18,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
 from uebench.errors import DataError, in_words, reading
-from uebench.hashing import content_digest
 from uebench.regular_files import open_regular
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -110,16 +109,6 @@ def read_image(file: Path, size: int) -> NDArray[np.uint8]:
         image = image.convert("RGB")
     fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.ascontiguousarray(np.asarray(fitted, dtype=np.uint8).transpose(2, 0, 1))
-
-
-def image_digest(file: Path) -> str:
-    """Return the sha256 of an image file.
-
-    Raises:
-        DataError: If the file cannot be read.
-    """
-    with reading(file):
-        return content_digest(file)
 
 
 def image_stamp(file: Path, *, with_ctime: bool = False) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Writing a protected set to files that other programs, and ``protected_files``, can read."""
+"""Writing a protected set to files that other programs, and ``foreign.reading``, can read."""
 
 from __future__ import annotations
 

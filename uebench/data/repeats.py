@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from uebench.data.images import image_digest, image_stamp, open_image
+from uebench.data.images import image_stamp, open_image
 from uebench.data.likeness import SIDE, Grey, Picture, likeness
 from uebench.errors import DataError
+from uebench.hashing import file_digest
 from uebench.plugins.base import Listing
 from uebench.progress import Progress, no_progress
 
@@ -106,7 +107,7 @@ class _Album:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files
-        self.digests = [image_digest(file) for file in files]
+        self.digests = [file_digest(file) for file in files]
         self.pictures = [Picture.read(file) for file in files]
         self.large_enough = np.array([_side(file) >= SIDE // 2 for file in files], bool)
         coarse = [picture.coarse for picture in self.pictures]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from uebench import lazy
 from uebench.data.dataset import Dataset
-from uebench.data.protected_method import ProtectedConfig
+from uebench.data.foreign.method import ProtectedConfig
 from uebench.errors import CellError
 from uebench.evaluation import referee
 from uebench.evaluation.context import RunContext, seed_everything
@@ -25,12 +25,12 @@ from uebench.plugins.part import source_digests
 from uebench.store.record import ProtectedMeta
 from uebench.store.record_parts import Audit, Fit
 from uebench.store.seal import complaint
-from uebench.store.store import Protected
+from uebench.store.store import ProtectedSet
 
 
 def make(
     spec: ProtectionSpec, dataset: Dataset, device: torch.device, context: Callable[[str], RunContext]
-) -> Protected:
+) -> ProtectedSet:
     """Fit a method on a set, protect the set, and measure the perturbation after rounding.
 
     Args:
@@ -77,7 +77,7 @@ def make(
         fit=fitted,
         peak_memory_mib=memory,
     )
-    return Protected(delta, meta)
+    return ProtectedSet(delta, meta)
 
 
 def _fit(rounds: Sequence[Mapping[str, Any]]) -> Fit | None:

@@ -21,7 +21,7 @@ from uebench.progress import Progress
 from uebench.store.record import FORMAT, ProtectionRecord, Record
 from uebench.store.record_parts import Epoch, ProtectionTimings, Timings, TrainingRecord
 from uebench.store.seal import complaint
-from uebench.store.store import Protected
+from uebench.store.store import ProtectedSet
 
 
 def is_complete(record: ProtectionRecord, lpips: Lpips | None) -> bool:
@@ -32,7 +32,7 @@ def is_complete(record: ProtectionRecord, lpips: Lpips | None) -> bool:
 def protection_record(
     spec: ProtectionSpec,
     dataset: Dataset,
-    protected: Protected,
+    protected: ProtectedSet,
     known: ProtectionRecord | None,
     lpips: Lpips | None,
     progress: Progress,
@@ -64,7 +64,7 @@ def protection_record(
     )
 
 
-def cell_record(cell: CellSpec, protected: Protected, attack: Attack, device: torch.device) -> Record:
+def cell_record(cell: CellSpec, protected: ProtectedSet, attack: Attack, device: torch.device) -> Record:
     """Return the record of a finished cell.
 
     Raises:
@@ -126,7 +126,7 @@ def epochs(trained: Trained) -> list[Epoch]:
         ) from None
 
 
-def _shared(spec: ProtectionSpec, protected: Protected) -> dict[str, Any]:
+def _shared(spec: ProtectionSpec, protected: ProtectedSet) -> dict[str, Any]:
     """Return the fields that the record of a protected set shares with those of the cells that attack it."""
     data = spec.data
     return {

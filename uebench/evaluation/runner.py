@@ -22,7 +22,7 @@ from uebench.planning.tasks import Task, TaskStatus
 from uebench.plugins.part import source_digests
 from uebench.progress import Progress, ProgressFor, both, guarded
 from uebench.store.requests import is_since
-from uebench.store.store import Protected, Store
+from uebench.store.store import ProtectedSet, Store
 
 
 class Runner:
@@ -101,7 +101,8 @@ class Runner:
                 stop=self._stop,
             )
             cell.check_files()
-            with process_restored():  # nothing is written before the end of this block, which may discard the result
+            # Nothing is written before the end of this block, which may discard the result
+            with process_restored(self.device):
                 result = attack(cell.attacker, cell.countermeasures, dataset, protected.delta, ctx)
             cell.check_files()
             record = records.cell_record(cell, protected, result, self.device)
@@ -113,7 +114,7 @@ class Runner:
             self.store.work.forget(cell.key)
             return "computed"
 
-    def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> Protected:
+    def _protected(self, spec: ProtectionSpec, progress: Progress, *, force: bool = False) -> ProtectedSet:
         """Return a protected set, and make the set or its record if the store lacks it.
 
         The caller must hold a claim on the key.
@@ -136,7 +137,7 @@ class Runner:
         self.store.work.forget(key)
         return protected
 
-    def _made(self, spec: ProtectionSpec, progress: Progress) -> Protected:
+    def _made(self, spec: ProtectionSpec, progress: Progress) -> ProtectedSet:
         """Make a protected set and write it into the store."""
         self.store.work.forget_before(self.settings.redo_before, spec.key)
 
@@ -148,7 +149,7 @@ class Runner:
 
         dataset = self._load(spec.data)
         spec.check_files()
-        with process_restored():
+        with process_restored(self.device):
             protected = make(spec, dataset, self.device, context)
         spec.check_files()
         self.store.sets.write(protected)

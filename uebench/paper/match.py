@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from uebench.analysis.selection import consistent_cells, independent, one_of_each_set
 from uebench.errors import UsageError, nearest
-from uebench.hashing import digest, file_digest
+from uebench.hashing import cached_file_digest, digest
 from uebench.paper.place import MAIN, ROLES, TablePlace
 from uebench.planning.cell import CellSpec, ProtectionSpec
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
@@ -95,7 +95,7 @@ class Plugins:
             files = [file for file in (*questions.assets(part.plugin, self.size), *side.assets()) if file.is_file()]
             own = MethodIdentity(part.published(), {} if side.true else side.published(), ())
             self._wanted[method, attacker] = Wanted(
-                _digest(own, AttackerIdentity(chain)), {file.name: file_digest(file) for file in files}
+                _digest(own, AttackerIdentity(chain)), {file.name: cached_file_digest(file) for file in files}
             )
         return self._wanted[method, attacker]
 

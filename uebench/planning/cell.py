@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from uebench.data.dataset import DatasetInfo
-from uebench.data.protected_method import ProtectedConfig
+from uebench.data.foreign.method import ProtectedConfig
 from uebench.data.side_information import SideInformation
 from uebench.errors import DataError
-from uebench.hashing import abbreviated, file_digest, folder_digest, key
+from uebench.hashing import abbreviated, cached_file_digest, folder_digest, key
 from uebench.planning.identity import AttackerIdentity, MethodIdentity
 from uebench.planning.streams import needs_own_streams
 from uebench.plugins import questions
@@ -204,4 +204,6 @@ def _check_unchanged(planned: tuple[tuple[str, str], ...], present: tuple[tuple[
 
 def _digests(files: Iterable[Path], *, folders: bool = False) -> tuple[tuple[str, str], ...]:
     """Return the name and digest of each file; a folder is refused unless ``folders`` allows it."""
-    return tuple((file.name, folder_digest(file) if folders and file.is_dir() else file_digest(file)) for file in files)
+    return tuple(
+        (file.name, folder_digest(file) if folders and file.is_dir() else cached_file_digest(file)) for file in files
+    )

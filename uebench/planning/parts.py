@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from uebench.data.protected_method import Protected, ProtectedConfig
+from uebench.data.foreign.method import Protected, ProtectedConfig
 from uebench.data.side_information import SideInformation, split_options
 from uebench.errors import UsageError
 from uebench.plugins.base import BEFORE_TRAINING, PLACES, Attacker, Countermeasure, Method

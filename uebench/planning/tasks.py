@@ -39,7 +39,7 @@ def protect_tasks(protections: Iterable[ProtectionSpec]) -> list[Task]:
     return [Task("protect", spec) for spec in protections]
 
 
-def attack_tasks(cells: Iterable[CellSpec], stored: Iterable[str] = ()) -> list[Task]:
+def attack_tasks(cells: Iterable[CellSpec], stored: Iterable[str]) -> list[Task]:
     """Return the tasks of cells: each missing protected set once, before the first attack on it.
 
     Args:

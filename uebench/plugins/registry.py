@@ -24,7 +24,7 @@ from uebench.plugins.values import Info
 if TYPE_CHECKING:
     from uebench.plugins.base import Plugin
 
-OWN_MODULES = ("sources", "orl", "protected_method")
+OWN_MODULES = ("sources", "orl", "foreign.method")
 """The modules of ``uebench.data`` with plugins: sources, and the method that reads sets protected by other code."""
 GROUP = "uebench.plugins"
 
@@ -152,7 +152,7 @@ def preset_options(plugin: type[Plugin[Any]], preset: str, setting: str) -> dict
 
 def _sources() -> Iterator[tuple[str, Path]]:
     for name in OWN_MODULES:
-        yield f"uebench.data.{name}", Path(__file__).parents[1] / "data" / f"{name}.py"
+        yield f"uebench.data.{name}", Path(__file__).parents[1].joinpath("data", *name.split(".")).with_suffix(".py")
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or ()) if spec else ():

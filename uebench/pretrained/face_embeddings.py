@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from uebench.hashing import file_digest
+from uebench.hashing import cached_file_digest
 from uebench.lazy import networks, torch
 from uebench.plugins.base import Config
 from uebench.plugins.options import at_home
@@ -75,7 +75,7 @@ class EmbeddingOptions(Config):
         """Return L2-normalised face embeddings (N, D) of images (N, 3, H, W)."""
         model = self.embedding.partition(":")[0]
         file = self.checkpoint
-        rows = (_with_timm(model, file, file_digest(file)) if file else _with_dlib())(images)
+        rows = (_with_timm(model, file, cached_file_digest(file)) if file else _with_dlib())(images)
         unit: NDArray[np.float64] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return unit
 

@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from uebench.data.foreign.method import Protected
 from uebench.data.names import as_folder, folder_of
-from uebench.data.protected_method import Protected
 from uebench.errors import UebenchError
 from uebench.grouping import grouped
 from uebench.planning.identity import MethodIdentity, plugins_of

@@ -90,7 +90,23 @@ class Page:
         Raises:
             UsageError: If there is no such format.
         """
-        return render(self, form)
+        check(form)
+        if form == "csv":
+            return _csv(self.rows, self.columns or tuple(self.rows[0]))
+        if form == "tex":
+            from uebench.report import latex
+
+            return latex.render(self)
+        from tabulate import tabulate
+
+        heading, title, note = MARKUP[form]
+        parts = [heading.format(_escaped(self.title, form))]
+        for block in self.blocks:
+            parts.append(title.format(_escaped(block.title, form)))
+            header, *rows = ([_cell(text, form) for text in row] for row in (block.header, *block.rows))
+            parts.append(tabulate(rows, header, tablefmt=FORMATS[form], disable_numparse=True))
+        parts.append("\n".join(note.format(_escaped(text, form)) for text in self.notes))
+        return "\n\n".join(parts) + "\n"
 
     def __str__(self) -> str:
         """Return the page as plain text."""
@@ -99,31 +115,6 @@ class Page:
     def _repr_html_(self) -> str:
         """Return the page as notebooks show it."""
         return self.text("html")
-
-
-def render(page: Page, form: str) -> str:
-    """Return a page as text in one of ``FORMATS``.
-
-    Raises:
-        UsageError: If there is no such format.
-    """
-    check(form)
-    if form == "csv":
-        return _csv(page.rows, page.columns or tuple(page.rows[0]))
-    if form == "tex":
-        from uebench.report import latex
-
-        return latex.render(page)
-    from tabulate import tabulate
-
-    heading, title, note = MARKUP[form]
-    parts = [heading.format(_escaped(page.title, form))]
-    for block in page.blocks:
-        parts.append(title.format(_escaped(block.title, form)))
-        header, *rows = ([_cell(text, form) for text in row] for row in (block.header, *block.rows))
-        parts.append(tabulate(rows, header, tablefmt=FORMATS[form], disable_numparse=True))
-    parts.append("\n".join(note.format(_escaped(text, form)) for text in page.notes))
-    return "\n\n".join(parts) + "\n"
 
 
 def check(form: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Protected:
+class ProtectedSet:
     """A protected set as stored.
 
     Attributes:
@@ -34,12 +34,12 @@ class Protected:
         return array_digest(self.delta, digest(self.meta.stored()))
 
 
-def content(protected: Protected) -> bytes:
+def content(protected: ProtectedSet) -> bytes:
     """Return the content of the file of a protected set."""
     return packed_arrays({"delta": protected.delta}, {**protected.meta.stored(), "digest": protected.digest})
 
 
-def load(path: Path) -> Protected | None:
+def load(path: Path) -> ProtectedSet | None:
     """Read a protected set; return None if there is no such file.
 
     Args:
@@ -56,7 +56,7 @@ def load(path: Path) -> Protected | None:
     seal = stored.pop("digest", None)
     if seal != array_digest(delta, digest(stored)):
         raise DamagedError(path, "damaged protected set (content and digest differ)")
-    return Protected(delta, meta)
+    return ProtectedSet(delta, meta)
 
 
 def load_meta(path: Path) -> ProtectedMeta | None:

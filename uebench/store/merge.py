@@ -12,9 +12,9 @@ from uebench.store.atomic import put
 from uebench.store.model import Model
 from uebench.store.record import ProtectionRecord, Record
 from uebench.store.shelf import Shelf
-from uebench.store.store import DamagedError, Protected, Store
+from uebench.store.store import DamagedError, ProtectedSet, Store
 
-Stored = Record | ProtectionRecord | Protected | Model
+Stored = Record | ProtectionRecord | ProtectedSet | Model
 
 CIRCUMSTANCES = {"timings", "provenance", "protected_digest", "peak_memory_mib"}
 """Fields that may differ between two records of the same measurement."""
@@ -80,12 +80,12 @@ def _in_order(store: Store) -> tuple[Shelf[Any], ...]:
 def _merged(store: Store, other: Store, mine: Shelf[Stored], its: Shelf[Stored], path: Path) -> MergedFile:
     key = path.stem
     try:
-        theirs = its.read(key)
+        theirs = its.read_file(path)
         content = theirs.content if isinstance(theirs, Model) else seal.content_of(path, "file", most=None)
     except DamagedError as damage:
         return MergedFile(path, "damaged", damage.fault)
-    if theirs is None or content is None or path != its.path(key):
-        return MergedFile(path, "damaged", f"{path}: lies in the wrong folder")
+    if theirs is None or content is None:
+        return MergedFile(path, "damaged", f"{path}: was deleted during the merge")
     with store.claims.claim_if_free(key) as free:
         if not free:
             return MergedFile(path, "busy", f"{path}: is being computed here")
@@ -94,7 +94,7 @@ def _merged(store: Store, other: Store, mine: Shelf[Stored], its: Shelf[Stored],
             if _measured(ours) == _measured(theirs):
                 return MergedFile(path, "same")
             return MergedFile(path, "conflict", f"{path}: differs from the one here")
-        if isinstance(theirs, Protected):
+        if isinstance(theirs, ProtectedSet):
             record = store.protections.read_or_none(key)
             if record and record.audit != theirs.meta.audit:
                 return MergedFile(path, "conflict", f"{path}: differs from the one of which there is a record here")
@@ -126,7 +126,7 @@ def _share_cell(store: Store, other: Store, key: str) -> bool:
 
 def _measured(stored: Stored) -> Any:  # noqa: ANN401
     """Return the part of a file that must be equal for two files to count as the same."""
-    if isinstance(stored, Protected):
+    if isinstance(stored, ProtectedSet):
         return stored.meta.audit, stored.delta.dtype, stored.delta.shape, stored.delta.tobytes()
     if isinstance(stored, Model):  # the weights of another run may differ in their last bits
         return stored.key

@@ -116,7 +116,7 @@ class Requests:
                     if file.stat().st_mtime >= now:
                         os.utime(file, (earlier, earlier))
 
-    def interrupted(self, keys: Iterable[str], code: str = "") -> float | None:
+    def interrupted(self, keys: Iterable[str], code: str) -> float | None:
         """Return when an unfinished forced run of these keys and this code began, by the file system's clock, or None.
 
         For the arguments, see ``hold``.

@@ -29,8 +29,6 @@ class View(Generic[T]):
         what: The kind of file, for messages.
         reader: Reads a file; returns None if there is none, and raises ``DamagedError`` if it is damaged.
         key_of: Returns the key of what was read; None if it does not say it.
-        other_key: What is wrong with a file that has another key, with ``{}`` for that key.
-        other_folder: What is wrong with a file in the folder of other keys; by default the same.
     """
 
     folder: Path
@@ -38,20 +36,10 @@ class View(Generic[T]):
     what: str
     reader: Callable[[Path], T | None]
     key_of: Callable[[T], str | None]
-    other_key: str = "it belongs to another key"
-    other_folder: str | None = None
 
     def through(self, reader: Callable[[Path], V | None], key_of: Callable[[V], str | None]) -> View[V]:
         """Return another view of the same files; for the arguments, see the attributes."""
-        return View(
-            folder=self.folder,
-            suffix=self.suffix,
-            what=self.what,
-            reader=reader,
-            key_of=key_of,
-            other_key=self.other_key,
-            other_folder=self.other_folder,
-        )
+        return View(folder=self.folder, suffix=self.suffix, what=self.what, reader=reader, key_of=key_of)
 
     def path(self, key: str) -> Path:
         """Return the path of the file of a key, whether or not it exists."""
@@ -89,7 +77,7 @@ class View(Generic[T]):
         """Return what is stored under a key, or None if there is nothing.
 
         Raises:
-            DamagedError: If it is damaged, or has another key.
+            DamagedError: If it is damaged, has another key, or lies in the folder of other keys.
             StoreError: If it cannot be read, or a newer version of uebench wrote it.
         """
         return self.read_file(self.path(key))
@@ -103,11 +91,11 @@ class View(Generic[T]):
         value = self.reader(path)
         if value is None:
             return None
-        said = self.key_of(value)
-        key = path.stem if said is None else said
-        if (path.parent.name, path.stem) != (key[:2], key):
-            fault = self.other_key if key != path.stem or self.other_folder is None else self.other_folder
-            raise DamagedError(path, f"damaged {self.what} ({fault.format(key)})")
+        key = self.key_of(value)
+        if key not in (None, path.stem):
+            raise DamagedError(path, f"damaged {self.what} (it belongs to the key {key:.12})")
+        if path.parent.name != path.stem[:2]:
+            raise DamagedError(path, f"damaged {self.what} (it lies in the wrong folder)")
         return value
 
     def readable(self) -> tuple[list[T], list[Path]]:

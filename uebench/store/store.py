@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from uebench.errors import UsageError
 from uebench.store import blob, model, seal
 from uebench.store.atomic import unusable
-from uebench.store.blob import Protected
+from uebench.store.blob import ProtectedSet
 from uebench.store.claims import Claims
 from uebench.store.model import Model
 from uebench.store.record import Failure, ProtectedMeta, ProtectionRecord, Record
@@ -28,7 +28,7 @@ from uebench.store.shelf import Shelf, View
 from uebench.store.summary import Summary
 from uebench.store.work import Work
 
-__all__ = ["DamagedError", "Protected", "Store", "sealed"]
+__all__ = ["DamagedError", "ProtectedSet", "Store", "sealed"]
 
 A = TypeVar("A", Record, ProtectionRecord)
 
@@ -56,13 +56,12 @@ class Store:
         self.cells = _records(root / "cells", Record, attrgetter("key"))
         self.summaries: View[Summary] = self.cells.through(partial(seal.load, model=Summary), attrgetter("key"))
         self.protections = _records(root / "protected", ProtectionRecord, attrgetter("protect_key"))
-        self.sets: Shelf[Protected] = Shelf(
+        self.sets: Shelf[ProtectedSet] = Shelf(
             folder=root / "blobs",
             suffix=".safetensors",
             what="protected set",
             reader=partial(_read_set, self.protections),
             key_of=attrgetter("meta.protect_key"),
-            other_folder="it lies in the wrong folder",
             content=blob.content,
         )
         self.set_metas: View[ProtectedMeta] = self.sets.through(blob.load_meta, attrgetter("protect_key"))
@@ -136,12 +135,11 @@ def _records(folder: Path, model: type[A], key_of: Callable[[A], str]) -> Shelf[
         what="record",
         reader=partial(seal.load, model=model),
         key_of=key_of,
-        other_key="it belongs to the key {:.12}",
         content=sealed,
     )
 
 
-def _read_set(protections: Shelf[ProtectionRecord], path: Path) -> Protected | None:
+def _read_set(protections: Shelf[ProtectionRecord], path: Path) -> ProtectedSet | None:
     """Read a protected set. One of an early version does not name its key, and is identified only by its record."""
     protected = blob.load(path)
     if protected and protected.meta.protect_key is None:

@@ -70,7 +70,7 @@ def own_line(files: Collection[str]) -> str:
     return _location(frame, frame.f_lineno) if frame else ""
 
 
-def line_of_class(cls: type, pattern: str = r"\s*class\b") -> str:
+def line_of_class(cls: type, pattern: str) -> str:
     """Return the first line of a class that matches ``pattern``, else its first line; empty if it has no source."""
     try:
         lines, first = inspect.getsourcelines(cls)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import typer
 
 from uebench.api.compute import Compute, code_of, compute_in
-from uebench.api.protected_sets import examine
+from uebench.api.foreign_sets import examine
 from uebench.api.result import RunResult
 from uebench.api.workspace import Workspace
 from uebench.cli.shared import output, plan_output

@@ -36,12 +36,10 @@ def print_page(page: Page, form: str, as_json: bool) -> None:
         form: The format.
         as_json: Write JSON instead.
     """
-    from uebench.report import formats
-
     if as_json:
         print_json(page.document())
     else:
-        say(formats.render(page, form), end="")
+        say(page.text(form), end="")
 
 
 def note(message: str) -> None:

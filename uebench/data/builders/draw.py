@@ -11,7 +11,7 @@ from uebench.data.builders.model import Builder, SourceImage, SplitName
 from uebench.data.folders import natural_names
 from uebench.data.images import LARGEST_FILE, read_image
 from uebench.errors import DataError
-from uebench.hashing import content_digest
+from uebench.hashing import file_digest
 from uebench.regular_files import read_regular
 
 PROBE = 8
@@ -70,7 +70,7 @@ def _different(raw: Path, files: Sequence[str], count: int, seed: int, seen: set
     """Draw ``count`` files whose digests are not in ``seen`` and add these to it; none if there are too few."""
     new: dict[str, str] = {}
     for source in shuffled(files, seed):
-        digest = content_digest(raw / source)
+        digest = file_digest(raw / source)
         if digest not in seen:
             new.setdefault(digest, source)
         if len(new) == count:

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from uebench.data.builders.model import SplitName
-from uebench.errors import DataError, in_words, reading
-from uebench.hashing import content_digest, digest
+from uebench.errors import DataError, in_words
+from uebench.hashing import digest, file_digest
 from uebench.plugins.base import Config
 from uebench.regular_files import read_regular
 
@@ -104,9 +104,7 @@ def verify(folder: Path) -> Manifest:
     manifest = read(folder)
     for entry in manifest.files:
         file = folder / entry.path
-        with reading(file, AGAIN):
-            sha256 = content_digest(file)
-        if sha256 != entry.sha256:
+        if file_digest(file, AGAIN) != entry.sha256:
             raise DataError(f"{file}: differs from the manifest; {AGAIN}")
     known = {folder / entry.path for entry in manifest.files}
     for split in ("train", "test"):

@@ -64,7 +64,7 @@ def render(table: StudyTable, form: str) -> str:
     check(form, None)
     if form == "tex":
         return latex.render(table)
-    return _html(table) if form == "html" else formats.render(page(table, form), form)
+    return _html(table) if form == "html" else page(table, form).text(form)
 
 
 def write(table: StudyTable, file: Path, form: str) -> None:

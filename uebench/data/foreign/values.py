@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from uebench.data.foreign.array_files import StoredArray, stored_arrays
 from uebench.data.layout import channels_are_last
-from uebench.data.stored_arrays import StoredArray, stored_arrays
 from uebench.errors import DataError, UsageError
 
 PICKLES = (".pkl", ".pickle", ".p")

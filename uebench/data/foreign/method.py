@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from uebench.data.alignment import Alignment, align, arrangement, order_in_words
+from uebench.data.foreign.alignment import Alignment, align, arrangement, order_in_words
+from uebench.data.foreign.array_files import SUFFIXES
+from uebench.data.foreign.reading import CleanSet, ForeignSet, read_foreign_set
+from uebench.data.foreign.values import PICKLES
 from uebench.data.images import perturbed
-from uebench.data.protected_arrays import PICKLES
-from uebench.data.protected_files import Photographs, ProtectedSet, read_protected
-from uebench.data.stored_arrays import SUFFIXES
 from uebench.errors import DataError
 from uebench.lazy import torch
 from uebench.plugins.base import Batch, Budget, Config, Context, ImageSet, Info, Method
@@ -68,11 +69,11 @@ class ProtectedConfig(Config):
         """Return the options in keys and records: without ``file``, whose digest is among the assets."""
         return {name: value for name, value in super().published().items() if name != "file"}
 
-    def read(self, clean: Photographs) -> ProtectedSet:
-        """Read the set; see ``read_protected``."""
+    def read(self, clean: CleanSet) -> ForeignSet:
+        """Read the set; see ``read_foreign_set``."""
         content = None if self.content == "auto" else self.content
         scale = None if self.values == "auto" else self.values
-        return read_protected(self.file, clean, content, scale, self.resize)
+        return read_foreign_set(self.file, clean, content, scale, self.resize)
 
 
 class Protected(Method[ProtectedConfig]):
@@ -86,6 +87,9 @@ class Protected(Method[ProtectedConfig]):
     version = 1
     info = Info(title="A protected set that others made", family="from files")
     Config = ProtectedConfig
+    earlier: ClassVar[Mapping[str, str]] = {
+        "7ce335741d6bfc4cf3e870c486f92aed32fad81c0950a75ae7b5268656ef37ad": "Classes that it uses have other names.",
+    }
     _delta: Tensor
 
     def assets(self, size: int) -> tuple[Path, ...]:
@@ -102,7 +106,7 @@ class Protected(Method[ProtectedConfig]):
 
     def fit(self, train: ImageSet, ctx: Context) -> None:
         """Read the set and check that it was made from these photographs."""
-        clean = Photographs(train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names)
+        clean = CleanSet(train.images.cpu().numpy(), train.labels.cpu().numpy(), train.num_classes, train.names)
         self._delta = torch.from_numpy(checked(self.config, clean).delta)
 
     def perturb(self, batch: Batch, ctx: Context) -> Tensor:
@@ -111,7 +115,7 @@ class Protected(Method[ProtectedConfig]):
         return (batch.images + delta / 255).clamp(0, 1)
 
 
-def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
+def checked(config: ProtectedConfig, clean: CleanSet) -> ForeignSet:
     """Read a protected set and check that it can be measured.
 
     Args:
@@ -128,7 +132,7 @@ def checked(config: ProtectedConfig, clean: Photographs) -> ProtectedSet:
     return found
 
 
-def alignment_of(found: ProtectedSet, clean: Photographs, test: NDArray[np.uint8] | None = None) -> Alignment | None:
+def alignment_of(found: ForeignSet, clean: CleanSet, test: NDArray[np.uint8] | None = None) -> Alignment | None:
     """Return which photographs its images show, or None for perturbations, which do not show this.
 
     Args:
@@ -141,7 +145,7 @@ def alignment_of(found: ProtectedSet, clean: Photographs, test: NDArray[np.uint8
     return align(perturbed(clean.images, found.delta), clean.images, test)
 
 
-def objection(found: ProtectedSet, alignment: Alignment | None, clean: Photographs) -> str:
+def objection(found: ForeignSet, alignment: Alignment | None, clean: CleanSet) -> str:
     """Return a line that says why the set cannot be measured, with the remedy; empty if it can be measured."""
     count = len(clean)
     if broken := int((~found.finite).sum()):

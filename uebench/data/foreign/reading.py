@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from uebench.data.dataset import Dataset
 from uebench.data.folders import SPLITS, contents
+from uebench.data.foreign.values import Content, Scale, Values, read_array
 from uebench.data.images import LARGEST_FILE, open_image, read_image
-from uebench.data.protected_arrays import Content, Scale, Values, read_array
-from uebench.data.protected_folder import Photograph, photographs_in
+from uebench.data.photographs import Photograph, photographs_in
 from uebench.errors import DataError
 from uebench.regular_files import read_regular
 
@@ -29,7 +30,7 @@ CHANGED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Photographs:
+class CleanSet:
     """The clean training photographs that a protected set was made from.
 
     Attributes:
@@ -45,6 +46,12 @@ class Photographs:
     num_classes: int
     names: tuple[str, ...] = ()
     data: str = ""
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> CleanSet:
+        """Return the training photographs of a data set."""
+        train = dataset.train
+        return cls(train.images, train.labels, dataset.num_classes, dataset.info.train_names(), dataset.name)
 
     def __len__(self) -> int:
         """Return N."""
@@ -64,7 +71,7 @@ class Photographs:
 
 
 @dataclass(frozen=True, slots=True)
-class ProtectedSet:
+class ForeignSet:
     """A protected set with as many images as there are clean photographs, of the same size.
 
     Attributes:
@@ -89,9 +96,9 @@ class ProtectedSet:
     unused_labels: str = ""
 
 
-def read_protected(
-    file: Path, clean: Photographs, content: Content | None = None, scale: Scale | None = None, resize: bool = False
-) -> ProtectedSet:
+def read_foreign_set(
+    file: Path, clean: CleanSet, content: Content | None = None, scale: Scale | None = None, resize: bool = False
+) -> ForeignSet:
     """Read a protected set and compute its perturbation of the clean photographs.
 
     Args:
@@ -111,7 +118,7 @@ def read_protected(
         kinds = Counter(kind for _, kind in decoded)
         remarks += [f"{kinds[kind]} of {len(clean)} images {words}" for kind, words in CHANGED.items() if kinds[kind]]
         images = np.stack([image for image, _ in decoded])
-        return _protected_set(Values(images, "images", "0..255", labels), False, clean, remarks)
+        return _foreign_set(Values(images, "images", "0..255", labels), False, clean, remarks)
     rows = f"{len(clean)} rows, one for each training photograph"
 
     def check(shape: tuple[int, ...]) -> None:
@@ -131,10 +138,10 @@ def read_protected(
         )
     order = "the order of perturbations cannot be checked; give the protected images to have it checked"
     remark = f"{order}; {values.remark}" if values.remark else order
-    return _protected_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
+    return _foreign_set(values, classwise, clean, (remark,) if values.content == "perturbations" else ())
 
 
-def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks: Sequence[str]) -> ProtectedSet:
+def _foreign_set(values: Values, classwise: bool, clean: CleanSet, remarks: Sequence[str]) -> ForeignSet:
     delta, rows = np.empty(clean.images.shape, np.int16), clean.labels if classwise else range(len(clean))
     for position, row in enumerate(rows):
         levels, photograph = values.grey_levels(row), clean.images[position]
@@ -148,10 +155,10 @@ def _protected_set(values: Values, classwise: bool, clean: Photographs, remarks:
             unused = f"shape {labels.shape}, {labels.dtype}"
             labels = None
     numbers = labels.astype(np.int64) if labels is not None else None
-    return ProtectedSet(values.content, values.scale, classwise, delta, finite, numbers, tuple(remarks), unused)
+    return ForeignSet(values.content, values.scale, classwise, delta, finite, numbers, tuple(remarks), unused)
 
 
-def _files(folder: Path, clean: Photographs) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
+def _files(folder: Path, clean: CleanSet) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
     """Return the file of each photograph's copy, the labels that the folders imply, and remarks for the user."""
     split = next((name for name in SPLITS if name in contents(folder).folders), "")
     people = photographs_in(folder / split)

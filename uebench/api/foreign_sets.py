@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uebench.data.dataset import Dataset
-from uebench.data.protected_files import Photographs
-from uebench.data.protected_method import ProtectedConfig, checked
+from uebench.data.foreign.method import ProtectedConfig, checked
+from uebench.data.foreign.reading import CleanSet
 from uebench.errors import UsageError
 from uebench.hashing import array_digest
 from uebench.lazy import torch
@@ -29,11 +26,8 @@ if TYPE_CHECKING:
 
     from uebench.api.workspace import Workspace
 
-    Source = str | Path | NDArray[Any] | torch.Tensor
-    Protected = Mapping[str, Source]
-
-warn_caller = partial(warnings.warn, stacklevel=3)
-"""Warns at the line of the caller, when a function of the API hands it to ``compute_in`` or ``detect_in``."""
+    PathOrArray = str | Path | NDArray[Any] | torch.Tensor
+    ProtectedSets = Mapping[str, PathOrArray]
 
 
 def parse_protected(texts: Iterable[str]) -> dict[str, str]:
@@ -56,7 +50,7 @@ def parse_protected(texts: Iterable[str]) -> dict[str, str]:
     return paths
 
 
-def method_texts(protected: Protected | None, workspace: Workspace) -> tuple[str, ...]:
+def method_texts(protected: ProtectedSets | None, workspace: Workspace) -> tuple[str, ...]:
     """Return protected sets as texts of methods.
 
     Args:
@@ -92,18 +86,12 @@ def examine(tasks: Iterable[Task], workspace: Workspace) -> list[str]:
     remarks = []
     for spec in (task.spec for task in tasks):
         if isinstance(spec, ProtectionSpec) and isinstance(config := spec.method.config, ProtectedConfig):
-            protected = checked(config, photographs(spec.data.load(workspace.cache)))
+            protected = checked(config, CleanSet.of(spec.data.load(workspace.cache)))
             remarks += [f"protected {config.name!r}: {remark}" for remark in protected.remarks]
     return remarks
 
 
-def photographs(dataset: Dataset) -> Photographs:
-    """Return the training photographs of a data set, for the comparison with protected sets."""
-    train = dataset.train
-    return Photographs(train.images, train.labels, dataset.num_classes, dataset.info.train_names(), dataset.name)
-
-
-def _file(name: str, source: Source, workspace: Workspace) -> str | Path:
+def _file(name: str, source: PathOrArray, workspace: Workspace) -> str | Path:
     if isinstance(source, str) and not source.strip():
         raise UsageError(f"protected {name!r} {source!r}: names nothing; give a path")
     if isinstance(source, str | Path):
