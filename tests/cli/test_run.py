@@ -134,6 +134,20 @@ def test_two_sets_of_one_name_are_told_apart(uebench: Command) -> None:
         assert len(set(named)) == 2, named
 
 
+def test_photographs_of_kinds_that_are_not_read_are_pointed_out(uebench: Command, tmp_path: Path) -> None:
+    for number, person in enumerate(("ann", "bo")):
+        (tmp_path / "faces" / person).mkdir(parents=True)
+        for one in range(4):
+            Image.new("RGB", (9, 9), (90 * number, one, 0)).save(tmp_path / "faces" / person / f"{one}.png")
+    grid = ("run", "--preset", "smoke", "--data", tmp_path / "faces", "--method", "clean", "--attacker", QUICK)
+    assert "left out" not in uebench(*grid, "--dry-run").err
+    for name in ("ann/5.HEIC", "6.jfif", ".7.heic"):
+        (tmp_path / "faces" / name).write_bytes(b"")
+    said = f"{tmp_path / 'faces'}: left out: 2 files of other kinds (.heic, .jfif); convert them to PNG or JPEG"
+    assert said in uebench(*grid, "--dry-run").err
+    assert said in uebench(*grid).err
+
+
 def test_dry_run_estimates_from_what_was_measured(tiny_run: Command) -> None:
     tiny_run(*LSP)
     plan = tiny_run(*LSP, "--seed", 0, "--seed", 1, "--dry-run", "--json").json

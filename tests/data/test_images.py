@@ -72,6 +72,16 @@ def test_of_16_bits_the_upper_8_are_taken(tmp_path: Path, kind: str) -> None:
     assert np.abs(difference).max() <= 1
 
 
+def test_what_is_transparent_in_16_bits_is_shown_on_white(tmp_path: Path) -> None:
+    pixels = np.full((40, 40), 30_000, np.uint16)
+    pixels[:, 20:] = 7
+    Image.fromarray(pixels).save(tmp_path / "x.png", transparency=7)
+    with Image.open(tmp_path / "x.png") as saved:
+        assert (saved.mode, saved.info["transparency"]) == ("I;16", 7)
+    assert read_image(tmp_path / "x.png", 40)[:, :, 30:].min() == 255
+    assert read_image(tmp_path / "x.png", 40)[:, :, :10].max() == 30_000 >> 8
+
+
 def test_of_16_bits_white_may_be_zero(tmp_path: Path) -> None:
     Image.fromarray(LEVELS).save(tmp_path / "x.tif", tiffinfo={262: 0})
     assert read_image(tmp_path / "x.tif", 32)[:, 0].min() > 240

@@ -11,10 +11,12 @@ import pytest
 
 from tests.records import made_up
 from tests.store.test_seal import of_set, protected_set
+from uebench.planning.cell import has_its_own_key
 from uebench.store.atomic import put
 from uebench.store.gc import gc
 from uebench.store.record import Failure
 from uebench.store.store import Store
+from uebench.store.verify import verify
 
 RECORD = made_up()
 OTHER = "ab" + "0" * 62
@@ -108,6 +110,21 @@ def test_nothing_is_garbage_whose_record_may_be_out_of_reach(store: Store, kind:
     listed = {one.path for one in gc(store)}
     assert store.sets.path(key) not in listed
     assert (store.models.path(key) in listed) == (models == "listed")
+
+
+@pytest.mark.parametrize("kind", ["protected", "cells"])
+def test_a_record_that_is_a_broken_link_is_damaged_and_its_files_are_no_garbage(store: Store, kind: str) -> None:
+    key = "ef" + "0" * 62
+    store.sets.write(protected_set(key))
+    put(store.models.path(key), b"weights")
+    record = store.root / kind / "ef" / f"{key}.json"
+    record.parent.mkdir(parents=True)
+    record.symlink_to(store.root / "not mounted")
+    listed = {one.path for one in gc(store)}
+    assert store.sets.path(key) not in listed
+    assert (store.models.path(key) in listed) == (kind == "protected")
+    (fault,) = (one for one in verify(store, has_its_own_key).faults if "link" in one)
+    assert f"{key}.json: damaged record (it is a link to a file that is not there)" in fault
 
 
 def test_the_work_of_a_cell_whose_record_is_damaged_is_kept(store: Store) -> None:

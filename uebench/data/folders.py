@@ -71,11 +71,21 @@ class Contents:
     @property
     def unread(self) -> str:
         """Return a remedy for photographs of other kinds, such as HEIC; empty if there are none."""
-        suffixes = [file.suffix.lower() for file in self.others if file.suffix.lower() in OTHER_IMAGES]
-        if not suffixes:
-            return ""
-        files = "1 file of another kind" if len(suffixes) == 1 else f"{len(suffixes)} files of other kinds"
-        return f"{files} ({', '.join(sorted(set(suffixes)))}); convert them to PNG or JPEG"
+        return _unread(self.others)
+
+
+def unread_below(root: Path) -> str:
+    """Return a remedy for photographs of other kinds anywhere in a data set; empty if there are none."""
+    files = (path for pattern in ("*", "*/*", "*/*/*") for path in root.glob(pattern))
+    return _unread(file for file in files if not any(part[0] in "._" for part in file.relative_to(root).parts))
+
+
+def _unread(files: Iterable[Path]) -> str:
+    suffixes = [file.suffix.lower() for file in files if file.suffix.lower() in OTHER_IMAGES]
+    if not suffixes:
+        return ""
+    counted = "1 file of another kind" if len(suffixes) == 1 else f"{len(suffixes)} files of other kinds"
+    return f"{counted} ({', '.join(sorted(set(suffixes)))}); convert them to PNG or JPEG"
 
 
 def contents(folder: Path) -> Contents:

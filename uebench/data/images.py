@@ -185,5 +185,8 @@ def _eight_bits(image: Image.Image, opened: Image.Image, file: Path) -> Image.Im
         bits, white_is_zero = tags.get(BITSPERSAMPLE), tags.get(PHOTOMETRIC_INTERPRETATION) == 0
     if image.mode not in known or bits != (16,):
         raise DataError(f"{file}: its pixels do not have 8 or 16 bits; convert it to 8 bits per channel")
-    levels = (np.asarray(image) >> 8).astype(np.uint8)
+    pixels = np.asarray(image)
+    levels = (pixels >> 8).astype(np.uint8)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        levels[pixels == transparent] = 255  # shown on white, as with 8 bits
     return Image.fromarray(255 - levels if white_is_zero else levels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -113,7 +114,7 @@ def _sets(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
         return  # a record that is damaged or out of reach may refer to any of them
     referred = {record.protect_key for record in records}
     for blob in _free(store.sets.files(), hold):
-        if not store.protections.path(blob.stem).exists() and blob.stem not in referred:
+        if not os.path.lexists(store.protections.path(blob.stem)) and blob.stem not in referred:
             yield blob, "no record refers to this protected set"
 
 
@@ -121,7 +122,7 @@ def _models(store: Store, hold: Hold) -> Iterator[tuple[Path, str]]:
     if store.cells.lost():
         return  # a record that is out of reach may be that of any of them
     for model in _free(store.models.files(), hold):
-        if not store.cells.path(model.stem).exists():
+        if not os.path.lexists(store.cells.path(model.stem)):  # a broken link is a record that is out of reach
             yield model, "the model of a cell that has no record"
 
 

@@ -90,6 +90,8 @@ class View(Generic[T]):
         """Return the content of one of ``files``, or None if it is gone; see ``read`` for the errors."""
         value = self.reader(path)
         if value is None:
+            if path.is_symlink():
+                raise DamagedError(path, f"damaged {self.what} (it is a link to a file that is not there)")
             return None
         key = self.key_of(value)
         if key not in (None, path.stem):

@@ -9,6 +9,8 @@ from rich.table import Table
 from uebench.api.compute import Compute
 from uebench.api.workspace import Workspace
 from uebench.cli.shared import output
+from uebench.data.folders import unread_below
+from uebench.data.sources import FolderConfig
 from uebench.errors import counted
 from uebench.evaluation.hardware import available_cores, has_bfloat16, on_cpu
 from uebench.executors.confinement import can_give_up_network
@@ -98,7 +100,8 @@ def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     """
     chosen = plan.chosen(force=how.force)
     entries = {(part.entry.kind, part.name): part.entry for cell in chosen for part in cell.parts()}
-    warnings = [*_isolation_warnings(how), *other_code(entries.values(), workspace.store)] if chosen else []
+    warnings = [*_left_out(plan), *_isolation_warnings(how), *other_code(entries.values(), workspace.store)]
+    warnings = warnings if chosen else []
     specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
     parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
     slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")
@@ -107,6 +110,13 @@ def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     written = ", ".join(f'"{name}(precision=float32)"' for name in slow)
     is_faster = "is faster here, but another cell" if len(slow) == 1 else "are faster here, but other cells"
     return [*warnings, f"this CPU has no bfloat16 arithmetic: {written} {is_faster}"]
+
+
+def _left_out(plan: Plan) -> list[str]:
+    """Return a warning for each folder of faces with photographs of kinds that are not read."""
+    options = [cell.spec.data.source.config for cell in plan.cells if cell.spec.data.source]
+    folders = dict.fromkeys(one.path for one in options if isinstance(one, FolderConfig))
+    return [f"{folder}: left out: {remedy}" for folder in folders if (remedy := unread_below(folder))]
 
 
 def _isolation_warnings(how: Compute) -> list[str]:
