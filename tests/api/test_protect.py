@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -149,15 +150,17 @@ def test_copies_of_a_folder_hold_the_same_pixels(photos: Callable[..., Path], tm
         assert np.array_equal(copies, protect(images, [file.parent.name for file in files], method, preset="smoke"))
 
 
-def test_a_killed_call_resumes_where_results_are_kept(plugin: Callable[[str], Path], tmp_path: Path) -> None:
-    file = plugin(
-        "    def fit(self, train, ctx):\n"
-        "        if not ctx.restore():\n"
-        "            ctx.save({'weights': torch.zeros(1)}, 1)\n"
-        "            raise RuntimeError('killed')\n\n"
-        "    def budget(self, size):\n        return Budget('linf', 8 / 255)\n\n"
-        "    def perturb(self, batch, ctx):\n        return (batch.images + 1 / 255).clamp(0, 1)\n"
-    )
+def test_a_killed_call_resumes_where_results_are_kept(tmp_path: Path) -> None:
+    fit = """
+        def fit(self, train, ctx):
+            if not ctx.restore():
+                ctx.save({'weights': torch.zeros(1)}, 1)
+                raise RuntimeError('killed')
+
+        def perturb(self, batch, ctx):
+            return (batch.images + 1 / 255).clamp(0, 1)
+    """
+    file = plugin_file(tmp_path / "mine.py", dedent(fit) + BUDGET)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="killed"):
             protect(IMAGES, LABELS, "mine", plugins=[file])
