@@ -40,10 +40,10 @@ def test_partial_leaves_whole_identities_unprotected(share: float, people: int) 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("partial(share=0.01)", "0.01 of 4 identities are 0; write share=0 or another"),
-        ("partial(share=0.9)", "0.9 of 4 identities are 4; write share=1 or another"),
-        ("mixed(fraction=0.01)", "0.01 of 40 images are 0; write fraction=0 or another"),
-        ("mixed(fraction=0.999)", "0.999 of 40 images are 40; write fraction=1 or another"),
+        ("partial(share=0.01)", "0.01 of 4 identities rounds to 0; write share=0 or another"),
+        ("partial(share=0.9)", "0.9 of 4 identities rounds to 4; write share=1 or another"),
+        ("mixed(fraction=0.01)", "0.01 of 40 images rounds to 0; write fraction=0 or another"),
+        ("mixed(fraction=0.999)", "0.999 of 40 images rounds to 40; write fraction=1 or another"),
         ("partial(share=0)", None),
         ("partial(share=0.5)", None),
         ("mixed(fraction=1)", None),

@@ -31,8 +31,8 @@ Attributes = Mapping[tuple[str, str], tuple[Any, Any]]
 def process_restored(device: torch.device | None = None) -> Iterator[None]:
     """Run a task, and then restore the global state of this process.
 
-    Every call that runs plugins uses this, also in the Python API, because the process then goes on with other cells or
-    with the work of the caller.
+    Every call that runs plugins uses this, in the Python API too: the process goes on with other cells, or with the
+    work of the caller.
 
     Restored: torch's default dtype and device, number of threads, grad mode, deterministic algorithms, matmul precision
     and cuDNN flags; the states of torch's, NumPy's and Python's global generators; NumPy's error handling; warning

@@ -45,7 +45,7 @@ class Mixed(Countermeasure[Config]):
         fraction, images = self.config.fraction, sum(shape.counts)
         clean = round(fraction * images)
         if clean in (0, images) and fraction not in (0, 1):
-            return f"{fraction:g} of {images} images are {clean}; write fraction={clean // images} or another"
+            return f"{fraction:g} of {images} images rounds to {clean}; write fraction={clean // images} or another"
         return None
 
     def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:

@@ -45,7 +45,9 @@ class Partial(Countermeasure[Config]):
         share, people = self.config.share, shape.num_classes
         protected = round(share * people)
         if protected in (0, people) and share not in (0, 1):
-            return f"{share:g} of {people} identities are {protected}; write share={protected // people} or another"
+            return (
+                f"{share:g} of {people} identities rounds to {protected}; write share={protected // people} or another"
+            )
         return None
 
     def on_scope(self, labels: Tensor, num_classes: int, rng: torch.Generator) -> Tensor:

@@ -95,13 +95,14 @@ def options_in_force(plan: Plan) -> list[str]:
 def advice(plan: Plan, workspace: Workspace, how: Compute) -> list[str]:
     """Return warnings about the plugins of a plan, and about what this machine computes more slowly than it could.
 
-    They concern plugins whose code has changed since earlier cells, the network that isolated plugins can still use,
-    and bfloat16 on a processor without such arithmetic.
+    They concern photographs that are left out, plugins whose code has changed since earlier cells, the network that
+    isolated plugins can still use, and bfloat16 on a processor without such arithmetic.
     """
     chosen = plan.chosen(force=how.force)
     entries = {(part.entry.kind, part.name): part.entry for cell in chosen for part in cell.parts()}
-    warnings = [*_left_out(plan), *_isolation_warnings(how), *other_code(entries.values(), workspace.store)]
-    warnings = warnings if chosen else []
+    warnings = []
+    if chosen:
+        warnings = [*_left_out(plan), *_isolation_warnings(how), *other_code(entries.values(), workspace.store)]
     specs = [task.spec for task in plan.tasks(workspace.store, force=how.force)]
     parts = [part for spec in specs for part in (spec.chain if isinstance(spec, CellSpec) else spec.parts())]
     slow = dict.fromkeys(part.name for part in parts if getattr(part.config, "precision", "") == "bfloat16")
